@@ -1,0 +1,32 @@
+//! Where each side's objects are: `seafile.conf`, the environment and `.env` files as typed settings.
+//!
+//! Everything that is wrong with a configuration is found here, all at once, before any store is
+//! touched. `load` reads the files of a side, `ini` and `dotenv` split them into options, `options`
+//! gives an option a type, `read` and `database` make typed settings of them, and `conflict` compares
+//! the two sides.
+
+pub mod backend;
+mod conflict;
+mod database;
+mod dotenv;
+mod environment;
+mod finding;
+mod host;
+mod ini;
+mod load;
+mod options;
+mod path;
+mod read;
+pub mod secret;
+pub mod side;
+
+pub use backend::{
+    Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature,
+    StoreConf, SwiftAuth, SwiftConf,
+};
+pub use database::DatabaseConf;
+pub use environment::Environment;
+pub use finding::{ConfError, ConfErrors};
+pub use load::{load_pair, load_side, parse_side};
+pub use secret::Secret;
+pub use side::{Role, SideConf, SideSource, SideText, TextFile};

@@ -1,0 +1,277 @@
+//! The typed settings of each backend, and the location that tells one store from another.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::{Secret, host};
+use crate::object::ObjectKind;
+
+/// The storage technologies that Seafile knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// A folder.
+    Fs,
+    /// Amazon S3 or a server that speaks its protocol.
+    S3,
+    /// Ceph RADOS.
+    Ceph,
+    /// OpenStack Swift.
+    Swift,
+    /// Alibaba Cloud OSS.
+    Oss,
+}
+
+impl Backend {
+    /// Every backend, in the order of the documentation.
+    pub const ALL: [Self; 5] = [Self::Fs, Self::S3, Self::Ceph, Self::Swift, Self::Oss];
+
+    /// The name as in `name = …` of seafile.conf.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fs => "fs",
+            Self::S3 => "s3",
+            Self::Ceph => "ceph",
+            Self::Swift => "swift",
+            Self::Oss => "oss",
+        }
+    }
+}
+
+impl FromStr for Backend {
+    type Err = UnknownBackend;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|backend| backend.as_str() == text).ok_or(UnknownBackend)
+    }
+}
+
+/// The name is not that of a backend of Seafile's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one of fs, s3, ceph, swift, oss")]
+pub struct UnknownBackend;
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One store as configured: a kind and the place its objects are in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConf {
+    /// Which kind of object the store holds.
+    pub kind: ObjectKind,
+    /// Where and how.
+    pub backend: BackendConf,
+}
+
+/// The settings of whichever backend a store is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendConf {
+    /// A folder.
+    Fs(FsConf),
+    /// A bucket of S3.
+    S3(S3Conf),
+    /// A RADOS pool.
+    Ceph(CephConf),
+    /// A Swift container.
+    Swift(SwiftConf),
+    /// A bucket of OSS.
+    Oss(OssConf),
+}
+
+/// A folder that holds `storage/<kind>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FsConf {
+    /// The folder that holds `storage/`.
+    pub dir: PathBuf,
+}
+
+/// How requests to S3 are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum S3Signature {
+    /// `Authorization: AWS <id>:<hmac-sha1>`, Seafile's default.
+    V2,
+    /// `AWS4-HMAC-SHA256`.
+    V4,
+}
+
+/// Who signs requests to S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum S3Credentials {
+    /// An access key of the configuration.
+    Key {
+        /// The access key id.
+        id: String,
+        /// The secret access key.
+        secret: Secret,
+    },
+    /// The role of the machine (`S3_USE_IAM_ROLE`): the default credential chain.
+    IamRole,
+}
+
+/// A bucket of S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Conf {
+    /// The bucket.
+    pub bucket: String,
+    /// Who signs.
+    pub credentials: S3Credentials,
+    /// `host` or `host:port`; `None` is Amazon's endpoint of the region.
+    pub host: Option<String>,
+    /// `aws_region`.
+    pub region: Option<String>,
+    /// How requests are signed.
+    pub signature: S3Signature,
+    /// https instead of http.
+    pub https: bool,
+    /// `host/bucket/key` instead of `bucket.host/key`.
+    pub path_style: bool,
+    /// The 32-character key of server-side encryption with a customer's key.
+    pub sse_c_key: Option<Secret>,
+    /// `ca_file`: a PEM file of certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A RADOS pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CephConf {
+    /// The path of ceph.conf.
+    pub config_file: PathBuf,
+    /// The pool.
+    pub pool: String,
+    /// The client's name without `client.`; `None` is librados' default, `admin`.
+    pub client_id: Option<String>,
+}
+
+/// How a Swift client logs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwiftAuth {
+    /// `GET /auth/v1.0`.
+    V1,
+    /// Keystone `POST /v2.0/tokens`, Seafile's default.
+    V2,
+    /// Keystone `POST /v3/auth/tokens`.
+    V3,
+}
+
+/// A Swift container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwiftConf {
+    /// `host:port` of the login service.
+    pub auth_host: String,
+    /// How to log in.
+    pub auth: SwiftAuth,
+    /// `user_name`.
+    pub user: String,
+    /// `password`.
+    pub password: Secret,
+    /// `tenant` (the project in v3); always there but with v1.0.
+    pub tenant: Option<String>,
+    /// `domain`, for v3.
+    pub domain: String,
+    /// Which region's object store; `None` takes the first.
+    pub region: Option<String>,
+    /// The container.
+    pub container: String,
+    /// https to the login service.
+    pub https: bool,
+    /// `ca_file`: a PEM file of certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How requests to OSS are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OssSignature {
+    /// `OSS <id>:<hmac-sha1>`.
+    V1,
+    /// `OSS4-HMAC-SHA256`, needs the region.
+    V4,
+}
+
+/// A bucket of OSS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OssConf {
+    /// The bucket.
+    pub bucket: String,
+    /// The access key id.
+    pub key_id: String,
+    /// The access key secret.
+    pub key: Secret,
+    /// The endpoint's `host` or `host:port`, worked out from `region` when only that is given.
+    pub endpoint: String,
+    /// The region as in `cn-hangzhou`, where it is known.
+    pub region: Option<String>,
+    /// How requests are signed.
+    pub signature: OssSignature,
+    /// https instead of http.
+    pub https: bool,
+    /// `ca_file`: a PEM file of certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl StoreConf {
+    /// The place this store is in: equal for two configurations exactly when they reach the same
+    /// objects, as far as names tell. No secret is in it, and nothing is asked of disk or network.
+    pub fn location(&self) -> Location {
+        let (backend, place) = match &self.backend {
+            BackendConf::Fs(fs) => (Backend::Fs, format!("{}/storage/{}", fs.dir.display(), self.kind)),
+            BackendConf::S3(s3) => {
+                let namespace = host::bucket_namespace(&s3.endpoint_host(), s3.https);
+                (Backend::S3, format!("{namespace}/{}", s3.bucket))
+            }
+            BackendConf::Ceph(ceph) => (Backend::Ceph, format!("{}/{}", ceph.config_file.display(), ceph.pool)),
+            BackendConf::Swift(swift) => (Backend::Swift, swift.place()),
+            BackendConf::Oss(oss) => {
+                (Backend::Oss, format!("{}/{}", host::bucket_namespace(&oss.endpoint, oss.https), oss.bucket))
+            }
+        };
+        Location { backend, kind: self.kind, place }
+    }
+}
+
+impl S3Conf {
+    /// The host that requests go to, before the bucket is put in front of it.
+    pub fn endpoint_host(&self) -> String {
+        match (&self.host, &self.region) {
+            (Some(host), _) => host.clone(),
+            (None, Some(region)) if region.starts_with("cn-") => format!("s3.{region}.amazonaws.com.cn"),
+            (None, Some(region)) => format!("s3.{region}.amazonaws.com"),
+            (None, None) => "s3.amazonaws.com".to_owned(),
+        }
+    }
+}
+
+impl SwiftConf {
+    /// Login host, region where given, domain where it is not the default one, account and container.
+    fn place(&self) -> String {
+        let mut parts = vec![host::normal(&self.auth_host, self.https)];
+        parts.extend(self.region.iter().map(|region| format!("region {region}")));
+        if self.auth == SwiftAuth::V3 && self.domain != "default" {
+            parts.push(format!("domain {}", self.domain));
+        }
+        // With v1.0 a user is `account:user`. Only the account counts, because every user of it sees its containers.
+        let account = self.user.split_once(':').map_or(self.user.as_str(), |(account, _)| account);
+        parts.push(self.tenant.clone().unwrap_or_else(|| account.to_owned()));
+        parts.push(self.container.clone());
+        parts.join("/")
+    }
+}
+
+/// What tells one store from another; shown in messages, and what an existence set is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Location {
+    /// The technology.
+    pub backend: Backend,
+    /// The kind of object.
+    pub kind: ObjectKind,
+    /// Folder; endpoint and bucket; conf and pool; login host, account and container.
+    pub place: String,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.backend, self.place)
+    }
+}

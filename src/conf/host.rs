@@ -1,0 +1,76 @@
+//! Host names as configurations spell them, and the one spelling that they are compared by.
+
+/// Splits `host[:port]`; an IPv6 address stands in brackets. `None` when it is neither.
+pub(crate) fn split(text: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match text.rfind(']') {
+        Some(end) => (&text[..=end], text[end + 1..].strip_prefix(':')),
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    if host.len() + port.map_or(0, |port| port.len() + 1) != text.len() || !is_host(host) {
+        return None;
+    }
+    match port {
+        None => Some((host, None)),
+        Some(port) => Some((host, Some(parse_port(port)?))),
+    }
+}
+
+/// A port in decimal digits, 1 to 65535.
+pub(crate) fn parse_port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|&port| digits && port > 0)
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    !name.is_empty() && name.split('.').all(|label| !label.is_empty() && label.bytes().all(is_label_byte))
+}
+
+// The underscore is let through because container networks are full of it, though by the book it is in no host name.
+fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// The spelling to compare by: lower case, no final dot, no port that is the scheme's own.
+pub(crate) fn normal(text: &str, https: bool) -> String {
+    let Some((host, port)) = split(text) else { return text.to_ascii_lowercase() };
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    match port {
+        Some(port) if port != if https { 443 } else { 80 } => format!("{host}:{port}"),
+        _ => host,
+    }
+}
+
+/// The name of the bucket namespace behind a host of S3 or OSS: within Amazon (a partition of it) and within Alibaba a
+/// bucket name is unique whatever the region and however the endpoint is spelt, so that they all are one place.
+pub(crate) fn bucket_namespace(text: &str, https: bool) -> String {
+    let host = normal(text, https);
+    let name = host.split(':').next().unwrap_or(&host);
+    if name == "amazonaws.com.cn" || name.ends_with(".amazonaws.com.cn") {
+        "s3.amazonaws.com.cn".to_owned()
+    } else if name.ends_with(".amazonaws.com") && name.contains("us-gov-") {
+        "s3.us-gov.amazonaws.com".to_owned()
+    } else if name.ends_with(".amazonaws.com") {
+        "s3.amazonaws.com".to_owned()
+    } else if name.ends_with(".aliyuncs.com") {
+        "aliyuncs.com".to_owned()
+    } else {
+        host
+    }
+}
+
+/// The region in an endpoint of Alibaba's such as `oss-cn-hangzhou-internal.aliyuncs.com`.
+pub(crate) fn oss_region(endpoint: &str) -> Option<String> {
+    let host = split(endpoint)?.0.to_ascii_lowercase();
+    let name = host.strip_suffix(".aliyuncs.com")?;
+    let region = match name.strip_suffix(".oss") {
+        Some(region) => region,
+        None => name.strip_prefix("vpc100-").unwrap_or(name).strip_prefix("oss-")?,
+    };
+    let region = region.strip_suffix("-internal").unwrap_or(region);
+    // `oss-accelerate` and `oss-accelerate-overseas` must not pass, because they are names of no region.
+    (!region.contains('.') && !region.starts_with("accelerate")).then(|| region.to_owned())
+}

@@ -1,0 +1,212 @@
+//! Splits a seafile.conf into sections and options, each with its line.
+//!
+//! The rules are those of Python's configparser, by which Seafile's own tools read the file: `=` or `:`
+//! after the name, names in any case, comments on lines of their own only, quotes and backslashes kept.
+//! rust-ini reads the values, but only from a cleaned copy of the sections that matter, because on the raw
+//! text it goes its own ways: it joins a line that ends in a backslash with the next one, reads over the
+//! end of a line without `=`, refuses an indented comment, and knows no line numbers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ini::{Ini, ParseOption};
+
+use super::finding::{ConfError, Findings, Place};
+
+/// The value of an option and where it was given.
+#[derive(Clone)]
+pub(crate) struct Value {
+    pub(crate) text: String,
+    pub(crate) place: Place,
+}
+
+/// A section: where its header is, and its options by lower-case name.
+pub(crate) struct Section {
+    pub(crate) place: Place,
+    pub(crate) options: BTreeMap<String, Value>,
+}
+
+/// Reads the sections named in `wanted` out of `bytes`; other sections may hold anything.
+pub(crate) fn parse(file: &str, bytes: &[u8], wanted: &[&str], findings: &mut Findings) -> BTreeMap<String, Section> {
+    let file: Arc<str> = file.into();
+    let Some(text) = decode(&file, bytes, findings) else { return BTreeMap::new() };
+    let mut scanner = Scanner::new(file, wanted, findings);
+    for (index, line) in lines(text).enumerate() {
+        scanner.line(index + 1, line);
+    }
+    scanner.finish()
+}
+
+/// The text of `bytes` without a byte order mark.
+pub(crate) fn decode<'a>(file: &Arc<str>, bytes: &'a [u8], findings: &mut Findings) -> Option<&'a str> {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            findings.error(ConfError::new(&Place::line(file, line), "is not UTF-8").allowed("a text file in UTF-8"));
+            return None;
+        }
+    };
+    let stripped = text.strip_prefix('\u{feff}');
+    if stripped.is_some() {
+        let problem = "starts with a byte order mark, which Seafile's own tools do not read; save the file without it";
+        findings.warn(&ConfError::new(&Place::line(file, 1), problem));
+    }
+    Some(stripped.unwrap_or(text))
+}
+
+/// The lines of `text`, however they end: LF, CR LF or CR.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}
+
+/// What a line is to configparser.
+enum Line<'a> {
+    Blank,
+    Header(&'a str),
+    Option(&'a str, &'a str),
+    Other,
+}
+
+fn classify(line: &str) -> Line<'_> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with(['#', ';']) {
+        return Line::Blank;
+    }
+    if let Some((name, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        // No header, because configparser takes all up to the last bracket for the name, and so does not see the
+        // section meant.
+        return if name.is_empty() || rest.contains(']') { Line::Other } else { Line::Header(name) };
+    }
+    match line.split_once(['=', ':']) {
+        Some((name, value)) if !name.trim().is_empty() && !name.starts_with('[') => {
+            Line::Option(name.trim_end(), value.trim())
+        }
+        _ => Line::Other,
+    }
+}
+
+struct Scanner<'a> {
+    file: Arc<str>,
+    wanted: &'a [&'a str],
+    findings: &'a mut Findings,
+    /// What rust-ini gets to see.
+    clean: String,
+    sections: BTreeMap<String, Section>,
+    /// Lines of sections that nobody asked for, only to tell that one is there twice.
+    others: BTreeMap<String, usize>,
+    /// The section that lines belong to.
+    current: Option<String>,
+    /// The option that an indented line would continue, and how far that option is indented itself.
+    option: Option<(String, usize)>,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(file: Arc<str>, wanted: &'a [&'a str], findings: &'a mut Findings) -> Self {
+        let (sections, others) = (BTreeMap::new(), BTreeMap::new());
+        Self { file, wanted, findings, clean: String::new(), sections, others, current: None, option: None }
+    }
+
+    fn line(&mut self, number: usize, line: &str) {
+        let place = Place::line(&self.file, number);
+        let indent = line.len() - line.trim_start().len();
+        match classify(line) {
+            Line::Blank => {}
+            kind if self.option.as_ref().is_some_and(|(_, level)| indent > *level) => self.continuation(&kind, &place),
+            Line::Header(name) => self.header(name, place),
+            Line::Option(name, value) => self.option(&name.to_lowercase(), value, indent, place),
+            // The text of the line is not shown, because it may be the second half of a key.
+            Line::Other => {
+                let error = ConfError::new(&place, "is neither a section, an option nor a comment");
+                self.findings.error(error.allowed("[section], option = value, # comment"));
+            }
+        }
+    }
+
+    fn continuation(&mut self, line: &Line<'_>, place: &Place) {
+        let (Some(section), Some((option, _))) = (&self.current, &self.option) else { return };
+        if let Line::Header(name) = line
+            && self.is_wanted(name.trim())
+        {
+            let error = ConfError::new(place, "is indented, so that Seafile's Python tools do not see it");
+            self.findings.error(error.section(name.trim()).allowed("a header that starts at the margin"));
+            return;
+        }
+        if self.is_wanted(section) {
+            let problem = "the line is indented, so that it continues the value of the option above it";
+            let error = ConfError::new(place, problem).section(section).option(option);
+            self.findings.error(error.allowed("each option on one line that starts at the margin"));
+        }
+    }
+
+    fn header(&mut self, name: &str, place: Place) {
+        self.option = None;
+        self.current = Some(name.to_owned());
+        let trimmed = name.trim();
+        if trimmed != name && self.is_wanted(trimmed) {
+            let error = ConfError::new(&place, "has spaces inside the brackets, so that Seafile does not see it");
+            self.findings.error(error.section(name).allowed(format!("[{trimmed}]")));
+        }
+        if !self.is_wanted(name) {
+            self.other_header(name, &place);
+        } else if let Some(first) = self.sections.get(name) {
+            let problem = format!("is there twice, first in line {}", first.place.line.unwrap_or_default());
+            self.findings.error(ConfError::new(&place, problem).section(name).allowed("each section once"));
+        } else {
+            self.clean.push_str(&format!("[{name}]\n"));
+            self.sections.insert(name.to_owned(), Section { place, options: BTreeMap::new() });
+        }
+    }
+
+    fn other_header(&mut self, name: &str, place: &Place) {
+        let line = place.line.unwrap_or_default();
+        let first = *self.others.entry(name.to_owned()).or_insert(line);
+        if first != line {
+            let problem = format!("is there twice, first in line {first}; Seafile's Python tools refuse such a file");
+            self.findings.warn(&ConfError::new(place, problem).section(name));
+        }
+    }
+
+    fn option(&mut self, name: &str, value: &str, indent: usize, place: Place) {
+        let Some(section) = self.current.clone() else {
+            let error = ConfError::new(&place, "stands before the first section").option(name);
+            self.findings.error(error.allowed("options below a [section] line"));
+            return;
+        };
+        self.option = Some((name.to_owned(), indent));
+        if !self.is_wanted(&section) {
+            return;
+        }
+        let Some(held) = self.sections.get_mut(&section) else { return };
+        let error = |problem: String| ConfError::new(&place, problem).section(&section).option(name);
+        if let Some(first) = held.options.get(name) {
+            let problem = format!("is given twice, first in line {}", first.place.line.unwrap_or_default());
+            self.findings.error(error(problem).allowed("each option once"));
+        } else if value.contains(|c: char| c.is_control() && c != '\t') {
+            self.findings.error(error("holds a control character".to_owned()).allowed("text on one line"));
+        } else if name.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) {
+            self.findings.warn(&error("is not an option of Seafile's; it is not used".to_owned()));
+        } else {
+            // With a space, because rust-ini would otherwise take a backslash at the end for a wish to go on in the
+            // next line.
+            self.clean.push_str(&format!("{name}={value} \n"));
+            held.options.insert(name.to_owned(), Value { text: String::new(), place });
+        }
+    }
+
+    fn is_wanted(&self, section: &str) -> bool {
+        self.wanted.contains(&section)
+    }
+
+    /// Lets rust-ini read the clean text, and puts its values to the lines they came from.
+    fn finish(mut self) -> BTreeMap<String, Section> {
+        let option = ParseOption { enabled_escape: false, enabled_quote: false, ..ParseOption::default() };
+        let ini = Ini::load_from_str_opt(&self.clean, option).expect("the clean text holds headers and options only");
+        for (name, section) in &mut self.sections {
+            for (option, value) in &mut section.options {
+                value.text = ini.get_from(Some(name.as_str()), option).unwrap_or_default().to_owned();
+            }
+        }
+        self.sections
+    }
+}

@@ -1,0 +1,223 @@
+//! The options of one section (or the environment variables that stand for them) with their types.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::finding::{ConfError, Findings, Place};
+use super::host;
+use super::ini::{Section, Value};
+use super::{Environment, Secret};
+
+/// What booleans look like, to configparser and here.
+const BOOLEANS: &str = "true, false, yes, no, on, off, 1, 0";
+
+/// Reads typed options and notes what is wrong with them.
+pub(crate) struct Options<'a> {
+    section: Option<&'static str>,
+    place: Place,
+    values: BTreeMap<String, Value>,
+    /// Option to environment variable, for messages; empty for a section.
+    names: Vec<(&'static str, &'static str)>,
+    pub(crate) findings: &'a mut Findings,
+}
+
+impl<'a> Options<'a> {
+    /// The options of a section; without one, of an empty section of the file at `place`.
+    pub(crate) fn of_section(
+        name: &'static str,
+        section: Option<&Section>,
+        place: &Place,
+        findings: &'a mut Findings,
+    ) -> Self {
+        let values = section.map(|section| section.options.clone()).unwrap_or_default();
+        let place = section.map_or(place, |section| &section.place).clone();
+        Self { section: Some(name), place, values, names: Vec::new(), findings }
+    }
+
+    /// The options that environment variables stand for; `place` is where the environment says that they do.
+    pub(crate) fn of_variables(
+        variables: &BTreeMap<String, Value>,
+        names: Vec<(&'static str, &'static str)>,
+        place: &Place,
+        findings: &'a mut Findings,
+    ) -> Self {
+        let value = |(option, name): &(&str, &str)| Some(((*option).to_owned(), variables.get(*name)?.clone()));
+        let values = names.iter().filter_map(value).collect();
+        Self { section: None, place: place.clone(), values, names, findings }
+    }
+
+    /// The name to show for `option`.
+    fn shown<'b>(&self, option: &'b str) -> &'b str {
+        self.names.iter().find(|(name, _)| *name == option).map_or(option, |(_, variable)| variable)
+    }
+
+    fn finding(&self, option: &str, problem: impl Into<String>) -> ConfError {
+        let place = self.values.get(option).map_or(&self.place, |value| &value.place);
+        let finding = ConfError::new(place, problem).option(self.shown(option));
+        match self.section {
+            Some(section) => finding.section(section),
+            None => finding,
+        }
+    }
+
+    /// Where the store or the database is described, for what is found out later.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Notes that `option` is wrong, and what it may be.
+    pub(crate) fn error(&mut self, option: &str, problem: impl Into<String>, allowed: impl Into<String>) {
+        let error = self.finding(option, problem).allowed(allowed);
+        self.findings.error(error);
+    }
+
+    /// Notes what is wrong with the file as a whole: once, though it shows in every kind.
+    pub(crate) fn file_error(&mut self, problem: impl Into<String>, allowed: impl Into<String>) {
+        let error = ConfError::new(&Place { line: None, ..self.place.clone() }, problem);
+        self.findings.error(error.allowed(allowed));
+    }
+
+    /// Notes something odd about `option`.
+    pub(crate) fn warn(&mut self, option: &str, problem: impl Into<String>) {
+        let warning = self.finding(option, problem);
+        self.findings.warn(&warning);
+    }
+
+    /// Whether the option is there, be it empty.
+    pub(crate) fn has(&self, option: &str) -> bool {
+        self.values.contains_key(option)
+    }
+
+    /// The names of all options.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.values.keys().cloned().collect()
+    }
+
+    /// The text of an option; an empty one counts as absent.
+    pub(crate) fn text(&self, option: &str) -> Option<String> {
+        self.values.get(option).map(|value| value.text.clone()).filter(|text| !text.is_empty())
+    }
+
+    /// The text of an option that must be there.
+    pub(crate) fn required(&mut self, option: &str, allowed: &str) -> Option<String> {
+        let text = self.text(option);
+        if text.is_none() {
+            let problem = if self.has(option) { "is empty" } else { "is missing" };
+            self.error(option, problem, allowed);
+        }
+        text
+    }
+
+    /// A password or key that must be there.
+    pub(crate) fn secret(&mut self, option: &str, allowed: &str) -> Option<Secret> {
+        let text = self.required(option, allowed)?;
+        if (text.starts_with('"') && text.ends_with('"') || text.starts_with('\'') && text.ends_with('\''))
+            && text.len() > 1
+        {
+            self.warn(option, "stands in quotes; they are part of the value");
+        }
+        if self.section.is_some() && (text.contains(" #") || text.contains(" ;")) {
+            self.warn(
+                option,
+                "what follows # or ; on the line is part of the value; a comment needs a line of its own",
+            );
+        }
+        if self.section.is_some() && text.contains("%%") {
+            self.warn(
+                option,
+                "holds %%, taken as it is written, as the server does; Seafile's Python tools take it for one %",
+            );
+        }
+        Some(Secret::new(text))
+    }
+
+    /// A boolean in any of configparser's spellings.
+    pub(crate) fn boolean(&mut self, option: &str, default: bool) -> bool {
+        let Some(value) = self.values.get(option) else { return default };
+        match value.text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => true,
+            "false" | "no" | "off" | "0" => false,
+            "" if self.section.is_none() => default,
+            _ => {
+                let problem = format!("{:?} is not a boolean{}", value.text, comment_hint(&value.text));
+                self.error(option, problem, BOOLEANS);
+                default
+            }
+        }
+    }
+
+    /// The name of a bucket, container or pool that must be there: no space, slash or quote in it.
+    pub(crate) fn container(&mut self, option: &str, what: &str) -> Option<String> {
+        let allowed = format!("the name of the {what}");
+        let text = self.required(option, &allowed)?;
+        if text.contains(|c: char| c.is_whitespace() || "/\\\"'?#".contains(c)) {
+            let problem = format!("{text:?} cannot be the name of a {what}{}", comment_hint(&text));
+            self.error(option, problem, format!("{allowed}, without spaces, slashes and quotes"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// `host` or `host:port`. What is wrong is not shown: a URL may carry a password.
+    pub(crate) fn host(&mut self, option: &str) -> Option<String> {
+        let text = self.text(option)?;
+        if host::split(&text).is_some() {
+            return Some(text);
+        }
+        let problem = if text.contains("://") { "is a URL" } else { "is not a host" };
+        let problem = format!("{problem}{}", comment_hint(&text));
+        self.error(
+            option,
+            problem,
+            "host or host:port, without http:// and without a path (use_https = true for https)",
+        );
+        None
+    }
+
+    /// A name of letters, digits, dots, dashes and underscores, such as a region.
+    pub(crate) fn word(&mut self, option: &str) -> Option<String> {
+        let text = self.text(option)?;
+        if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+            return Some(text);
+        }
+        self.error(option, format!("{text:?} is not a name{}", comment_hint(&text)), "letters, digits, - _ .");
+        None
+    }
+
+    /// An absolute path that must be given in `option`.
+    pub(crate) fn path(&mut self, option: &str, allowed: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.required(option, allowed)?);
+        if path.is_absolute() {
+            return Some(path);
+        }
+        self.error(option, format!("{:?} is not an absolute path", path.display().to_string()), allowed);
+        None
+    }
+
+    /// Reads the file that `option` names, because what cannot be read now cannot be used later.
+    pub(crate) fn readable(&mut self, option: &str, path: &Path) -> Option<Vec<u8>> {
+        // A limit, so that a wrong path cannot fill the memory. A certificate bundle of a whole system has some 250 KB.
+        const MOST: u64 = 16 << 20;
+        let mut bytes = Vec::new();
+        match File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes)) {
+            Ok(_) => Some(bytes),
+            Err(error) => {
+                let problem = format!("cannot read {}: {error}", path.display());
+                self.error(option, problem, "a file that this user may read");
+                None
+            }
+        }
+    }
+}
+
+/// Why a value that is wrong may be so: configparser takes no comment behind a value.
+fn comment_hint(text: &str) -> &'static str {
+    if text.contains(" #") || text.contains(" ;") { " (a comment needs a line of its own)" } else { "" }
+}
+
+/// The folder that the environment names as the data folder, as the server looks for it.
+pub(crate) fn data_dir(environment: &Environment) -> Option<PathBuf> {
+    environment.get("SEAFILE_DATA_DIR").or_else(|| environment.get("SEAFILE_CONF_DIR")).map(PathBuf::from)
+}
