@@ -1,0 +1,214 @@
+//! Directories and file descriptions, in the format of today (zlib over JSON) and the legacy one (binary).
+//!
+//! Layouts and ids: haiwen/seafile-server, common/fs-mgr.c. Version 1 is named by the SHA-1 of the JSON. Version 0 is
+//! big-endian: a file is be32 1, be64 size and 20 bytes a block, named by the SHA-1 of those block ids; a directory is
+//! be32 3 and an entry of be32 mode, 40 characters of id, be32 length and name for each child, named by the SHA-1 of
+//! id, name and mode of each, the mode little-endian.
+
+use serde::Deserialize;
+use sha1::{Digest, Sha1};
+
+use super::inflate::{inflate, is_zlib};
+use super::json::{Id, Text};
+use super::{Damage, Parsed, finish, sha1_of, wrong_id};
+use crate::object::ObjectId;
+
+/// What an fs object describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FsObject {
+    /// A file.
+    File {
+        /// Its blocks in order.
+        block_ids: Vec<ObjectId>,
+        /// Its length in bytes.
+        size: u64,
+    },
+    /// A directory.
+    Dir {
+        /// What is in it.
+        entries: Vec<Dirent>,
+    },
+}
+
+/// A child of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dirent {
+    /// The fs object of the child; [`ObjectId::EMPTY`] for an empty file or directory.
+    pub id: ObjectId,
+    /// The type and permission bits of `stat`.
+    pub mode: u32,
+    /// Its name. Bytes that are not UTF-8 show as U+FFFD.
+    pub name: String,
+}
+
+impl Dirent {
+    /// Whether the entry says that the child is a directory.
+    pub const fn is_dir(&self) -> bool {
+        self.mode & 0o170_000 == 0o040_000
+    }
+}
+
+/// `type` in JSON and the first word of the legacy format.
+const FILE: u32 = 1;
+const DIR: u32 = 3;
+
+/// The bytes of a legacy entry before its name.
+const ENTRY_HEAD: usize = 4 + 40 + 4;
+/// The longest name that Seafile keeps (`SEAF_DIR_NAME_LEN` less the NUL).
+const NAME_MAX: usize = 255;
+
+/// The id of the stored bytes of an fs object.
+pub(super) fn id_of(data: &[u8]) -> Result<ObjectId, Damage> {
+    if is_zlib(data) {
+        let mut hash = Sha1::new();
+        inflate(data, |piece| hash.update(piece))?;
+        return Ok(finish(hash));
+    }
+    match Legacy::of(data)? {
+        Legacy::File { blocks, .. } => Ok(sha1_of(blocks)),
+        Legacy::Dir(mut rest) => {
+            let mut hash = Sha1::new();
+            while let Some(entry) = LegacyEntry::next(&mut rest)? {
+                entry.hash(&mut hash);
+            }
+            Ok(finish(hash))
+        }
+    }
+}
+
+impl FsObject {
+    /// Reads the stored bytes of the fs object called `name`.
+    ///
+    /// # Errors
+    /// When they are not an fs object.
+    pub fn parse(name: &ObjectId, data: &[u8]) -> Result<Parsed<Self>, Damage> {
+        if data.is_empty() {
+            return Err(Damage::Empty);
+        }
+        let (found, object) = if is_zlib(data) { compressed(data)? } else { legacy(data)? };
+        Ok(Parsed { object, wrong_id: wrong_id(name, found) })
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    #[serde(rename = "type")]
+    kind: u32,
+    #[serde(default)]
+    block_ids: Option<Vec<Id>>,
+    #[serde(default)]
+    size: Option<u64>,
+    #[serde(borrow, default)]
+    dirents: Option<Vec<RawDirent<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct RawDirent<'a> {
+    id: Id,
+    mode: u32,
+    #[serde(borrow)]
+    name: Text<'a>,
+}
+
+fn compressed(data: &[u8]) -> Result<(ObjectId, FsObject), Damage> {
+    let mut json = Vec::new();
+    inflate(data, |piece| json.extend_from_slice(piece))?;
+    let raw: Raw<'_> = serde_json::from_slice(&json).map_err(|error| Damage::Malformed(error.to_string()))?;
+    let object = match (raw.kind, raw.block_ids, raw.size, raw.dirents) {
+        (FILE, Some(ids), Some(size), _) => {
+            FsObject::File { block_ids: ids.into_iter().map(|id| id.0).collect(), size }
+        }
+        (DIR, _, _, Some(dirents)) => FsObject::Dir { entries: dirents.iter().map(RawDirent::entry).collect() },
+        (FILE, ..) => return Err(Damage::Malformed("a file without block_ids or size".to_owned())),
+        (DIR, ..) => return Err(Damage::Malformed("a directory without dirents".to_owned())),
+        (kind, ..) => return Err(Damage::Malformed(format!("type {kind} is neither a file (1) nor a directory (3)"))),
+    };
+    Ok((sha1_of(&json), object))
+}
+
+impl RawDirent<'_> {
+    fn entry(&self) -> Dirent {
+        Dirent { id: self.id.0, mode: self.mode, name: self.name.lossy() }
+    }
+}
+
+fn legacy(data: &[u8]) -> Result<(ObjectId, FsObject), Damage> {
+    match Legacy::of(data)? {
+        Legacy::File { size, blocks } => {
+            let (ids, _) = blocks.as_chunks::<20>();
+            let block_ids = ids.iter().map(|id| ObjectId::from_bytes(*id)).collect();
+            Ok((sha1_of(blocks), FsObject::File { block_ids, size }))
+        }
+        Legacy::Dir(mut rest) => {
+            let (mut hash, mut entries) = (Sha1::new(), Vec::new());
+            while let Some(entry) = LegacyEntry::next(&mut rest)? {
+                entry.hash(&mut hash);
+                entries.push(entry.entry()?);
+            }
+            Ok((finish(hash), FsObject::Dir { entries }))
+        }
+    }
+}
+
+/// A legacy object behind its first word.
+enum Legacy<'a> {
+    File { size: u64, blocks: &'a [u8] },
+    Dir(&'a [u8]),
+}
+
+impl<'a> Legacy<'a> {
+    fn of(data: &'a [u8]) -> Result<Self, Damage> {
+        let (word, rest) = data.split_first_chunk().ok_or(Damage::Truncated)?;
+        match u32::from_be_bytes(*word) {
+            FILE => {
+                let (size, blocks) = rest.split_first_chunk().ok_or(Damage::Truncated)?;
+                if !blocks.len().is_multiple_of(20) {
+                    return Err(Damage::Truncated);
+                }
+                Ok(Self::File { size: u64::from_be_bytes(*size), blocks })
+            }
+            DIR => Ok(Self::Dir(rest)),
+            _ => Err(Damage::Malformed("neither compressed nor in the legacy format".to_owned())),
+        }
+    }
+}
+
+struct LegacyEntry<'a> {
+    mode: u32,
+    id: &'a [u8; 40],
+    name: &'a [u8],
+}
+
+impl<'a> LegacyEntry<'a> {
+    /// Takes the next entry off `rest`; `None` at the end.
+    fn next(rest: &mut &'a [u8]) -> Result<Option<Self>, Damage> {
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let (head, after) = rest.split_first_chunk::<ENTRY_HEAD>().ok_or(Damage::Truncated)?;
+        let (mode, head) = head.split_first_chunk().expect("the head begins with four bytes of mode");
+        let (id, head) = head.split_first_chunk().expect("40 characters of id follow the mode");
+        let length: &[u8; 4] = head.try_into().expect("four bytes of length end the head");
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if length > NAME_MAX {
+            return Err(Damage::Malformed(format!("a name of {length} bytes, {NAME_MAX} are allowed")));
+        }
+        let (name, after) = after.split_at_checked(length).ok_or(Damage::Truncated)?;
+        *rest = after;
+        Ok(Some(Self { mode: u32::from_be_bytes(*mode), id, name }))
+    }
+
+    fn hash(&self, hash: &mut Sha1) {
+        hash.update(self.id);
+        hash.update(self.name);
+        // Little-endian, because the C server hashes the word as it lies in memory, and so every server came to be that
+        // here.
+        hash.update(self.mode.to_le_bytes());
+    }
+
+    fn entry(&self) -> Result<Dirent, Damage> {
+        let id = ObjectId::parse(self.id)
+            .ok_or_else(|| Damage::Malformed("an object id is not 40 lower-case hex digits".to_owned()))?;
+        Ok(Dirent { id, mode: self.mode, name: String::from_utf8_lossy(self.name).into_owned() })
+    }
+}

@@ -1,0 +1,150 @@
+//! One kind's objects in one configured place: the traits that every backend keeps.
+//!
+//! Reading and writing are separate traits, so a source cannot be written by mistake: the pass
+//! holds it as a [`ReadStore`] and nothing else. Deleting is a third one, for the command that
+//! deletes.
+//!
+//! All calls block, may be made from any number of threads at once, and return errors as
+//! [`StoreError`], which says what kind of failure it was, so that callers need not know the
+//! backend.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::conf::backend::Location;
+use crate::object::{KeyRange, ObjectKey};
+
+pub mod ceph;
+pub mod error;
+pub mod fs;
+pub mod http;
+mod listing;
+pub mod memory;
+pub mod names;
+pub mod open;
+pub mod oss;
+pub mod retry;
+pub mod runtime;
+pub mod s3;
+mod shared;
+pub mod swift;
+
+pub use error::{ErrorKind, StoreError};
+
+/// An object as a listing shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub key: ObjectKey,
+    /// Its stored size in bytes; `None` where the backend's listing does not say (RADOS).
+    pub size: Option<u64>,
+}
+
+/// A part of a store that can be listed on its own.
+#[derive(Clone)]
+pub struct Part {
+    /// The keys it covers. For an unordered store this is the range asked for, whatever the part.
+    pub range: KeyRange,
+    /// What the backend wants to remember between pages, opaque to everybody else. A part without
+    /// it is as good, if slower.
+    pub memo: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Part {
+    /// The part that `range` says.
+    pub const fn new(range: KeyRange) -> Self {
+        Self { range, memo: None }
+    }
+
+    /// The same memory for another range.
+    #[must_use]
+    pub fn with_range(&self, range: KeyRange) -> Self {
+        Self { range, memo: self.memo.clone() }
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Part({:?})", self.range)
+    }
+}
+
+/// One answer of a listing.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The objects found, in ascending key order where the store is ordered.
+    pub objects: Vec<Listed>,
+    /// How many names were seen that are not objects: temporary files, strangers.
+    pub ignored: u64,
+    /// What of the part is still to be listed; `None` only when the store said that it was the end.
+    pub rest: Option<Part>,
+}
+
+/// A store that can be listed and read.
+pub trait ReadStore: Send + Sync + fmt::Debug {
+    /// Where the store is.
+    fn location(&self) -> &Location;
+
+    /// Whether pages come in ascending key order, and a part may be cut at any key into two that
+    /// are listed separately. Only RADOS is not.
+    fn is_ordered(&self) -> bool {
+        true
+    }
+
+    /// Parts that together hold every object of `within`, disjoint, in ascending order where the
+    /// store is ordered, and then covering `within` without a gap. A store with nothing better to say
+    /// answers with `within` itself: whoever lists will cut it further.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    fn parts(&self, within: &KeyRange) -> Result<Vec<Part>, StoreError> {
+        Ok(vec![Part::new(*within)])
+    }
+
+    /// Lists the beginning of `part`: about a thousand objects, more where the backend gives more.
+    /// In an ordered store, `rest` is the part after the last key that this page settles.
+    ///
+    /// # Errors
+    /// When the store cannot be listed. A listing that broke off never looks like one that ended.
+    fn list(&self, part: &Part) -> Result<Page, StoreError>;
+
+    /// The whole object, its bytes as stored.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it is not there; a short read is an error, never a short object.
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError>;
+
+    /// The object's stored size in bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it is not there.
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError>;
+}
+
+/// A store that objects can be put into.
+pub trait WriteStore: ReadStore {
+    /// Puts the whole object there, replacing what has that name. It is never seen half written.
+    ///
+    /// # Errors
+    /// When the store did not take it; then the name holds what it held before.
+    fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError>;
+
+    /// Returns once everything whose [`WriteStore::write`] returned before this call began would
+    /// survive a power loss.
+    ///
+    /// # Errors
+    /// When that cannot be promised; every write since the last good `sync` is then in doubt.
+    fn sync(&self) -> Result<(), StoreError>;
+}
+
+/// A store that objects can be deleted from.
+pub trait RemoveStore: ReadStore {
+    /// Deletes the object. One that is not there is deleted.
+    ///
+    /// # Errors
+    /// When the store did not delete it.
+    fn remove(&self, key: &ObjectKey) -> Result<(), StoreError>;
+}

@@ -1,0 +1,164 @@
+//! What can go wrong with a store, told so that the pass can decide without knowing the backend.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::object::ObjectKey;
+
+/// What kind of failure it was. The kind alone decides whether a call is repeated and whether the
+/// pass goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The object is not there.
+    NotFound,
+    /// This one object is there and cannot be read (permissions of a file, a bad sector).
+    Unreadable,
+    /// The bucket, container, pool or folder is not there.
+    ContainerMissing,
+    /// The store knows who asks and refuses.
+    Denied,
+    /// The store does not accept the credentials.
+    BadCredentials,
+    /// Too many requests: try again, more slowly.
+    Throttled,
+    /// The store has trouble of its own (5xx).
+    Unavailable,
+    /// No answer in time.
+    Timeout,
+    /// The connection could not be made, or broke.
+    Connection,
+    /// The store is full.
+    NoSpace,
+    /// The store cannot be written at all.
+    ReadOnly,
+    /// The store does not take an object of this size.
+    TooLarge,
+    /// The object must be restored from an archive first.
+    Archived,
+    /// The store answered something that makes no sense.
+    Protocol,
+    /// What the store needs on this machine is missing (a library, a file).
+    Setup,
+    /// The store lost, or may have lost, what it had already taken.
+    NotDurable,
+    /// The pass was told to stop while the call waited.
+    Interrupted,
+    /// Anything else.
+    Other,
+}
+
+impl ErrorKind {
+    /// Whether the same call may well succeed a little later.
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled | Self::Unavailable | Self::Timeout | Self::Connection)
+    }
+
+    /// Whether every further object would fail the same way, so that going on only makes noise.
+    pub const fn is_fatal(self) -> bool {
+        matches!(
+            self,
+            Self::ContainerMissing
+                | Self::Denied
+                | Self::BadCredentials
+                | Self::NoSpace
+                | Self::ReadOnly
+                | Self::Setup
+                | Self::NotDurable
+        )
+    }
+
+    /// The kind in a few words, for messages and the `kind` field of reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not found",
+            Self::Unreadable => "unreadable",
+            Self::ContainerMissing => "bucket, container, pool or folder missing",
+            Self::Denied => "access denied",
+            Self::BadCredentials => "credentials refused",
+            Self::Throttled => "throttled",
+            Self::Unavailable => "server error",
+            Self::Timeout => "timeout",
+            Self::Connection => "connection failed",
+            Self::NoSpace => "no space left",
+            Self::ReadOnly => "read-only",
+            Self::TooLarge => "object too large",
+            Self::Archived => "object archived",
+            Self::Protocol => "unexpected answer",
+            Self::Setup => "setup incomplete",
+            Self::NotDurable => "not safely stored",
+            Self::Interrupted => "interrupted",
+            Self::Other => "failed",
+        }
+    }
+}
+
+/// A failed call on a store: kind, what was being done to which object or store, and the cause.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: ErrorKind,
+    action: &'static str,
+    subject: String,
+    cause: String,
+    retry_after: Option<Duration>,
+}
+
+impl StoreError {
+    /// An error while doing `action` (`read`, `write`, `list`, …) to an object.
+    pub fn object(kind: ErrorKind, action: &'static str, key: &ObjectKey, cause: impl fmt::Display) -> Self {
+        Self::new(kind, action, key.to_string(), cause)
+    }
+
+    /// An error while doing `action` to `subject`, a store or a part of it.
+    pub fn new(kind: ErrorKind, action: &'static str, subject: impl Into<String>, cause: impl fmt::Display) -> Self {
+        Self { kind, action, subject: subject.into(), cause: cause.to_string(), retry_after: None }
+    }
+
+    /// The same error with the time that the store asked to wait for.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    /// The same error, seen as another kind by whoever knows more than the store.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The same error, its cause continued by `more`.
+    #[must_use]
+    pub fn because(mut self, more: impl fmt::Display) -> Self {
+        self.cause = format!("{}; {more}", self.cause);
+        self
+    }
+
+    /// What kind of failure it was.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What was being done: `read`, `write`, `list`, `size`, `sync`, `open`, `remove`.
+    pub const fn action(&self) -> &'static str {
+        self.action
+    }
+
+    /// What the store said.
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+
+    /// How long the store asked to be left alone.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}: {}", self.action, self.subject, self.kind.as_str(), self.cause)
+    }
+}
+
+impl std::error::Error for StoreError {}

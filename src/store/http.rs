@@ -1,0 +1,270 @@
+//! The HTTP client that the Swift and OSS backends share.
+//!
+//! It blocks: a caller's thread sends one request and gets the whole answer. Connections are kept
+//! and shared by all threads. Every wait has an end ([`HttpOptions`]), every answer a size limit,
+//! and a body that ends before its announced length is an error, never a short answer. Redirects
+//! are not followed, because a request signed for one host must not be carried to another: the
+//! error says where the server pointed to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
+use http::{Method, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::{ErrorKind, StoreError, runtime};
+
+mod answer;
+mod body;
+mod connect;
+mod failure;
+
+pub use answer::{kind_of_status, retry_after};
+
+use body::{Deadline, Upload, collect};
+use connect::Connector;
+use failure::Failure;
+
+/// How long to wait for what, and whom to trust.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// For a connection, the TLS handshake included.
+    pub connect_timeout: Duration,
+    /// For the first byte of an answer, once the request is sent.
+    pub answer_timeout: Duration,
+    /// For the next bytes while a body is being sent or received.
+    pub stall_timeout: Duration,
+    /// How many connections to a host are kept while nobody uses them.
+    pub idle_connections: usize,
+    /// How long such a connection is kept.
+    pub idle_timeout: Duration,
+    /// Certificates (PEM) to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(30),
+            idle_connections: 256,
+            // Shorter than what common servers and load balancers allow, so that it is us who close.
+            idle_timeout: Duration::from_secs(20),
+            ca_file: None,
+        }
+    }
+}
+
+/// One request, its body in memory.
+#[derive(Clone)]
+pub struct Request {
+    /// GET, HEAD, PUT, POST or DELETE.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: Uri,
+    /// Headers beside Host, Content-Length and User-Agent, which the client sets.
+    pub headers: HeaderMap,
+    /// The body; empty for none.
+    pub body: Bytes,
+    /// The largest body of an answer to accept, in bytes.
+    pub answer_limit: u64,
+    /// Whether the request can be sent twice with the same outcome.
+    pub repeatable: bool,
+}
+
+impl Request {
+    /// The limit of answers that are not objects: listings, errors, tokens.
+    pub const TEXT_LIMIT: u64 = 64 << 20;
+    /// The limit of an object: far above what Seafile writes, and below what would eat the memory.
+    pub const OBJECT_LIMIT: u64 = 2 << 30;
+
+    /// A request without headers and body, its answer limited to [`Request::TEXT_LIMIT`], and
+    /// repeatable if its method is idempotent (RFC 9110, 9.2.2).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Setup`] when `url` is not an absolute http or https URL.
+    pub fn new(method: Method, url: &str) -> Result<Self, HttpError> {
+        let bad = |why: &str| HttpError::new(ErrorKind::Setup, format!("{url:?} is not a usable URL: {why}"));
+        let url: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
+        match url.scheme_str() {
+            Some("http" | "https") if url.host().is_some_and(|host| !host.is_empty()) => {}
+            _ => return Err(bad("it must begin with http:// or https:// and a host")),
+        }
+        Ok(Self {
+            repeatable: method.is_idempotent(),
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            answer_limit: Self::TEXT_LIMIT,
+        })
+    }
+
+    /// The same request with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The same request with this body.
+    #[must_use]
+    pub fn body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// The same request with another limit of the answer's size, in bytes.
+    #[must_use]
+    pub const fn answer_limit(mut self, bytes: u64) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
+    /// The same request, known to be repeatable though its method is not idempotent.
+    #[must_use]
+    pub const fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
+    fn to_http(&self, deadline: &Deadline, options: &HttpOptions) -> http::Request<Upload> {
+        let upload = Upload::new(self.body.clone(), deadline.clone(), options);
+        let mut request = http::Request::new(upload);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.url.clone();
+        *request.headers_mut() = self.headers.clone();
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("seaf-migrate/", env!("CARGO_PKG_VERSION"))));
+        if matches!(self.method, Method::PUT | Method::POST) {
+            // Said even when it is 0, because servers refuse an upload of unknown length.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+        }
+        request
+    }
+}
+
+/// A whole answer, whatever its status.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// Whether the server marked the body's end. If not, a body that broke off looks like a whole one.
+    pub body_end_known: bool,
+}
+
+impl Response {
+    /// The text of a header; `None` when it is missing or not ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, if it is sure to be all of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] when the server did not say where the body ends.
+    pub fn whole_body(self) -> Result<Bytes, HttpError> {
+        if self.body_end_known {
+            Ok(self.body)
+        } else {
+            Err(HttpError::new(ErrorKind::Protocol, "the server did not say how long the object is"))
+        }
+    }
+
+    /// What the answer says about its body's length; for the answer to a HEAD that of the object.
+    pub fn content_length(&self) -> Option<u64> {
+        self.header(CONTENT_LENGTH.as_str())?.trim().parse().ok()
+    }
+}
+
+/// Why a request got no whole answer, or none that can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpError {
+    kind: ErrorKind,
+    cause: String,
+}
+
+impl HttpError {
+    /// An error of this kind.
+    pub fn new(kind: ErrorKind, cause: impl Into<String>) -> Self {
+        Self { kind, cause: cause.into() }
+    }
+
+    /// What kind of failure it was.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What happened, in words.
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+
+    /// The same failure, said of a store: what was being done to what.
+    pub fn into_store(self, action: &'static str, subject: impl Into<String>) -> StoreError {
+        StoreError::new(self.kind, action, subject, self.cause)
+    }
+}
+
+/// A client with its connections; shared by any number of threads.
+pub struct HttpClient {
+    client: Client<Connector, Upload>,
+    options: HttpOptions,
+}
+
+impl HttpClient {
+    /// A client without a connection yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Setup`] when the CA file cannot be read or holds no certificate, or when the
+    /// machine gives no threads. `store` names the store in that error.
+    pub fn new(options: HttpOptions, store: &str) -> Result<Self, StoreError> {
+        runtime::start(store)?;
+        let connector = Connector::new(&options).map_err(|error| error.into_store("open", store))?;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(options.idle_timeout)
+            .pool_max_idle_per_host(options.idle_connections)
+            .build(connector);
+        Ok(Self { client, options })
+    }
+
+    /// Sends `request` and waits for the whole answer, whatever its status.
+    ///
+    /// A request that may be repeated is sent once more when the connection ended before the first
+    /// byte of an answer: a server may close a kept connection at the very moment we use it again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connection`], [`ErrorKind::Timeout`], [`ErrorKind::Protocol`];
+    /// [`ErrorKind::TooLarge`] for an answer above the limit; [`ErrorKind::Setup`] for a certificate
+    /// that nobody here trusts.
+    pub fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        runtime::block_on(async {
+            match self.attempt(request).await {
+                Err(failure) if failure.unanswered && request.repeatable => self.attempt(request).await,
+                outcome => outcome,
+            }
+        })
+        .map_err(|failure| failure.error)
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Response, Failure> {
+        let deadline = Deadline::after(self.options.connect_timeout + self.options.answer_timeout);
+        let sending = self.client.request(request.to_http(&deadline, &self.options));
+        let answer = deadline.bound(sending).await.ok_or_else(Failure::no_answer)?.map_err(Failure::of_request)?;
+        let (parts, body) = answer.into_parts();
+        let body_end_known = request.method == Method::HEAD
+            || hyper::body::Body::size_hint(&body).exact().is_some()
+            || parts.headers.contains_key(TRANSFER_ENCODING);
+        let body = collect(body, request.answer_limit, self.options.stall_timeout).await?;
+        Ok(Response { status: parts.status, headers: parts.headers, body, body_end_known })
+    }
+}

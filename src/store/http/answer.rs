@@ -1,0 +1,90 @@
+//! What an answer that is not a success means.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::StatusCode;
+use http::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use jiff::fmt::rfc2822::DateTimeParser;
+
+use super::{ErrorKind, Response, StoreError};
+
+/// How much of an error's text is shown, in characters.
+const EXCERPT: usize = 300;
+
+/// What a status means where the backend knows nothing better.
+///
+/// 404 is [`ErrorKind::NotFound`]; whether the object or the container is missing is for the backend
+/// to find out. 498 is how Swift's rate limiter says 429.
+pub fn kind_of_status(status: StatusCode, headers: &HeaderMap) -> ErrorKind {
+    match status.as_u16() {
+        401 => ErrorKind::BadCredentials,
+        403 => ErrorKind::Denied,
+        404 | 410 => ErrorKind::NotFound,
+        408 => ErrorKind::Timeout,
+        413 => ErrorKind::TooLarge,
+        429 | 498 => ErrorKind::Throttled,
+        503 if headers.contains_key(RETRY_AFTER) => ErrorKind::Throttled,
+        507 => ErrorKind::NoSpace,
+        501 | 505 => ErrorKind::Protocol,
+        500..=599 => ErrorKind::Unavailable,
+        100..=399 => ErrorKind::Protocol,
+        _ => ErrorKind::Other,
+    }
+}
+
+/// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, 10.2.3). A date that is over
+/// asks for no wait at all.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?.as_second();
+    let date = UNIX_EPOCH + Duration::from_secs(u64::try_from(date).ok()?);
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+impl Response {
+    /// The error that this answer is, of the kind that its status says.
+    pub fn error(&self, action: &'static str, subject: impl Into<String>) -> StoreError {
+        self.error_of(kind_of_status(self.status, &self.headers), action, subject, excerpt(&self.body))
+    }
+
+    /// The error that this answer is, when the backend knows the kind and what was `said`.
+    pub fn error_of(
+        &self,
+        kind: ErrorKind,
+        action: &'static str,
+        subject: impl Into<String>,
+        said: impl AsRef<str>,
+    ) -> StoreError {
+        let mut cause = format!("HTTP {}", self.status);
+        if !said.as_ref().is_empty() {
+            cause = format!("{cause}: {}", said.as_ref());
+        }
+        let error = StoreError::new(kind, action, subject, cause).with_retry_after(retry_after(&self.headers));
+        match self.headers.get(LOCATION).filter(|_| self.status.is_redirection()) {
+            Some(target) => error.because(format_args!(
+                "the server points to {}, which is not followed: configure that address if it is the right one",
+                String::from_utf8_lossy(target.as_bytes())
+            )),
+            None => error,
+        }
+    }
+}
+
+/// The words of an error's body on one line, HTML tags left out.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(16 * EXCERPT)]);
+    let mut inside_tag = false;
+    let plain: String = text
+        .chars()
+        .map(|letter| {
+            let hidden = inside_tag || letter == '<';
+            inside_tag = hidden && letter != '>';
+            if hidden || letter.is_control() { ' ' } else { letter }
+        })
+        .collect();
+    let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().take(EXCERPT).collect()
+}

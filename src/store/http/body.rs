@@ -1,0 +1,121 @@
+//! Bodies with a clock: what is sent and received must keep moving.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::failure::Failure;
+use super::{ErrorKind, HttpOptions};
+
+/// How much of a body is handed to the connection at once; each piece taken counts as movement.
+const PIECE: usize = 64 << 10;
+
+/// How much is set aside for a body on its length's word alone.
+const TRUSTED_LENGTH: u64 = 16 << 20;
+
+/// The time at which to give up, put off by whoever makes progress.
+#[derive(Clone)]
+pub(super) struct Deadline(Arc<Mutex<Instant>>);
+
+impl Deadline {
+    pub(super) fn after(time: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Instant::now() + time)))
+    }
+
+    fn get(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put_off(&self, time: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + time;
+    }
+
+    /// Waits for `future`; `None` when the deadline passed, as it then stood.
+    pub(super) async fn bound<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        loop {
+            let end = self.get();
+            match timeout_at(end, &mut future).await {
+                Ok(output) => return Some(output),
+                Err(_) if self.get() > end => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+/// The body of a request, handed out in pieces so that a stalled upload is noticed.
+pub(super) struct Upload {
+    left: Bytes,
+    deadline: Deadline,
+    stall: Duration,
+    answer: Duration,
+}
+
+impl Upload {
+    pub(super) fn new(body: Bytes, deadline: Deadline, options: &HttpOptions) -> Self {
+        Self { left: body, deadline, stall: options.stall_timeout, answer: options.answer_timeout }
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.left.is_empty() {
+            return Poll::Ready(None);
+        }
+        let size = self.left.len().min(PIECE);
+        let piece = self.left.split_to(size);
+        let patience = if self.left.is_empty() { self.answer } else { self.stall };
+        self.deadline.put_off(patience);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left.len() as u64)
+    }
+}
+
+/// Reads the whole body of an answer, at most `limit` bytes, each piece within `stall`.
+pub(super) async fn collect(mut body: Incoming, limit: u64, stall: Duration) -> Result<Bytes, Failure> {
+    let expected = body.size_hint().lower();
+    if expected > limit {
+        return Err(too_large(limit));
+    }
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = timeout(stall, body.frame()).await.map_err(|_| Failure::stalled(stall))? {
+        let Ok(piece) = frame.map_err(Failure::of_body)?.into_data() else { continue };
+        if (first.len() + rest.len() + piece.len()) as u64 > limit {
+            return Err(too_large(limit));
+        }
+        if first.is_empty() && rest.is_empty() {
+            // Kept as it came, because most objects arrive in one piece, which then needs no copy.
+            first = piece;
+            continue;
+        }
+        if rest.is_empty() {
+            rest.reserve(usize::try_from(expected.min(TRUSTED_LENGTH)).unwrap_or(PIECE));
+            rest.extend_from_slice(&std::mem::take(&mut first));
+        }
+        rest.extend_from_slice(&piece);
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+fn too_large(limit: u64) -> Failure {
+    Failure::new(ErrorKind::TooLarge, format!("the answer is larger than the {limit} bytes that are accepted"))
+}

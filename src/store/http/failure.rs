@@ -1,0 +1,92 @@
+//! What went wrong on the wire, sorted into kinds.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use super::{ErrorKind, HttpError};
+
+/// An error, and whether the connection ended without a byte of an answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: HttpError,
+    pub(super) unanswered: bool,
+}
+
+impl Failure {
+    pub(super) fn new(kind: ErrorKind, cause: impl Into<String>) -> Self {
+        Self { error: HttpError::new(kind, cause), unanswered: false }
+    }
+
+    pub(super) fn no_answer() -> Self {
+        Self::new(ErrorKind::Timeout, "the server did not answer in time")
+    }
+
+    pub(super) fn stalled(stall: Duration) -> Self {
+        Self::new(ErrorKind::Timeout, format!("the answer stalled for {} s", stall.as_secs_f32()))
+    }
+
+    /// A body that broke off, whatever the reason: never a short object.
+    pub(super) fn of_body(error: hyper::Error) -> Self {
+        let kind = if error.is_parse() { ErrorKind::Protocol } else { ErrorKind::Connection };
+        Self::new(kind, format!("the answer broke off: {}", chain(&error)))
+    }
+
+    pub(super) fn of_request(error: hyper_util::client::legacy::Error) -> Self {
+        let cause = chain(&error);
+        if let Some(tls) = find::<rustls::Error>(&error) {
+            return Self::of_tls(tls, cause);
+        }
+        let io = find::<io::Error>(&error).map(io::Error::kind);
+        if io == Some(io::ErrorKind::TimedOut) {
+            return Self::new(ErrorKind::Timeout, cause);
+        }
+        let hyper = find::<hyper::Error>(&error);
+        if hyper.is_some_and(hyper::Error::is_parse) {
+            return Self::new(ErrorKind::Protocol, format!("the answer is not HTTP: {cause}"));
+        }
+        let closed = matches!(io, Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+            || hyper.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed());
+        Self { unanswered: closed && !error.is_connect(), ..Self::new(ErrorKind::Connection, cause) }
+    }
+
+    fn of_tls(tls: &rustls::Error, cause: String) -> Self {
+        match tls {
+            rustls::Error::InvalidCertificate(_) => Self::new(
+                ErrorKind::Setup,
+                format!("{cause}; if the server's certificate is of your own making, name its CA in ca_file"),
+            ),
+            _ => Self::new(ErrorKind::Connection, cause),
+        }
+    }
+}
+
+/// The first error of type `T` among `error` and its sources.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        // Looked into, because an I/O error does not name what it wraps as its source, but the source of that.
+        if let Some(found) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|e| find(e)) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The texts of `error` and its sources, what is said twice said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,160 @@
+//! From the answers of a bucket's or container's listing to a [`Page`]: which names are objects, where the next page
+//! begins, and whether the server keeps to the rules on which that rests.
+//!
+//! Names come in ascending order of their bytes, after the name that was sent as the start. A
+//! server that does not keep to this would make objects invisible, so it is an error.
+
+use std::borrow::Cow;
+
+use super::names::first_key_after;
+use super::{ErrorKind, Listed, Page, Part, StoreError};
+use crate::conf::backend::Location;
+use crate::object::{KeyRange, ObjectKey};
+
+/// How many answers without a name are borne in a row. Servers give some where many deleted names
+/// are passed over; without a limit, one that turns in circles would hold us forever.
+const MOST_EMPTY: usize = 1000;
+
+/// One name in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    /// Its bytes, percent-decoded.
+    pub(super) bytes: Vec<u8>,
+    /// The object's size in bytes.
+    pub(super) size: Option<u64>,
+}
+
+/// One answer of the server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answer {
+    /// The names in it, in the order given.
+    pub(super) names: Vec<Name>,
+    /// Whether the server says that there are more.
+    pub(super) more: bool,
+    /// The token to go on with, where the server gave one.
+    pub(super) token: Option<String>,
+}
+
+/// Where the server is asked to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// At the first name.
+    First,
+    /// After this name.
+    After(Vec<u8>),
+    /// Where the answer with this token ended.
+    Token(String),
+}
+
+impl Start {
+    /// The name to begin after, as text: names that are no UTF-8 cannot be sent.
+    pub(super) fn after(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::After(name) => Some(String::from_utf8_lossy(name)),
+            Self::First | Self::Token(_) => None,
+        }
+    }
+}
+
+/// Why the answers make no listing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fault<E> {
+    /// A request failed.
+    Request(E),
+    /// The server gave names from before the start and did not get past it.
+    IgnoresStart,
+    /// Names out of order, or no way to go on.
+    Broken(String),
+}
+
+/// Lists the beginning of `range`. `fetch` asks the server; it is called again only while its
+/// answers hold strangers alone, or nothing.
+pub(super) fn page<E>(range: &KeyRange, mut fetch: impl FnMut(&Start) -> Result<Answer, E>) -> Result<Page, Fault<E>> {
+    let mut page = Page::default();
+    let mut floor: Option<Vec<u8>> = range.first().predecessor().map(|key| key.text().to_vec());
+    let mut start = floor.clone().map_or(Start::First, Start::After);
+    let mut empty = 0;
+    loop {
+        let answer = fetch(&start).map_err(Fault::Request)?;
+        check_order(&answer, floor.as_deref())?;
+        let past_end = answer.names.last().is_some_and(|name| name.bytes.as_slice() > range.last().text().as_slice());
+        if past_end || !answer.more {
+            take(&mut page, range, &answer.names, None);
+            return Ok(page);
+        }
+        let Some(last) = answer.names.last() else {
+            empty += 1;
+            start = Start::Token(answer.token.filter(|_| empty <= MOST_EMPTY).ok_or_else(goes_nowhere)?);
+            continue;
+        };
+        let Some(next) = first_key_after(&last.bytes).filter(|next| *next <= range.last()) else {
+            // The last page, because only strangers can follow, and none of them is in the range.
+            take(&mut page, range, &answer.names, None);
+            return Ok(page);
+        };
+        if next > range.first() {
+            take(&mut page, range, &answer.names, next.predecessor());
+            page.rest = KeyRange::new(next, range.last()).map(Part::new);
+            return Ok(page);
+        }
+        // Done here, because after a whole answer of strangers between two keys that are neighbours no range can say
+        // where to go on.
+        take(&mut page, range, &answer.names, None);
+        start = Start::After(last.bytes.clone());
+        floor = Some(last.bytes.clone());
+    }
+}
+
+/// Puts the objects of `range` into the page and counts the strangers up to the key after which
+/// the next page begins; that page counts the others.
+fn take(page: &mut Page, range: &KeyRange, names: &[Name], next_starts_after: Option<ObjectKey>) {
+    let first = range.first().predecessor().map(|key| key.text());
+    let last = range.last().text();
+    let counted = next_starts_after.map(|key| key.text());
+    for name in names {
+        let bytes = name.bytes.as_slice();
+        match ObjectKey::parse(bytes) {
+            Some(key) if range.contains(&key) => page.objects.push(Listed { key, size: name.size }),
+            Some(_) => {}
+            None => {
+                let from = first.is_none_or(|first| bytes > first.as_slice());
+                let to = range.last() == ObjectKey::MAX || bytes < last.as_slice();
+                let once = counted.is_none_or(|counted| bytes <= counted.as_slice());
+                page.ignored += u64::from(from && to && once);
+            }
+        }
+    }
+}
+
+fn check_order<E>(answer: &Answer, floor: Option<&[u8]>) -> Result<(), Fault<E>> {
+    if let Some(pair) = answer.names.windows(2).find(|pair| pair[0].bytes >= pair[1].bytes) {
+        return Err(Fault::Broken(format!(
+            "the names are not in order: \"{}\" is followed by \"{}\"",
+            pair[0].bytes.escape_ascii(),
+            pair[1].bytes.escape_ascii()
+        )));
+    }
+    let ignores = answer.names.first().is_some_and(|name| floor.is_some_and(|floor| name.bytes.as_slice() <= floor));
+    // Only when there is more, because an answer that is the whole bucket needs no start: what is not asked for is left
+    // out.
+    if ignores && answer.more { Err(Fault::IgnoresStart) } else { Ok(()) }
+}
+
+impl Fault<StoreError> {
+    /// The error of listing `store`.
+    pub(super) fn of_listing(self, store: &Location) -> StoreError {
+        let cause = match self {
+            Self::Request(error) => return error,
+            Self::IgnoresStart => "the server lists from the beginning wherever it is told to start".to_owned(),
+            Self::Broken(cause) => cause,
+        };
+        StoreError::new(ErrorKind::Protocol, "list", store.to_string(), cause)
+    }
+}
+
+fn goes_nowhere<E>() -> Fault<E> {
+    Fault::Broken("answers without names say that there are more, and do not get to them".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

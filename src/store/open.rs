@@ -1,0 +1,117 @@
+//! The only place that names every backend: configuration in, store out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::ceph::{CephOptions, CephStore};
+use super::fs::FsStore;
+use super::http::HttpOptions;
+use super::oss::OssStore;
+use super::retry::{Retry, RetryPolicy};
+use super::s3::{S3Options, S3Store};
+use super::swift::SwiftStore;
+use super::{ErrorKind, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::conf::{BackendConf, StoreConf};
+use crate::stop::Stop;
+
+/// How to talk to stores, whatever their backend.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// How many threads will call a store at once.
+    pub connections: usize,
+    /// How long to wait for an answer.
+    pub timeout: Duration,
+    /// How often and how patiently to repeat.
+    pub retry: RetryPolicy,
+    /// The wish to end early, which cuts waits between repetitions short.
+    pub stop: Stop,
+    retries: Arc<AtomicU64>,
+}
+
+/// What a store must be able to do to be opened here: all three, of which most callers get one.
+pub trait Store: WriteStore + RemoveStore {}
+impl<S: WriteStore + RemoveStore> Store for S {}
+
+impl OpenOptions {
+    /// Options for stores that `connections` threads call at once; `retries` starts at nothing.
+    pub fn new(connections: usize, timeout: Duration, retry: RetryPolicy, stop: &Stop) -> Self {
+        Self { connections, timeout, retry, stop: stop.clone(), retries: Arc::default() }
+    }
+
+    /// How many calls were repeated so far, on all stores opened with these options.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    fn retrying<S: Store>(&self, store: S) -> Retry<S> {
+        Retry::new(store, self.retry, self.stop.clone()).counting_in(Arc::clone(&self.retries))
+    }
+
+    fn http(&self) -> HttpOptions {
+        HttpOptions { answer_timeout: self.timeout, idle_connections: self.connections, ..HttpOptions::default() }
+    }
+
+    fn ceph(&self) -> CephOptions {
+        CephOptions { timeout: self.timeout, ..CephOptions::default() }
+    }
+
+    fn s3(&self) -> S3Options {
+        S3Options { connections: self.connections, read_timeout: self.timeout, ..S3Options::default() }
+    }
+}
+
+/// Opens a store to read from.
+///
+/// # Errors
+/// When its settings make no client, or a folder is not there.
+pub fn open_source(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn ReadStore>, StoreError> {
+    let location = conf.location();
+    match &conf.backend {
+        // A file that cannot be read now cannot be read a second later: nothing to repeat.
+        BackendConf::Fs(fs) => Ok(Arc::new(FsStore::source(fs, conf.kind, location)?)),
+        _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
+    }
+}
+
+/// Opens a store to write to; what of a folder is missing below the configured one is created.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_destination(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn WriteStore>, StoreError> {
+    open_writable(conf, options).map(|store| store as Arc<dyn WriteStore>)
+}
+
+/// Opens a destination without writing to it. `None` when it is a folder that the first pass will
+/// create, so nothing is in it.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_destination_to_read(
+    conf: &StoreConf,
+    options: &OpenOptions,
+) -> Result<Option<Arc<dyn ReadStore>>, StoreError> {
+    match (open_source(conf, options), &conf.backend) {
+        (Err(error), BackendConf::Fs(fs)) if error.kind() == ErrorKind::ContainerMissing && fs.dir.is_dir() => Ok(None),
+        (opened, _) => opened.map(Some),
+    }
+}
+
+/// Opens a destination to put something there and take it away again.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_destination_to_check(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+    open_writable(conf, options)
+}
+
+fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+    let location = conf.location();
+    Ok(match &conf.backend {
+        BackendConf::Fs(fs) => Arc::new(FsStore::destination(fs, conf.kind, location)?),
+        BackendConf::S3(s3) => Arc::new(options.retrying(S3Store::open(s3, location, &options.s3())?)),
+        BackendConf::Swift(swift) => Arc::new(options.retrying(SwiftStore::open(swift, location, options.http())?)),
+        BackendConf::Ceph(ceph) => Arc::new(options.retrying(CephStore::open(ceph, location, &options.ceph())?)),
+        BackendConf::Oss(oss) => Arc::new(options.retrying(OssStore::open(oss, location, options.http())?)),
+    })
+}

@@ -1,0 +1,96 @@
+//! What is asked of a bucket to list it (`list-type=2`), and what it answers.
+//!
+//! OSS lists names in the order of their bytes, those after `start-after`, at most 1,000. Names come
+//! percent-encoded (`encoding-type=url`), because XML cannot hold all of them.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::Deserialize;
+
+use crate::object::KeyRange;
+use crate::store::listing::{Answer, Name, Start};
+
+/// What stays as it is in a query (RFC 3986, unreserved).
+const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The most names that OSS gives at once.
+const MOST_NAMES: u16 = 1000;
+
+/// What is asked of a bucket.
+pub(super) struct Query {
+    most: u16,
+    prefix: String,
+    start: Start,
+}
+
+impl Query {
+    /// The names of `range` from `start` on.
+    pub(super) fn of(range: &KeyRange, start: &Start) -> Self {
+        Self { most: MOST_NAMES, prefix: range.common_prefix(), start: start.clone() }
+    }
+
+    /// A single name, whichever is the first.
+    pub(super) const fn one_name() -> Self {
+        Self { most: 1, prefix: String::new(), start: Start::First }
+    }
+
+    /// The token in the query, which a V1 signature covers.
+    pub(super) fn continuation_token(&self) -> Option<&str> {
+        match &self.start {
+            Start::Token(token) => Some(token),
+            Start::First | Start::After(_) => None,
+        }
+    }
+
+    /// The query with its question mark.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("?list-type=2&encoding-type=url&max-keys={}", self.most);
+        let after = self.start.after();
+        let parts = [
+            ("prefix", Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty())),
+            ("start-after", after.as_deref()),
+            ("continuation-token", self.continuation_token()),
+        ];
+        for (name, value) in parts {
+            if let Some(value) = value {
+                text = format!("{text}&{name}={}", utf8_percent_encode(value, &ESCAPED));
+            }
+        }
+        text
+    }
+}
+
+/// The body of an answer: `<ListBucketResult>`.
+#[derive(Deserialize)]
+struct Body {
+    #[serde(rename = "EncodingType")]
+    encoding: Option<String>,
+    #[serde(rename = "IsTruncated")]
+    is_truncated: bool,
+    #[serde(rename = "NextContinuationToken")]
+    next: Option<String>,
+    #[serde(rename = "Contents", default)]
+    contents: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "Key")]
+    key: String,
+    #[serde(rename = "Size")]
+    size: u64,
+}
+
+/// The names in an answer's body. An error says what is wrong with it.
+pub(super) fn parse(body: &[u8]) -> Result<Answer, String> {
+    let text = std::str::from_utf8(body).map_err(|error| format!("the listing is not UTF-8: {error}"))?;
+    let body: Body =
+        quick_xml::de::from_str(text).map_err(|error| format!("the listing is not the XML expected: {error}"))?;
+    let encoded = body.encoding.as_deref() == Some("url");
+    let decode = |text: String| if encoded { percent_decode_str(&text).collect() } else { text.into_bytes() };
+    let name = |entry: Entry| Name { bytes: decode(entry.key), size: Some(entry.size) };
+    Ok(Answer {
+        names: body.contents.into_iter().map(name).collect(),
+        more: body.is_truncated,
+        token: body.next.map(|token| String::from_utf8_lossy(&decode(token)).into_owned()),
+    })
+}

@@ -1,0 +1,277 @@
+//! From what the SDK and the server say to a kind of failure and a text.
+//!
+//! Codes are those of the S3 API reference ("Error responses") and of Ceph RGW and MinIO where
+//! they have their own.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::RequestId;
+
+use crate::conf::S3Signature;
+use crate::store::ErrorKind;
+
+/// What went wrong, before it is known to which object.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) kind: ErrorKind,
+    pub(super) text: String,
+    pub(super) retry_after: Option<Duration>,
+    /// The server's HTTP status, where it answered.
+    pub(super) status: Option<u16>,
+}
+
+impl Failure {
+    /// A failure on our side or on the way, without an answer of the server.
+    pub(super) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), retry_after: None, status: None }
+    }
+
+    /// No answer within `limit`.
+    pub(super) fn timeout(limit: Duration) -> Self {
+        Self::new(ErrorKind::Timeout, format!("no answer within {} s", limit.as_secs_f32().ceil()))
+    }
+
+    /// The same after a write or a listing: what those do not find is the bucket.
+    pub(super) fn about_bucket(mut self) -> Self {
+        if self.kind == ErrorKind::NotFound {
+            self.kind = ErrorKind::ContainerMissing;
+        }
+        self
+    }
+
+    /// What the SDK reports. `signature` is how the request was signed, for the advice in the text.
+    pub(super) fn from_sdk<E>(error: &SdkError<E, HttpResponse>, signature: S3Signature) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        match error.raw_response() {
+            Some(raw) if !raw.status().is_success() => Self::answered(error, raw, signature),
+            _ => Self::unanswered(error),
+        }
+    }
+
+    fn answered<E>(error: &SdkError<E, HttpResponse>, raw: &HttpResponse, signature: S3Signature) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let status = raw.status().as_u16();
+        let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
+        // A HEAD has no body, so the SDK makes up the code "NotFound" from the status.
+        let code = meta.and_then(|meta| meta.code()).map(clean);
+        let mut text = format!("HTTP {status}");
+        for part in [code.clone(), meta.and_then(|meta| meta.message()).map(clean)].into_iter().flatten() {
+            text.push_str(if text.ends_with(char::is_numeric) { " " } else { ": " });
+            text.push_str(&part);
+        }
+        if let Some(id) = error.request_id() {
+            text.push_str(&format!(" (request {})", clean(id)));
+        }
+        let region = right_region(raw);
+        let mut kind = classify(status, code.as_deref(), region.is_some());
+        if kind == ErrorKind::NotFound && code.is_none() && raw.body().bytes().is_some_and(|body| !body.is_empty()) {
+            // Not S3's way to say it: some other server's page. An object must not seem gone because of it.
+            kind = ErrorKind::Protocol;
+        }
+        if let Some(advice) = advice(kind, status, code.as_deref(), region.as_deref(), signature) {
+            text.push_str("; ");
+            text.push_str(&advice);
+        }
+        let retry_after = raw.headers().get("retry-after").and_then(|wait| wait.trim().parse().ok());
+        Self { kind, text, retry_after: retry_after.map(Duration::from_secs), status: Some(status) }
+    }
+
+    fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> Self {
+        // Skipped, because the SDK's own layers only say that something below them failed.
+        let inner = chain(error).skip(1).find(|cause| !cause.is::<ConnectorError>()).unwrap_or(error);
+        let kind = kind_without_answer(error, inner);
+        let mut text = chain_text(inner);
+        let http = chain(inner).any(is_not_http).then_some("check host, port and use_https");
+        if let Some(advice) = chain(inner).find_map(tls_advice).or(http) {
+            text.push_str("; ");
+            text.push_str(advice);
+        }
+        Self::new(kind, text)
+    }
+}
+
+fn kind_without_answer<E>(error: &SdkError<E, HttpResponse>, inner: &(dyn Error + 'static)) -> ErrorKind {
+    if let Some(role) = chain(inner).find_map(|cause| cause.downcast_ref()) {
+        return match role {
+            CredentialsError::ProviderTimedOut(_) => ErrorKind::Timeout,
+            CredentialsError::ProviderError(_) => ErrorKind::Unavailable,
+            _ => ErrorKind::Setup,
+        };
+    }
+    match error {
+        SdkError::TimeoutError(_) => ErrorKind::Timeout,
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorKind::Timeout,
+        SdkError::ConstructionFailure(_) => ErrorKind::Setup,
+        SdkError::DispatchFailure(failure) if failure.is_user() => ErrorKind::Setup,
+        _ if chain(inner).any(is_not_http) => ErrorKind::Protocol,
+        _ if chain(inner).any(|cause| tls_advice(cause).is_some()) => ErrorKind::Setup,
+        SdkError::DispatchFailure(_) => ErrorKind::Connection,
+        _ if chain(inner).any(is_transport) => ErrorKind::Connection,
+        _ => ErrorKind::Protocol,
+    }
+}
+
+/// The kind that a status and code stand for. `elsewhere`: the answer names another region.
+fn classify(status: u16, code: Option<&str>, elsewhere: bool) -> ErrorKind {
+    match code.unwrap_or_default() {
+        "NoSuchKey" | "NotFound" => ErrorKind::NotFound,
+        "NoSuchBucket" => ErrorKind::ContainerMissing,
+        "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "InvalidToken" | "ExpiredToken" | "InvalidSecurity" => {
+            ErrorKind::BadCredentials
+        }
+        "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException" | "RequestTimeTooSkewed" => {
+            ErrorKind::Setup
+        }
+        "AuthorizationHeaderMalformed" if elsewhere => ErrorKind::Setup,
+        "InvalidBucketName" => ErrorKind::Setup,
+        "SlowDown" | "TooManyRequests" | "RequestLimitExceeded" | "Throttling" => ErrorKind::Throttled,
+        "RequestTimeout" => ErrorKind::Timeout,
+        "IncompleteBody" | "BadDigest" | "XAmzContentSHA256Mismatch" => ErrorKind::Connection,
+        "OperationAborted" | "ConditionalRequestConflict" => ErrorKind::Unavailable,
+        "InvalidObjectState" => ErrorKind::Archived,
+        "EntityTooLarge" => ErrorKind::TooLarge,
+        "QuotaExceeded" | "XMinioStorageFull" => ErrorKind::NoSpace,
+        _ => by_status(status),
+    }
+}
+
+fn by_status(status: u16) -> ErrorKind {
+    match status {
+        301 | 302 | 307 | 308 => ErrorKind::Setup,
+        401 | 403 => ErrorKind::Denied,
+        404 => ErrorKind::NotFound,
+        408 => ErrorKind::Timeout,
+        413 => ErrorKind::TooLarge,
+        429 | 503 => ErrorKind::Throttled,
+        507 => ErrorKind::NoSpace,
+        501 => ErrorKind::Other,
+        500.. => ErrorKind::Unavailable,
+        _ => ErrorKind::Other,
+    }
+}
+
+/// What the admin can do about it, where that is known.
+fn advice(
+    kind: ErrorKind,
+    status: u16,
+    code: Option<&str>,
+    region: Option<&str>,
+    signature: S3Signature,
+) -> Option<String> {
+    match (kind, code.unwrap_or_default()) {
+        (ErrorKind::Setup, "RequestTimeTooSkewed") => {
+            Some("this machine's clock is off by more than the server bears: set it (NTP)".to_owned())
+        }
+        (ErrorKind::Setup, _) if region.is_some() => {
+            region.map(|region| format!("the bucket is in region {region}: set aws_region and host for it"))
+        }
+        (ErrorKind::Setup, _) if (300..400).contains(&status) => {
+            Some("the bucket is elsewhere: check host and aws_region".to_owned())
+        }
+        (ErrorKind::BadCredentials, "SignatureDoesNotMatch") => {
+            Some("check key, and that use_v4_signature and path_style_request are as the server wants them".to_owned())
+        }
+        (ErrorKind::BadCredentials, "InvalidAccessKeyId") => Some("check key_id".to_owned()),
+        (_, "InvalidRequest") if signature == S3Signature::V2 => {
+            Some("the server may not take V2 signatures: try use_v4_signature = true".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The region that the server says is right: a header, or an element of the error.
+fn right_region(raw: &HttpResponse) -> Option<String> {
+    if let Some(region) = raw.headers().get("x-amz-bucket-region") {
+        return Some(clean(region));
+    }
+    let body = std::str::from_utf8(raw.body().bytes()?).ok()?;
+    let (_, rest) = body.split_once("<Region>")?;
+    rest.split_once("</Region>").map(|(region, _)| clean(region)).filter(|region| !region.is_empty())
+}
+
+/// A text of the server on one line and not without end, so that it cannot upset a log.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+}
+
+/// An error and what caused it, outermost first. What an `io::Error` carries is its cause.
+pub(super) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+        None => error.source(),
+    })
+}
+
+/// The messages of the chain, each once.
+pub(super) fn chain_text(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for part in chain(error).map(|cause| clean(&cause.to_string())) {
+        if !text.contains(&part) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&part);
+        }
+    }
+    text
+}
+
+fn is_transport(error: &(dyn Error + 'static)) -> bool {
+    error.is::<std::io::Error>() || error.is::<hyper::Error>()
+}
+
+/// What to do where the two ends cannot agree, however often they try.
+fn tls_advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    use rustls::CertificateError::{Other, UnknownIssuer};
+    use rustls::Error::{InvalidCertificate, InvalidMessage, PeerIncompatible};
+    match error.downcast_ref()? {
+        InvalidCertificate(UnknownIssuer) => Some("name the file with the certificate of its authority in ca_file"),
+        InvalidCertificate(Other(cause)) if cause.to_string().contains("CaUsedAsEndEntity") => {
+            Some("the server shows an authority's certificate (CA:TRUE) as its own: give it one that is not (CA:FALSE)")
+        }
+        InvalidCertificate(_) => Some("check host, and the server's certificate"),
+        InvalidMessage(_) => Some("the server does not speak TLS there: check the port, or set use_https = false"),
+        PeerIncompatible(_) => Some("the server's TLS is too old: it needs version 1.2 or 1.3"),
+        _ => None,
+    }
+}
+
+fn is_not_http(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_win_over_statuses() {
+        let cases = [
+            (404, Some("NoSuchBucket"), ErrorKind::ContainerMissing),
+            (404, Some("NoSuchKey"), ErrorKind::NotFound),
+            (404, None, ErrorKind::NotFound),
+            (403, Some("SignatureDoesNotMatch"), ErrorKind::BadCredentials),
+            (403, Some("AccessDenied"), ErrorKind::Denied),
+            (403, Some("RequestTimeTooSkewed"), ErrorKind::Setup),
+            (403, Some("InvalidObjectState"), ErrorKind::Archived),
+            (403, Some("QuotaExceeded"), ErrorKind::NoSpace),
+            (400, Some("RequestTimeout"), ErrorKind::Timeout),
+            (400, Some("EntityTooLarge"), ErrorKind::TooLarge),
+            (503, Some("SlowDown"), ErrorKind::Throttled),
+            (429, None, ErrorKind::Throttled),
+            (500, Some("InternalError"), ErrorKind::Unavailable),
+            (502, None, ErrorKind::Unavailable),
+            (501, Some("NotImplemented"), ErrorKind::Other),
+            (301, None, ErrorKind::Setup),
+        ];
+        for (status, code, kind) in cases {
+            assert_eq!(classify(status, code, false), kind, "{status} {code:?}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The three ways to log in: v1.0 by headers, v2.0 and v3 at Keystone.
+//!
+//! v1.0: GET `/auth/v1.0` with X-Storage-User and X-Storage-Pass. v2.0: POST `/v2.0/tokens`. v3: POST
+//! `/v3/auth/tokens`, the domain by its id, as Seafile does. Keystone's answer has a catalog, of
+//! which the public address of the object store counts.
+
+use http::header::{CONTENT_TYPE, HeaderValue, InvalidHeaderValue};
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::conf::backend::{SwiftAuth, SwiftConf};
+use crate::store::http::{HttpClient, Request, Response};
+use crate::store::{ErrorKind, StoreError};
+
+/// Where to log in; errors of a login are about this address.
+pub(super) fn url(conf: &SwiftConf) -> String {
+    let scheme = if conf.https { "https" } else { "http" };
+    let path = match conf.auth {
+        SwiftAuth::V1 => "auth/v1.0",
+        SwiftAuth::V2 => "v2.0/tokens",
+        SwiftAuth::V3 => "v3/auth/tokens",
+    };
+    format!("{scheme}://{}/{path}", conf.auth_host.trim_end_matches('/'))
+}
+
+/// Logs in. Returns the token and the address of the account, without a slash at its end.
+pub(super) fn log_in(conf: &SwiftConf, client: &HttpClient) -> Result<(HeaderValue, String), StoreError> {
+    let url = url(conf);
+    let failed = |(kind, why): Lack| StoreError::new(kind, "open", &url, why);
+    let request = request(conf, &url).map_err(failed)?;
+    let answer = client.send(&request).map_err(|error| error.into_store("open", &url))?;
+    if !answer.status.is_success() {
+        return Err(refusal(&answer, &url));
+    }
+    let (token, storage_url) = match conf.auth {
+        SwiftAuth::V1 => from_v1(&answer),
+        SwiftAuth::V2 => from_v2(&answer, conf.region.as_deref()),
+        SwiftAuth::V3 => from_v3(&answer, conf.region.as_deref()),
+    }
+    .map_err(failed)?;
+    let token =
+        secret_header(&token).map_err(|_| failed((ErrorKind::Protocol, "the token is no header".to_owned())))?;
+    Ok((token, storage_url.trim_end_matches('/').to_owned()))
+}
+
+/// What an answer or the configuration lacks, and of which kind that error is.
+type Lack = (ErrorKind, String);
+
+fn request(conf: &SwiftConf, url: &str) -> Result<Request, Lack> {
+    let body = match conf.auth {
+        SwiftAuth::V1 => return v1_request(conf, url),
+        SwiftAuth::V2 => v2_body(conf),
+        SwiftAuth::V3 => v3_body(conf),
+    };
+    Ok(new_request(Method::POST, url)?
+        .header(CONTENT_TYPE.as_str(), HeaderValue::from_static("application/json"))
+        .body(body.to_string().into())
+        .repeatable())
+}
+
+fn new_request(method: Method, url: &str) -> Result<Request, Lack> {
+    Request::new(method, url).map_err(|error| (error.kind(), error.cause().to_owned()))
+}
+
+fn v1_request(conf: &SwiftConf, url: &str) -> Result<Request, Lack> {
+    let header = |option: &str, value: &str| {
+        let lack = |_| (ErrorKind::BadCredentials, format!("{option} holds characters that v1.0 cannot send"));
+        secret_header(value).map_err(lack)
+    };
+    let (user, password) = (header("user_name", &conf.user)?, header("password", conf.password.expose())?);
+    // Both pairs, because Ceph's gateway knows only the second pair of names, and Seafile sends only the first.
+    Ok(new_request(Method::GET, url)?
+        .header("x-storage-user", user.clone())
+        .header("x-storage-pass", password.clone())
+        .header("x-auth-user", user)
+        .header("x-auth-key", password))
+}
+
+fn secret_header(value: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut header = HeaderValue::from_str(value)?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn v2_body(conf: &SwiftConf) -> Value {
+    json!({"auth": {
+        "passwordCredentials": {"username": conf.user, "password": conf.password.expose()},
+        "tenantName": conf.tenant,
+    }})
+}
+
+fn v3_body(conf: &SwiftConf) -> Value {
+    let domain = json!({"id": conf.domain});
+    let user = json!({"name": conf.user, "password": conf.password.expose(), "domain": domain});
+    json!({"auth": {
+        "identity": {"methods": ["password"], "password": {"user": user}},
+        "scope": {"project": {"name": conf.tenant, "domain": domain}},
+    }})
+}
+
+fn refusal(answer: &Response, url: &str) -> StoreError {
+    match answer.status {
+        StatusCode::UNAUTHORIZED => answer.error_of(
+            ErrorKind::BadCredentials,
+            "open",
+            url,
+            "user_name and password are not accepted (with tenant and domain, where those are given)",
+        ),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            answer.error_of(ErrorKind::Setup, "open", url, "nobody logs in there: check auth_host and auth_ver")
+        }
+        _ => answer.error("open", url),
+    }
+}
+
+fn from_v1(answer: &Response) -> Result<(String, String), Lack> {
+    let header = |name: &str| {
+        let lack = || (ErrorKind::Protocol, format!("the answer has no {name}"));
+        answer.header(name).map(str::to_owned).ok_or_else(lack)
+    };
+    Ok((header("x-auth-token")?, header("x-storage-url")?))
+}
+
+#[derive(Deserialize)]
+struct V2Answer {
+    access: V2Access,
+}
+
+#[derive(Deserialize)]
+struct V2Access {
+    token: V2Token,
+    #[serde(rename = "serviceCatalog", default)]
+    catalog: Vec<Service<V2Endpoint>>,
+}
+
+#[derive(Deserialize)]
+struct V2Token {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct V2Endpoint {
+    region: Option<String>,
+    #[serde(rename = "publicURL")]
+    public_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct V3Answer {
+    token: V3Token,
+}
+
+#[derive(Deserialize)]
+struct V3Token {
+    #[serde(default)]
+    catalog: Vec<Service<V3Endpoint>>,
+}
+
+#[derive(Deserialize)]
+struct V3Endpoint {
+    interface: String,
+    region: Option<String>,
+    region_id: Option<String>,
+    url: String,
+}
+
+#[derive(Deserialize)]
+struct Service<E> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default = "Vec::new")]
+    endpoints: Vec<E>,
+}
+
+/// A public address, and the region it is in.
+type PublicAddress = (Option<String>, String);
+
+fn from_v2(answer: &Response, region: Option<&str>) -> Result<(String, String), Lack> {
+    let access = parse::<V2Answer>(answer)?.access;
+    let addresses = object_stores(access.catalog).filter_map(|endpoint| Some((endpoint.region, endpoint.public_url?)));
+    Ok((access.token.id, choose(addresses.collect(), region)?))
+}
+
+fn from_v3(answer: &Response, region: Option<&str>) -> Result<(String, String), Lack> {
+    let lack = || (ErrorKind::Protocol, "the answer has no X-Subject-Token".to_owned());
+    let token = answer.header("x-subject-token").ok_or_else(lack)?.to_owned();
+    let addresses = object_stores(parse::<V3Answer>(answer)?.token.catalog)
+        .filter(|endpoint| endpoint.interface == "public")
+        .map(|endpoint| (endpoint.region_id.or(endpoint.region), endpoint.url));
+    Ok((token, choose(addresses.collect(), region)?))
+}
+
+fn parse<'a, T: Deserialize<'a>>(answer: &'a Response) -> Result<T, Lack> {
+    // The parser's error is not shown, because it could hold a piece of the answer, and the answer holds a token.
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| (ErrorKind::Protocol, format!("the answer is not Keystone's (line {})", error.line())))
+}
+
+fn object_stores<E>(catalog: Vec<Service<E>>) -> impl Iterator<Item = E> {
+    catalog.into_iter().filter(|service| service.kind == "object-store").flat_map(|service| service.endpoints)
+}
+
+fn choose(addresses: Vec<PublicAddress>, region: Option<&str>) -> Result<String, Lack> {
+    let regions: Vec<_> = addresses.iter().filter_map(|(region, _)| region.clone()).collect();
+    let wanted = |held: &Option<String>| region.is_none() || held.as_deref() == region;
+    addresses.into_iter().find(|(held, _)| wanted(held)).map(|(_, url)| url).ok_or_else(|| match region {
+        Some(region) if !regions.is_empty() => {
+            (ErrorKind::Setup, format!("no object store in region {region:?}; the catalog has {}", regions.join(", ")))
+        }
+        _ => (ErrorKind::Setup, "the catalog has no object store for this tenant: check tenant and region".to_owned()),
+    })
+}
