@@ -1,0 +1,131 @@
+//! What can go wrong with a list file, told so that an admin knows what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::object::{KeyRange, ObjectKind};
+
+/// Why a list file or its journal cannot be used, written or finished.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done: `open`, `read`, `write`, `sync`, `rename`, `lock`, `remove`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not what was once written.
+    #[error("{} is damaged at byte {offset}: {what}; nothing of it was used. {remedy}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        what: &'static str,
+        /// Where in the file.
+        offset: u64,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// The file tells of another destination.
+    #[error(
+        "{} lists the objects of {found}, but the destination is {expected}. Choose another OBJECT_LIST_FILE_PATH for this \
+         destination, or remove the file if it is no longer needed",
+        path.display()
+    )]
+    OtherDestination {
+        /// The file.
+        path: PathBuf,
+        /// The destination it was made for.
+        found: String,
+        /// The destination of this run.
+        expected: String,
+    },
+    /// The file lists objects of another kind.
+    #[error("{} lists {found} objects, not {expected}: it was renamed or copied. Put it back, or remove it", path.display())]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// The kind it was made for.
+        found: ObjectKind,
+        /// The kind asked for.
+        expected: ObjectKind,
+    },
+    /// The file was written by a newer program.
+    #[error(
+        "{} has format version {found}, and this program reads up to {known}. Use the newer program, or remove the file and \
+         the destination will be listed again",
+        path.display()
+    )]
+    NewerVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: u16,
+        /// The newest version this program knows.
+        known: u16,
+    },
+    /// Another run holds the list.
+    #[error("{} is in use by {holder}. Wait for it to end, or use another OBJECT_LIST_FILE_PATH", path.display())]
+    InUse {
+        /// The lock file.
+        path: PathBuf,
+        /// Who holds it, as `process 1234`.
+        holder: String,
+    },
+    /// A listing did not come in the order it has to come in.
+    #[error(
+        "the listing of {store} is out of order: {what}. Its server does not keep the order that its protocol promises, so \
+         nothing after this point was taken"
+    )]
+    Order {
+        /// The store listed.
+        store: String,
+        /// What came where.
+        what: String,
+    },
+    /// The list was to be finished while parts of the destination have not been listed.
+    #[error("the listing of {store} is not complete: {missing} parts are missing, the first is {first:?}")]
+    Incomplete {
+        /// The store listed.
+        store: String,
+        /// How many ranges of keys have not been listed.
+        missing: usize,
+        /// The first of them.
+        first: KeyRange,
+    },
+    /// An earlier write to this file failed, so its end is in doubt.
+    #[error("{} takes no more entries because an earlier write to it failed: {cause}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What that write said.
+        cause: String,
+    },
+}
+
+/// What to do about a damaged list.
+pub(super) const REMOVE_LIST: &str = "Remove the file and run again: the destination will be listed anew";
+/// What to do about a damaged journal.
+pub(super) const REMOVE_JOURNAL: &str =
+    "Remove the file and run again: objects noted only in it will be copied once more";
+
+impl ListError {
+    /// For `map_err`: the error of doing `action` to `path`.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// A list that is not what was written.
+    pub(super) fn damaged(path: &Path, what: &'static str, offset: u64) -> Self {
+        Self::Damaged { path: path.to_owned(), what, offset, remedy: REMOVE_LIST }
+    }
+
+    /// A journal that is not what was written.
+    pub(super) fn damaged_journal(path: &Path, what: &'static str, offset: u64) -> Self {
+        Self::Damaged { path: path.to_owned(), what, offset, remedy: REMOVE_JOURNAL }
+    }
+}

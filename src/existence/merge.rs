@@ -1,0 +1,118 @@
+//! Writes a list anew from an older one: with the journal in it, without ranges that are to be
+//! listed again, or with its small shards joined.
+
+use std::iter::Peekable;
+
+use super::entry::Entry;
+use super::error::ListError;
+use super::file::SetFile;
+use super::intake::Intake;
+use super::shard::SHARD_KEYS;
+use super::stream::ShardStream;
+use super::write::without;
+use crate::object::KeyRange;
+
+/// Copies `source` into `intake`, without the ranges `dropped` (ascending, disjoint), and with
+/// the entries `newer` (ascending, no key twice) over it. Shards that nothing changes in are
+/// copied as they are.
+pub(super) fn copy_into(
+    intake: &Intake,
+    source: &SetFile,
+    dropped: &[KeyRange],
+    newer: impl Iterator<Item = Result<Entry, ListError>>,
+) -> Result<(), ListError> {
+    let mut copy = Copy { intake, stream: None, newer: newer.peekable() };
+    for (at, shard) in source.shards.iter().enumerate() {
+        let range = shard.meta.range;
+        let kept = without(range, dropped);
+        let whole = kept == [range] && shard.meta.keys as usize >= SHARD_KEYS / 4;
+        if whole && !copy.has_newer(&range) {
+            copy.end_stream()?;
+            intake.copy(source, at)?;
+        } else {
+            copy.rewrite(source, at, &kept)?;
+        }
+    }
+    copy.end_stream()
+}
+
+struct Copy<'b, N: Iterator<Item = Result<Entry, ListError>>> {
+    intake: &'b Intake,
+    /// The stream into which shards are rewritten, with the last key it covers.
+    stream: Option<(KeyRange, ShardStream<'b>)>,
+    newer: Peekable<N>,
+}
+
+impl<'b, N: Iterator<Item = Result<Entry, ListError>>> Copy<'b, N> {
+    /// Whether the next newer entry is in `range`, or is an error, which must not be passed over.
+    fn has_newer(&mut self, range: &KeyRange) -> bool {
+        self.newer.peek().is_some_and(|next| next.as_ref().map_or(true, |entry| entry.key <= range.last()))
+    }
+
+    fn rewrite(&mut self, source: &SetFile, at: usize, kept: &[KeyRange]) -> Result<(), ListError> {
+        let shard = source.shards[at].meta.range;
+        let mut entries = source.entries(at)?.into_iter().peekable();
+        for range in kept {
+            skip_below(&mut entries, &mut self.newer, range);
+            let mut stream = self.stream_for(range)?;
+            let both = std::iter::from_fn(|| next_of(&mut entries, &mut self.newer, range));
+            stream.feed(*range, both)?;
+            self.stream = Some((*range, stream));
+        }
+        // What is left is of a range that was dropped, and must not get into the next shard.
+        while self.has_newer(&shard) {
+            self.newer.next().transpose()?;
+        }
+        Ok(())
+    }
+
+    /// The open stream when `range` continues it, a new one otherwise.
+    fn stream_for(&mut self, range: &KeyRange) -> Result<ShardStream<'b>, ListError> {
+        match self.stream.take() {
+            Some((last, stream)) if last.is_followed_by(range) => Ok(stream),
+            Some((_, stream)) => stream.finish().map(|()| ShardStream::new(self.intake)),
+            None => Ok(ShardStream::new(self.intake)),
+        }
+    }
+
+    fn end_stream(&mut self) -> Result<(), ListError> {
+        self.stream.take().map_or(Ok(()), |(_, stream)| stream.finish())
+    }
+}
+
+type Older = Peekable<std::vec::IntoIter<Entry>>;
+
+/// Passes over what lies before `range`. An error is not passed over.
+fn skip_below(
+    older: &mut Older,
+    newer: &mut Peekable<impl Iterator<Item = Result<Entry, ListError>>>,
+    range: &KeyRange,
+) {
+    while older.next_if(|entry| entry.key < range.first()).is_some() {}
+    while newer.next_if(|entry| entry.as_ref().is_ok_and(|entry| entry.key < range.first())).is_some() {}
+}
+
+/// The next entry of both within `range`; of a key in both, the newer one.
+fn next_of(
+    older: &mut Older,
+    newer: &mut Peekable<impl Iterator<Item = Result<Entry, ListError>>>,
+    range: &KeyRange,
+) -> Option<Result<Entry, ListError>> {
+    let old = older.peek().map(|entry| entry.key).filter(|key| range.contains(key));
+    let new = match newer.peek() {
+        Some(Err(_)) => return newer.next(),
+        Some(Ok(entry)) => Some(entry.key).filter(|key| range.contains(key)),
+        None => None,
+    };
+    match (old, new) {
+        (Some(old), Some(new)) if old < new => older.next().map(Ok),
+        (old, Some(new)) => {
+            if old == Some(new) {
+                older.next();
+            }
+            newer.next()
+        }
+        (Some(_), None) => older.next().map(Ok),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,176 @@
+//! Where the files of a list are, who may touch them, and how they are put in place.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::ListError;
+use crate::object::{LibraryId, ObjectKind};
+
+/// The files of one list: the list itself and what lies beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListPaths {
+    kind: ObjectKind,
+    base: PathBuf,
+}
+
+impl ListPaths {
+    /// `<prefix>.<kind>`, or `<prefix>_<library>.<kind>` for the list of one library.
+    pub fn new(prefix: &Path, kind: ObjectKind, library: Option<LibraryId>) -> Self {
+        let mut base = OsString::from(prefix);
+        if let Some(library) = library {
+            base.push(format!("_{library}"));
+        }
+        base.push(format!(".{kind}"));
+        Self { kind, base: base.into() }
+    }
+
+    /// The files around the list at `base`.
+    pub(super) fn of_file(base: &Path, kind: ObjectKind) -> Self {
+        Self { kind, base: base.to_owned() }
+    }
+
+    /// The kind of object listed.
+    pub const fn kind(&self) -> ObjectKind {
+        self.kind
+    }
+
+    /// The list, once it is complete.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The list while the destination is being listed.
+    pub fn building(&self) -> PathBuf {
+        self.beside(".building")
+    }
+
+    /// The list while it is written anew from an older one.
+    pub fn merging(&self) -> PathBuf {
+        self.beside(".merging")
+    }
+
+    /// What was confirmed since the list was made.
+    pub fn journal(&self) -> PathBuf {
+        self.beside(".journal")
+    }
+
+    /// The file whose lock says which run holds the list.
+    pub fn lock(&self) -> PathBuf {
+        self.beside(".lock")
+    }
+
+    /// Where a text list of the old script is kept after its import.
+    pub fn text_backup(&self) -> PathBuf {
+        self.beside(".text-backup")
+    }
+
+    /// The folder that all of them are in.
+    pub(super) fn folder(&self) -> &Path {
+        folder(&self.base)
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = self.base.clone().into_os_string();
+        path.push(suffix);
+        path.into()
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The right to change a list; one process at a time has it. Clones are the same right, and it
+/// ends with the last of them.
+#[derive(Clone, Debug)]
+pub struct ListLock {
+    paths: ListPaths,
+    _held: Arc<File>,
+}
+
+impl ListLock {
+    /// Takes the lock, without waiting.
+    ///
+    /// # Errors
+    /// [`ListError::InUse`] when another run holds it.
+    pub fn acquire(paths: &ListPaths) -> Result<Self, ListError> {
+        let path = paths.lock();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(ListError::io("open", &path))?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(ListError::InUse { holder: holder(&mut file), path }),
+            Err(errno) => return Err(ListError::io("lock", &path)(errno.into())),
+        }
+        // The number is for messages only; the lock itself ends with the process, so a stale number does no harm.
+        let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        noted.map_err(ListError::io("write", &path))?;
+        Ok(Self { paths: paths.clone(), _held: Arc::new(file) })
+    }
+
+    /// The files that this lock is for.
+    pub const fn paths(&self) -> &ListPaths {
+        &self.paths
+    }
+}
+
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    match file.take(20).read_to_string(&mut text) {
+        Ok(_) if text.trim().parse::<u32>().is_ok() => format!("process {}", text.trim()),
+        _ => "another run".to_owned(),
+    }
+}
+
+/// Creates or empties a file that only its owner may read.
+pub(super) fn create_private(path: &Path) -> Result<File, ListError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(path).map_err(ListError::io("create", path))?;
+    // A file that was there already keeps its mode otherwise.
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(ListError::io("restrict", path))?;
+    Ok(file)
+}
+
+/// Opens a file for reading; `None` when it is not there.
+pub(super) fn open_if_there(path: &Path) -> Result<Option<File>, ListError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ListError::io("open", path)(error)),
+    }
+}
+
+/// Deletes a file; one that is not there is deleted.
+pub(super) fn remove_if_there(path: &Path) -> Result<(), ListError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(ListError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Puts a finished file in its place so that it is there, whole, after a power loss.
+pub(super) fn publish(file: &File, from: &Path, to: &Path) -> Result<(), ListError> {
+    file.sync_all().map_err(ListError::io("sync", from))?;
+    fs::rename(from, to).map_err(ListError::io("rename", from))?;
+    sync_folder(to)
+}
+
+/// Makes the names in the folder of `path` durable.
+pub(super) fn sync_folder(path: &Path) -> Result<(), ListError> {
+    let folder = folder(path);
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(ListError::io("sync", folder))
+}

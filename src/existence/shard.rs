@@ -1,0 +1,143 @@
+//! A shard: the keys of one contiguous range as a finite state transducer, key to size.
+
+use fst::{Map, MapBuilder, Streamer};
+
+use super::entry::{DIGITS, Digits, Entry, digits, from_digits};
+use super::format::{RECORD_HEADER, ShardMeta};
+use crate::object::{KeyRange, ObjectKey};
+
+/// The most keys a shard holds. Measured from 8 Ki to 128 Ki, the bytes a key and the time of a
+/// look-up are the same; a small shard keeps the buffers of many parallel listings small (0.7 MB each).
+pub(super) const SHARD_KEYS: usize = 16 * 1024;
+
+/// The keys of a range, in memory: ascending, none twice.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) range: KeyRange,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Chunk {
+    pub(super) const fn new(range: KeyRange) -> Self {
+        Self { range, entries: Vec::new() }
+    }
+
+    /// The same keys, answering for the range up to `last`, which holds no others.
+    pub(super) fn extended_to(self, last: ObjectKey) -> Self {
+        let range = KeyRange::new(self.range.first(), last).expect("a stream goes upwards");
+        Self { range, ..self }
+    }
+
+    /// Adds an entry that is not below the last one; of a key that comes twice the later entry
+    /// stays. Gives back what has become a full shard.
+    pub(super) fn push(&mut self, entry: Entry) -> Option<Self> {
+        let last = match self.entries.last_mut() {
+            Some(last) if last.key == entry.key => {
+                *last = entry;
+                return None;
+            }
+            last => last.map(|last| last.key),
+        };
+        let full = last.filter(|_| self.entries.len() == SHARD_KEYS).map(|last| self.cut_after(last));
+        self.entries.push(entry);
+        full
+    }
+
+    /// Takes everything up to `key`, the last entry so far; what comes after it stays.
+    fn cut_after(&mut self, key: ObjectKey) -> Self {
+        let rest = self.range.after(key).expect("a further key lies in the range");
+        let full = std::mem::replace(self, Self::new(rest));
+        Self { range: KeyRange::new(full.range.first(), key).expect("the key lies in the range"), ..full }
+    }
+
+    /// This chunk and the one that follows it, as one.
+    pub(super) fn joined(mut self, next: Self) -> Self {
+        self.entries.extend(next.entries);
+        self.extended_to(next.range.last())
+    }
+
+    /// Whether it is too small to be a shard of its own while neighbours may still come.
+    pub(super) fn is_small(&self) -> bool {
+        self.entries.len() < SHARD_KEYS / 2
+    }
+
+    /// The record of the shard with these keys: header and transducer.
+    pub(super) fn encode(&self) -> (ShardMeta, Vec<u8>) {
+        let (shared, lowest) =
+            (self.shared_digits(), self.entries.first().map_or(self.range.first(), |entry| entry.key));
+        let mut record = vec![0; RECORD_HEADER];
+        if !self.entries.is_empty() {
+            record = self.transduce(shared, record);
+        }
+        let body = u32::try_from(record.len() - RECORD_HEADER).expect("a shard has a few MB at most");
+        let keys = u32::try_from(self.entries.len()).expect("a shard has a bounded number of keys");
+        let shared = u8::try_from(shared).expect("a key has 48 digits");
+        let mut meta = ShardMeta { range: self.range, lowest, keys, shared, body, checksum: 0 };
+        meta.checksum = meta.checksum_over(&record[RECORD_HEADER..]);
+        record[..RECORD_HEADER].copy_from_slice(&meta.encode());
+        (meta, record)
+    }
+
+    fn transduce(&self, shared: usize, mut record: Vec<u8>) -> Vec<u8> {
+        // About 33 bytes a key, so that the buffer does not grow by doubling.
+        record.reserve(self.entries.len() * 40);
+        let mut builder = MapBuilder::new(record).expect("a Vec takes every write");
+        for entry in &self.entries {
+            builder.insert(&digits(&entry.key)[shared..], entry.code()).expect("the keys of a chunk ascend");
+        }
+        builder.into_inner().expect("a Vec takes every write")
+    }
+
+    /// How many digits all keys begin with.
+    fn shared_digits(&self) -> usize {
+        match (self.entries.first(), self.entries.last()) {
+            (Some(first), Some(last)) if first.key != last.key => {
+                let (first, last) = (digits(&first.key), digits(&last.key));
+                first.iter().zip(&last).take_while(|(a, b)| a == b).count()
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// A shard opened for looking up; cheap to make.
+pub(super) struct ShardView<'a> {
+    prefix: Digits,
+    shared: usize,
+    map: Option<Map<&'a [u8]>>,
+}
+
+impl<'a> ShardView<'a> {
+    /// The view of the shard `meta` with this body; `None` when the body is no transducer of so many keys.
+    pub(super) fn new(meta: &ShardMeta, body: &'a [u8]) -> Option<Self> {
+        let map = if meta.keys == 0 && body.is_empty() { None } else { Some(Map::new(body).ok()?) };
+        let keys = map.as_ref().map_or(0, Map::len);
+        let (prefix, shared) = (digits(&meta.lowest), usize::from(meta.shared));
+        (keys == meta.keys as usize).then_some(Self { prefix, shared, map })
+    }
+
+    pub(super) fn get(&self, key: &ObjectKey) -> Option<Entry> {
+        let digits = digits(key);
+        let (head, tail) = digits.split_at(self.shared);
+        if head != &self.prefix[..self.shared] {
+            return None;
+        }
+        Some(Entry::from_code(*key, self.map.as_ref()?.get(tail)?))
+    }
+
+    /// All entries in ascending order; `None` when one of them is not a key.
+    pub(super) fn entries(&self) -> Option<Vec<Entry>> {
+        let mut out = Vec::new();
+        let Some(map) = &self.map else { return Some(out) };
+        out.reserve(map.len());
+        let (mut key, mut stream) = (self.prefix, map.stream());
+        while let Some((tail, code)) = stream.next() {
+            if tail.len() != DIGITS - self.shared {
+                return None;
+            }
+            key[self.shared..].copy_from_slice(tail);
+            out.push(Entry::from_code(from_digits(&key)?, code));
+        }
+        Some(out)
+    }
+}

@@ -1,0 +1,226 @@
+//! Sorts more entries than fit memory: sorted runs in a temporary file, merged while reading.
+//!
+//! The file has no name, so that nothing is left behind whatever ends the process, and lies in the
+//! folder of the list, which has the room for it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::slice::ParallelSliceMut;
+
+use super::entry::Entry;
+use super::error::ListError;
+use crate::object::ObjectKey;
+
+/// How many entries are sorted in memory: 21 MB, and as much again while sorting.
+const RUN_ENTRIES: usize = 512 * 1024;
+/// How many entries of each run are read at once: 100 million keys are 200 runs, 16 MB.
+const READ_ENTRIES: usize = 2048;
+
+/// Takes entries in any order. Of a key that comes twice the later one stays.
+#[derive(Debug)]
+pub(super) struct Sorter {
+    folder: PathBuf,
+    capacity: usize,
+    buffer: Vec<Entry>,
+    spilled: Option<BufWriter<File>>,
+    runs: Vec<Run>,
+}
+
+/// A sorted run in the temporary file: where the rest of it begins, and how many entries that is.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    offset: u64,
+    entries: usize,
+}
+
+impl Sorter {
+    /// A sorter whose temporary file will be in `folder`.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self::with_capacity(folder, RUN_ENTRIES)
+    }
+
+    fn with_capacity(folder: &Path, capacity: usize) -> Self {
+        Self { folder: folder.to_owned(), capacity, buffer: Vec::new(), spilled: None, runs: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) -> Result<(), ListError> {
+        if self.buffer.len() == self.capacity {
+            self.spill().map_err(ListError::io("sort in", &self.folder))?;
+        }
+        self.buffer.push(entry);
+        Ok(())
+    }
+
+    /// Everything pushed, ascending, no key twice.
+    pub(super) fn sorted(mut self) -> Result<Sorted, ListError> {
+        if self.runs.is_empty() {
+            sort_run(&mut self.buffer);
+            return Ok(Sorted { folder: self.folder, source: Source::Memory(self.buffer.into_iter()) });
+        }
+        let folder = self.folder.clone();
+        let merge = self.spill().and_then(|()| self.merge());
+        Ok(Sorted { source: Source::Runs(merge.map_err(ListError::io("sort in", &folder))?), folder })
+    }
+
+    fn spill(&mut self) -> io::Result<()> {
+        sort_run(&mut self.buffer);
+        let offset = self.runs.last().map_or(0, |run| run.offset + (run.entries * Entry::LEN) as u64);
+        let out = match &mut self.spilled {
+            Some(out) => out,
+            none => none.insert(BufWriter::with_capacity(1 << 20, tempfile::tempfile_in(&self.folder)?)),
+        };
+        for entry in &self.buffer {
+            out.write_all(&entry.to_bytes())?;
+        }
+        self.runs.push(Run { offset, entries: self.buffer.len() });
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn merge(self) -> io::Result<Merge> {
+        let file = self.spilled.map(BufWriter::into_inner).transpose()?.map(Arc::new);
+        let mut merge = Merge { runs: Vec::new(), heads: BinaryHeap::new() };
+        for (at, run) in self.runs.into_iter().enumerate() {
+            let file = file.clone().ok_or(io::ErrorKind::NotFound)?;
+            merge.runs.push(RunReader { file, rest: run, buffer: Vec::new().into_iter() });
+            merge.refill(at)?;
+        }
+        Ok(merge)
+    }
+}
+
+/// Sorts by key and keeps the last of equal ones, because it is the newest.
+fn sort_run(entries: &mut Vec<Entry>) {
+    entries.par_sort_by_key(|entry| entry.key);
+    entries.dedup_by(|later, kept| {
+        let same = later.key == kept.key;
+        if same {
+            *kept = *later;
+        }
+        same
+    });
+}
+
+/// What a [`Sorter`] gives back.
+pub(super) struct Sorted {
+    folder: PathBuf,
+    source: Source,
+}
+
+enum Source {
+    Memory(std::vec::IntoIter<Entry>),
+    Runs(Merge),
+}
+
+impl Iterator for Sorted {
+    type Item = Result<Entry, ListError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.source {
+            Source::Memory(entries) => entries.next().map(Ok),
+            Source::Runs(merge) => match merge.next() {
+                Ok(entry) => entry.map(Ok),
+                Err(error) => {
+                    merge.heads.clear();
+                    Some(Err(ListError::io("sort in", &self.folder)(error)))
+                }
+            },
+        }
+    }
+}
+
+/// The first entries of all runs; the smallest key is on top, of equal ones that of the latest run.
+struct Merge {
+    runs: Vec<RunReader>,
+    heads: BinaryHeap<Head>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    key: Reverse<ObjectKey>,
+    run: usize,
+    code: u64,
+}
+
+impl Merge {
+    fn next(&mut self) -> io::Result<Option<Entry>> {
+        let Some(first) = self.pop()? else { return Ok(None) };
+        while self.heads.peek().is_some_and(|head| head.key == first.key) {
+            self.pop()?;
+        }
+        Ok(Some(Entry::from_code(first.key.0, first.code)))
+    }
+
+    fn pop(&mut self) -> io::Result<Option<Head>> {
+        let head = self.heads.pop();
+        if let Some(head) = &head {
+            self.refill(head.run)?;
+        }
+        Ok(head)
+    }
+
+    fn refill(&mut self, run: usize) -> io::Result<()> {
+        if let Some(entry) = self.runs[run].next()? {
+            self.heads.push(Head { key: Reverse(entry.key), run, code: entry.code() });
+        }
+        Ok(())
+    }
+}
+
+struct RunReader {
+    file: Arc<File>,
+    rest: Run,
+    buffer: std::vec::IntoIter<Entry>,
+}
+
+impl RunReader {
+    fn next(&mut self) -> io::Result<Option<Entry>> {
+        if let Some(entry) = self.buffer.next() {
+            return Ok(Some(entry));
+        }
+        let entries = self.rest.entries.min(READ_ENTRIES);
+        let mut bytes = vec![0; entries * Entry::LEN];
+        self.file.read_exact_at(&mut bytes, self.rest.offset)?;
+        self.rest.offset += bytes.len() as u64;
+        self.rest.entries -= entries;
+        let (whole, _) = bytes.as_chunks::<{ Entry::LEN }>();
+        self.buffer = whole.iter().map(Entry::from_bytes).collect::<Vec<_>>().into_iter();
+        Ok(self.buffer.next())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out_sorted(
+            input in prop::collection::vec((0u8..60, 0u64..9), 0..400),
+            capacity in 1usize..50,
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut sorter = Sorter::with_capacity(folder.path(), capacity);
+            let mut model = BTreeMap::new();
+            for (name, code) in input {
+                let key = ObjectKey::from_bytes(&[name; ObjectKey::LEN]);
+                sorter.push(Entry::from_code(key, code)).expect("room");
+                model.insert(key, code);
+            }
+            let out: Vec<_> = sorter.sorted().expect("room").map(|entry| entry.expect("read")).collect();
+            prop_assert_eq!(out.iter().map(|entry| (entry.key, entry.code())).collect::<Vec<_>>(),
+                            model.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+        }
+    }
+}

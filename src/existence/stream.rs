@@ -1,0 +1,88 @@
+//! One ordered listing on its way into a list.
+
+use std::fmt;
+
+use super::entry::Entry;
+use super::error::ListError;
+use super::intake::Intake;
+use super::shard::Chunk;
+use crate::object::KeyRange;
+use crate::store::Listed;
+
+/// Takes the pages of one listing in ascending order and cuts them into shards. What was not
+/// given to [`ShardStream::finish`] counts as not listed.
+pub struct ShardStream<'b> {
+    intake: &'b Intake,
+    open: Option<Chunk>,
+}
+
+impl<'b> ShardStream<'b> {
+    pub(super) const fn new(intake: &'b Intake) -> Self {
+        Self { intake, open: None }
+    }
+
+    /// Takes a page: `objects`, ascending, are all that the store holds in `covered`, which begins
+    /// where the page before ended. A name that comes twice counts once.
+    ///
+    /// # Errors
+    /// [`ListError::Order`] when the page does not fit; nothing of it is taken then, nor of what
+    /// is still open. Otherwise when the list cannot be written.
+    pub fn page(&mut self, covered: KeyRange, objects: &[Listed]) -> Result<(), ListError> {
+        self.intake.check()?;
+        if let Err(what) = self.fits(&covered, objects) {
+            self.open = None;
+            return Err(ListError::Order { store: self.intake.destination().to_owned(), what });
+        }
+        self.feed(covered, objects.iter().map(|object| Ok(Entry::new(object))))
+    }
+
+    fn fits(&self, covered: &KeyRange, objects: &[Listed]) -> Result<(), String> {
+        if let Some(open) = self.open.as_ref().filter(|open| !open.range.is_followed_by(covered)) {
+            return Err(format!("{:?} came after {:?}", covered, open.range));
+        }
+        if let Some(pair) = objects.windows(2).find(|pair| pair[0].key > pair[1].key) {
+            return Err(format!("{} came after {}", pair[1].key, pair[0].key));
+        }
+        let (first, last) = (objects.first(), objects.last());
+        match first.into_iter().chain(last).find(|object| !covered.contains(&object.key)) {
+            Some(stray) => Err(format!("{} came in the listing of {covered:?}", stray.key)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes ascending entries that are all there is in `covered`, which begins where the last one ended.
+    pub(super) fn feed(
+        &mut self,
+        covered: KeyRange,
+        entries: impl IntoIterator<Item = Result<Entry, ListError>>,
+    ) -> Result<(), ListError> {
+        let mut chunk = match self.open.take() {
+            Some(open) => open.extended_to(covered.last()),
+            None => Chunk::new(covered),
+        };
+        for entry in entries {
+            if let Some(full) = chunk.push(entry?) {
+                self.intake.write(full)?;
+            }
+        }
+        self.open = Some(chunk);
+        Ok(())
+    }
+
+    /// Ends the listing: everything given to this stream counts as listed.
+    ///
+    /// # Errors
+    /// When the list cannot be written.
+    pub fn finish(mut self) -> Result<(), ListError> {
+        match self.open.take() {
+            Some(chunk) => self.intake.hand_in(chunk),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ShardStream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ShardStream({:?})", self.open.as_ref().map(|open| open.range))
+    }
+}
