@@ -1,0 +1,140 @@
+//! The command line: one subcommand a job, each with examples.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::conf::{Environment, Role, SideSource, load_side};
+use crate::report::Console;
+use crate::run::fsck::FsckSettings;
+use crate::settings;
+use crate::settings::flags::{CheckFlags, FsckFlags, PlanFlags, RunFlags};
+use crate::stop::Stop;
+use crate::verify::database;
+use crate::{demo, run};
+
+pub mod list;
+pub mod signals;
+
+/// What `--help` says below the options.
+const EXAMPLES: &str = "\
+Examples:
+  Copy everything while the server is live, then once more with it stopped:
+    seaf-migrate run --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
+
+  See first whether every store answers, and what there is to do:
+    seaf-migrate check --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
+    seaf-migrate plan --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
+
+  Remember what the destination holds, so that the second pass need not list it:
+    OBJECT_LIST_FILE_PATH=/var/lib/seaf-migrate/objects seaf-migrate run --from … --to …
+
+Exit codes:
+  0  every object that the pass saw in the source is in the destination
+  1  some objects failed, or the destination is full; the report names them
+  2  the command line or a configuration file is wrong; nothing was done
+  3  a store cannot be reached, listed or written
+  4  another run is writing to this destination
+  5  with --strict: all is there, but the source itself holds damaged objects
+  130, 143  interrupted; what was done is saved";
+
+/// Moves the object store of a Seafile server from any storage backend to any other.
+#[derive(Debug, Parser)]
+#[command(name = "seaf-migrate", version, about, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copy what the new side lacks; safe to repeat, and to run while the server is live
+    Run(Box<RunFlags>),
+    /// Say whether every store can be reached and listed, and the new side written
+    Check(Box<CheckFlags>),
+    /// Say what `run` would copy, and write nothing
+    Plan(Box<PlanFlags>),
+    /// Follow every library of one side from its heads; name what is missing, and the files that suffer
+    Fsck(Box<FsckFlags>),
+    /// Look into a list file: what a destination is known to hold
+    #[command(subcommand)]
+    List(list::ListCommand),
+    /// Show a migration of a small real store between two temporary folders
+    Demo,
+    /// Print the completion script of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Parses the command line, does what it says, and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new();
+    let stop = Stop::new();
+    match dispatch(cli.command, &console, &stop) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            console.problem(format_args!("seaf-migrate: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<u8> {
+    match command {
+        Command::Run(flags) => {
+            let settings = settings::resolve_run(&flags, &environment())?;
+            signals::watch(stop)?;
+            Ok(run::run(&settings, console, stop).exit_code())
+        }
+        Command::Check(flags) => {
+            let settings = settings::resolve_check(&flags, &environment())?;
+            signals::watch(stop)?;
+            Ok(run::ready::run(&settings, console, stop).exit_code())
+        }
+        Command::Plan(flags) => {
+            let settings = settings::resolve_plan(&flags, &environment())?;
+            signals::watch(stop)?;
+            Ok(run::dry::run(&settings, flags.libraries, console, stop).exit_code())
+        }
+        Command::Fsck(flags) => {
+            let settings = fsck_settings(&flags)?;
+            signals::watch(stop)?;
+            Ok(run::fsck::run(&settings, console, stop).exit_code())
+        }
+        Command::List(command) => list::run(&command, &environment(), console),
+        Command::Demo => demo::between_folders(console, stop),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "seaf-migrate", &mut std::io::stdout());
+            Ok(0)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            Ok(0)
+        }
+    }
+}
+
+/// A side is checked as a source is: only read, and its folders must be there.
+fn fsck_settings(flags: &FsckFlags) -> anyhow::Result<FsckSettings> {
+    let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
+    let side = load_side(&source, Role::Source, &environment())?;
+    let named = flags.db.as_deref().map(database::parse).transpose()?;
+    Ok(FsckSettings {
+        database: named.or_else(|| side.database.clone()),
+        side,
+        store: settings::resolve_store(&flags.store),
+        head_only: flags.head_only,
+        content: flags.content,
+        libraries: flags.library.clone(),
+        report: flags.report.clone(),
+    })
+}
+
+fn environment() -> Environment {
+    std::env::vars_os().collect()
+}

@@ -1,0 +1,70 @@
+//! Moves one object: read it, check its id, write it, and say what came of it.
+
+use crate::content::{self, Damage, Verdict};
+use crate::object::{ObjectKey, ObjectKind};
+use crate::pool::Budget;
+use crate::store::{ErrorKind, Listed, ReadStore, StoreError, WriteStore};
+
+/// What an object of unknown size may take of the budget while it is read, in bytes: the largest
+/// block that Seafile's chunking makes, and far more than most trees and commits need.
+const UNKNOWN_BLOCK: u64 = 10 << 20;
+const UNKNOWN_OTHER: u64 = 1 << 20;
+
+/// What came of one object.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The destination took it. Whether it is durable there is known after the next sync.
+    Copied {
+        /// The size in bytes.
+        size: u64,
+        /// What was wrong with it already in the source; its bytes were copied unchanged.
+        damage: Option<Damage>,
+    },
+    /// It was listed and then gone, as on a live server whose garbage collection runs.
+    Vanished,
+    /// It is not at the destination.
+    Failed(StoreError),
+}
+
+/// The two stores of one kind, and what copying between them may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Copier<'a> {
+    /// Which kind of object the stores hold.
+    pub kind: ObjectKind,
+    /// Where objects come from.
+    pub source: &'a dyn ReadStore,
+    /// Where they go.
+    pub destination: &'a dyn WriteStore,
+    /// The bytes that all workers together may hold.
+    pub budget: &'a Budget,
+}
+
+impl Copier<'_> {
+    /// Copies one object. The bytes are written as they were read, whatever the check says: a
+    /// wrong id can stand in a healthy store, and "repairing" would lose what users have.
+    pub fn copy(&self, object: &Listed) -> Outcome {
+        let mut share = self.budget.take(object.size.unwrap_or(match self.kind {
+            ObjectKind::Blocks => UNKNOWN_BLOCK,
+            ObjectKind::Commits | ObjectKind::Fs => UNKNOWN_OTHER,
+        }));
+        let data = match self.source.read(&object.key) {
+            Ok(data) => data,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Outcome::Vanished,
+            Err(error) => return Outcome::Failed(error),
+        };
+        let size = data.len() as u64;
+        share.shrink(size);
+        let damage = self.damage(&object.key, &data);
+        match self.destination.write(&object.key, data) {
+            Ok(()) => Outcome::Copied { size, damage },
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    fn damage(&self, key: &ObjectKey, data: &[u8]) -> Option<Damage> {
+        match content::check(self.kind, &key.id, data) {
+            Verdict::Good => None,
+            Verdict::Damaged(damage) => Some(damage),
+        }
+    }
+}

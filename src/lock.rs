@@ -1,0 +1,116 @@
+//! One run per destination at a time.
+//!
+//! The lock is an advisory one (`flock`) on a small file of this machine, named after the
+//! destination. The kernel lets go of it however the process ends, so nothing is ever left to be
+//! cleaned up; the file stays, empty of meaning.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use sha1::{Digest, Sha1};
+
+use crate::conf::backend::Location;
+
+/// A held lock; dropping it lets go.
+#[derive(Debug)]
+pub struct DestinationLock {
+    _file: File,
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody has it.
+    #[error(
+        "another run is writing to {location}: {holder}. Wait for it to end, or stop it; two runs at once would only get in each other's way"
+    )]
+    Held {
+        /// The destination.
+        location: String,
+        /// Who holds it, as the holder wrote it.
+        holder: String,
+    },
+    /// The lock file cannot be used.
+    #[error("the lock file {path} cannot be used: {cause}")]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+}
+
+impl DestinationLock {
+    /// Takes the lock of one destination, without waiting.
+    ///
+    /// # Errors
+    /// When another run holds it, or the lock file cannot be used.
+    pub fn take(location: &Location) -> Result<Self, LockError> {
+        let path = lock_dir().join(format!("seaf-migrate-{}.lock", name_of(location)));
+        Self::take_file(&path, location)
+    }
+
+    fn take_file(path: &Path, location: &Location) -> Result<Self, LockError> {
+        let failed = |cause| LockError::Io { path: path.to_owned(), cause };
+        // A link planted under this name in a folder that all may write to must not be followed.
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).expect("open flags fit an i32"))
+            .open(path)
+            .map_err(failed)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut holder = String::new();
+            // A failure is passed over, because what the holder wrote is a courtesy; that it holds the lock is what
+            // counts.
+            let _ = file.read_to_string(&mut holder);
+            let holder = if holder.trim().is_empty() { "process unknown".to_owned() } else { holder.trim().to_owned() };
+            return Err(LockError::Held { location: location.to_string(), holder });
+        }
+        let note = format!("process {}, since {}\n", std::process::id(), jiff::Zoned::now().strftime("%F %T"));
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// A digest of the location: short, and fit for a file name whatever the location holds.
+fn name_of(location: &Location) -> String {
+    let digest = Sha1::digest(location.to_string().as_bytes());
+    digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where lock files live: the system's folder for them, or the temporary one where there is none.
+fn lock_dir() -> PathBuf {
+    let system = Path::new("/run/lock");
+    if rustix::fs::access(system, rustix::fs::Access::WRITE_OK).is_ok() {
+        system.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conf::Backend;
+    use crate::object::ObjectKind;
+
+    #[test]
+    fn the_second_taker_is_told_who_has_it_and_gets_it_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let location = Location { backend: Backend::S3, kind: ObjectKind::Fs, place: "host/bucket".into() };
+        let held = DestinationLock::take_file(&path, &location).unwrap();
+        let refused = DestinationLock::take_file(&path, &location).unwrap_err().to_string();
+        assert!(refused.contains("s3:host/bucket"), "{refused}");
+        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        drop(held);
+        DestinationLock::take_file(&path, &location).unwrap();
+    }
+}

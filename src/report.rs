@@ -1,0 +1,18 @@
+//! Counts what happens and tells it: log lines, progress, summary, JSON.
+//!
+//! The pass adds to [`Counters`] and [`Findings`] and never prints; [`Console`] and the files
+//! beside it read them.
+
+pub mod console;
+pub mod counters;
+pub mod ending;
+pub mod findings;
+pub mod human;
+pub mod json;
+pub mod progress;
+pub mod summary;
+
+pub use console::Console;
+pub use counters::{Counters, KindCounters};
+pub use ending::Ending;
+pub use findings::{Finding, Findings};

@@ -1,0 +1,75 @@
+//! How a pass ended, and the exit code that says so.
+
+use std::fmt;
+
+/// How a pass ended. The numbers are the documented exit codes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every object that the pass saw in the source is at the destination.
+    Complete,
+    /// As `Complete`, but the source holds damaged objects and the user asked to be strict.
+    DamagedSource,
+    /// Some objects are not at the destination.
+    Failures,
+    /// The destination or the disk under the list files is full: the rest was not attempted.
+    Full(String),
+    /// A store cannot be reached or listed.
+    StoreFailed(String),
+    /// Another run holds the destination or its list files.
+    Locked(String),
+    /// The configuration or the list files do not allow the pass.
+    Refused(String),
+    /// The user interrupted; what was done is saved.
+    Interrupted {
+        /// The signal's number.
+        signal: i32,
+    },
+}
+
+impl Ending {
+    /// The process's exit code.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Complete => 0,
+            Self::Failures | Self::Full(_) => 1,
+            Self::Refused(_) => 2,
+            Self::StoreFailed(_) => 3,
+            Self::Locked(_) => 4,
+            Self::DamagedSource => 5,
+            // 128 and the signal's number, because a shell says it so: 130 for SIGINT, 143 for SIGTERM.
+            Self::Interrupted { signal } => 128 + *signal as u8,
+        }
+    }
+
+    /// A short name for the report.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::DamagedSource => "complete, source damaged",
+            Self::Failures => "failures",
+            Self::Full(_) => "destination full",
+            Self::StoreFailed(_) => "store failed",
+            Self::Locked(_) => "locked",
+            Self::Refused(_) => "refused",
+            Self::Interrupted { .. } => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("every object of the source is at the destination"),
+            Self::DamagedSource => f.write_str(
+                "every object of the source is at the destination, but some were damaged in the source already (--strict)",
+            ),
+            Self::Failures => f.write_str("some objects are NOT at the destination; run again to copy what is missing"),
+            Self::Full(cause) => write!(f, "stopped early, no space: {cause}"),
+            Self::StoreFailed(cause) => write!(f, "stopped early, a store failed: {cause}"),
+            Self::Locked(cause) | Self::Refused(cause) => f.write_str(cause),
+            Self::Interrupted { .. } => {
+                f.write_str("interrupted; what was copied is saved, and the next run goes on from here")
+            }
+        }
+    }
+}

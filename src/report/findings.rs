@@ -1,0 +1,120 @@
+//! The objects that need a word each: failed, or damaged in the source.
+//!
+//! There may be millions of them, so all but the first few live in an unnamed temporary file, a
+//! line of JSON each.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::object::{ObjectKey, ObjectKind};
+use crate::store::StoreError;
+
+/// How many findings the summary shows.
+pub const SHOWN: usize = 10;
+
+/// One object and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `commits`, `fs` or `blocks`.
+    pub kind: String,
+    /// The library's UUID.
+    pub library: String,
+    /// The object's id.
+    pub object: String,
+    /// During which step: `read`, `check`, `write`, `sync`, …
+    pub step: String,
+    /// What kind of failure, in a few words.
+    pub error: String,
+    /// What the store or the check said.
+    pub cause: String,
+}
+
+impl Finding {
+    /// A finding about one object.
+    pub fn new(kind: ObjectKind, key: &ObjectKey, step: &str, error: &str, cause: impl ToString) -> Self {
+        Self {
+            kind: kind.to_string(),
+            library: key.library.to_string(),
+            object: key.id.to_string(),
+            step: step.to_owned(),
+            error: error.to_owned(),
+            cause: cause.to_string(),
+        }
+    }
+
+    /// The finding that a failed call on a store makes.
+    pub fn from_error(kind: ObjectKind, key: &ObjectKey, error: &StoreError) -> Self {
+        Self::new(kind, key, error.action(), error.kind().as_str(), error.cause())
+    }
+}
+
+/// A list of findings of one sort.
+#[derive(Debug, Default)]
+pub struct Findings(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    first: Vec<Finding>,
+    count: u64,
+    spool: Option<BufWriter<File>>,
+    /// Why the rest of the findings could not be kept; told in the report.
+    lost: Option<String>,
+}
+
+impl Findings {
+    /// Adds one.
+    pub fn add(&self, finding: Finding) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.count += 1;
+        if let Err(error) = held.keep(&finding) {
+            held.lost.get_or_insert(error.to_string());
+        }
+        if held.first.len() < SHOWN {
+            held.first.push(finding);
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).count
+    }
+
+    /// The first few, for the summary.
+    pub fn first(&self) -> Vec<Finding> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).first.clone()
+    }
+
+    /// Writes all of them as the elements of a JSON array, without its brackets.
+    ///
+    /// # Errors
+    /// When they cannot be read back or written, or when some could not be kept.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cause) = &held.lost {
+            return Err(io::Error::other(format!("some findings could not be kept in a temporary file: {cause}")));
+        }
+        let Some(spool) = &mut held.spool else { return Ok(()) };
+        spool.flush()?;
+        let file = spool.get_mut();
+        file.rewind()?;
+        for (n, line) in BufReader::new(&*file).lines().enumerate() {
+            write!(out, "{}    {}", if n == 0 { "\n" } else { ",\n" }, line?)?;
+        }
+        out.write_all(b"\n  ")?;
+        file.seek(io::SeekFrom::End(0)).map(drop)
+    }
+}
+
+impl Held {
+    fn keep(&mut self, finding: &Finding) -> io::Result<()> {
+        let spool = match &mut self.spool {
+            Some(spool) => spool,
+            None => self.spool.insert(BufWriter::new(tempfile::tempfile()?)),
+        };
+        serde_json::to_writer(&mut *spool, finding)?;
+        spool.write_all(b"\n")
+    }
+}

@@ -1,0 +1,123 @@
+//! The end of a pass in a table that a tired admin understands.
+
+use std::time::Duration;
+
+use super::ending::Ending;
+use super::findings::SHOWN;
+use super::{Console, Counters, Finding, Findings, human};
+use crate::object::ObjectKind;
+
+/// What the summary is made of.
+#[derive(Debug)]
+pub struct Summary<'a> {
+    /// How the pass ended.
+    pub ending: &'a Ending,
+    /// The numbers.
+    pub counters: &'a Counters,
+    /// What failed.
+    pub failures: &'a Findings,
+    /// What was damaged in the source.
+    pub damaged: &'a Findings,
+    /// How long the pass took.
+    pub took: Duration,
+    /// How many calls to a store had to be repeated.
+    pub retries: u64,
+}
+
+impl Summary<'_> {
+    /// Prints the table, the first findings, and the result.
+    pub fn print(&self, console: &Console) {
+        console.line("");
+        for line in self.table() {
+            console.line(line);
+        }
+        console.line(self.speed());
+        self.print_findings(console);
+        console.line("");
+        match self.ending {
+            Ending::Complete => console.line(format_args!("Result: {}.", self.ending)),
+            _ => console.problem(format_args!("Result: {} (exit code {}).", self.ending, self.ending.exit_code())),
+        }
+    }
+
+    fn table(&self) -> Vec<String> {
+        let row = |name: &str, cells: [String; 6]| {
+            let [listed, there, copied, bytes, vanished, failed] = cells;
+            format!("{name:<8}{listed:>14}{there:>15}{copied:>14}{bytes:>12}{vanished:>10}{failed:>9}")
+        };
+        let head = ["in source", "already there", "copied", "bytes", "vanished", "failed"].map(str::to_owned);
+        let mut lines = vec![row("", head)];
+        for kind in ObjectKind::ALL {
+            let n = self.counters.kind(kind);
+            lines.push(row(
+                kind.as_str(),
+                [
+                    human::count(n.listed.get()),
+                    human::count(n.listed.get().saturating_sub(n.to_copy.get())),
+                    human::count(n.copied.get()),
+                    human::bytes(n.copied_bytes.get()),
+                    human::count(n.vanished.get()),
+                    human::count(n.failed.get()),
+                ],
+            ));
+        }
+        let (listed, to_copy) = (self.counters.total(|n| &n.listed), self.counters.total(|n| &n.to_copy));
+        lines.push(row(
+            "total",
+            [
+                human::count(listed),
+                human::count(listed.saturating_sub(to_copy)),
+                human::count(self.counters.total(|n| &n.copied)),
+                human::bytes(self.counters.total(|n| &n.copied_bytes)),
+                human::count(self.counters.total(|n| &n.vanished)),
+                human::count(self.counters.total(|n| &n.failed)),
+            ],
+        ));
+        lines
+    }
+
+    fn speed(&self) -> String {
+        let seconds = self.took.as_secs_f64().max(1e-3);
+        let (objects, bytes) = (self.counters.total(|n| &n.copied), self.counters.total(|n| &n.copied_bytes));
+        let mut line = format!(
+            "Took {}, {:.0} objects/s, {}/s",
+            human::duration(self.took),
+            objects as f64 / seconds,
+            human::bytes((bytes as f64 / seconds) as u64)
+        );
+        if self.retries > 0 {
+            line += &format!("; {} repeated", human::plural(self.retries, "request"));
+        }
+        let ignored = self.counters.total(|n| &n.ignored);
+        if ignored > 0 {
+            line += &format!("; {} in the source that are no objects were left alone", human::plural(ignored, "name"));
+        }
+        line + "."
+    }
+
+    fn print_findings(&self, console: &Console) {
+        if self.damaged.count() > 0 {
+            console.problem(format_args!(
+                "\nWARNING: {} DAMAGED in the source. The bytes were copied as they are, so nothing is worse than before,\n\
+                 but the files they belong to cannot be opened correctly on either side:",
+                human::plural(self.damaged.count(), "object").to_uppercase()
+            ));
+            show(self.damaged, console);
+        }
+        if self.failures.count() > 0 {
+            console
+                .problem(format_args!("\n{} not at the destination:", human::plural(self.failures.count(), "object")));
+            show(self.failures, console);
+        }
+    }
+}
+
+fn show(findings: &Findings, console: &Console) {
+    for Finding { kind, library, object, step, error, cause } in findings.first() {
+        console.problem(format_args!("  [{kind}] {library}/{object}: {step}: {error}: {cause}"));
+    }
+    let more = findings.count().saturating_sub(SHOWN as u64);
+    if more > 0 {
+        console.problem(format_args!("  … and {} more; --report FILE names each of them", human::count(more)));
+    }
+}
