@@ -1,0 +1,115 @@
+//! Cases about single objects.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use seaf_migrate::object::KeyRange;
+use seaf_migrate::store::ErrorKind;
+
+use super::harness::Harness;
+use super::samples::{content, keys, list_plainly, put_all};
+
+pub(crate) fn comes_back_as_it_went(harness: &Harness) {
+    let (store, keys) = (&harness.store, keys(20));
+    put_all(&**store, &keys);
+    for key in &keys {
+        assert_eq!(store.read(key).unwrap(), content(key));
+        assert_eq!(store.size(key).unwrap(), content(key).len() as u64);
+    }
+    let (listed, _) = list_plainly(store, KeyRange::ALL);
+    assert!(listed.iter().map(|object| object.key).eq(keys));
+}
+
+pub(crate) fn empty_and_tiny(harness: &Harness) {
+    for (key, data) in keys(3).iter().zip([&b""[..], b"\0", b"\r\n"]) {
+        harness.store.write(key, Bytes::from_static(data)).unwrap();
+        assert_eq!(harness.store.read(key).unwrap(), data);
+        assert_eq!(harness.store.size(key).unwrap(), data.len() as u64);
+    }
+    let (listed, _) = list_plainly(&harness.store, KeyRange::ALL);
+    assert_eq!(listed.len(), 3, "an empty object is an object");
+}
+
+pub(crate) fn ten_megabytes(harness: &Harness) {
+    let mut data = vec![0; 10_000_001];
+    fastrand::Rng::with_seed(10).fill(&mut data);
+    let (key, data) = (keys(1)[0], Bytes::from(data));
+    harness.store.write(&key, data.clone()).unwrap();
+    assert!(harness.store.read(&key).unwrap() == data, "ten megabytes came back changed");
+    assert_eq!(harness.store.size(&key).unwrap(), 10_000_001);
+}
+
+pub(crate) fn last_write_stays(harness: &Harness) {
+    let key = keys(1)[0];
+    for data in [&b"a first and longer content"[..], b"second", b"a third one, longer again"] {
+        harness.store.write(&key, Bytes::from_static(data)).unwrap();
+        assert_eq!(harness.store.read(&key).unwrap(), data);
+        assert_eq!(harness.store.size(&key).unwrap(), data.len() as u64);
+    }
+}
+
+pub(crate) fn what_is_not_there(harness: &Harness) {
+    let keys = keys(3);
+    // One in an empty store, then one beside an object of another library and of the same shard.
+    for present in [None, Some(keys[2])] {
+        if let Some(key) = present {
+            harness.store.write(&key, content(&key)).unwrap();
+        }
+        let absent = [Some(keys[0]), keys[2].successor()];
+        for key in absent.into_iter().flatten() {
+            assert_eq!(harness.store.read(&key).unwrap_err().kind(), ErrorKind::NotFound);
+            assert_eq!(harness.store.size(&key).unwrap_err().kind(), ErrorKind::NotFound);
+        }
+    }
+}
+
+pub(crate) fn removal(harness: &Harness) {
+    let keys = keys(2);
+    put_all(&*harness.store, &keys);
+    for _ in 0..2 {
+        harness.store.remove(&keys[0]).unwrap();
+        assert_eq!(harness.store.read(&keys[0]).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    let (listed, _) = list_plainly(&harness.store, KeyRange::ALL);
+    assert!(listed.iter().map(|object| object.key).eq([keys[1]]), "only the other object is left");
+    harness.store.write(&keys[0], content(&keys[0])).unwrap();
+    assert_eq!(harness.store.read(&keys[0]).unwrap(), content(&keys[0]));
+}
+
+pub(crate) fn one_key_many_writers(harness: &Harness) {
+    const WRITERS: u8 = 8;
+    const ROUNDS: usize = 8;
+    let (store, key) = (&harness.store, keys(1)[0]);
+    let value = |writer: u8| Bytes::from(vec![writer; 100_000 + 10_000 * usize::from(writer)]);
+    let is_whole = |data: &Bytes| data.first().is_some_and(|&writer| writer < WRITERS && *data == value(writer));
+    store.write(&key, value(0)).unwrap();
+    let writing = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while writing.load(Ordering::Relaxed) {
+                assert!(is_whole(&store.read(&key).unwrap()), "a reader saw a mixture");
+            }
+        });
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let value = value(writer);
+                scope.spawn(move || (0..ROUNDS).for_each(|_| store.write(&key, value.clone()).unwrap()))
+            })
+            .collect();
+        let ended: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        writing.store(false, Ordering::Relaxed);
+        assert!(ended.iter().all(Result::is_ok), "a writer failed");
+    });
+    assert!(is_whole(&store.read(&key).unwrap()), "the value that stays is a mixture");
+    let (listed, ignored) = list_plainly(store, KeyRange::ALL);
+    assert_eq!((listed.len(), ignored), (1, 0), "nothing is left beside the object");
+}
+
+pub(crate) fn survives_sync(harness: &Harness) {
+    harness.store.sync().unwrap();
+    let keys = keys(5);
+    put_all(&*harness.store, &keys);
+    harness.store.sync().unwrap();
+    harness.store.sync().unwrap();
+    assert!(keys.iter().all(|key| harness.store.read(key).unwrap() == content(key)));
+}

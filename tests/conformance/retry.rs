@@ -1,0 +1,40 @@
+//! The suite over the retry decorator: around a store that works, and around one of whose calls
+//! three in ten fail.
+
+use std::time::Duration;
+
+use seaf_migrate::object::ObjectKind;
+use seaf_migrate::stop::Stop;
+use seaf_migrate::store::ErrorKind;
+use seaf_migrate::store::memory::MemoryStore;
+use seaf_migrate::store::retry::{Retry, RetryPolicy};
+
+use super::harness::{Harness, Skipped};
+
+#[path = "../support/faulty.rs"]
+mod faulty;
+use faulty::{Action, Faulty};
+
+fn harness(case: &str) -> Result<Harness, Skipped> {
+    let memory = MemoryStore::new(ObjectKind::Blocks, case);
+    Ok(Harness::new(Retry::new(memory, RetryPolicy::default(), Stop::new())))
+}
+
+conformance!("retry over memory", harness);
+
+mod over_faulty_memory {
+    use super::*;
+
+    fn harness(case: &str) -> Result<Harness, Skipped> {
+        let mut faulty = Faulty::new(MemoryStore::new(ObjectKind::Blocks, case));
+        for action in [Action::Parts, Action::List, Action::Read, Action::Size, Action::Write, Action::Remove] {
+            faulty = faulty.fail_randomly(action, 0.3, 7, ErrorKind::Unavailable);
+        }
+        // Forty attempts: 0.3^40 is never, however many objects a case writes.
+        let (base, cap) = (Duration::from_nanos(1), Duration::from_nanos(1));
+        let policy = RetryPolicy { attempts: 40, base, cap, ..RetryPolicy::default() };
+        Ok(Harness::new(Retry::new(faulty, policy, Stop::new())))
+    }
+
+    conformance!("retry over faulty memory", harness);
+}

@@ -1,0 +1,10 @@
+//! Existence sets: what is put in is found again, and nothing else, whatever happens in between.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+
+mod crash;
+mod damage;
+mod kill;
+mod model;
+mod refuse;
+mod support;
+mod text;

@@ -1,0 +1,220 @@
+//! The call that Seafile admins know, `migrate.sh DIR`, with a program in place of seaf-migrate that tells how it was called.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// Prints its arguments, one a line, and ends with `$FAKE_CODE`.
+const FAKE: &str = "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit \"${FAKE_CODE:-0}\"\n";
+
+/// Waits for a signal, counts how many come until its input ends, and ends as seaf-migrate does.
+const WAITING: &str = "#!/bin/bash\ncount=0\ntrap 'count=$((count+1)); code=130' INT\ntrap 'count=$((count+1)); code=143' TERM\n\
+                       echo ready\nwhile [[ $count -eq 0 ]]; do sleep 0.02; done\nsleep 0.2\necho \"signals: $count\"\nexit $code\n";
+
+/// Held while a program is written and while one is started: a child that another test forks meanwhile would hold the
+/// file open for writing, and the kernel refuses to start such a file.
+static STARTING: Mutex<()> = Mutex::new(());
+
+fn spawn(command: &mut Command) -> Child {
+    let _held = STARTING.lock().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn finish(command: &mut Command) -> Output {
+    spawn(command).wait_with_output().unwrap()
+}
+
+/// A Seafile server as its installer lays it out.
+struct Server {
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    fn new() -> Self {
+        let server = Self { folder: tempfile::tempdir().unwrap() };
+        for folder in ["conf", "seafile-data", "seafile-server-11.0.0", "new conf", "bin"] {
+            fs::create_dir(server.path(folder)).unwrap();
+        }
+        symlink("seafile-server-11.0.0", server.path("seafile-server-latest")).unwrap();
+        fs::write(server.path("conf/seafile.conf"), "").unwrap();
+        server.program("seafile-server-11.0.0/migrate.sh", &fs::read_to_string(script()).unwrap());
+        server
+    }
+
+    fn with_program(text: &str) -> Self {
+        let server = Self::new();
+        server.program("seafile-server-11.0.0/seaf-migrate", text);
+        server
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join(name)
+    }
+
+    fn program(&self, name: &str, text: &str) {
+        let _held = STARTING.lock().unwrap();
+        fs::write(self.path(name), text).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// `./migrate.sh` in seafile-server-latest, with nothing of Seafile's in the environment.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("./migrate.sh");
+        command.args(arguments).current_dir(self.path("seafile-server-latest"));
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        finish(&mut self.command(arguments))
+    }
+
+    /// The arguments of a plain call, in their order.
+    fn arguments(&self, more: &[&str]) -> Vec<String> {
+        let (conf, data) = (self.path("conf/seafile.conf"), self.path("seafile-data"));
+        let own =
+            ["run", "--from", conf.to_str().unwrap(), "--to", "../new conf", "--data-dir", data.to_str().unwrap()];
+        own.iter().chain(more).chain(&["Done."]).map(ToString::to_string).collect()
+    }
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/migrate.sh")
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(ToOwned::to_owned).collect()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn the_old_call_finds_both_configurations_and_the_data() {
+    let server = Server::with_program(FAKE);
+    let output = server.run(&["../new conf"]);
+    assert_eq!(lines(&output), server.arguments(&[]));
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn everything_behind_the_folder_goes_to_the_program_as_it_is() {
+    let server = Server::with_program(FAKE);
+    let more = ["--decrypt", "--nworker", "8", "--report", "a b.json"];
+    let output = server.run(&[["../new conf"].as_slice(), &more].concat());
+    assert_eq!(lines(&output), server.arguments(&more));
+}
+
+#[test]
+fn the_exit_code_is_passed_on_and_done_is_said_only_of_success() {
+    let server = Server::with_program(FAKE);
+    for code in [1, 2, 3, 4, 5, 130, 143] {
+        let output = finish(server.command(&["../new conf"]).env("FAKE_CODE", code.to_string()));
+        assert_eq!(output.status.code(), Some(code));
+        assert!(!lines(&output).contains(&"Done.".to_owned()));
+        assert_eq!(stderr(&output), "");
+    }
+}
+
+#[test]
+fn variables_name_other_places() {
+    let server = Server::with_program(FAKE);
+    let mut command = server.command(&["../new conf"]);
+    let called = finish(command.env("SEAFILE_CENTRAL_CONF_DIR", "/central").env("SEAFILE_CONF_DIR", "/data one"));
+    assert_eq!(lines(&called)[1..], ["--from", "/central", "--to", "../new conf", "--data-dir", "/data one", "Done."]);
+    let mut command = server.command(&["../new conf"]);
+    let called = finish(command.env("SEAFILE_CONF_DIR", "/one").env("SEAFILE_DATA_DIR", "/two"));
+    assert_eq!(lines(&called)[6], "/two");
+}
+
+#[test]
+fn places_given_as_options_are_not_looked_for() {
+    let server = Server::with_program(FAKE);
+    fs::remove_file(server.path("conf/seafile.conf")).unwrap();
+    let output = server.run(&["../new conf", "--from", "/old", "--data-dir=/data"]);
+    assert_eq!(lines(&output), ["run", "--to", "../new conf", "--from", "/old", "--data-dir=/data", "Done."]);
+}
+
+#[test]
+fn the_program_is_found_beside_the_script_in_a_variable_and_in_path() {
+    let server = Server::new();
+    let output = server.run(&["../new conf"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("seaf-migrate is not beside this script and not in PATH"), "{}", stderr(&output));
+    let naming = |name: &str| format!("#!/bin/sh\necho {name}\n");
+    server.program("bin/seaf-migrate", &naming("path"));
+    let path = format!("{}:{}", server.path("bin").display(), std::env::var("PATH").unwrap());
+    let run = |command: &mut Command| lines(&finish(command.env("PATH", &path)));
+    assert_eq!(run(&mut server.command(&["../new conf"])), ["path", "Done."]);
+    server.program("seafile-server-11.0.0/seaf-migrate", &naming("beside"));
+    assert_eq!(run(&mut server.command(&["../new conf"])), ["beside", "Done."]);
+    server.program("bin/other", &naming("variable"));
+    let variable = server.path("bin/other");
+    assert_eq!(run(server.command(&["../new conf"]).env("SEAF_MIGRATE_BIN", variable)), ["variable", "Done."]);
+    let output = finish(server.command(&["../new conf"]).env("SEAF_MIGRATE_BIN", "/nowhere"));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_link_to_the_script_works_where_the_link_is() {
+    let server = Server::with_program(FAKE);
+    fs::remove_file(server.path("seafile-server-11.0.0/migrate.sh")).unwrap();
+    symlink(script(), server.path("seafile-server-11.0.0/migrate.sh")).unwrap();
+    assert_eq!(lines(&server.run(&["../new conf"])), server.arguments(&[]));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_to_do() {
+    let server = Server::with_program(FAKE);
+    for (arguments, says) in [
+        (&[] as &[&str], "the first argument must be DIR"),
+        (&["--decrypt"], "the first argument must be DIR"),
+        (&["../nowhere"], "../nowhere is not there"),
+    ] {
+        let output = server.run(arguments);
+        assert_eq!((output.status.code(), lines(&output).len()), (Some(2), 0), "{arguments:?}");
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
+    }
+    let output = server.run(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(lines(&output)[0].starts_with("Usage: ./migrate.sh DIR"));
+    fs::remove_file(server.path("conf/seafile.conf")).unwrap();
+    let output = server.run(&["../new conf"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("run this from seafile-server-latest"), "{}", stderr(&output));
+}
+
+/// Starts the script over a program that waits, and returns when that one is ready.
+fn start(server: &Server) -> (Child, BufReader<std::process::ChildStdout>) {
+    let mut command = server.command(&["../new conf"]);
+    let mut child = spawn(command.process_group(0));
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    (child, out)
+}
+
+#[test]
+fn a_signal_reaches_the_program_once_and_its_exit_code_is_passed_on() {
+    let server = Server::with_program(WAITING);
+    for (signal, code, to_group) in
+        [(Signal::INT, 130, true), (Signal::INT, 130, false), (Signal::TERM, 143, true), (Signal::TERM, 143, false)]
+    {
+        let (mut child, mut out) = start(&server);
+        let pid = Pid::from_child(&child);
+        if to_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) }.unwrap();
+        let mut text = String::new();
+        out.read_to_string(&mut text).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal:?} {to_group}");
+        assert_eq!(text, "signals: 1\n");
+    }
+}

@@ -1,0 +1,144 @@
+//! What is wrong with either side is told before anything is copied, all of it at once.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+
+use crate::world::{Outcome, SECRET, World, bucket_of, objects_in_buckets, s3_section};
+
+fn check(world: &World, from: &str) -> Outcome {
+    let mut command = world.program();
+    command.args(["check", "--from"]).arg(world.at(from)).arg("--to").arg(world.at("new"));
+    command.arg("--data-dir").arg(world.at("old/seafile-data")).args(["--timeout", "5", "--attempts", "3"]);
+    world.finish(command.spawn().unwrap())
+}
+
+/// The row of a store: what it says about reaching, listing and writing it, each as one word or two.
+#[track_caller]
+fn row(outcome: &Outcome, kind: &str, side: &str) -> String {
+    let begins = format!("{kind:<8} {side:<5}");
+    let mut rows = outcome.stdout.lines().chain(outcome.stderr.lines()).filter(|line| line.starts_with(&begins));
+    let row = rows.next().unwrap_or_else(|| panic!("no row of {kind} {side}: {outcome:?}"));
+    row.split_whitespace().skip(3).collect::<Vec<_>>().join(" ")
+}
+
+/// A port that nobody listens on.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn two_good_sides_are_ready_and_nothing_is_left_behind() {
+    let world = World::with_sample();
+    let outcome = check(&world, "old").assert_code(0);
+    for kind in ["commits", "fs", "blocks"] {
+        assert_eq!((row(&outcome, kind, "from"), row(&outcome, kind, "to")), ("ok ok -".into(), "ok ok ok".into()));
+    }
+    assert_eq!(outcome.stderr, "");
+    assert_eq!(fs::read_dir(world.at("target")).unwrap().count(), 0, "a folder was left behind");
+
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    check(&world, "old").assert_code(0);
+    assert_eq!((server.faults().count("PUT"), server.faults().count("DELETE")), (3, 3));
+    assert_eq!(objects_in_buckets(&world.at("buckets")).len(), 0);
+}
+
+#[test]
+fn what_the_destination_holds_stays_and_what_a_kill_left_goes() {
+    let world = World::with_sample();
+    world.run(&[]).assert_code(0);
+    let left = world.at("target/storage/fs/ffffffff-ffff-ffff-ffff-ffffffffffff/00");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("0".repeat(38)), "of a check that was killed").unwrap();
+    check(&world, "old").assert_code(0);
+    world.assert_same(&world.at("target/storage"));
+    assert!(!left.parent().unwrap().exists());
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_with_every_store_in_one_table() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    let closed = closed_port();
+    world.write_conf("new", |kind| match kind.as_str() {
+        "commits" => s3_section(&server, &bucket_of(kind), "NotTheRightSecret"),
+        "fs" => s3_section(&server, "no-such-bucket", SECRET),
+        _ => s3_section(&server, &bucket_of(kind), SECRET).replace(&server.endpoint(), &format!("127.0.0.1:{closed}")),
+    });
+    fs::remove_dir_all(world.source().join("blocks")).unwrap();
+    let outcome = check(&world, "old").assert_code(3);
+    assert_eq!(row(&outcome, "commits", "from"), "ok ok -");
+    assert_eq!(row(&outcome, "commits", "to"), "ok credentials refused -");
+    assert_eq!(row(&outcome, "fs", "to"), "ok bucket, container, pool or folder missing -");
+    assert_eq!(row(&outcome, "blocks", "from"), "bucket, container, pool or folder missing - -");
+    assert_eq!(row(&outcome, "blocks", "to"), "connection failed - -");
+    for text in ["no-such-bucket", &format!("127.0.0.1:{closed}"), "NotTheRightSecret"] {
+        assert_eq!(outcome.stdout.contains(text), text != "NotTheRightSecret", "{text}: {}", outcome.stdout);
+    }
+    assert_eq!(server.faults().count("PUT"), 0);
+
+    // A pass says the same, and copies nothing.
+    let refused = world.run(&["--attempts", "3"]).assert_code(3);
+    assert_eq!(row(&refused, "blocks", "to"), "connection failed - -");
+    assert_eq!((refused.total("listed"), server.faults().count("PUT")), (0, 0));
+}
+
+#[test]
+fn a_destination_that_refuses_writing_is_found_by_the_probe() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    // The server keeps a library in a folder, and cannot make one where a file is.
+    fs::write(world.at("buckets/seafile-fs/ffffffff-ffff-ffff-ffff-ffffffffffff"), "in the way").unwrap();
+    let outcome = check(&world, "old").assert_code(3);
+    assert!(row(&outcome, "fs", "to").starts_with("ok ok ") && !row(&outcome, "fs", "to").ends_with("ok"));
+    assert_eq!(row(&outcome, "blocks", "to"), "ok ok ok");
+}
+
+#[test]
+fn a_pass_checks_without_a_table() {
+    let outcome = World::with_sample().run(&[]).assert_code(0);
+    assert!(outcome.stdout.lines().next().unwrap().contains("Checked: "), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains("reachable"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_check_while_a_pass_runs_is_told_who_has_the_destination() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    server.faults().delay(600_000);
+    let mut first = world.command(&[]).spawn().unwrap();
+    while server.faults().count_all() == 0 {
+        std::thread::yield_now();
+    }
+    let second = check(&world, "old").assert_code(4);
+    assert!(second.stderr.contains(&format!("process {}", first.id())), "{}", second.stderr);
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
+#[test]
+fn a_folder_of_another_user_is_warned_about_once_with_both_names() {
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_none(), "must not be skipped: giving a folder away");
+        eprintln!("SKIPPED: giving a folder to another user needs root");
+        return;
+    }
+    let world = World::with_sample();
+    chown(world.at("target"), Some(65534), Some(65534)).unwrap();
+    let outcome = check(&world, "old").assert_code(0);
+    assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    for text in ["Warning: ", "belongs to nobody", "runs as root", "chown -R nobody: "] {
+        assert!(outcome.stderr.contains(text), "{text} is missing: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_not_checked() {
+    let world = World::new();
+    fs::write(world.at("new/seafile.conf"), "[commit_object_backend]\nname = s4\n").unwrap();
+    let outcome = check(&world, "old").assert_code(2);
+    assert!(outcome.stderr.contains("s4"), "{}", outcome.stderr);
+}

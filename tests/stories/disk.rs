@@ -1,0 +1,135 @@
+//! Full disks, read-only disks, unreadable files.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::library::bulk::bulk_to_dir;
+use crate::world::{World, assert_same_objects, objects_below};
+
+/// Any user but root, for whom permissions count.
+const NOBODY: u32 = 65534;
+
+/// A small filesystem of its own, unmounted when dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    /// `None`, and a line why, where this user cannot mount.
+    fn tmpfs(at: &Path, size: &str) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        if mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"], at) {
+            return Some(Self(at.to_owned()));
+        }
+        let why = "mounting a small filesystem needs root";
+        assert!(std::env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_none(), "must not be skipped here: {why}");
+        eprintln!("SKIPPED {}: {why}", at.display());
+        None
+    }
+
+    fn remount(&self, options: &str) {
+        assert!(mount(&["-o", &format!("remount,{options}")], &self.0));
+    }
+}
+
+fn mount(arguments: &[&str], at: &Path) -> bool {
+    Command::new("mount")
+        .args(arguments)
+        .arg(at)
+        .stderr(std::process::Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
+
+#[test]
+fn a_full_destination_ends_early_and_a_rerun_with_room_completes() {
+    let world = World::new();
+    bulk_to_dir(&world.at("old/seafile-data"), 3, 3_000, 3000..=4000);
+    let Some(disk) = Mounted::tmpfs(&world.at("target"), "4m") else { return };
+    let full = world.run(&[]).assert_code(1);
+    assert!(full.stderr.contains("no space left"), "{}", full.stderr);
+    assert!(full.total("failed") > 0 && full.total("failed") < 1000, "{} failed", full.total("failed"));
+    assert_eq!(full.rows("failures").len() as u64, full.total("failed"));
+    for (path, data) in objects_below(&world.at("target/storage")) {
+        let whole = fs::read(world.source().join(&path)).unwrap();
+        assert!(whole == data, "{} is half written", path.display());
+    }
+    disk.remount("size=64m");
+    let rest = world.run(&[]).assert_code(0);
+    assert_eq!(rest.total("held") + rest.total("copied"), rest.total("listed"));
+    world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn a_full_disk_under_the_list_file_ends_the_run_and_loses_nothing() {
+    let world = World::new();
+    bulk_to_dir(&world.at("old/seafile-data"), 4, 4_000, 200..=300);
+    let Some(disk) = Mounted::tmpfs(&world.at("lists"), "64k") else { return };
+    let list = world.at("lists/objects").display().to_string();
+    let temp = world.at("").display().to_string();
+    let options = ["--object-list", list.as_str(), "--temp-dir", temp.as_str()];
+    let full = world.run(&options);
+    assert!(matches!(full.code, Some(1 | 2)), "{:?}\n{}", full.code, full.stderr);
+    assert!(full.stderr.contains("objects"), "{}", full.stderr);
+    disk.remount("size=64m");
+    world.run(&options).assert_code(0);
+    world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn a_read_only_destination_is_said_at_once() {
+    let world = World::with_sample();
+    let Some(disk) = Mounted::tmpfs(&world.at("target"), "4m") else { return };
+    disk.remount("ro");
+    let refused = world.run(&[]).assert_code(3);
+    // Once a kind, and no object was tried.
+    assert_eq!(refused.stderr.matches(": read-only: ").count(), 3, "{}", refused.stderr);
+    assert_eq!(refused.total("listed"), 0);
+    assert!(refused.stderr.lines().count() <= 13, "{}", refused.stderr);
+}
+
+#[test]
+fn an_unreadable_object_is_named_and_everything_else_arrives() {
+    let world = World::with_sample();
+    let blocks = world.source().join("blocks");
+    let all = objects_below(&world.source());
+    let (path, _) = objects_below(&blocks).into_iter().nth(4).unwrap();
+    fs::set_permissions(blocks.join(&path), fs::Permissions::from_mode(0o000)).unwrap();
+
+    // Root can read anything, so the program runs as somebody else, from where that user can start it.
+    let mut command = world.command(&[]);
+    let as_root = rustix::process::geteuid().is_root();
+    if as_root {
+        let binary = world.at("seaf-migrate");
+        fs::copy(env!("CARGO_BIN_EXE_seaf-migrate"), &binary).unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        for entry in walkdir::WalkDir::new(world.at("")) {
+            chown(entry.unwrap().path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let mut unprivileged = Command::new(&binary);
+        unprivileged.args(command.get_args()).env_clear().env("TMPDIR", world.at("")).uid(NOBODY).gid(NOBODY);
+        unprivileged.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command = unprivileged;
+    }
+    let outcome = world.finish(command.spawn().unwrap()).assert_code(1);
+
+    let failures = outcome.rows("failures");
+    assert_eq!(failures.len(), 1);
+    let row = &failures[0];
+    let object = path.iter().skip(1).map(|part| part.to_str().unwrap()).collect::<String>();
+    assert_eq!((row["kind"].as_str(), row["object"].as_str()), (Some("blocks"), Some(object.as_str())));
+    assert_eq!((row["step"].as_str(), row["error"].as_str()), (Some("read"), Some("unreadable")));
+    assert!(outcome.stderr.contains(&object), "{}", outcome.stderr);
+
+    let mut expected = all;
+    expected.remove(&Path::new("blocks").join(&path)).unwrap();
+    assert_same_objects(&expected, &objects_below(&world.at("target/storage")));
+}

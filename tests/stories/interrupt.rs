@@ -1,0 +1,65 @@
+//! Ctrl-C and friends: what is in flight is finished, what was done is kept, the next run goes on.
+
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::world::{Outcome, World, wait_for_line};
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// Starts a run against a slow server, so that the signal comes in the middle.
+fn interrupted(world: &World, with: Signal) -> Outcome {
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    server.faults().delay(30);
+    let mut child = world.command(&["--nworker", "4"]).spawn().unwrap();
+    wait_for_line(&mut child, "Start to migrate [blocks]");
+    while server.faults().count("PUT") < 20 {
+        std::thread::yield_now();
+    }
+    signal(&child, with);
+    let stopped = world.finish(child);
+    server.faults().clear();
+
+    let rest = world.run(&[]).assert_code(0);
+    let there = stopped.total("copied");
+    assert_eq!((rest.total("held"), rest.total("copied")), (there, rest.total("listed") - there));
+    stopped
+}
+
+#[test]
+fn sigint_ends_with_130_and_nothing_that_was_copied_is_copied_again() {
+    let stopped = interrupted(&World::with_sample(), Signal::INT).assert_code(130);
+    assert!(stopped.stderr.contains("interrupted; what was copied is saved"), "{}", stopped.stderr);
+    assert!(stopped.total("copied") > 0);
+    assert_eq!(stopped.total("failed"), 0, "an object in flight was given up: {}", stopped.stderr);
+}
+
+#[test]
+fn sigterm_ends_with_143() {
+    interrupted(&World::with_sample(), Signal::TERM).assert_code(143);
+}
+
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    // Nothing in flight will finish by itself while this test runs.
+    server.faults().delay(600_000);
+    let child = world.command(&[]).spawn().unwrap();
+    while server.faults().count_all() == 0 {
+        std::thread::yield_now();
+    }
+    signal(&child, Signal::INT);
+    // Signals of one sort do not queue, so the second is sent until it has arrived after the first.
+    let mut child = child;
+    while child.try_wait().unwrap().is_none() {
+        signal(&child, Signal::INT);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(world.finish(child).code, Some(130));
+}

@@ -1,0 +1,176 @@
+//! List files: they save listing the destination, and are never believed about another one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::world::World;
+
+#[test]
+fn a_rerun_with_list_files_does_not_list_the_destination() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let list = world.at("objects").display().to_string();
+    let first = world.run(&["--object-list", &list]).assert_code(0);
+    for kind in ["commits", "fs", "blocks"] {
+        let mode = fs::metadata(world.at(&format!("objects.{kind}"))).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "objects.{kind}");
+    }
+    let listings = server.faults().count("LIST");
+    let second = world.run(&["--object-list", &list]).assert_code(0);
+    assert_eq!(second.total("held"), first.total("copied"));
+    // The check before a pass asks for one page a kind, and nobody else asks.
+    let asked = server.faults().count("LIST") - listings;
+    assert_eq!((second.total("copied"), asked), (0, 3), "the destination was listed");
+
+    let third = world.run(&["--object-list", &list, "--relist"]).assert_code(0);
+    assert_eq!(third.total("held"), first.total("copied"));
+    assert!(server.faults().count("LIST") - listings >= 3 + 3 + 3, "--relist did not list");
+}
+
+#[test]
+fn the_environment_variable_of_the_old_script_names_the_list_files() {
+    let world = World::with_sample();
+    let mut command = world.command(&[]);
+    command.env("OBJECT_LIST_FILE_PATH", world.at("objects"));
+    world.finish(command.spawn().unwrap()).assert_code(0);
+    assert!(world.at("objects.blocks").exists());
+}
+
+#[test]
+fn a_list_file_of_another_destination_is_refused_and_left_alone() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let before = fs::read(world.at("objects.blocks")).unwrap();
+    world.new_side_is_a_folder("elsewhere");
+    let refused = world.run(&["--object-list", &list]).assert_code(2);
+    for text in ["target/storage/blocks", "elsewhere/storage/blocks"] {
+        assert!(refused.stderr.contains(text), "{text} is not named: {}", refused.stderr);
+    }
+    assert_eq!(fs::read(world.at("objects.blocks")).unwrap(), before);
+    assert_eq!(crate::world::objects_below(&world.at("elsewhere")).len(), 0);
+}
+
+#[test]
+fn what_the_destination_lost_is_copied_again_after_a_relist() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let blocks = world.at("target/storage/blocks");
+    let (lost, _) = crate::world::objects_below(&blocks).pop_first().unwrap();
+    fs::remove_file(blocks.join(&lost)).unwrap();
+    let relisted = world.run(&["--object-list", &list, "--relist"]).assert_code(0);
+    assert_eq!(relisted.total("copied"), 1);
+    world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn a_shorter_object_at_the_destination_counts_as_missing() {
+    let world = World::with_sample();
+    world.run(&[]).assert_code(0);
+    // What a power loss leaves: the name is there, the bytes are not.
+    let blocks = world.at("target/storage/blocks");
+    let objects = crate::world::objects_below(&blocks);
+    let (empty, short) = (objects.keys().next().unwrap(), objects.keys().nth(1).unwrap());
+    fs::write(blocks.join(empty), "").unwrap();
+    fs::write(blocks.join(short), &objects[short][..objects[short].len() - 1]).unwrap();
+    let rerun = world.run(&[]).assert_code(0);
+    assert_eq!(rerun.total("copied"), 2);
+    world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn a_recheck_finds_what_the_destination_lost_and_lists_that_part_again() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    // The second run takes the journal into the list or reads it beside it; either way it knows all.
+    world.run(&["--object-list", &list]).assert_code(0);
+    let blocks = world.at("target/storage/blocks");
+    let (lost, _) = crate::world::objects_below(&blocks).pop_first().unwrap();
+    fs::remove_file(blocks.join(&lost)).unwrap();
+
+    let trusting = world.run(&["--object-list", &list]).assert_code(0);
+    assert_eq!(trusting.total("copied"), 0);
+    let checked = world.run(&["--object-list", &list, "--recheck", "100%"]).assert_code(0);
+    assert!(checked.stderr.contains("1 are not there"), "{}", checked.stderr);
+    assert_eq!(checked.total("copied"), 1);
+    world.assert_same(&world.at("target/storage"));
+}
+
+/// Writes the text list that the old script would have left.
+fn write_text_list(world: &World, kind: &str, root: &std::path::Path) {
+    let lines = crate::world::objects_below(root).into_keys().map(|path| {
+        let (library, id) = path.to_str().unwrap().split_once('/').unwrap();
+        format!("{library}/{}\n", id.replace('/', ""))
+    });
+    fs::write(world.at(&format!("objects.{kind}")), lines.collect::<String>()).unwrap();
+}
+
+#[test]
+fn text_lists_of_the_old_script_are_taken_over_after_a_sample_confirmed_them() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&[]).assert_code(0);
+    for kind in ["commits", "fs", "blocks"] {
+        write_text_list(&world, kind, &world.source().join(kind));
+    }
+    let taken = world.run(&["--object-list", &list]).assert_code(0);
+    assert_eq!((taken.total("copied"), taken.total("held")), (0, taken.total("listed")));
+    assert!(taken.stdout.contains("rechecked, all are at the destination"), "{}", taken.stdout);
+    assert!(world.at("objects.fs.text-backup").exists());
+    // Confirmed once; the next run does not ask again.
+    let next = world.run(&["--object-list", &list]).assert_code(0);
+    assert!(!next.stdout.contains("rechecked"), "{}", next.stdout);
+}
+
+#[test]
+fn a_text_list_that_claims_what_is_not_there_is_not_believed() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    for kind in ["commits", "fs", "blocks"] {
+        write_text_list(&world, kind, &world.source().join(kind));
+    }
+    let outcome = world.run(&["--object-list", &list]).assert_code(0);
+    assert_eq!(outcome.total("copied"), outcome.total("listed"));
+    assert!(outcome.stderr.contains("are not there"), "{}", outcome.stderr);
+    world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn list_commands_show_verify_and_export_what_a_run_remembers() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let file = world.at("objects.fs");
+    let command = |action: &str| {
+        let mut command = world.program();
+        world.finish(command.args(["list", action]).arg(&file).spawn().unwrap())
+    };
+    let shown = command("show").assert_code(0);
+    assert!(
+        shown.stdout.contains("objects      771") && shown.stdout.contains("target/storage/fs"),
+        "{}",
+        shown.stdout
+    );
+    assert!(command("verify").assert_code(0).stdout.contains("sound, 771 objects"));
+    let text = command("export").assert_code(0).stdout;
+    assert_eq!(text.lines().count(), 771);
+
+    // One flipped byte is enough.
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let damaged = command("verify").assert_code(1);
+    assert!(damaged.stderr.contains("is damaged"), "{}", damaged.stderr);
+
+    // And back in: the text takes the list's place and is marked as not confirmed.
+    fs::write(&file, text).unwrap();
+    let mut import = world.program();
+    import.args(["list", "import"]).arg(&file).arg("--to").arg(world.at("new"));
+    world.finish(import.spawn().unwrap()).assert_code(0);
+    let shown = command("show").assert_code(0);
+    assert!(shown.stdout.contains("not confirmed yet") && shown.stdout.contains("771"), "{}", shown.stdout);
+}

@@ -1,0 +1,23 @@
+//! What users live through, each told with the program as they run it: a process, its conf files,
+//! its output and its exit code.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, unreachable_pub)]
+
+#[path = "../support/library.rs"]
+mod library;
+#[path = "../support/s3_server.rs"]
+mod s3_server;
+
+mod check;
+mod damage;
+mod disk;
+mod first_pass;
+mod fsck;
+mod interrupt;
+mod invariants;
+mod kill;
+mod listing;
+mod lists;
+mod lock;
+mod network;
+mod refusals;
+mod world;

@@ -1,0 +1,71 @@
+//! Servers that fail, and servers that refuse.
+
+use std::time::{Duration, Instant};
+
+use crate::world::{SECRET, World, assert_same_objects, bucket_of, objects_below, objects_in_buckets, s3_section};
+
+#[test]
+fn a_server_that_fails_a_fifth_of_all_requests_loses_nothing() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    server.faults().fail(20, 500);
+    let outcome = world.run(&[]).assert_code(0);
+    assert_same_objects(&objects_below(&world.source()), &objects_in_buckets(&world.at("buckets")));
+    let retries = outcome.report.as_ref().unwrap()["retries"].as_u64().unwrap();
+    assert!(retries > 100, "{retries} requests repeated");
+    assert!(outcome.stdout.contains("repeated"), "{}", outcome.stdout);
+}
+
+#[test]
+fn lost_answers_and_broken_connections_lose_nothing() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    server.faults().reset(5);
+    server.faults().lose_answers(5);
+    world.run(&[]).assert_code(0);
+    assert_same_objects(&objects_below(&world.source()), &objects_in_buckets(&world.at("buckets")));
+}
+
+#[test]
+fn a_wrong_key_is_said_once_and_not_a_thousand_times() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.write_conf("new", |kind| s3_section(&server, &bucket_of(kind), "NotTheRightSecret"));
+    let refused = world.run(&[]).assert_code(3);
+    // Once a kind, and no object was tried.
+    assert_eq!(refused.stderr.matches(": credentials refused: ").count(), 3, "{}", refused.stderr);
+    assert_eq!((refused.total("listed"), server.faults().count("PUT")), (0, 0));
+    assert!(refused.stderr.lines().count() <= 13, "{}", refused.stderr);
+    assert!(!refused.stderr.contains("NotTheRightSecret") && !refused.stderr.contains(SECRET));
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_named() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.write_conf("new", |kind| s3_section(&server, &format!("no-such-{kind}"), SECRET));
+    let refused = world.run(&[]).assert_code(3);
+    assert!(refused.stderr.contains("no-such-blocks"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("missing"), "{}", refused.stderr);
+    assert_eq!(server.faults().count("PUT"), 0);
+}
+
+#[test]
+fn a_server_that_goes_away_ends_the_run_instead_of_failing_every_object() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let mut child = world.command(&["--attempts", "1", "--nworker", "4"]).spawn().unwrap();
+    crate::world::wait_for_line(&mut child, "Start to migrate [blocks]");
+    let end = Instant::now() + Duration::from_secs(60);
+    while server.faults().count("PUT") < 10 && Instant::now() < end {
+        std::thread::yield_now();
+    }
+    drop(server);
+    let gone = world.finish(child).assert_code(3);
+    assert!(gone.stderr.contains("taken for gone"), "{}", gone.stderr);
+    assert_eq!(gone.total("failed"), gone.rows("failures").len() as u64);
+    assert!(gone.total("failed") < 200, "every object was tried: {}", gone.total("failed"));
+}

@@ -1,0 +1,275 @@
+//! A store that fails by script: a decorator for tests. Use it with
+//! `#[path = "support/faulty.rs"] mod faulty;` (or `"../support/faulty.rs"` from a folder).
+//!
+//! A script is a row of rules; each call asks them in the order in which they were added, and the
+//! first that wants a failure decides. Counting starts at 1 and is per rule.
+#![allow(dead_code, unreachable_pub)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use seaf_migrate::conf::backend::Location;
+use seaf_migrate::object::{KeyRange, ObjectKey};
+use seaf_migrate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+
+/// What a rule applies to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Any,
+    Parts,
+    List,
+    Read,
+    Size,
+    Write,
+    Sync,
+    Remove,
+}
+
+impl Action {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Parts | Self::List => "list",
+            Self::Read => "read",
+            Self::Size => "size",
+            Self::Write => "write",
+            Self::Sync => "sync",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+#[derive(Debug)]
+enum When {
+    /// Calls number `from` to `to`, both included.
+    Calls { from: u64, to: u64 },
+    /// Each call with this probability.
+    Chance { probability: f64, random: Mutex<fastrand::Rng> },
+    /// Every call about this object.
+    Key(ObjectKey),
+}
+
+#[derive(Debug)]
+enum What {
+    Fail {
+        kind: ErrorKind,
+        retry_after: Option<Duration>,
+    },
+    /// Does the work, and says that it failed: an answer that was lost on the way.
+    FailAfterwards(ErrorKind),
+    Delay(Duration),
+    Block(Gate),
+}
+
+#[derive(Debug)]
+struct Rule {
+    action: Action,
+    when: When,
+    what: What,
+    calls: AtomicU64,
+}
+
+/// Where calls wait until the test lets them go on.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    open: bool,
+    waiting: usize,
+}
+
+impl Gate {
+    /// Lets everybody through, now and later.
+    pub fn open(&self) {
+        self.0.0.lock().unwrap().open = true;
+        self.0.1.notify_all();
+    }
+
+    /// Returns once `calls` calls wait.
+    pub fn wait_until_blocked(&self, calls: usize) {
+        let mut state = self.0.0.lock().unwrap();
+        while state.waiting < calls {
+            state = self.0.1.wait(state).unwrap();
+        }
+    }
+
+    fn pass(&self) {
+        let mut state = self.0.0.lock().unwrap();
+        state.waiting += 1;
+        self.0.1.notify_all();
+        while !state.open {
+            state = self.0.1.wait(state).unwrap();
+        }
+        state.waiting -= 1;
+    }
+}
+
+/// A store with a script.
+#[derive(Debug)]
+pub struct Faulty<S> {
+    pub inner: S,
+    rules: Vec<Rule>,
+    calls: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl<S> Faulty<S> {
+    /// A store that does not fail yet.
+    pub fn new(inner: S) -> Self {
+        Self { inner, rules: Vec::new(), calls: AtomicU64::new(0), failures: AtomicU64::new(0) }
+    }
+
+    /// Fails call number `n` of `action`.
+    pub fn fail_nth(self, action: Action, n: u64, kind: ErrorKind) -> Self {
+        self.fail_calls(action, n, n, kind)
+    }
+
+    /// Fails calls number `from` to `to` of `action`, both included.
+    pub fn fail_calls(self, action: Action, from: u64, to: u64, kind: ErrorKind) -> Self {
+        self.rule(action, When::Calls { from, to }, What::Fail { kind, retry_after: None })
+    }
+
+    /// Fails every call of `action`.
+    pub fn fail_always(self, action: Action, kind: ErrorKind) -> Self {
+        self.fail_calls(action, 1, u64::MAX, kind)
+    }
+
+    /// Fails call number `n` of `action`, asking to be left alone for `wait`.
+    pub fn throttle_nth(self, action: Action, n: u64, wait: Duration) -> Self {
+        let what = What::Fail { kind: ErrorKind::Throttled, retry_after: Some(wait) };
+        self.rule(action, When::Calls { from: n, to: n }, what)
+    }
+
+    /// Fails each call of `action` with a probability of `probability`; the same `seed` gives the same row of dice.
+    pub fn fail_randomly(self, action: Action, probability: f64, seed: u64, kind: ErrorKind) -> Self {
+        let random = Mutex::new(fastrand::Rng::with_seed(seed));
+        self.rule(action, When::Chance { probability, random }, What::Fail { kind, retry_after: None })
+    }
+
+    /// Fails every call of `action` about `key`.
+    pub fn fail_key(self, action: Action, key: ObjectKey, kind: ErrorKind) -> Self {
+        self.rule(action, When::Key(key), What::Fail { kind, retry_after: None })
+    }
+
+    /// Does the work of call number `n`, then fails as if the answer had been lost.
+    pub fn lose_answer_of_nth(self, action: Action, n: u64, kind: ErrorKind) -> Self {
+        self.rule(action, When::Calls { from: n, to: n }, What::FailAfterwards(kind))
+    }
+
+    /// Answers `pages` pages, whatever the part, and fails every listing after them.
+    pub fn cut_listing_after(self, pages: u64, kind: ErrorKind) -> Self {
+        self.fail_calls(Action::List, pages + 1, u64::MAX, kind)
+    }
+
+    /// Makes every call of `action` wait before it does its work.
+    pub fn delay(self, action: Action, time: Duration) -> Self {
+        self.rule(action, When::Calls { from: 1, to: u64::MAX }, What::Delay(time))
+    }
+
+    /// Makes every call of `action` wait at `gate`.
+    pub fn block(self, action: Action, gate: &Gate) -> Self {
+        self.rule(action, When::Calls { from: 1, to: u64::MAX }, What::Block(gate.clone()))
+    }
+
+    /// How many calls were made, `location` and `is_ordered` aside.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// How many calls failed by script.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::SeqCst)
+    }
+
+    fn rule(mut self, action: Action, when: When, what: What) -> Self {
+        self.rules.push(Rule { action, when, what, calls: AtomicU64::new(0) });
+        self
+    }
+
+    fn call<T>(
+        &self,
+        action: Action,
+        key: Option<&ObjectKey>,
+        work: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let mut lost = None;
+        for rule in self.rules.iter().filter(|rule| rule.action == action || rule.action == Action::Any) {
+            if !rule.applies(key) {
+                continue;
+            }
+            match &rule.what {
+                What::Fail { kind, retry_after } => {
+                    return Err(self.failure(*kind, action, key).with_retry_after(*retry_after));
+                }
+                What::FailAfterwards(kind) => lost = Some(*kind),
+                What::Delay(time) => std::thread::sleep(*time),
+                What::Block(gate) => gate.pass(),
+            }
+        }
+        let done = work();
+        lost.map_or(done, |kind| Err(self.failure(kind, action, key)))
+    }
+
+    fn failure(&self, kind: ErrorKind, action: Action, key: Option<&ObjectKey>) -> StoreError {
+        self.failures.fetch_add(1, Ordering::SeqCst);
+        let subject = key.map_or_else(|| "the store".to_owned(), ToString::to_string);
+        StoreError::new(kind, action.as_str(), subject, "made to fail by the test")
+    }
+}
+
+impl Rule {
+    fn applies(&self, key: Option<&ObjectKey>) -> bool {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        match &self.when {
+            When::Calls { from, to } => (*from..=*to).contains(&call),
+            When::Chance { probability, random } => random.lock().unwrap().f64() < *probability,
+            When::Key(wanted) => key == Some(wanted),
+        }
+    }
+}
+
+impl<S: ReadStore> ReadStore for Faulty<S> {
+    fn location(&self) -> &Location {
+        self.inner.location()
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.inner.is_ordered()
+    }
+
+    fn parts(&self, within: &KeyRange) -> Result<Vec<Part>, StoreError> {
+        self.call(Action::Parts, None, || self.inner.parts(within))
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        self.call(Action::List, None, || self.inner.list(part))
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.call(Action::Read, Some(key), || self.inner.read(key))
+    }
+
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.call(Action::Size, Some(key), || self.inner.size(key))
+    }
+}
+
+impl<S: WriteStore> WriteStore for Faulty<S> {
+    fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
+        self.call(Action::Write, Some(key), || self.inner.write(key, data))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.call(Action::Sync, None, || self.inner.sync())
+    }
+}
+
+impl<S: RemoveStore> RemoveStore for Faulty<S> {
+    fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        self.call(Action::Remove, Some(key), || self.inner.remove(key))
+    }
+}

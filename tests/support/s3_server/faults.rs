@@ -1,0 +1,167 @@
+//! What is to go wrong, set and read while the server runs.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How the server answers listings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListDialect {
+    /// As Amazon does.
+    #[default]
+    Normal,
+    /// `start-after` is ignored; the first version of the listing works.
+    KnowsOnlyV1,
+    /// Neither `start-after` nor `marker` is heeded.
+    IgnoresStart,
+    /// Two names of every answer are in the wrong order.
+    Unsorted,
+    /// `IsTruncated` is left out.
+    NoTruncatedFlag,
+    /// `encoding-type` is ignored.
+    NoEncoding,
+    /// Before every answer with names comes one without, with a token.
+    EmptyAnswers,
+    /// Answers without names, each with a new token, for ever.
+    EmptyForEver,
+}
+
+/// What the front does with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Served.
+    Fine,
+    /// Answered with this status; with 503 goes the wait in seconds, if any.
+    Status(u16, Option<u32>),
+    /// The connection is reset before anything is done.
+    Reset,
+    /// Done, and the connection reset instead of an answer.
+    LoseAnswer,
+    /// Half of the answer's body, then the end of the connection.
+    CutBody,
+    /// Half of the answer's body, then a reset.
+    ResetBody,
+}
+
+#[derive(Default)]
+struct Plan {
+    /// Fates and the share in percent of the requests that meet them.
+    fates: Vec<(u32, Fate)>,
+    dialect: ListDialect,
+    /// How many listing answers are still given before they turn into errors.
+    lists_left: Option<u64>,
+    counts: HashMap<String, u64>,
+}
+
+/// The faults of a server. Shares are in percent of all requests and spread evenly, not drawn: with
+/// 20 every fifth request or so is met, never ten in a row.
+#[derive(Default)]
+pub struct Faults {
+    plan: Mutex<Plan>,
+    delay_ms: AtomicU32,
+    seen: AtomicU64,
+}
+
+impl Faults {
+    /// `percent` of the requests answer `status` (500, 503, …).
+    pub fn fail(&self, percent: u32, status: u16) {
+        self.add(percent, Fate::Status(status, None));
+    }
+
+    /// `percent` of the requests answer 503 SlowDown with `Retry-After: seconds`.
+    pub fn slow_down(&self, percent: u32, seconds: u32) {
+        self.add(percent, Fate::Status(503, Some(seconds)));
+    }
+
+    /// `percent` of the requests find their connection reset; nothing was done.
+    pub fn reset(&self, percent: u32) {
+        self.add(percent, Fate::Reset);
+    }
+
+    /// `percent` of the requests are done, but the connection is reset instead of an answer.
+    pub fn lose_answers(&self, percent: u32) {
+        self.add(percent, Fate::LoseAnswer);
+    }
+
+    /// `percent` of the answers end after half of their body, the connection closed.
+    pub fn cut_bodies(&self, percent: u32) {
+        self.add(percent, Fate::CutBody);
+    }
+
+    /// `percent` of the answers end after half of their body, the connection reset.
+    pub fn reset_bodies(&self, percent: u32) {
+        self.add(percent, Fate::ResetBody);
+    }
+
+    /// Every request waits this long before it is served.
+    pub fn delay(&self, ms: u32) {
+        self.delay_ms.store(ms, SeqCst);
+    }
+
+    /// After `pages` more listing answers, every listing answers 500.
+    pub fn list_cut_after(&self, pages: u64) {
+        self.plan().lists_left = Some(pages);
+    }
+
+    /// How listings are answered from now on.
+    pub fn list_dialect(&self, dialect: ListDialect) {
+        self.plan().dialect = dialect;
+    }
+
+    /// Nothing goes wrong any more. Counts are kept.
+    pub fn clear(&self) {
+        let mut plan = self.plan();
+        *plan = Plan { counts: std::mem::take(&mut plan.counts), ..Plan::default() };
+        self.delay_ms.store(0, SeqCst);
+    }
+
+    /// How many requests came with this method (`GET`, `PUT`, `HEAD`, `DELETE`), faulty ones
+    /// included. A listing is a `LIST`, not a `GET`.
+    pub fn count(&self, method: &str) -> u64 {
+        self.plan().counts.get(method).copied().unwrap_or_default()
+    }
+
+    /// How many requests came in all.
+    pub fn count_all(&self) -> u64 {
+        self.plan().counts.values().sum()
+    }
+
+    pub(super) fn dialect(&self) -> ListDialect {
+        self.plan().dialect
+    }
+
+    pub(super) fn delay_time(&self) -> Duration {
+        Duration::from_millis(self.delay_ms.load(SeqCst).into())
+    }
+
+    /// Counts a request and says what becomes of it.
+    pub(super) fn meet(&self, method: &str) -> Fate {
+        let mut plan = self.plan();
+        *plan.counts.entry(method.to_owned()).or_default() += 1;
+        if method == "LIST" {
+            match &mut plan.lists_left {
+                Some(0) => return Fate::Status(500, None),
+                Some(left) => *left -= 1,
+                None => {}
+            }
+        }
+        // 37 and 100 have no common factor: a hundred requests meet every number once.
+        let mut number = (self.seen.fetch_add(1, SeqCst) * 37 % 100) as u32;
+        for &(percent, fate) in &plan.fates {
+            if number < percent {
+                return fate;
+            }
+            number -= percent;
+        }
+        Fate::Fine
+    }
+
+    fn add(&self, percent: u32, fate: Fate) {
+        self.plan().fates.push((percent, fate));
+    }
+
+    fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
