@@ -1,0 +1,53 @@
+#!/bin/bash
+# What a migration of small objects to S3 costs: processor time an object, objects a second, peak memory.
+#
+#   benches/run.sh [N]      N objects of 0.2-4 KB, 200000 if not said
+#
+# Needs a Rust toolchain and GNU time (Debian: apt-get install time). When rclone is installed it copies the same objects to
+# the same server in the same run, so that the ratio holds even when the machine is noisy. Everything is in one temporary
+# folder, which goes at the end; BENCH_DIR says where to make it (a tmpfs keeps the disk out of the figures).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+N=${1:-200000}
+TOOLS="${CARGO_TARGET_DIR:-target}/release/examples/bench_tools"
+BINARY="${CARGO_TARGET_DIR:-target}/release/seaf-migrate"
+[ -x /usr/bin/time ] || { echo "GNU time is missing: apt-get install time" >&2; exit 2; }
+cargo build --release --quiet --bin seaf-migrate --example bench_tools
+
+D=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/seaf-migrate-bench-XXXXXX")
+SERVER=
+trap 'kill $SERVER 2>/dev/null || true; rm -rf "$D"' EXIT
+mkdir -p "$D"/{old,new,buckets/seafile-{commits,fs,blocks},peer}
+"$TOOLS" generate "$D/old/seafile-data" "$N"
+"$TOOLS" serve "$D/buckets" >"$D/endpoint" &
+SERVER=$!
+until [ -s "$D/endpoint" ]; do sleep 0.1; done
+HOST=$(cat "$D/endpoint")
+: >"$D/old/seafile.conf"
+for kind in commit_object_backend:commits fs_object_backend:fs block_backend:blocks; do
+  printf '[%s]\nname = s3\nbucket = seafile-%s\nkey_id = ACCESSKEY\nkey = SECRETKEY\nhost = %s\n' "${kind%:*}" "${kind#*:}" "$HOST"
+  printf 'use_v4_signature = true\naws_region = us-east-1\npath_style_request = true\n'
+done >"$D/new/seafile.conf"
+
+# measure NAME OBJECTS COMMAND...: one line of figures.
+measure() {
+  local name=$1 objects=$2
+  shift 2
+  /usr/bin/time -o "$D/time" -f '%U %S %e %M' "$@" >"$D/out" 2>&1 || { cat "$D/out"; exit 1; }
+  awk -v name="$name" -v n="$objects" '{ printf "%-34s %9.1f us CPU/object %10.0f objects/s %8.2f s %8.1f MB peak RSS\n",
+    name, ($1 + $2) * 1e6 / n, n / $3, $3, $4 / 1024 }' "$D/time"
+}
+
+RUN=("$BINARY" run --from "$D/old" --data-dir "$D/old/seafile-data" --to "$D/new" --object-list "$D/objects")
+measure "first pass" "$N" "${RUN[@]}"
+measure "rerun, list files" "$N" "${RUN[@]}"
+measure "rerun, destination listed again" "$N" "${RUN[@]}" --relist
+if command -v rclone >/dev/null; then
+  mkdir -p "$D/buckets/peer"
+  # A bundle of certificates in the environment makes the S3 client of rclone refuse to start.
+  unset AWS_CA_BUNDLE
+  export RCLONE_CONFIG_B_TYPE=s3 RCLONE_CONFIG_B_PROVIDER=Other RCLONE_CONFIG_B_ENDPOINT="http://$HOST" RCLONE_CONFIG_B_REGION=us-east-1
+  export RCLONE_CONFIG_B_ACCESS_KEY_ID=ACCESSKEY RCLONE_CONFIG_B_SECRET_ACCESS_KEY=SECRETKEY RCLONE_CONFIG=/dev/null
+  measure "rclone copy, 64 transfers" "$N" rclone copy --transfers 64 --checkers 64 --s3-no-check-bucket \
+    "$D/old/seafile-data/storage" B:peer
+fi

@@ -1,0 +1,36 @@
+//! What `benches/run.sh` needs beside the program: objects to copy, and a server to copy them to.
+//!
+//! `bench_tools generate DIR N` makes a Seafile store of N objects of 0.2-4 KB in DIR;
+//! `bench_tools serve DIR` serves the folders in DIR as S3 buckets, prints host:port, and runs until killed.
+#![allow(missing_docs, clippy::print_stdout, reason = "a tool speaks to a script")]
+
+#[path = "../tests/support/library.rs"]
+mod library;
+#[path = "../tests/support/s3_server.rs"]
+mod s3_server;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use s3_server::S3Server;
+
+fn main() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["generate", dir, count] => {
+            let count = count.parse().context("N is a number of objects")?;
+            let bytes = library::bulk::bulk_to_dir(Path::new(dir), 1, count, 200..=4000);
+            println!("{count} objects, {bytes} bytes");
+            Ok(())
+        }
+        ["serve", dir] => {
+            let server = S3Server::start(Path::new(dir), "ACCESSKEY", "SECRETKEY");
+            println!("{}", server.endpoint());
+            loop {
+                std::thread::park();
+            }
+        }
+        _ => bail!("usage: bench_tools generate DIR N | serve DIR"),
+    }
+}

@@ -1,0 +1,15 @@
+//! Directories and file descriptions come from whoever uploads: reading one must never panic, and what it says about
+//! the id must be the same on both ways to ask.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use seaf_migrate::content::{FsObject, Verdict, check};
+use seaf_migrate::object::{ObjectId, ObjectKind};
+
+fuzz_target!(|data: &[u8]| {
+    let name = ObjectId::EMPTY;
+    let verdict = check(ObjectKind::Fs, &name, data);
+    if let Ok(parsed) = FsObject::parse(&name, data) {
+        assert_eq!(verdict == Verdict::Good, parsed.wrong_id.is_none());
+    }
+});

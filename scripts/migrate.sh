@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+#
+# Moves the objects of a Seafile server to the storage that DIR/seafile.conf describes.
+# It finds the server's own configuration and hands everything to seaf-migrate.
+
+set -euo pipefail
+
+usage() {
+    cat <<'EOF'
+Usage: ./migrate.sh DIR [--decrypt] [OPTIONS]
+
+Copies every object of this Seafile server to the storage described by DIR/seafile.conf.
+Run it from seafile-server-latest; the server may go on running. The source is only read.
+
+  DIR         the folder that holds the NEW seafile.conf
+  --decrypt   write the objects of an encrypted store unencrypted
+  OPTIONS     whatever "seaf-migrate run --help" lists, such as --nworker 64 or --report FILE
+
+The OLD configuration is ../conf/seafile.conf beside the folder of this script, its data in
+../seafile-data. These variables name other places:
+  SEAFILE_CENTRAL_CONF_DIR             the folder of the old seafile.conf
+  SEAFILE_DATA_DIR, SEAFILE_CONF_DIR   the seafile-data folder (the first one that is set)
+  SEAF_MIGRATE_BIN                     the seaf-migrate program; otherwise it is looked for
+                                       beside this script and in PATH
+  OBJECT_LIST_FILE_PATH                where to keep the lists of what the new storage holds
+
+Exit code: 0 everything is there, 1 some objects failed, 2 wrong usage or configuration,
+3 a storage cannot be reached, 4 another run holds the lock, 5 damaged objects in the source
+(with --strict), 130 or 143 interrupted. "Done." is printed only with 0.
+EOF
+}
+
+fail() {
+    printf 'migrate.sh: %s\n' "$1" >&2
+    exit 2
+}
+
+# The folder of the script as it was called comes first, so that a link to it in
+# seafile-server-latest works; "pwd -P" because ".." of a linked folder is meant as the disk has it.
+called_dir=$(cd -- "$(dirname -- "$0")" && pwd -P)
+real_dir=$(dirname -- "$(readlink -f -- "$0")")
+current_dir=$(pwd -P)
+
+find_binary() {
+    local candidate
+    if [[ -n ${SEAF_MIGRATE_BIN:-} ]]; then
+        [[ -f $SEAF_MIGRATE_BIN && -x $SEAF_MIGRATE_BIN ]] ||
+            fail "SEAF_MIGRATE_BIN is $SEAF_MIGRATE_BIN, which is not a program"
+        printf '%s\n' "$SEAF_MIGRATE_BIN"
+        return
+    fi
+    for candidate in "$called_dir/seaf-migrate" "$real_dir/seaf-migrate"; do
+        if [[ -f $candidate && -x $candidate ]]; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    type -P seaf-migrate ||
+        fail "seaf-migrate is not beside this script and not in PATH; put it there, or set SEAF_MIGRATE_BIN"
+}
+
+# The folder that holds conf/ and seafile-data/; nothing when there is none.
+find_top() {
+    local folder
+    for folder in "$called_dir" "$real_dir" "$current_dir"; do
+        if [[ -f $folder/../conf/seafile.conf ]]; then
+            dirname -- "$folder"
+            return
+        fi
+    done
+}
+
+# Whether option $1 is among the other arguments, as "--option value" or "--option=value".
+has_option() {
+    local wanted=$1 argument
+    shift
+    for argument in "$@"; do
+        [[ $argument == "$wanted" || $argument == "$wanted="* ]] && return 0
+    done
+    return 1
+}
+
+case ${1:-} in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    '' | -*)
+        usage >&2
+        printf '\n' >&2
+        fail "the first argument must be DIR, the folder of the new seafile.conf"
+        ;;
+esac
+
+new=$1
+shift
+[[ -e $new ]] || fail "$new is not there; DIR must be the folder of the new seafile.conf"
+
+binary=$(find_binary)
+top=$(find_top)
+arguments=(run)
+
+if ! has_option --from "$@"; then
+    if [[ -n ${SEAFILE_CENTRAL_CONF_DIR:-} ]]; then
+        old=$SEAFILE_CENTRAL_CONF_DIR
+    elif [[ -n $top ]]; then
+        old=$top/conf/seafile.conf
+    else
+        fail "no ../conf/seafile.conf beside $called_dir; run this from seafile-server-latest, or set SEAFILE_CENTRAL_CONF_DIR"
+    fi
+    arguments+=(--from "$old")
+fi
+arguments+=(--to "$new")
+
+if ! has_option --data-dir "$@"; then
+    data=${SEAFILE_DATA_DIR:-${SEAFILE_CONF_DIR:-}}
+    if [[ -z $data && -n $top && -d $top/seafile-data ]]; then
+        data=$top/seafile-data
+    fi
+    [[ -z $data ]] || arguments+=(--data-dir "$data")
+fi
+
+# Each signal must reach the program exactly once, because it takes a second one for the wish to stop
+# without saving. So the program gets a process group of its own ("set -m"), where Ctrl-C does not
+# reach it by itself, and the signals are passed on; in the background, because bash handles no
+# signal while it waits for a foreground program.
+child=
+interrupted=
+early=
+# shellcheck disable=SC2317 # traps call it
+pass_on() {
+    interrupted=1
+    if [[ -z $child ]]; then
+        early=$1
+    else
+        kill "-$1" "$child" 2>/dev/null || true
+    fi
+}
+trap 'pass_on INT' INT
+trap 'pass_on TERM' TERM
+trap 'pass_on HUP' HUP
+
+set -m
+"$binary" "${arguments[@]}" "$@" &
+child=$!
+set +m
+[[ -z $early ]] || pass_on "$early"
+
+# A signal ends "wait" early; then the program is waited for again; bash
+# keeps the exit code of one that has ended in the meantime.
+while true; do
+    interrupted=
+    code=0
+    wait "$child" || code=$?
+    [[ -n $interrupted ]] || break
+done
+
+[[ $code -ne 0 ]] || echo 'Done.'
+exit "$code"
