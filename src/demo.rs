@@ -57,7 +57,9 @@ pub fn settings(options: &[&str]) -> anyhow::Result<RunSettings> {
         flags: RunFlags,
     }
     let run = Run::try_parse_from(std::iter::once("run").chain(options.iter().copied()))?;
-    Ok(settings::resolve_run(&run.flags, &Environment::default())?)
+    let settings = settings::resolve_run(&run.flags, &Environment::default())?;
+    // Nothing outlives a demonstration, so there is nothing to note about its sides.
+    Ok(RunSettings { proofs: None, ..settings })
 }
 
 /// Migrates the sample from one temporary folder to another, runs again, and compares.

@@ -7,7 +7,8 @@
 //! 2. [`conf`] turns the old and the new `seafile.conf` into typed backend settings.
 //! 3. [`stop`] carries the wish to end early to everything that waits.
 //! 4. [`store`] reads and writes objects: one trait to read, one to write, one file a backend;
-//!    [`lock`] lets one run at a time write to a destination.
+//!    [`lock`] lets one run at a time write to a destination, and [`proof`] keeps what is known about a
+//!    pair of sides between runs.
 //! 5. [`check`] tells all that is wrong with either side's stores at once.
 //! 6. [`enumerate`] lists a store in parallel; [`existence`] keeps what a destination holds on disk.
 //! 7. [`plan`] is what the source has and the destination lacks.
@@ -30,6 +31,7 @@ pub mod lock;
 pub mod object;
 pub mod plan;
 pub mod pool;
+pub mod proof;
 pub mod report;
 pub mod run;
 pub mod settings;

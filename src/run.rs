@@ -21,12 +21,14 @@ pub mod breaker;
 pub mod dry;
 pub mod fsck;
 pub mod known;
+mod note;
 pub mod ready;
 pub mod recheck;
 pub mod state;
 pub mod transfer;
 
 use known::Known;
+use note::Note;
 use state::PassState;
 use transfer::Transfer;
 
@@ -76,6 +78,17 @@ fn pass(settings: &RunSettings, options: &OpenOptions, state: &PassState, consol
     if let Err(ending) = ready::require(plan, options, console, stop) {
         return state.end(ending, stop);
     }
+    let note = match Note::begin(settings, console) {
+        Ok(note) => note,
+        Err(ending) => return state.end(ending, stop),
+    };
+    copy_all(settings, options, state, console, stop);
+    note.end(&state.ending(settings.strict, stop), console);
+}
+
+/// Learns what the destination holds and copies the rest. How it went is in `state`.
+fn copy_all(settings: &RunSettings, options: &OpenOptions, state: &PassState, console: &Console, stop: &Stop) {
+    let plan = &settings.plan;
     let sides = match open(settings, options) {
         Ok(sides) => sides,
         Err(error) => return state.fatal(error, stop),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::conf::{Backend, ConfErrors, Environment, SideConf, SideSource, StoreConf, load_pair};
+use crate::proof::Proofs;
 use crate::stop::Stop;
 use crate::store::open::OpenOptions;
 use crate::store::retry::RetryPolicy;
@@ -100,6 +101,8 @@ pub struct RunSettings {
     pub report: Option<PathBuf>,
     /// Whether damage in the source makes the pass fail.
     pub strict: bool,
+    /// Where the pass notes its beginning and its end; `None` notes nothing.
+    pub proofs: Option<Proofs>,
 }
 
 impl StoreSettings {
@@ -140,6 +143,7 @@ pub fn resolve_run(flags: &RunFlags, env: &Environment) -> Result<RunSettings, S
         memory: flags.memory.0,
         report: flags.report.clone(),
         strict: flags.strict,
+        proofs: Some(Proofs::from_environment(env)),
     })
 }
 

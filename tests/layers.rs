@@ -30,6 +30,7 @@ const LAYERS: &[&str] = &[
     "store::open",
     "check",
     "lock",
+    "proof",
     "enumerate",
     "existence",
     "plan",

@@ -49,7 +49,7 @@ fn options() -> OpenOptions {
 /// `seaf-migrate COMMAND` from one side to the other, with a report beside the new side's seafile.conf.
 pub fn start(command: &str, from: &TempDir, to: &TempDir, options: &[&str]) -> Child {
     let mut program = Command::new(env!("CARGO_BIN_EXE_seaf-migrate"));
-    program.env_clear().env("PATH", "/usr/bin:/bin").env("TMPDIR", to.path());
+    program.env_clear().env("PATH", "/usr/bin:/bin").env("TMPDIR", to.path()).env("SEAF_MIGRATE_STATE_DIR", to.path());
     program.args([command, "--from"]).arg(from.path()).arg("--to").arg(to.path()).args(options);
     if command == "run" {
         program.arg("--report").arg(to.path().join("report.json"));

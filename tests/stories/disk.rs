@@ -115,7 +115,13 @@ fn an_unreadable_object_is_named_and_everything_else_arrives() {
             chown(entry.unwrap().path(), Some(NOBODY), Some(NOBODY)).unwrap();
         }
         let mut unprivileged = Command::new(&binary);
-        unprivileged.args(command.get_args()).env_clear().env("TMPDIR", world.at("")).uid(NOBODY).gid(NOBODY);
+        unprivileged
+            .args(command.get_args())
+            .env_clear()
+            .env("TMPDIR", world.at(""))
+            .env("SEAF_MIGRATE_STATE_DIR", world.at("state"))
+            .uid(NOBODY)
+            .gid(NOBODY);
         unprivileged.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
         command = unprivileged;
     }

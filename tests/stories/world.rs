@@ -104,7 +104,11 @@ impl World {
     /// The program in an environment that holds nothing but what it needs.
     pub fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seaf-migrate"));
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("TMPDIR", self.dir.path());
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("TMPDIR", self.dir.path())
+            .env("SEAF_MIGRATE_STATE_DIR", self.at("state"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
