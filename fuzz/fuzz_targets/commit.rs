@@ -2,15 +2,8 @@
 //! both ways to ask.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use seaf_migrate::content::{Commit, Verdict, check};
-use seaf_migrate::object::{ObjectId, ObjectKind};
+// The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
+#[path = "../../tests/foreign_bytes/commit.rs"]
+mod commit;
 
-fuzz_target!(|data: &[u8]| {
-    let name = ObjectId::EMPTY;
-    let verdict = check(ObjectKind::Commits, &name, data);
-    match Commit::parse(&name, data) {
-        Ok(parsed) => assert_eq!(verdict == Verdict::Good, parsed.wrong_id.is_none()),
-        Err(_) => assert_ne!(verdict, Verdict::Good),
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| commit::run(data));

@@ -1,16 +1,8 @@
 //! Any bytes as a seafile.conf and as a `.env` file: settings or errors come out, never a panic.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use seaf_migrate::conf::{Environment, Role, SideText, TextFile, parse_side};
+// The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
+#[path = "../../tests/foreign_bytes/conf.rs"]
+mod conf;
 
-fuzz_target!(|bytes: &[u8]| {
-    let file = Some(TextFile { name: "fuzz".into(), bytes: bytes.to_vec() });
-    for (conf, dotenv) in [(file.clone(), None), (None, file)] {
-        let text = SideText { path: "fuzz".into(), conf, dotenv, data_dir: None };
-        match parse_side(&text, Role::Destination, &Environment::default()) {
-            Ok(side) => side.stores.iter().for_each(|store| assert!(!store.location().place.is_empty())),
-            Err(errors) => assert!(!errors.errors.is_empty() && !errors.to_string().is_empty()),
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| conf::run(data));

@@ -2,14 +2,8 @@
 //! the id must be the same on both ways to ask.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use seaf_migrate::content::{FsObject, Verdict, check};
-use seaf_migrate::object::{ObjectId, ObjectKind};
+// The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
+#[path = "../../tests/foreign_bytes/fs_object.rs"]
+mod fs_object;
 
-fuzz_target!(|data: &[u8]| {
-    let name = ObjectId::EMPTY;
-    let verdict = check(ObjectKind::Fs, &name, data);
-    if let Ok(parsed) = FsObject::parse(&name, data) {
-        assert_eq!(verdict == Verdict::Good, parsed.wrong_id.is_none());
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fs_object::run(data));

@@ -2,77 +2,19 @@
 //! changes and cuts was once written, in that order.
 #![no_main]
 
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use libfuzzer_sys::fuzz_target;
-use seaf_migrate::conf::backend::{Backend, Location};
-use seaf_migrate::existence::{Journal, KnownSet, ListLock, ListPaths, SetBuilder};
-use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
-use seaf_migrate::store::Listed;
+// The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
+#[path = "../../tests/foreign_bytes/journal.rs"]
+mod journal;
 
-struct Good {
-    lock: ListLock,
-    set: KnownSet,
-    journal: Vec<u8>,
-}
+static GOOD: OnceLock<journal::Good> = OnceLock::new();
 
-fn objects() -> Vec<Listed> {
-    (0..30u8).map(|at| Listed { key: ObjectKey::from_bytes(&[at; ObjectKey::LEN]), size: Some(at.into()) }).collect()
-}
-
-fn good() -> &'static Good {
-    static GOOD: OnceLock<Good> = OnceLock::new();
-    GOOD.get_or_init(|| {
-        let folder: PathBuf = std::env::temp_dir().join(format!("fuzz-journal-{}", std::process::id()));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let good = GOOD.get_or_init(|| {
+        let folder = std::env::temp_dir().join(format!("fuzz-journal-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let paths = ListPaths::new(&folder.join("list"), ObjectKind::Fs, None);
-        let lock = ListLock::acquire(&paths).expect("a lock");
-        let location = Location { backend: Backend::Fs, kind: ObjectKind::Fs, place: "/a/storage/fs".to_owned() };
-        let (builder, _) = SetBuilder::start_or_resume(&lock, &location).expect("begun");
-        let mut stream = builder.stream();
-        stream.page(KeyRange::ALL, &[]).expect("in order");
-        stream.finish().expect("room");
-        let set = builder.finish().expect("complete");
-        let mut journal = Journal::open(&lock, &set).expect("a journal");
-        for batch in objects().chunks(7) {
-            journal.append(batch).expect("room");
-        }
-        drop(journal);
-        let journal = std::fs::read(paths.journal()).expect("a journal");
-        Good { lock, set, journal }
-    })
-}
-
-/// Whatever can be opened holds a beginning of what was written.
-fn assert_a_beginning(good: &Good) {
-    if let Ok(journal) = Journal::open(&good.lock, &good.set) {
-        let records: Vec<_> = journal.records().map(|record| record.expect("readable")).collect();
-        assert!(objects().starts_with(&records));
-    }
-}
-
-fuzz_target!(|data: &[u8]| {
-    let good = good();
-    let path = good.lock.paths().journal();
-    std::fs::write(&path, data).expect("room");
-    assert_a_beginning(good);
-
-    let Some((cut, edits)) = data.split_first_chunk::<2>() else { return };
-    let mut bytes = good.journal.clone();
-    bytes.truncate(usize::from(u16::from_le_bytes(*cut)));
-    for edit in edits.chunks_exact(3) {
-        let at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % bytes.len().max(1);
-        let Some(byte) = bytes.get_mut(at) else { break };
-        *byte = byte.wrapping_add(edit[2]);
-    }
-    std::fs::write(&path, bytes).expect("room");
-    assert_a_beginning(good);
-    // What was cut is good to go on from.
-    if let Ok(mut journal) = Journal::open(&good.lock, &good.set) {
-        let before = journal.len();
-        journal.append(&objects()[..3]).expect("room");
-        drop(journal);
-        assert_eq!(Journal::open(&good.lock, &good.set).map(|journal| journal.len()).ok(), Some(before + 3));
-    }
+        journal::Good::new(&folder)
+    });
+    journal::run(good, data);
 });

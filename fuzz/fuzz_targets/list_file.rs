@@ -2,96 +2,19 @@
 //! were changed is refused, and one that was not finished is continued without believing them.
 #![no_main]
 
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use libfuzzer_sys::fuzz_target;
-use seaf_migrate::conf::backend::{Backend, Location};
-use seaf_migrate::existence::{self, ListLock, ListPaths, Opened, SetBuilder};
-use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
-use seaf_migrate::store::Listed;
+// The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
+#[path = "../../tests/foreign_bytes/list_file.rs"]
+mod list_file;
 
-const OBJECTS: u8 = 20;
+static GOOD: OnceLock<list_file::Good> = OnceLock::new();
 
-struct Good {
-    paths: ListPaths,
-    list: Vec<u8>,
-    unfinished: Vec<u8>,
-}
-
-fn location() -> Location {
-    Location { backend: Backend::Fs, kind: ObjectKind::Fs, place: "/a/storage/fs".to_owned() }
-}
-
-fn objects() -> Vec<Listed> {
-    let key = |at: u8| ObjectKey::from_bytes(&[at.wrapping_mul(7).wrapping_add(3); ObjectKey::LEN]);
-    let mut all: Vec<_> = (0..OBJECTS).map(|at| Listed { key: key(at), size: Some(u64::from(at) * 99) }).collect();
-    all.sort_by_key(|object| object.key);
-    all
-}
-
-fn list(builder: &SetBuilder, range: KeyRange) {
-    let inside: Vec<_> = objects().into_iter().filter(|object| range.contains(&object.key)).collect();
-    let mut stream = builder.stream();
-    stream.page(range, &inside).expect("in order");
-    stream.finish().expect("room");
-}
-
-fn good() -> &'static Good {
-    static GOOD: OnceLock<Good> = OnceLock::new();
-    GOOD.get_or_init(|| {
-        let folder: PathBuf = std::env::temp_dir().join(format!("fuzz-list-{}", std::process::id()));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let good = GOOD.get_or_init(|| {
+        let folder = std::env::temp_dir().join(format!("fuzz-list-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let paths = ListPaths::new(&folder.join("list"), ObjectKind::Fs, None);
-        let lock = ListLock::acquire(&paths).expect("a lock");
-        for half in 0..2 {
-            let (builder, missing) = SetBuilder::start_or_resume(&lock, &location()).expect("begun");
-            let halves = missing[0].halves().expect("two keys at least");
-            list(&builder, halves.0);
-            if half == 1 {
-                list(&builder, halves.1);
-                builder.finish().expect("complete");
-                break;
-            }
-        }
-        let list = std::fs::read(paths.base()).expect("a list");
-        // Up to the index, a list is what it was while it was unfinished.
-        let end = list.len() - 36;
-        let index = u64::from_le_bytes(list[end..end + 8].try_into().expect("8 bytes"));
-        let unfinished = list[..usize::try_from(index).expect("small")].to_vec();
-        Good { paths, list, unfinished }
-    })
-}
-
-/// Changes as many bytes as `edits` has groups of three; whether anything is different afterwards.
-fn edited(bytes: &[u8], edits: &[u8]) -> (Vec<u8>, bool) {
-    let mut out = bytes.to_vec();
-    for edit in edits.chunks_exact(3) {
-        let at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % out.len();
-        out[at] = out[at].wrapping_add(edit[2]);
-    }
-    let changed = out != bytes;
-    (out, changed)
-}
-
-fuzz_target!(|data: &[u8]| {
-    let good = good();
-    std::fs::write(good.paths.base(), data).expect("room");
-    if let Ok(Opened::Complete(set)) = existence::open(&good.paths, &location()) {
-        set.verify().expect("a list that opens is sound");
-    }
-
-    let (list_bytes, changed) = edited(&good.list, data);
-    std::fs::write(good.paths.base(), list_bytes).expect("room");
-    let opened = existence::open(&good.paths, &location());
-    assert_eq!(opened.is_err(), changed, "{opened:?}");
-
-    std::fs::remove_file(good.paths.base()).expect("it was written");
-    std::fs::write(good.paths.building(), edited(&good.unfinished, data).0).expect("room");
-    let lock = ListLock::acquire(&good.paths).expect("a lock");
-    if let Ok((builder, missing)) = SetBuilder::start_or_resume(&lock, &location()) {
-        missing.iter().for_each(|range| list(&builder, *range));
-        let set = builder.finish().expect("complete");
-        assert!(set.iter().map(|object| object.expect("readable")).eq(objects()));
-    }
+        list_file::Good::new(&folder)
+    });
+    list_file::run(good, data);
 });

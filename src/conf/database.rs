@@ -55,8 +55,8 @@ pub(crate) fn read_database(
     }
     let section = section?;
     let mut options = Options::of_section("database", Some(section), &section.place, findings);
-    match options.text("type").as_deref() {
-        // SQLite where no type is given, because the server takes that then.
+    // In any case, and SQLite where no type is given, because the server takes it so.
+    match options.text("type").map(|name| name.to_ascii_lowercase()).as_deref() {
         None | Some("sqlite") => sqlite(&mut options, data_dir),
         Some("mysql") => read_mysql(&mut options, None),
         Some(other) => {

@@ -32,10 +32,11 @@ pub(crate) fn parse(file: &str, bytes: &[u8], findings: &mut Findings) -> Variab
         }
         match unquote(value.trim_start()) {
             Ok(text) => {
-                variables.insert(name.to_owned(), Value { text, place });
+                variables.insert(name.to_owned(), Value::new(text, place));
             }
             Err((problem, allowed)) => {
                 findings.error(ConfError::new(&place, problem).option(name).allowed(allowed));
+                variables.insert(name.to_owned(), Value::refused(place));
             }
         }
     }
@@ -49,11 +50,12 @@ pub(crate) fn overlay(variables: &mut Variables, environment: &Environment, find
         // Folders are taken from the environment as bytes; all the rest must be text.
         match value.to_str() {
             Some(text) => {
-                variables.insert(name.to_owned(), Value { text: text.to_owned(), place: place.clone() });
+                variables.insert(name.to_owned(), Value::new(text.to_owned(), place.clone()));
             }
             None if name.ends_with("_DIR") => {}
             None => {
                 findings.error(ConfError::new(&place, "is not UTF-8").option(name).allowed("text in UTF-8"));
+                variables.insert(name.to_owned(), Value::refused(place.clone()));
             }
         }
     }

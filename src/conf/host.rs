@@ -1,5 +1,7 @@
 //! Host names as configurations spell them, and the one spelling that they are compared by.
 
+use std::net::Ipv6Addr;
+
 /// Splits `host[:port]`; an IPv6 address stands in brackets. `None` when it is neither.
 pub(crate) fn split(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.rfind(']') {
@@ -22,11 +24,16 @@ pub(crate) fn parse_port(text: &str) -> Option<u16> {
 }
 
 fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return address.parse::<std::net::Ipv6Addr>().is_ok();
+    if host.starts_with('[') {
+        return bracketed_address(host).is_some();
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     !name.is_empty() && name.split('.').all(|label| !label.is_empty() && label.bytes().all(is_label_byte))
+}
+
+/// The address in `[…]`: one value for its many spellings.
+fn bracketed_address(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
 // The underscore is let through because container networks are full of it, though by the book it is in no host name.
@@ -34,10 +41,13 @@ fn is_label_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
-/// The spelling to compare by: lower case, no final dot, no port that is the scheme's own.
+/// The spelling to compare by: lower case, an IPv6 address in its short form, no final dot, no port that is the scheme's own.
 pub(crate) fn normal(text: &str, https: bool) -> String {
     let Some((host, port)) = split(text) else { return text.to_ascii_lowercase() };
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let host = match bracketed_address(host) {
+        Some(address) => format!("[{address}]"),
+        None => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
+    };
     match port {
         Some(port) if port != if https { 443 } else { 80 } => format!("{host}:{port}"),
         _ => host,

@@ -18,6 +18,19 @@ use super::finding::{ConfError, Findings, Place};
 pub(crate) struct Value {
     pub(crate) text: String,
     pub(crate) place: Place,
+    /// Whether it could not be read, which is noted already; the text is empty then.
+    pub(crate) refused: bool,
+}
+
+impl Value {
+    pub(crate) fn new(text: String, place: Place) -> Self {
+        Self { text, place, refused: false }
+    }
+
+    /// In the place of a value that could not be read, so that nobody calls the option missing as well.
+    pub(crate) fn refused(place: Place) -> Self {
+        Self { text: String::new(), place, refused: true }
+    }
 }
 
 /// A section: where its header is, and its options by lower-case name.
@@ -184,13 +197,14 @@ impl<'a> Scanner<'a> {
             self.findings.error(error(problem).allowed("each option once"));
         } else if value.contains(|c: char| c.is_control() && c != '\t') {
             self.findings.error(error("holds a control character".to_owned()).allowed("text on one line"));
+            held.options.insert(name.to_owned(), Value::refused(place));
         } else if name.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) {
             self.findings.warn(&error("is not an option of Seafile's; it is not used".to_owned()));
         } else {
             // With a space, because rust-ini would otherwise take a backslash at the end for a wish to go on in the
             // next line.
             self.clean.push_str(&format!("{name}={value} \n"));
-            held.options.insert(name.to_owned(), Value { text: String::new(), place });
+            held.options.insert(name.to_owned(), Value::new(String::new(), place));
         }
     }
 

@@ -191,7 +191,7 @@ fn read_stores(
     findings: &mut Findings,
 ) -> (bool, PlacedStores) {
     const NONE: PlacedStores = [None, None, None];
-    let storage_type = variables.get(STORAGE_TYPE).filter(|value| !value.text.is_empty());
+    let storage_type = variables.get(STORAGE_TYPE).filter(|value| value.refused || !value.text.is_empty());
     let Some(storage_type) = storage_type else {
         return (true, stores_of_conf(text, sections, context, findings));
     };
@@ -215,6 +215,7 @@ fn read_stores(
             findings.error(error.allowed("disk, s3, or empty"));
             NONE
         }
+        _ if storage_type.refused => NONE,
         other => {
             let error = ConfError::new(&storage_type.place, format!("{other:?} is not a type of storage"));
             findings

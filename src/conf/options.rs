@@ -67,8 +67,11 @@ impl<'a> Options<'a> {
         &self.place
     }
 
-    /// Notes that `option` is wrong, and what it may be.
+    /// Notes that `option` is wrong, and what it may be. Once is enough for a value that could not even be read.
     pub(crate) fn error(&mut self, option: &str, problem: impl Into<String>, allowed: impl Into<String>) {
+        if self.values.get(option).is_some_and(|value| value.refused) {
+            return;
+        }
         let error = self.finding(option, problem).allowed(allowed);
         self.findings.error(error);
     }

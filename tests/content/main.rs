@@ -2,10 +2,14 @@
 //! can make the check panic.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "support/library.rs"]
+#[path = "../support/library.rs"]
 mod library;
-#[path = "support/sample.rs"]
+#[path = "../support/sample.rs"]
 mod sample;
+
+mod commits;
+mod fs_objects;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::path::Path;
