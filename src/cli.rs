@@ -26,12 +26,15 @@ Examples:
     seaf-migrate check --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
     seaf-migrate plan --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
 
+  See in the end that every library is whole on the new side, and whether it is safe to switch:
+    seaf-migrate run --from … --to … --db mysql://seafile:PASSWORD@127.0.0.1/seafile_db
+
   Remember what the destination holds, so that the second pass need not list it:
     OBJECT_LIST_FILE_PATH=/var/lib/seaf-migrate/objects seaf-migrate run --from … --to …
 
 Exit codes:
   0  every object that the pass saw in the source is in the destination
-  1  some objects failed, or the destination is full; the report names them
+  1  some objects failed, a library is not whole at the destination, or that is full; the report names them
   2  the command line or a configuration file is wrong; nothing was done
   3  a store cannot be reached, listed or written
   4  another run is writing to this destination

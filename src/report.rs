@@ -7,6 +7,7 @@ pub mod console;
 pub mod counters;
 pub mod ending;
 pub mod findings;
+pub mod heads;
 pub mod human;
 pub mod json;
 pub mod progress;

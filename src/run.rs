@@ -11,15 +11,18 @@ use crate::conf::SideConf;
 use crate::lock::{DestinationLock, LockError};
 use crate::object::ObjectKind;
 use crate::pool::Budget;
+use crate::report::heads::Verdict;
 use crate::report::{Console, Ending, human, json, summary::Summary};
 use crate::settings::RunSettings;
 use crate::stop::Stop;
 use crate::store::open::{OpenOptions, open_destination, open_source};
 use crate::store::{ReadStore, StoreError, WriteStore};
+use crate::verify::walk::Stores;
 
 pub mod breaker;
 pub mod dry;
 pub mod fsck;
+pub mod heads;
 pub mod known;
 mod note;
 pub mod ready;
@@ -27,7 +30,9 @@ pub mod recheck;
 pub mod state;
 pub mod transfer;
 
-use known::Known;
+use heads::NotedHeads;
+use heads::proven::Proven;
+use known::{Known, LearnError};
 use note::Note;
 use state::PassState;
 use transfer::Transfer;
@@ -39,7 +44,8 @@ pub fn run(settings: &RunSettings, console: &Console, stop: &Stop) -> Ending {
     let options = settings.plan.store.open_options(stop);
     pass(settings, &options, &state, console, stop);
     let mut ending = state.ending(settings.strict, stop);
-    let took = began.elapsed();
+    let (heads, took) = (state.heads(), began.elapsed());
+    let verdict = Verdict::of(&ending, &heads);
     if let Some(path) = &settings.report {
         let head = json::Head {
             started: started.to_string(),
@@ -48,6 +54,8 @@ pub fn run(settings: &RunSettings, console: &Console, stop: &Stop) -> Ending {
             from: ObjectKind::ALL.map(|kind| settings.plan.from.store(kind).location().to_string()),
             to: ObjectKind::ALL.map(|kind| settings.plan.to.store(kind).location().to_string()),
             retries: options.retries(),
+            heads,
+            safe_to_switch: verdict.clone(),
         };
         match json::write(path, &head, &ending, &state.counters, &state.failures, &state.damage) {
             Ok(()) => console.log(format_args!("Report written to {}", path.display())),
@@ -61,7 +69,8 @@ pub fn run(settings: &RunSettings, console: &Console, stop: &Stop) -> Ending {
         }
     }
     let (counters, failures, damaged) = (&state.counters, &state.failures, &state.damage);
-    Summary { ending: &ending, counters, failures, damaged, took, retries: options.retries() }.print(console);
+    Summary { ending: &ending, counters, failures, damaged, took, retries: options.retries(), verdict: &verdict }
+        .print(console);
     ending
 }
 
@@ -82,12 +91,22 @@ fn pass(settings: &RunSettings, options: &OpenOptions, state: &PassState, consol
         Ok(note) => note,
         Err(ending) => return state.end(ending, stop),
     };
-    copy_all(settings, options, state, console, stop);
+    match heads::note(&settings.heads, state, console) {
+        Ok(heads) => copy_all(settings, options, heads.as_ref(), state, console, stop),
+        Err(ending) => state.end(ending, stop),
+    }
     note.end(&state.ending(settings.strict, stop), console);
 }
 
-/// Learns what the destination holds and copies the rest. How it went is in `state`.
-fn copy_all(settings: &RunSettings, options: &OpenOptions, state: &PassState, console: &Console, stop: &Stop) {
+/// Learns what the destination holds and copies the rest, then looks for the heads there. How it went is in `state`.
+fn copy_all(
+    settings: &RunSettings,
+    options: &OpenOptions,
+    heads: Option<&NotedHeads>,
+    state: &PassState,
+    console: &Console,
+    stop: &Stop,
+) {
     let plan = &settings.plan;
     let sides = match open(settings, options) {
         Ok(sides) => sides,
@@ -98,7 +117,7 @@ fn copy_all(settings: &RunSettings, options: &OpenOptions, state: &PassState, co
         if stop.requested() {
             return;
         }
-        match known::learn(kind, &*sides.to[kind.index()], plan, console, stop) {
+        match known::learn(kind, &*sides.to[kind.index()], plan, heads.is_some(), console, stop) {
             Ok(learned) => {
                 state.counters.kind(kind).held.add(learned.set.len());
                 known.push(learned);
@@ -113,6 +132,21 @@ fn copy_all(settings: &RunSettings, options: &OpenOptions, state: &PassState, co
         }
         transfer(kind, &sides, known, settings, &budget, state, console, stop);
     }
+    let Some(heads) = heads.filter(|_| !stop.requested()) else { return };
+    match settle(&sides, known) {
+        Ok(destination) => heads::look(heads, (&destination, &sides.from), settings, state, console, stop),
+        Err(failure) => failure.end(state, stop),
+    }
+}
+
+/// The destination as the pass may vouch for it now.
+fn settle(sides: &Sides, known: Vec<Known>) -> Result<Stores, LearnError> {
+    let mut stores = sides.to.clone().map(|store| store as Arc<dyn ReadStore>);
+    for (kind, known) in ObjectKind::COPY_ORDER.into_iter().zip(known) {
+        let store = &mut stores[kind.index()];
+        *store = Arc::new(Proven::new(Arc::clone(store), known.settle(store.location())?));
+    }
+    Ok(stores)
 }
 
 #[expect(clippy::too_many_arguments, reason = "everything that takes part in copying one kind, gathered once")]

@@ -5,16 +5,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::conf::{Backend, ConfErrors, Environment, SideConf, SideSource, StoreConf, load_pair};
+use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair};
 use crate::proof::Proofs;
 use crate::stop::Stop;
 use crate::store::open::OpenOptions;
 use crate::store::retry::RetryPolicy;
+use crate::verify::database;
 
 pub mod flags;
 pub mod size;
 
-use flags::{CheckFlags, ListFlags, PairFlags, PlanFlags, RunFlags, StoreFlags};
+use flags::{CheckFlags, HeadsFlags, ListFlags, PairFlags, PlanFlags, RunFlags, StoreFlags};
 
 /// How many listings run at once where each waits for a network.
 const REMOTE_LISTERS: usize = 32;
@@ -101,8 +102,30 @@ pub struct RunSettings {
     pub report: Option<PathBuf>,
     /// Whether damage in the source makes the pass fail.
     pub strict: bool,
+    /// Whether to see that every library's head is whole at the destination.
+    pub heads: HeadsSettings,
     /// Where the pass notes its beginning and its end; `None` notes nothing.
     pub proofs: Option<Proofs>,
+}
+
+/// When to look for the heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenHeads {
+    /// Not at all.
+    Never,
+    /// When there is a database that answers.
+    Possible,
+    /// Always: without an answer there is no pass.
+    Demanded,
+}
+
+/// Whether and how to see that every library's head is whole at the destination.
+#[derive(Clone, Debug)]
+pub struct HeadsSettings {
+    /// When to look.
+    pub when: WhenHeads,
+    /// The server's database, where it is known.
+    pub database: Option<DatabaseConf>,
 }
 
 impl StoreSettings {
@@ -137,14 +160,32 @@ pub fn resolve_run(flags: &RunFlags, env: &Environment) -> Result<RunSettings, S
     if let Some(report) = &flags.report {
         require_parent("--report", report)?;
     }
+    let plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
     Ok(RunSettings {
-        plan: resolve_pair(&flags.pair, &flags.store, &flags.list, env)?,
+        heads: resolve_heads(&flags.heads, plan.from.database.as_ref())?,
+        plan,
         queue: flags.maxsize as usize,
         memory: flags.memory.0,
         report: flags.report.clone(),
         strict: flags.strict,
         proofs: Some(Proofs::from_environment(env)),
     })
+}
+
+fn resolve_heads(flags: &HeadsFlags, configured: Option<&DatabaseConf>) -> Result<HeadsSettings, SettingsError> {
+    let parsed = flags.db.as_deref().map(database::parse).transpose();
+    let named = parsed.map_err(|error| SettingsError::Option { option: "--db", what: error.to_string() })?;
+    let database = named.or_else(|| configured.cloned());
+    let when = match (flags.check_heads, flags.no_check_heads) {
+        (_, true) => WhenHeads::Never,
+        (true, _) => WhenHeads::Demanded,
+        _ => WhenHeads::Possible,
+    };
+    if when == WhenHeads::Demanded && database.is_none() {
+        let what = "no database is configured; name it with --db, or in [database] of the old seafile.conf".to_owned();
+        return Err(SettingsError::Option { option: "--check-heads", what });
+    }
+    Ok(HeadsSettings { when, database })
 }
 
 /// What `plan` needs.

@@ -15,8 +15,8 @@ use super::side::{ReadSide, Role, STORAGE_TYPE, SideConf, SideSource, SideText, 
 use super::{Environment, conflict, database, path};
 use crate::object::ObjectKind;
 
-const WANTED: [&str; 6] =
-    ["commit_object_backend", "fs_object_backend", "block_backend", "storage", "store_crypt", "database"];
+const WANTED: [&str; 7] =
+    ["commit_object_backend", "fs_object_backend", "block_backend", "storage", "store_crypt", "database", "history"];
 
 /// Reads both sides and compares them. `env` describes the old side, as it does the running server.
 ///
@@ -152,6 +152,7 @@ fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &
     let data_dir = text.data_dir.as_deref().map(|dir| if disk { path::resolve(dir) } else { dir.to_owned() });
     let context = Context { role, data_dir: data_dir.as_deref(), disk, iam_role };
     let database = database::read_database(sections.get("database"), &variables, data_dir.as_deref(), findings);
+    let keep_days = sections.get("history").and_then(|section| read_keep_days(section, findings));
     let (from_file, stores) = read_stores(text, &sections, &variables, &context, findings);
     let [commits, fs, blocks] = stores;
     let (commits, fs, blocks) = (commits?, fs?, blocks?);
@@ -161,6 +162,7 @@ fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &
             stores: [commits.0, fs.0, blocks.0],
             database,
             data_dir,
+            keep_days,
             warnings: Vec::new(),
         },
         from_file,
@@ -168,6 +170,18 @@ fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &
     };
     conflict::check_kinds(&side, role, findings);
     Some(side)
+}
+
+/// A warning and not an error where it is no number, because the server then keeps everything, and no object is where
+/// it is because of it.
+fn read_keep_days(section: &Section, findings: &mut Findings) -> Option<i64> {
+    let mut options = Options::of_section("history", Some(section), &section.place, findings);
+    let text = options.text("keep_days")?;
+    let days = text.parse().ok();
+    if days.is_none() {
+        options.warn("keep_days", format!("{text:?} is not a number of days: all history is taken to be kept"));
+    }
+    days
 }
 
 /// Encrypted objects read as they are would all look damaged.

@@ -58,6 +58,9 @@ pub struct SideConf {
     pub database: Option<DatabaseConf>,
     /// The seafile-data folder, where it is known.
     pub data_dir: Option<PathBuf>,
+    /// How many days of history libraries keep that have no limit of their own (`keep_days` of `[history]`); all when
+    /// there is none, or a negative one.
+    pub keep_days: Option<i64>,
     /// What is odd but no error, a line each.
     pub warnings: Vec<String>,
 }

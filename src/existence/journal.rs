@@ -49,6 +49,13 @@ impl Journal {
         Ok(Self { noted, failed: None, _lock: lock.clone() })
     }
 
+    /// The same for a list that ends with the process: what is noted need not survive a power loss.
+    #[must_use]
+    pub fn not_durable(mut self) -> Self {
+        self.noted.durable = false;
+        self
+    }
+
     /// How many records there are. One object may have several.
     pub const fn len(&self) -> u64 {
         self.noted.records
@@ -94,6 +101,7 @@ pub(super) struct Noted {
     /// Where the first record begins.
     start: u64,
     records: u64,
+    durable: bool,
 }
 
 impl Noted {
@@ -112,7 +120,7 @@ impl Noted {
         if (&header.destination, header.kind) != (&set.header().destination, set.header().kind) {
             return Err(ListError::damaged_journal(path, "it names another destination than its list", 0));
         }
-        let mut noted = Self { path: path.to_owned(), file, start, records: 0 };
+        let mut noted = Self { path: path.to_owned(), file, start, records: 0, durable: true };
         noted.records = noted.sound_records((length - start) / RECORD as u64)?;
         Ok(Some(noted))
     }
@@ -127,7 +135,7 @@ impl Noted {
         let file = create_private(&new)?;
         file.write_all_at(&header, 0).map_err(ListError::io("write", &new))?;
         publish(&file, &new, path)?;
-        Ok(Self { path: path.to_owned(), file, start: header.len() as u64, records: 0 })
+        Ok(Self { path: path.to_owned(), file, start: header.len() as u64, records: 0, durable: true })
     }
 
     pub(super) const fn records(&self) -> u64 {
@@ -172,7 +180,9 @@ impl Noted {
             bytes.extend(encode(&Entry::new(object), back, self.records + u64::from(back)));
         }
         self.file.write_all_at(&bytes, self.offset(self.records)).map_err(ListError::io("write", &self.path))?;
-        self.file.sync_data().map_err(ListError::io("sync", &self.path))?;
+        if self.durable {
+            self.file.sync_data().map_err(ListError::io("sync", &self.path))?;
+        }
         self.records += batch.len() as u64;
         Ok(())
     }

@@ -11,6 +11,8 @@ pub enum Ending {
     DamagedSource,
     /// Some objects are not at the destination.
     Failures,
+    /// Every object that the pass saw is said to be there, and yet some library's head lacks something.
+    NotWhole,
     /// The destination or the disk under the list files is full: the rest was not attempted.
     Full(String),
     /// A store cannot be reached or listed.
@@ -31,7 +33,7 @@ impl Ending {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Complete => 0,
-            Self::Failures | Self::Full(_) => 1,
+            Self::Failures | Self::NotWhole | Self::Full(_) => 1,
             Self::Refused(_) => 2,
             Self::StoreFailed(_) => 3,
             Self::Locked(_) => 4,
@@ -47,6 +49,7 @@ impl Ending {
             Self::Complete => "complete",
             Self::DamagedSource => "complete, source damaged",
             Self::Failures => "failures",
+            Self::NotWhole => "libraries not whole",
             Self::Full(_) => "destination full",
             Self::StoreFailed(_) => "store failed",
             Self::Locked(_) => "locked",
@@ -64,6 +67,9 @@ impl fmt::Display for Ending {
                 "every object of the source is at the destination, but some were damaged in the source already (--strict)",
             ),
             Self::Failures => f.write_str("some objects are NOT at the destination; run again to copy what is missing"),
+            Self::NotWhole => f.write_str(
+                "some libraries are NOT whole at the destination, as told above; run again with --relist to copy what is missing",
+            ),
             Self::Full(cause) => write!(f, "stopped early, no space: {cause}"),
             Self::StoreFailed(cause) => write!(f, "stopped early, a store failed: {cause}"),
             Self::Locked(cause) | Self::Refused(cause) => f.write_str(cause),

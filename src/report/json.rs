@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::counters::LibraryCounts;
 use super::ending::Ending;
+use super::heads::{Heads, Verdict};
 use super::{Counters, Findings};
 use crate::object::ObjectKind;
 
@@ -31,6 +32,10 @@ pub struct Head {
     pub to: [String; 3],
     /// How many calls to a store had to be repeated.
     pub retries: u64,
+    /// What is known of the heads.
+    pub heads: Heads,
+    /// Whether the server may be switched now.
+    pub safe_to_switch: Verdict,
 }
 
 #[derive(Serialize)]

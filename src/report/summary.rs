@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::ending::Ending;
 use super::findings::SHOWN;
+use super::heads::Verdict;
 use super::{Console, Counters, Finding, Findings, human};
 use crate::object::ObjectKind;
 
@@ -22,6 +23,8 @@ pub struct Summary<'a> {
     pub took: Duration,
     /// How many calls to a store had to be repeated.
     pub retries: u64,
+    /// Whether the server may be switched now.
+    pub verdict: &'a Verdict,
 }
 
 impl Summary<'_> {
@@ -38,6 +41,8 @@ impl Summary<'_> {
             Ending::Complete => console.line(format_args!("Result: {}.", self.ending)),
             _ => console.problem(format_args!("Result: {} (exit code {}).", self.ending, self.ending.exit_code())),
         }
+        let Verdict { yes, why, next } = self.verdict;
+        console.line(format_args!("Safe to switch: {}: {why}\n{next}", if *yes { "yes" } else { "no" }));
     }
 
     fn table(&self) -> Vec<String> {

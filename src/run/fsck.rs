@@ -78,6 +78,7 @@ fn check(settings: &FsckSettings, console: &Console, stop: &Stop) -> Result<Endi
         content: settings.content,
         threads,
         only: settings.libraries.clone(),
+        keep_days: settings.side.keep_days,
         ..WalkOptions::default()
     };
     let (progress, (done, telling)) = (Progress::default(), bounded::<()>(0));
@@ -112,7 +113,8 @@ fn open(settings: &FsckSettings, options: &OpenOptions) -> Result<Stores, StoreE
     Ok([open(commits)?, open(fs)?, open(blocks)?])
 }
 
-fn tell(progress: &Progress, console: &Console, done: &Receiver<()>) {
+/// Prints a line of progress every few seconds until `done` is closed. Meant for a thread of its own.
+pub fn tell(progress: &Progress, console: &Console, done: &Receiver<()>) {
     let number = |counter: &std::sync::atomic::AtomicU64| human::count(counter.load(Ordering::Relaxed));
     while done.recv_timeout(LINE_EVERY) == Err(RecvTimeoutError::Timeout) {
         console.log(format_args!(

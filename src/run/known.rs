@@ -1,9 +1,13 @@
 //! What the destination holds: from the list file if there is a good one, else by listing it.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
+use super::heads;
+use super::heads::proven::Holdings;
 use super::recheck::{self, SampleError};
 use super::state::PassState;
+use crate::conf::backend::Location;
 use crate::enumerate::{Stream, WalkError, walk};
 use crate::existence::{
     self, Journal, KnownSet, ListError, ListLock, ListPaths, Prepared, SetBuilder, ShardStream, UnsortedInput,
@@ -21,6 +25,9 @@ pub struct Known {
     pub set: KnownSet,
     /// The journal beside the list file; `None` when the set is a temporary one.
     journal: Option<Mutex<Journal>>,
+    /// Whether the set was listed by this pass, not by an earlier one.
+    pub listed_now: bool,
+    lock: Option<ListLock>,
     /// The folder of a temporary set, removed with it.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -38,6 +45,23 @@ impl Known {
     }
 }
 
+impl Known {
+    /// What the destination holds now, the pass being over: what it held and what was remembered.
+    ///
+    /// # Errors
+    /// When the list or its journal cannot be read.
+    pub fn settle(self, location: &Location) -> Result<Holdings, LearnError> {
+        let Self { set: before, journal, listed_now, lock, _temporary: temporary } = self;
+        // Closed first, because it is opened again with the list.
+        drop(journal);
+        let lock = lock.ok_or(LearnError::Gone)?;
+        match existence::prepare(&lock, location)?.known {
+            Some((now, _)) => Ok(Holdings { before, now, listed_now, lock, temporary }),
+            None => Err(LearnError::Gone),
+        }
+    }
+}
+
 /// Why the destination's holdings are not known.
 #[derive(Debug)]
 pub enum LearnError {
@@ -46,7 +70,11 @@ pub enum LearnError {
     /// The list file cannot be used or written.
     List(ListError),
     /// No temporary folder could be made.
-    Temporary(std::io::Error),
+    Temporary(io::Error),
+    /// The memory of whole heads beside the list files could not be given up.
+    Heads(io::Error),
+    /// The list that this pass went by is not there any more.
+    Gone,
     /// The pass was told to stop.
     Interrupted,
 }
@@ -77,12 +105,15 @@ impl LearnError {
             Self::List(error @ ListError::Order { .. }) => state.end(Ending::StoreFailed(error.to_string()), stop),
             Self::List(error) => state.end(Ending::Refused(error.to_string()), stop),
             Self::Temporary(error) => state.local_failure("make a temporary folder", &error, stop),
+            Self::Heads(error) => state.local_failure("forget the heads that were found whole", &error, stop),
+            Self::Gone => state.local_failure("look into the list of this pass", &"it was removed meanwhile", stop),
             Self::Interrupted => {}
         }
     }
 }
 
-/// Learns what the destination holds of one kind, and opens the journal to continue it.
+/// Learns what the destination holds of one kind, and opens the journal to continue it: that of a temporary list only
+/// with `to_settle`.
 ///
 /// # Errors
 /// When it cannot be known for sure; nothing may be copied then.
@@ -90,6 +121,7 @@ pub fn learn(
     kind: ObjectKind,
     destination: &dyn ReadStore,
     settings: &PlanSettings,
+    to_settle: bool,
     console: &Console,
     stop: &Stop,
 ) -> Result<Known, LearnError> {
@@ -103,6 +135,7 @@ pub fn learn(
         existence::forget_all(&lock)?;
     }
     let Prepared { known, imported } = existence::prepare(&lock, destination.location())?;
+    let is_imported = imported.is_some();
     if let Some(report) = imported {
         console.log(format_args!("[{kind}] the text list of the old script was taken over: {report}"));
     }
@@ -110,6 +143,10 @@ pub fn learn(
         Some((set, journal)) => check(kind, &lock, (set, journal), destination, settings, console, stop)?,
         None => None,
     };
+    let listed_now = checked.is_none();
+    if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| listed_now || is_imported) {
+        heads::memory::forget(prefix).map_err(LearnError::Heads)?;
+    }
     let (set, journal) = match checked {
         Some(known) => known,
         None => {
@@ -119,8 +156,11 @@ pub fn learn(
         }
     };
     console.log(format_args!("[{kind}] [{}] objects exist in destination", set.len()));
-    let journal = temporary.is_none().then(|| Mutex::new(journal));
-    Ok(Known { set, journal, _temporary: temporary })
+    let journal = match &temporary {
+        None => Some(journal),
+        Some(_) => to_settle.then(|| journal.not_durable()),
+    };
+    Ok(Known { set, journal: journal.map(Mutex::new), listed_now, lock: Some(lock), _temporary: temporary })
 }
 
 /// Asks the destination for a sample of the list, if one is due. `None` when parts of the list were
@@ -175,7 +215,7 @@ pub fn look(
     if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| !settings.list.relist)
         && let Some(set) = existence::look(&ListPaths::new(prefix, kind, None), &location)?
     {
-        return Ok(Known { set, journal: None, _temporary: None });
+        return Ok(Known { set, journal: None, listed_now: false, lock: None, _temporary: None });
     }
     let (paths, temporary) = temporary_list(kind, settings)?;
     let lock = ListLock::acquire(&paths)?;
@@ -189,7 +229,7 @@ pub fn look(
             builder.finish()?
         }
     };
-    Ok(Known { set, journal: None, _temporary: temporary })
+    Ok(Known { set, journal: None, listed_now: true, lock: None, _temporary: temporary })
 }
 
 fn temporary_list(

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use super::breaker::Breaker;
 use crate::content::Damage;
 use crate::object::{ObjectKey, ObjectKind};
+use crate::report::heads::{Broken, Heads, HeadsResult};
 use crate::report::{Counters, Ending, Finding, Findings};
 use crate::stop::{Stop, StopReason};
 use crate::store::{ErrorKind, Listed, StoreError};
@@ -22,6 +23,7 @@ pub struct PassState {
     pub damage: Findings,
     /// Tells an outage from single failures.
     pub breaker: Breaker,
+    heads: Mutex<Heads>,
     ended: Mutex<Option<Ending>>,
 }
 
@@ -114,12 +116,27 @@ impl PassState {
             return ending;
         }
         if self.failures.count() > 0 || !self.is_all_accounted_for() {
-            Ending::Failures
-        } else if strict && self.damage.count() > 0 {
+            return Ending::Failures;
+        }
+        let heads = self.heads();
+        let broken = |pick: fn(&HeadsResult) -> &Broken| heads.result().map_or(0, |result| pick(result).count);
+        if broken(|result| &result.not_whole) > 0 {
+            Ending::NotWhole
+        } else if strict && (self.damage.count() > 0 || broken(|result| &result.damaged_in_source) > 0) {
             Ending::DamagedSource
         } else {
             Ending::Complete
         }
+    }
+
+    /// What is known of the heads.
+    pub fn heads(&self) -> Heads {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what is known of the heads.
+    pub fn set_heads(&self, heads: Heads) {
+        *self.heads.lock().unwrap_or_else(PoisonError::into_inner) = heads;
     }
 
     /// How a listing of both sides ended, nothing copied.

@@ -75,6 +75,23 @@ fn percent(text: &str) -> Result<f64, String> {
     number.ok().filter(|share| (0.0..=100.0).contains(share)).ok_or_else(|| "not a share from 0% to 100%".to_owned())
 }
 
+/// Whether to see that every library is whole at the destination.
+#[derive(Clone, Debug, Args)]
+pub struct HeadsFlags {
+    /// The old server's database: an SQLite file, or mysql://user:password@host:port/name [default: what the old conf says]
+    #[arg(long, value_name = "DATABASE")]
+    pub db: Option<String>,
+
+    /// At the end, see that the newest state of every library is whole at the destination; done anyway when there is a
+    /// database that answers, and with this option nothing is copied when there is none
+    #[arg(long)]
+    pub check_heads: bool,
+
+    /// Do not
+    #[arg(long, conflicts_with = "check_heads")]
+    pub no_check_heads: bool,
+}
+
 /// The options of `run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunFlags {
@@ -85,6 +102,10 @@ pub struct RunFlags {
     /// Write a JSON report with every count and every failure to FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub heads: HeadsFlags,
 
     /// Exit with code 5 when all was copied but the source itself holds damaged objects
     #[arg(long)]

@@ -8,6 +8,7 @@
 //! A store that cannot answer ends the check with its error; only an answer "not there" makes an object missing. Where
 //! something is wrong, the directories of that library are read again to say which paths suffer.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,10 +17,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::heads::{LibraryRoots, Roots};
-use crate::object::LibraryId;
+use crate::object::{LibraryId, ObjectId};
 use crate::stop::Stop;
 use crate::store::{ErrorKind, ReadStore, StoreError};
 
+mod difference;
 mod findings;
 mod library;
 mod paths;
@@ -53,6 +55,9 @@ pub struct WalkOptions {
     pub now: i64,
     /// Only these libraries; all when empty.
     pub only: Vec<LibraryId>,
+    /// A commit of a library whose tree is known to be whole: of its head's tree, only what differs from that one is
+    /// looked at. Ids are content hashes, so that what has the same id is the same.
+    pub whole: BTreeMap<LibraryId, ObjectId>,
 }
 
 impl Default for WalkOptions {
@@ -68,6 +73,7 @@ impl Default for WalkOptions {
             keep_days: None,
             now: i64::try_from(now).unwrap_or(i64::MAX),
             only: Vec::new(),
+            whole: BTreeMap::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The options of each backend: what they default to, and what is said of wrong ones.
 
-use seaf_migrate::conf::*;
 use crate::support::*;
+use seaf_migrate::conf::*;
 
 #[test]
 fn s3_has_the_defaults_of_the_server() {

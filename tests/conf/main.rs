@@ -4,6 +4,7 @@
 mod backends;
 mod database;
 mod environment;
+mod history;
 mod ini;
 mod mistakes;
 mod pairs;

@@ -42,7 +42,7 @@ fn nothing_temporary_is_left_behind() {
     world.run(&[]).assert_code(0);
     let mut left: Vec<_> = fs::read_dir(world.at("")).unwrap().map(|e| e.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["new", "old", "target"]);
+    assert_eq!(left, ["new", "old", "state", "target"]);
 }
 
 #[test]

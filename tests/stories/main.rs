@@ -12,6 +12,7 @@ mod damage;
 mod disk;
 mod first_pass;
 mod fsck;
+mod heads;
 mod interrupt;
 mod invariants;
 mod kill;

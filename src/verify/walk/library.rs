@@ -9,7 +9,7 @@ use rayon::{Scope, ThreadPool};
 use super::findings::{self, Noted};
 use super::result::{Counts, LibraryResult, What};
 use super::seen::{Bad, Block, Blocks, Node, Seen, Snapshot};
-use super::{Progress, Side, lock, paths};
+use super::{Progress, Side, difference, lock, paths};
 use crate::content::{Commit, Damage, FsObject, Verdict, check};
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::store::{ErrorKind, StoreError};
@@ -32,6 +32,8 @@ struct Tree {
     /// Whether its blocks matter.
     blocks: bool,
     encrypted: bool,
+    /// The directory in its place in a tree that is known to be whole.
+    whole: Option<ObjectId>,
 }
 
 /// A file whose blocks are being asked for by several tasks.
@@ -47,6 +49,8 @@ pub(super) struct Walk<'a> {
     pub(super) roots: &'a LibraryRoots,
     /// The time before which parents are not followed; 0 follows none, a negative one all.
     truncate: i64,
+    /// The root of a tree that is known to be whole.
+    whole: Option<ObjectId>,
     commits: Seen,
     dirs: Seen,
     files: Seen,
@@ -62,6 +66,7 @@ pub(super) fn walk(side: &Side<'_>, pool: &ThreadPool, roots: &LibraryRoots) -> 
         side,
         roots,
         truncate: truncate_time(side, roots),
+        whole: difference::known_root(side, roots),
         commits: Seen::default(),
         dirs: Seen::default(),
         files: Seen::default(),
@@ -158,7 +163,10 @@ impl<'a> Walk<'a> {
         let is_head = matches!(named, Named::Head);
         lock(&self.snapshots).push(Snapshot { commit: id, root: commit.root_id, ctime: commit.ctime, is_head });
         let blocks = !matches!(named, Named::BaseOf(_));
-        self.fs(scope, Node::Dir(commit.root_id), Tree { blocks, encrypted: commit.encrypted });
+        let whole = self.whole.filter(|_| blocks);
+        if whole != Some(commit.root_id) {
+            self.fs(scope, Node::Dir(commit.root_id), Tree { blocks, encrypted: commit.encrypted, whole });
+        }
         if blocks && self.follows_parents(&commit, is_head) {
             commit.parents().for_each(|parent| self.commit(scope, parent, Named::ParentOf(id)));
         }
@@ -193,9 +201,10 @@ impl<'a> Walk<'a> {
         }
         match (node, parsed.object) {
             (Node::Dir(_), FsObject::Dir { entries }) => {
-                for entry in entries {
+                let twin = difference::twin(self.side, self.roots, tree.whole);
+                for entry in entries.iter().filter(|entry| !twin.has(entry)) {
                     let child = if entry.is_dir() { Node::Dir(entry.id) } else { Node::File(entry.id) };
-                    self.fs(scope, child, tree);
+                    self.fs(scope, child, Tree { whole: twin.dir(entry), ..tree });
                 }
             }
             (Node::File(_), FsObject::File { .. }) if !tree.blocks => {}

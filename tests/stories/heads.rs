@@ -1,0 +1,362 @@
+//! Whether every library is whole at the destination, asked at the end of a run.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use rusqlite::{Connection, params};
+use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
+use serde_json::Value;
+
+use crate::library::{Library, Params, Store, output::object_path};
+use crate::world::{Outcome, World, objects_below, wait_for_line};
+
+/// A world whose old side is a generated store with its database, and what is in it.
+pub fn world_of(params: &Params) -> (World, Store) {
+    let (world, store) = (World::new(), Store::generate(params));
+    store.write_to_dir(&world.at("old/seafile-data"));
+    store.write_db(&db(&world));
+    (world, store)
+}
+
+fn small() -> Params {
+    Params { files: 6, large_dir: 5, libraries: 1, commits: 3, ..Params::default() }
+}
+
+pub fn db(world: &World) -> PathBuf {
+    world.at("old/seafile-data/seafile.db")
+}
+
+/// A run that knows the database.
+pub fn run(world: &World, options: &[&str]) -> Outcome {
+    let db = db(world).display().to_string();
+    world.run(&[&["--db", &db], options].concat())
+}
+
+pub fn set_head(world: &World, library: &Library, commit: ObjectId) {
+    let db = Connection::open(db(world)).unwrap();
+    let changed = db.execute(
+        "UPDATE Branch SET commit_id = ? WHERE repo_id = ?",
+        params![commit.to_string(), library.id.to_string()],
+    );
+    assert_eq!(changed.unwrap(), 1);
+}
+
+fn heads(outcome: &Outcome) -> &Value {
+    &outcome.report.as_ref().expect("a report was written")["heads"]
+}
+
+#[track_caller]
+fn assert_verdict(outcome: &Outcome, yes: bool, why: &str) {
+    let verdict = &outcome.report.as_ref().unwrap()["safe_to_switch"];
+    assert_eq!(verdict["yes"], yes, "{verdict}");
+    assert!(verdict["why"].as_str().unwrap().contains(why), "{verdict}");
+    let line = format!("Safe to switch: {}: ", if yes { "yes" } else { "no" });
+    assert!(outcome.stdout.contains(&line), "{}", outcome.stdout);
+}
+
+/// A block that the head of a library needs, and a path that it is at.
+fn some_block(library: &Library) -> (ObjectKey, String) {
+    let (path, file) = library.head().tree.files.iter().find(|(_, file)| !file.blocks.is_empty()).unwrap();
+    (ObjectKey::new(library.store_id(), file.blocks[0]), path.clone())
+}
+
+fn lose(world: &World, side: &str, kind: ObjectKind, key: &ObjectKey) {
+    fs::remove_file(object_path(&world.at(side), kind, key)).unwrap();
+}
+
+#[test]
+fn after_a_whole_run_with_the_server_stopped_it_is_safe_to_switch() {
+    let world = World::with_sample();
+    let outcome = run(&world, &[]).assert_code(0);
+    assert!(outcome.stdout.contains("heads: 10 of 10 libraries whole at the destination"), "{}", outcome.stdout);
+    assert_eq!((&heads(&outcome)["state"], &heads(&outcome)["whole"]), (&"checked".into(), &10.into()));
+    assert_verdict(&outcome, true, "10 libraries are whole");
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn the_database_is_found_in_the_old_conf() {
+    let world = World::with_sample();
+    fs::write(world.at("old/seafile.conf"), "[database]\ntype = sqlite\n").unwrap();
+    assert_verdict(&world.run(&[]).assert_code(0), true, "10 libraries are whole");
+    let unasked = world.run(&["--no-check-heads"]).assert_code(0);
+    assert!(!unasked.stdout.contains("heads:"), "{}", unasked.stdout);
+    assert_eq!(heads(&unasked)["state"], "not checked");
+    assert_verdict(&unasked, false, "--no-check-heads was given");
+}
+
+#[test]
+fn without_a_database_nothing_is_claimed() {
+    let world = World::with_sample();
+    let outcome = world.run(&[]).assert_code(0);
+    assert_verdict(&outcome, false, "no database of the server is configured");
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn a_store_with_every_kind_of_library_is_whole_from_a_folder_to_s3() {
+    let (world, store) = world_of(&Params::default());
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let outcome = run(&world, &[]).assert_code(0);
+    let reachable = store.libraries.iter().filter(|library| library.name != "garbage").count();
+    assert_eq!(heads(&outcome)["whole"], reachable);
+    assert_verdict(&outcome, true, "libraries are whole");
+}
+
+#[test]
+fn a_block_that_only_the_list_knows_makes_its_library_not_whole() {
+    let (world, store) = world_of(&small());
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let library = store.library("plain 0 ✓");
+    let (key, path) = some_block(library);
+    lose(&world, "target", ObjectKind::Blocks, &key);
+
+    let broken = run(&world, &["--object-list", &list]).assert_code(1);
+    let named = broken.stderr.lines().find(|line| line.contains("NOT WHOLE")).unwrap();
+    assert!(named.contains(&library.id.to_string()) && named.contains("plain 0 ✓"), "{}", broken.stderr);
+    assert!(broken.stderr.contains(&key.id.to_string()) && broken.stderr.contains(&path), "{}", broken.stderr);
+    let row = &heads(&broken)["not_whole"]["libraries"][0];
+    assert_eq!(row["id"], library.id.to_string());
+    assert!(row["findings"][0]["paths"].as_array().unwrap().contains(&path.as_str().into()), "{row}");
+    assert_verdict(&broken, false, "not whole at the destination");
+    assert_eq!(broken.report.as_ref().unwrap()["result"], "libraries not whole");
+
+    // What it says to do helps.
+    let mended = run(&world, &["--object-list", &list, "--relist"]).assert_code(0);
+    assert_eq!(mended.total("copied"), 1);
+    assert_verdict(&mended, true, "");
+}
+
+#[test]
+fn a_virtual_library_lacks_what_its_origin_lacks() {
+    let (world, store) = world_of(&small());
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let (key, _) = some_block(store.library("virtual"));
+    lose(&world, "target", ObjectKind::Blocks, &key);
+    let broken = run(&world, &["--object-list", &list]).assert_code(1);
+    assert_eq!(heads(&broken)["not_whole"]["count"], 2);
+    for name in ["plain 0 ✓", "virtual"] {
+        let line = broken.stderr.lines().find(|line| line.contains("NOT WHOLE") && line.contains(name));
+        assert!(line.is_some(), "{name}: {}", broken.stderr);
+    }
+}
+
+#[test]
+fn what_the_destination_cannot_read_back_is_found() {
+    let (world, store) = world_of(&small());
+    world.run(&[]).assert_code(0);
+    let library = store.library("plain 0 ✓");
+    let key = ObjectKey::new(library.id, library.head().tree.dirs["/shared"]);
+    let file = object_path(&world.at("target"), ObjectKind::Fs, &key);
+    // As long as before, so that no listing sees it.
+    let length = fs::metadata(&file).unwrap().len();
+    fs::write(&file, vec![7; usize::try_from(length).unwrap()]).unwrap();
+    let broken = run(&world, &[]).assert_code(1);
+    assert!(broken.stderr.contains("/shared/") && broken.stderr.contains("damaged"), "{}", broken.stderr);
+}
+
+#[test]
+fn libraries_that_did_not_change_cost_no_read() {
+    let (world, store) = world_of(&small());
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let list = world.at("objects").display().to_string();
+    run(&world, &["--object-list", &list]).assert_code(0);
+    let mode = fs::metadata(world.at("objects.heads")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let reads = || server.faults().count("GET") + server.faults().count("HEAD");
+    let (before, all) =
+        (reads(), heads(&run(&world, &["--object-list", &list, "--no-check-heads"]).assert_code(0)).clone());
+    assert_eq!(all["state"], "not checked");
+    let of_a_pass = reads() - before;
+    let again = run(&world, &["--object-list", &list]).assert_code(0);
+    assert_eq!((&heads(&again)["unchanged"], reads() - before), (&8.into(), 2 * of_a_pass), "the heads cost reads");
+
+    // Back by a commit: what differs is read, which is less than a library.
+    let library = store.library("plain 0 ✓");
+    set_head(&world, library, library.snapshots[1].commit);
+    let before = reads();
+    let moved = run(&world, &["--object-list", &list]).assert_code(0);
+    let cost = reads() - before - of_a_pass;
+    assert_eq!((&heads(&moved)["unchanged"], &heads(&moved)["whole"]), (&7.into(), &8.into()));
+    let tree = &library.snapshots[1].tree;
+    let whole = tree.ids(ObjectKind::Fs).len() + tree.ids(ObjectKind::Blocks).len();
+    assert!(cost > 0 && cost < whole as u64, "{cost} reads for a tree of {whole} objects");
+}
+
+#[test]
+fn a_relist_forgets_which_heads_were_whole() {
+    let (world, store) = world_of(&small());
+    let list = world.at("objects").display().to_string();
+    run(&world, &["--object-list", &list]).assert_code(0);
+    let library = store.library("plain 0 ✓");
+    let root = ObjectKey::new(library.id, library.head().tree.dirs["/"]);
+    let file = object_path(&world.at("target"), ObjectKind::Fs, &root);
+    let length = fs::metadata(&file).unwrap().len();
+    fs::write(&file, vec![7; usize::try_from(length).unwrap()]).unwrap();
+    let trusting = run(&world, &["--object-list", &list]).assert_code(0);
+    assert_eq!(heads(&trusting)["unchanged"], 8);
+    let looked = run(&world, &["--object-list", &list, "--relist"]).assert_code(1);
+    assert_eq!(heads(&looked)["unchanged"], 0);
+    assert!(looked.stderr.contains("NOT WHOLE"), "{}", looked.stderr);
+}
+
+#[test]
+fn a_recheck_that_misses_something_forgets_which_heads_were_whole() {
+    let (world, _) = world_of(&small());
+    let list = world.at("objects").display().to_string();
+    run(&world, &["--object-list", &list]).assert_code(0);
+    run(&world, &["--object-list", &list]).assert_code(0);
+    let blocks = world.at("target/storage/blocks");
+    let (lost, _) = objects_below(&blocks).pop_first().unwrap();
+    fs::remove_file(blocks.join(lost)).unwrap();
+    let checked = run(&world, &["--object-list", &list, "--recheck", "100%"]).assert_code(0);
+    assert!(checked.stderr.contains("1 are not there"), "{}", checked.stderr);
+    assert_eq!((&heads(&checked)["unchanged"], &heads(&checked)["whole"]), (&0.into(), &8.into()));
+    let next = run(&world, &["--object-list", &list]).assert_code(0);
+    assert_eq!(heads(&next)["unchanged"], 8);
+}
+
+#[test]
+fn lists_that_are_gone_take_the_heads_with_them() {
+    let (world, _) = world_of(&small());
+    let list = world.at("objects").display().to_string();
+    run(&world, &["--object-list", &list]).assert_code(0);
+    fs::remove_file(world.at("objects.fs")).unwrap();
+    assert_eq!(heads(&run(&world, &["--object-list", &list]).assert_code(0))["unchanged"], 0);
+}
+
+#[test]
+fn what_is_broken_in_the_source_is_named_as_the_sources_damage() {
+    let (world, store) = world_of(&small());
+    let library = store.library("plain 0 ✓");
+    let (key, path) = some_block(library);
+    lose(&world, "old/seafile-data", ObjectKind::Blocks, &key);
+    let outcome = run(&world, &[]).assert_code(0);
+    assert!(
+        outcome.stderr.contains("damaged in the source already") && outcome.stderr.contains(&path),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!outcome.stderr.contains("NOT WHOLE"), "{}", outcome.stderr);
+    assert_eq!(heads(&outcome)["damaged_in_source"]["libraries"][0]["name"], "plain 0 ✓");
+    assert_verdict(&outcome, true, "damaged in the source already, and no worse at the destination");
+    run(&world, &["--strict"]).assert_code(5);
+}
+
+#[test]
+fn a_database_that_is_gone_is_a_warning_unless_it_was_demanded() {
+    let world = World::with_sample();
+    let gone = world.at("no such.db").display().to_string();
+    let demanded = world.run(&["--db", &gone, "--check-heads"]).assert_code(3);
+    assert!(demanded.stderr.contains("no such.db"), "{}", demanded.stderr);
+    assert_eq!(objects_below(&world.at("target")).len(), 0, "it copied all the same");
+    let warned = world.run(&["--db", &gone]).assert_code(0);
+    assert_eq!(warned.stderr.lines().count(), 1, "{}", warned.stderr);
+    assert!(warned.stderr.contains("no such.db"), "{}", warned.stderr);
+    assert_verdict(&warned, false, "no such.db");
+    world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn a_demand_without_a_database_is_a_mistake_of_the_command_line() {
+    let world = World::with_sample();
+    let refused = world.run(&["--check-heads"]).assert_code(2);
+    assert!(refused.stderr.contains("--check-heads") && refused.stderr.contains("--db"), "{}", refused.stderr);
+    let both = world.run(&["--check-heads", "--no-check-heads"]).assert_code(2);
+    assert!(both.stderr.contains("--no-check-heads"), "{}", both.stderr);
+    let url = world.run(&["--db", "http://host/name"]).assert_code(2);
+    assert!(url.stderr.contains("--db"), "{}", url.stderr);
+}
+
+#[test]
+fn a_password_in_the_database_argument_is_shown_nowhere() {
+    let world = World::with_sample();
+    let outcome = world.run(&["--db", "mysql://seafile:hunter2secret@127.0.0.1:1/seafile_db"]).assert_code(0);
+    assert!(outcome.stderr.contains("mysql://seafile@127.0.0.1:1/seafile_db"), "{}", outcome.stderr);
+    let report = outcome.report.as_ref().unwrap().to_string();
+    for text in [&outcome.stdout, &outcome.stderr, &report] {
+        assert!(!text.contains("hunter2secret"), "{text}");
+    }
+}
+
+/// A run against a slow server, in the middle of which `meanwhile` happens.
+fn run_while(world: &World, meanwhile: impl FnOnce()) -> Outcome {
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    server.faults().delay(5);
+    let db = db(world).display().to_string();
+    let mut child = world.command(&["--db", &db]).spawn().unwrap();
+    let head = wait_for_line(&mut child, "Noted the heads");
+    meanwhile();
+    server.faults().clear();
+    let outcome = world.finish(child);
+    Outcome { stdout: head + &outcome.stdout, ..outcome }
+}
+
+#[test]
+fn a_head_that_moves_during_the_run_makes_it_unsafe_to_switch() {
+    let (world, store) = world_of(&small());
+    let library = store.library("plain 0 ✓");
+    let outcome = run_while(&world, || set_head(&world, library, library.snapshots[0].commit)).assert_code(0);
+    assert_eq!(heads(&outcome)["whole"], 8);
+    assert_eq!(heads(&outcome)["moved"]["libraries"], serde_json::json!([library.id.to_string()]));
+    assert_verdict(&outcome, false, "1 library changed while the pass ran");
+}
+
+#[test]
+fn a_library_that_comes_during_the_run_makes_it_unsafe_to_switch() {
+    let (world, store) = world_of(&small());
+    let garbage = store.library("garbage").id.to_string();
+    let outcome = run_while(&world, || {
+        let db = Connection::open(db(&world)).unwrap();
+        db.execute("INSERT INTO Repo VALUES (?)", params![garbage]).unwrap();
+    });
+    assert_eq!(heads(&outcome.assert_code(0))["moved"]["count"], 1);
+}
+
+#[test]
+fn a_database_that_goes_during_the_run_makes_it_unsafe_to_switch() {
+    let (world, _) = world_of(&small());
+    let outcome = run_while(&world, || fs::remove_file(db(&world)).unwrap()).assert_code(0);
+    assert_eq!(heads(&outcome)["moved"]["state"], "unknown");
+    assert_verdict(&outcome, false, "is not known");
+}
+
+#[test]
+fn a_run_with_failures_is_not_safe_and_says_which_library_suffers() {
+    let (world, store) = world_of(&small());
+    let library = store.library("plain 0 ✓");
+    let (key, _) = some_block(library);
+    // A folder in the place of an object: it can be listed, and not be read.
+    let file = object_path(&world.at("target"), ObjectKind::Blocks, &key);
+    fs::create_dir_all(file.join("in the way")).unwrap();
+    let outcome = run(&world, &[]).assert_code(1);
+    assert_verdict(&outcome, false, "some objects are not at the destination");
+    assert_eq!(heads(&outcome)["not_whole"]["libraries"][0]["id"], library.id.to_string());
+}
+
+#[test]
+fn fsck_keeps_as_much_history_as_the_conf_says() {
+    let (world, store) = world_of(&small());
+    let limited = store.library("limited");
+    let db = Connection::open(db(&world)).unwrap();
+    db.execute("DELETE FROM RepoValidSince", []).unwrap();
+    drop(db);
+    let fsck = |conf: &str| {
+        fs::write(world.at("old/seafile.conf"), conf).unwrap();
+        let mut command = world.program();
+        command.args(["fsck", "--conf"]).arg(world.at("old")).arg("--data-dir").arg(world.at("old/seafile-data"));
+        command.arg("--db").arg(self::db(&world)).args(["--library", &limited.id.to_string()]);
+        world.finish(command.spawn().unwrap())
+    };
+    // The trees of old commits were collected: missed when all history is kept, and not when none is.
+    fsck("").assert_code(1);
+    fsck("[history]\nkeep_days = -1\n").assert_code(1);
+    fsck("[history]\nkeep_days = 0\n").assert_code(0);
+    fsck("[history]\nkeep_days = 1\n").assert_code(0);
+}
