@@ -277,6 +277,10 @@ fn names(objects: &[Object], encoding: Option<&EncodingType>) -> Result<Vec<Name
 
 /// `encoding-type=url`: percent-encoded, a space as `+`.
 fn decode(name: &str) -> Vec<u8> {
+    // Most names are objects of ours, which have nothing to decode; there are a thousand in an answer.
+    if !name.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return name.as_bytes().to_vec();
+    }
     percent_encoding::percent_decode_str(&name.replace('+', " ")).collect()
 }
 

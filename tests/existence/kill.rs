@@ -1,7 +1,7 @@
 //! A process that lists, notes, merges and lists again is killed at any instant, again and again.
 //! `SEAF_LIST_KILLS` sets how often (25 otherwise).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -110,24 +110,42 @@ fn child() {
     }
 }
 
+/// What a process was doing when it was killed, by the files that it left.
+fn interrupted(folder: &Path) -> &'static str {
+    let there = |name: &str| folder.join(name).exists();
+    match (there("list.blocks.merging"), there("list.blocks.building"), there("list.blocks")) {
+        (true, ..) => "merge",
+        (_, true, _) => "list and build",
+        (.., true) => "journal",
+        _ => "between",
+    }
+}
+
 #[test]
 fn killed_at_any_instant_it_tells_the_truth() {
     let kills = std::env::var("SEAF_LIST_KILLS").map_or(25, |text| text.parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    for _ in 0..kills {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "kill::child", "--ignored"])
-            .env(FOLDER, folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(fastrand::u64(5..250)));
-        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        check(folder.path());
+    let mut met = BTreeMap::new();
+    // A new world now and then, because one that has grown for hundreds of kills is only slow.
+    let worlds = (0..kills).step_by(20).map(|from| 20.min(kills - from));
+    for kills in worlds {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..kills {
+            let mut child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "kill::child", "--ignored"])
+                .env(FOLDER, folder.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(fastrand::u64(5..250)));
+            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+            child.kill().unwrap();
+            child.wait().unwrap();
+            *met.entry(interrupted(folder.path())).or_insert(0) += 1;
+            check(folder.path());
+        }
     }
+    println!("{kills} kills, no wrong answer and no repair: {met:?}");
 }
 
 /// Compares what the list says with what is there, be it complete or not.

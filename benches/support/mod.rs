@@ -1,0 +1,5 @@
+//! What the benchmarks share: made-up objects in any number, and what a phase costs.
+#![allow(dead_code, unreachable_pub, reason = "no benchmark uses all of it")]
+
+pub mod measure;
+pub mod synthetic;
