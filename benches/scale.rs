@@ -121,7 +121,7 @@ impl Bench {
     }
 
     fn learn(&self) -> Known {
-        known::learn(KIND, &self.destination(), &self.settings().plan, &Console::quiet(), &Stop::new()).unwrap()
+        known::learn(KIND, &self.destination(), &self.settings().plan, false, &Console::quiet(), &Stop::new()).unwrap()
     }
 
     fn build(&self) -> (Cost, u64, String) {

@@ -3,3 +3,7 @@
 
 pub mod measure;
 pub mod synthetic;
+
+/// As in the program, because it decides over both time and memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -179,8 +179,9 @@ impl S3Store {
             .encoding_type(EncodingType::Url)
             .max_keys(PAGE);
         let answer = self.within(0, request.customize().interceptor(WholeListing).send()).await?;
-        let names = names(answer.contents(), answer.encoding_type())?;
-        Ok(Answer { names, more: more(answer.is_truncated())?, token: answer.next_continuation_token })
+        let more = more(answer.is_truncated())?;
+        let names = names(answer.contents, answer.encoding_type.as_ref())?;
+        Ok(Answer { names, more, token: answer.next_continuation_token })
     }
 
     /// The first version of the listing: `marker` in place of `start-after`.
@@ -199,8 +200,9 @@ impl S3Store {
             .encoding_type(EncodingType::Url)
             .max_keys(PAGE);
         let answer = self.within(0, request.customize().interceptor(WholeListing).send()).await?;
-        let names = names(answer.contents(), answer.encoding_type())?;
-        Ok(Answer { names, more: more(answer.is_truncated())?, token: answer.next_marker })
+        let more = more(answer.is_truncated())?;
+        let names = names(answer.contents, answer.encoding_type.as_ref())?;
+        Ok(Answer { names, more, token: answer.next_marker })
     }
 
     fn page(&self, range: &KeyRange, v1: bool) -> Result<Page, Fault<Failure>> {
@@ -265,22 +267,20 @@ fn more(is_truncated: Option<bool>) -> Result<bool, Failure> {
     is_truncated.ok_or_else(|| Failure::new(ErrorKind::Protocol, "the answer does not say whether the listing is over"))
 }
 
-fn names(objects: &[Object], encoding: Option<&EncodingType>) -> Result<Vec<Name>, Failure> {
+fn names(objects: Option<Vec<Object>>, encoding: Option<&EncodingType>) -> Result<Vec<Name>, Failure> {
     let encoded = encoding == Some(&EncodingType::Url);
-    let name = |object: &Object| {
-        let key = object.key().ok_or_else(|| Failure::new(ErrorKind::Protocol, "a listed object has no name"))?;
-        let bytes = if encoded { decode(key) } else { key.as_bytes().to_vec() };
-        Ok(Name { bytes, size: object.size().and_then(|size| u64::try_from(size).ok()) })
+    let name = |object: Object| {
+        let size = object.size().and_then(|size| u64::try_from(size).ok());
+        let key = object.key.ok_or_else(|| Failure::new(ErrorKind::Protocol, "a listed object has no name"))?;
+        // Most names are objects of ours, which have nothing to decode; there are a thousand in an answer.
+        let plain = !encoded || !key.bytes().any(|byte| matches!(byte, b'%' | b'+'));
+        Ok(Name { bytes: if plain { key.into_bytes() } else { decode(&key) }, size })
     };
-    objects.iter().map(name).collect()
+    objects.unwrap_or_default().into_iter().map(name).collect()
 }
 
 /// `encoding-type=url`: percent-encoded, a space as `+`.
 fn decode(name: &str) -> Vec<u8> {
-    // Most names are objects of ours, which have nothing to decode; there are a thousand in an answer.
-    if !name.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return name.as_bytes().to_vec();
-    }
     percent_encoding::percent_decode_str(&name.replace('+', " ")).collect()
 }
 
