@@ -19,7 +19,7 @@ use seaf_migrate::pool::Budget;
 use seaf_migrate::report::Console;
 use seaf_migrate::run::known::{self, Known};
 use seaf_migrate::run::state::PassState;
-use seaf_migrate::run::transfer::Transfer;
+use seaf_migrate::run::transfer::{Transfer, Work};
 use seaf_migrate::settings::RunSettings;
 use seaf_migrate::stop::Stop;
 use seaf_migrate::store::{Listed, ReadStore};
@@ -141,7 +141,7 @@ impl Bench {
                 source: &source,
                 listers: std::thread::available_parallelism().map_or(2, usize::from),
                 destination: &self.destination(),
-                known: &known,
+                work: Work::Missing(&known),
                 budget: &Budget::new(settings.memory),
                 settings: &settings,
                 state: &state,

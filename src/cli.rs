@@ -32,6 +32,9 @@ Examples:
   Remember what the destination holds, so that the second pass need not list it:
     OBJECT_LIST_FILE_PATH=/var/lib/seaf-migrate/objects seaf-migrate run --from … --to …
 
+  Copy only what failed in a run that wrote a report:
+    seaf-migrate run --from … --to … --retry-failed report.json --report report.json
+
 Exit codes:
   0  every object that the pass saw in the source is in the destination
   1  some objects failed, a library is not whole at the destination, or that is full; the report names them

@@ -11,6 +11,7 @@ pub mod heads;
 pub mod human;
 pub mod json;
 pub mod progress;
+pub mod reader;
 pub mod summary;
 
 pub use console::Console;

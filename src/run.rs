@@ -5,13 +5,14 @@
 //! before what points at it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::conf::SideConf;
 use crate::lock::{DestinationLock, LockError};
 use crate::object::ObjectKind;
 use crate::pool::Budget;
-use crate::report::heads::Verdict;
+use crate::report::heads::{Heads, Verdict};
 use crate::report::{Console, Ending, human, json, summary::Summary};
 use crate::settings::RunSettings;
 use crate::stop::Stop;
@@ -27,6 +28,7 @@ pub mod known;
 mod note;
 pub mod ready;
 pub mod recheck;
+pub mod retry;
 pub mod state;
 pub mod transfer;
 
@@ -34,16 +36,22 @@ use heads::NotedHeads;
 use heads::proven::Proven;
 use known::{Known, LearnError};
 use note::Note;
+use retry::Failed;
 use state::PassState;
-use transfer::Transfer;
+use transfer::{Transfer, Work};
 
 /// Runs one pass and tells how it ended: log, summary, and the report file if one is wanted.
 pub fn run(settings: &RunSettings, console: &Console, stop: &Stop) -> Ending {
     let (began, started) = (Instant::now(), jiff::Zoned::now());
+    let failed = match Failed::read(settings, console) {
+        Ok(failed) => failed,
+        Err(ending) => return ending,
+    };
     let state = PassState::default();
     let options = settings.plan.store.open_options(stop);
-    pass(settings, &options, &state, console, stop);
-    let mut ending = state.ending(settings.strict, stop);
+    let pass = Pass { settings, options: &options, failed: failed.as_ref(), state: &state, console, stop };
+    pass.run();
+    let mut ending = pass.ending();
     let (heads, took) = (state.heads(), began.elapsed());
     let verdict = Verdict::of(&ending, &heads);
     if let Some(path) = &settings.report {
@@ -53,6 +61,7 @@ pub fn run(settings: &RunSettings, console: &Console, stop: &Stop) -> Ending {
             seconds: took.as_secs_f64(),
             from: ObjectKind::ALL.map(|kind| settings.plan.from.store(kind).location().to_string()),
             to: ObjectKind::ALL.map(|kind| settings.plan.to.store(kind).location().to_string()),
+            retried: failed.as_ref().map(|failed| failed.report().display().to_string()),
             retries: options.retries(),
             heads,
             safe_to_switch: verdict.clone(),
@@ -62,80 +71,152 @@ pub fn run(settings: &RunSettings, console: &Console, stop: &Stop) -> Ending {
             Err(error) => {
                 console.problem(format_args!("The report {} could not be written: {error}", path.display()));
                 // All is not well then, because somebody asked for the report to decide by it.
-                if ending == Ending::Complete {
+                if ending.exit_code() == 0 {
                     ending = Ending::Full(format!("the report {} could not be written", path.display()));
                 }
             }
         }
     }
     let (counters, failures, damaged) = (&state.counters, &state.failures, &state.damage);
-    Summary { ending: &ending, counters, failures, damaged, took, retries: options.retries(), verdict: &verdict }
-        .print(console);
+    let retried = failed.as_ref().map(Failed::report);
+    let retries = options.retries();
+    Summary { ending: &ending, counters, failures, damaged, retried, took, retries, verdict: &verdict }.print(console);
     ending
 }
 
-/// The pass itself. How it went is in `state`.
-fn pass(settings: &RunSettings, options: &OpenOptions, state: &PassState, console: &Console, stop: &Stop) {
-    let plan = &settings.plan;
-    for warning in plan.from.warnings.iter().chain(&plan.to.warnings) {
-        console.problem(format_args!("Warning: {warning}"));
-    }
-    let _locks = match lock(&plan.to) {
-        Ok(locks) => locks,
-        Err(ending) => return state.end(ending, stop),
-    };
-    if let Err(ending) = ready::require(plan, options, console, stop) {
-        return state.end(ending, stop);
-    }
-    let note = match Note::begin(settings, console) {
-        Ok(note) => note,
-        Err(ending) => return state.end(ending, stop),
-    };
-    match heads::note(&settings.heads, state, console) {
-        Ok(heads) => copy_all(settings, options, heads.as_ref(), state, console, stop),
-        Err(ending) => state.end(ending, stop),
-    }
-    note.end(&state.ending(settings.strict, stop), console);
+/// Everything that takes part in a pass. How it goes is in `state`.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    settings: &'a RunSettings,
+    options: &'a OpenOptions,
+    /// What had failed, when only that is to be copied.
+    failed: Option<&'a Failed>,
+    state: &'a PassState,
+    console: &'a Console,
+    stop: &'a Stop,
 }
 
-/// Learns what the destination holds and copies the rest, then looks for the heads there. How it went is in `state`.
-fn copy_all(
-    settings: &RunSettings,
-    options: &OpenOptions,
-    heads: Option<&NotedHeads>,
-    state: &PassState,
-    console: &Console,
-    stop: &Stop,
-) {
-    let plan = &settings.plan;
-    let sides = match open(settings, options) {
-        Ok(sides) => sides,
-        Err(error) => return state.fatal(error, stop),
-    };
-    let mut known = Vec::new();
-    for kind in ObjectKind::COPY_ORDER {
-        if stop.requested() {
-            return;
+impl Pass<'_> {
+    fn run(&self) {
+        let Pass { settings, options, state, console, stop, .. } = *self;
+        let plan = &settings.plan;
+        for warning in plan.from.warnings.iter().chain(&plan.to.warnings) {
+            console.problem(format_args!("Warning: {warning}"));
         }
-        match known::learn(kind, &*sides.to[kind.index()], plan, heads.is_some(), console, stop) {
-            Ok(learned) => {
-                state.counters.kind(kind).held.add(learned.set.len());
-                known.push(learned);
+        let _locks = match lock(&plan.to) {
+            Ok(locks) => locks,
+            Err(ending) => return state.end(ending, stop),
+        };
+        if let Err(ending) = ready::require(plan, options, console, stop) {
+            return state.end(ending, stop);
+        }
+        let note = match Note::begin(settings, console) {
+            Ok(note) => note,
+            Err(ending) => return state.end(ending, stop),
+        };
+        match open(settings, options) {
+            Ok(sides) => match self.failed {
+                None => self.note_and_copy(&sides),
+                Some(failed) => self.copy_failed(failed, &sides),
+            },
+            Err(error) => state.fatal(error, stop),
+        }
+        note.end(&self.ending(), console);
+    }
+
+    fn ending(&self) -> Ending {
+        let ending = self.state.ending(self.settings.strict, self.stop);
+        self.failed.map_or(ending.clone(), |failed| failed.ending(ending))
+    }
+
+    /// Notes the heads before anything is listed, and copies.
+    fn note_and_copy(&self, sides: &Sides) {
+        match heads::note(&self.settings.heads, self.state, self.console) {
+            Ok(heads) => self.copy_missing(sides, heads.as_ref()),
+            Err(ending) => self.state.end(ending, self.stop),
+        }
+    }
+
+    /// Learns what the destination holds and copies the rest, then looks for the heads there.
+    fn copy_missing(&self, sides: &Sides, heads: Option<&NotedHeads>) {
+        let Pass { settings, state, console, stop, .. } = *self;
+        let mut known = Vec::new();
+        for kind in ObjectKind::COPY_ORDER {
+            if stop.requested() {
+                return;
             }
-            Err(failure) => return failure.end(state, stop),
+            match known::learn(kind, &*sides.to[kind.index()], &settings.plan, heads.is_some(), console, stop) {
+                Ok(learned) => {
+                    state.counters.kind(kind).held.add(learned.set.len());
+                    known.push(learned);
+                }
+                Err(failure) => return failure.end(state, stop),
+            }
+        }
+        let budget = Budget::new(settings.memory);
+        for (kind, known) in ObjectKind::COPY_ORDER.into_iter().zip(&known) {
+            if stop.requested() {
+                break;
+            }
+            console.log(format_args!("Start to migrate [{kind}] object"));
+            self.transfer(kind, sides, Work::Missing(known), &budget);
+        }
+        let Some(heads) = heads.filter(|_| !stop.requested()) else { return };
+        match settle(sides, known) {
+            Ok(destination) => heads::look(heads, (&destination, &sides.from), settings, state, console, stop),
+            Err(failure) => failure.end(state, stop),
         }
     }
-    let budget = Budget::new(settings.memory);
-    for (kind, known) in ObjectKind::COPY_ORDER.into_iter().zip(&known) {
-        if stop.requested() {
-            break;
+
+    /// Copies what had failed.
+    fn copy_failed(&self, failed: &Failed, sides: &Sides) {
+        let Pass { settings, state, console, stop, .. } = *self;
+        let budget = Budget::new(settings.memory);
+        state.set_heads(Heads::not_checked("only what had failed was retried", "Run again without --retry-failed."));
+        for kind in ObjectKind::COPY_ORDER {
+            if stop.requested() {
+                break;
+            }
+            let of_kind = failed.kind(kind);
+            if of_kind.count == 0 {
+                // Nothing of this kind is to be looked up, so all of it has been.
+                state.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
+                continue;
+            }
+            retry::announce(kind, of_kind, console);
+            match known::remembered(kind, &*sides.to[kind.index()], &settings.plan, console, stop) {
+                Ok(known) => {
+                    state.counters.kind(kind).held.add(known.as_ref().map_or(0, |known| known.set.len()));
+                    self.transfer(kind, sides, Work::Failed(of_kind, known.as_ref()), &budget);
+                }
+                Err(failure) => failure.end(state, stop),
+            }
         }
-        transfer(kind, &sides, known, settings, &budget, state, console, stop);
     }
-    let Some(heads) = heads.filter(|_| !stop.requested()) else { return };
-    match settle(&sides, known) {
-        Ok(destination) => heads::look(heads, (&destination, &sides.from), settings, state, console, stop),
-        Err(failure) => failure.end(state, stop),
+
+    fn transfer(&self, kind: ObjectKind, sides: &Sides, work: Work<'_>, budget: &Budget) {
+        let Pass { settings, state, console, stop, .. } = *self;
+        Transfer {
+            kind,
+            source: &*sides.from[kind.index()],
+            listers: settings.plan.store.listers_for(settings.plan.from.store(kind)),
+            destination: &*sides.to[kind.index()],
+            work,
+            settings,
+            budget,
+            state,
+            console,
+            stop,
+        }
+        .run();
+        let numbers = state.counters.kind(kind);
+        console.log(format_args!("[{kind}] task: {} objects written to destination.", numbers.copied.get()));
+        if !stop.requested() {
+            let failed = numbers.failed.get();
+            let but =
+                if failed > 0 { format!(", but {} failed", human::plural(failed, "object")) } else { String::new() };
+            console.log(format_args!("Complete migrate [{kind}] object{but}"));
+        }
     }
 }
 
@@ -147,40 +228,6 @@ fn settle(sides: &Sides, known: Vec<Known>) -> Result<Stores, LearnError> {
         *store = Arc::new(Proven::new(Arc::clone(store), known.settle(store.location())?));
     }
     Ok(stores)
-}
-
-#[expect(clippy::too_many_arguments, reason = "everything that takes part in copying one kind, gathered once")]
-fn transfer(
-    kind: ObjectKind,
-    sides: &Sides,
-    known: &Known,
-    settings: &RunSettings,
-    budget: &Budget,
-    state: &PassState,
-    console: &Console,
-    stop: &Stop,
-) {
-    console.log(format_args!("Start to migrate [{kind}] object"));
-    Transfer {
-        kind,
-        source: &*sides.from[kind.index()],
-        listers: settings.plan.store.listers_for(settings.plan.from.store(kind)),
-        destination: &*sides.to[kind.index()],
-        known,
-        settings,
-        budget,
-        state,
-        console,
-        stop,
-    }
-    .run();
-    let numbers = state.counters.kind(kind);
-    console.log(format_args!("[{kind}] task: {} objects written to destination.", numbers.copied.get()));
-    if !stop.requested() {
-        let failed = numbers.failed.get();
-        let but = if failed > 0 { format!(", but {} failed", human::plural(failed, "object")) } else { String::new() };
-        console.log(format_args!("Complete migrate [{kind}] object{but}"));
-    }
 }
 
 /// Both sides, a store a kind, in the order of [`ObjectKind::ALL`].

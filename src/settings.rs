@@ -104,6 +104,8 @@ pub struct RunSettings {
     pub strict: bool,
     /// Whether to see that every library's head is whole at the destination.
     pub heads: HeadsSettings,
+    /// The report of an earlier pass, of which only the failures are to be copied.
+    pub retry_failed: Option<PathBuf>,
     /// Where the pass notes its beginning and its end; `None` notes nothing.
     pub proofs: Option<Proofs>,
 }
@@ -168,6 +170,7 @@ pub fn resolve_run(flags: &RunFlags, env: &Environment) -> Result<RunSettings, S
         memory: flags.memory.0,
         report: flags.report.clone(),
         strict: flags.strict,
+        retry_failed: flags.retry_failed.clone(),
         proofs: Some(Proofs::from_environment(env)),
     })
 }

@@ -49,7 +49,7 @@ pub struct KindCounters {
     pub failed: Counter,
     /// Names in the source that are not objects.
     pub ignored: Counter,
-    /// Whether the source has been listed to its end.
+    /// Whether the source has been listed to its end; in a retry, whether every failure has been looked up.
     pub source_listed: AtomicBool,
 }
 

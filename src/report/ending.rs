@@ -9,6 +9,13 @@ pub enum Ending {
     Complete,
     /// As `Complete`, but the source holds damaged objects and the user asked to be strict.
     DamagedSource,
+    /// A retry: all that had failed is at the destination. Nothing else was looked at.
+    Retried {
+        /// The report that named what had failed.
+        report: String,
+        /// Whether some of it is damaged in the source and the user asked to be strict.
+        damaged: bool,
+    },
     /// Some objects are not at the destination.
     Failures,
     /// Every object that the pass saw is said to be there, and yet some library's head lacks something.
@@ -32,12 +39,12 @@ impl Ending {
     /// The process's exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Complete => 0,
+            Self::Complete | Self::Retried { damaged: false, .. } => 0,
             Self::Failures | Self::NotWhole | Self::Full(_) => 1,
             Self::Refused(_) => 2,
             Self::StoreFailed(_) => 3,
             Self::Locked(_) => 4,
-            Self::DamagedSource => 5,
+            Self::DamagedSource | Self::Retried { damaged: true, .. } => 5,
             // 128 and the signal's number, because a shell says it so: 130 for SIGINT, 143 for SIGTERM.
             Self::Interrupted { signal } => 128 + *signal as u8,
         }
@@ -48,6 +55,8 @@ impl Ending {
         match self {
             Self::Complete => "complete",
             Self::DamagedSource => "complete, source damaged",
+            Self::Retried { damaged: false, .. } => "retried",
+            Self::Retried { damaged: true, .. } => "retried, source damaged",
             Self::Failures => "failures",
             Self::NotWhole => "libraries not whole",
             Self::Full(_) => "destination full",
@@ -66,6 +75,14 @@ impl fmt::Display for Ending {
             Self::DamagedSource => f.write_str(
                 "every object of the source is at the destination, but some were damaged in the source already (--strict)",
             ),
+            Self::Retried { report, damaged } => {
+                let but = if *damaged { ", some of it damaged in the source already (--strict)" } else { "" };
+                write!(
+                    f,
+                    "all that had failed is at the destination now, or gone from the source{but}. Only the failures of {report} were retried; \
+                     whether anything else is missing, the next full run tells"
+                )
+            }
             Self::Failures => f.write_str("some objects are NOT at the destination; run again to copy what is missing"),
             Self::NotWhole => f.write_str(
                 "some libraries are NOT whole at the destination, as told above; run again with --relist to copy what is missing",

@@ -137,7 +137,7 @@ impl Verdict {
     /// pass, every library whole at the destination, and no head that moved meanwhile.
     pub fn of(ending: &Ending, heads: &Heads) -> Self {
         match ending {
-            Ending::Complete | Ending::DamagedSource => Self::of_heads(heads),
+            Ending::Complete | Ending::DamagedSource | Ending::Retried { .. } => Self::of_heads(heads),
             Ending::NotWhole => Self::of_heads(heads),
             Ending::Failures => Self::no(
                 "some objects are not at the destination.",

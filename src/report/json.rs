@@ -30,6 +30,8 @@ pub struct Head {
     pub from: [String; 3],
     /// Where they went.
     pub to: [String; 3],
+    /// The report whose failures alone were retried; `None` for a full pass.
+    pub retried: Option<String>,
     /// How many calls to a store had to be repeated.
     pub retries: u64,
     /// What is known of the heads.
@@ -99,7 +101,7 @@ pub fn write(
         exit_code: ending.exit_code(),
         message: ending.to_string(),
         head,
-        kinds: ObjectKind::ALL.map(|kind| kind_row(kind, counters)).into(),
+        kinds: ObjectKind::ALL.map(|kind| kind_row(kind, counters, head)).into(),
         libraries: library_rows(counters),
     };
     let text = serde_json::to_string_pretty(&document)?;
@@ -117,11 +119,11 @@ pub fn write(
     file.persist(path).map(drop).map_err(|failed| failed.error)
 }
 
-fn kind_row(kind: ObjectKind, counters: &Counters) -> KindRow {
+fn kind_row(kind: ObjectKind, counters: &Counters, head: &Head) -> KindRow {
     let numbers = counters.kind(kind);
     KindRow {
         kind: kind.as_str(),
-        source_listed_to_the_end: numbers.source_listed.load(Ordering::Relaxed),
+        source_listed_to_the_end: head.retried.is_none() && numbers.source_listed.load(Ordering::Relaxed),
         held: numbers.held.get(),
         listed: numbers.listed.get(),
         listed_bytes: numbers.listed_bytes.get(),

@@ -1,5 +1,6 @@
 //! The end of a pass in a table that a tired admin understands.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::ending::Ending;
@@ -19,6 +20,8 @@ pub struct Summary<'a> {
     pub failures: &'a Findings,
     /// What was damaged in the source.
     pub damaged: &'a Findings,
+    /// The report whose failures alone were retried; `None` for a full pass.
+    pub retried: Option<&'a Path>,
     /// How long the pass took.
     pub took: Duration,
     /// How many calls to a store had to be repeated.
@@ -31,6 +34,9 @@ impl Summary<'_> {
     /// Prints the table, the first findings, and the result.
     pub fn print(&self, console: &Console) {
         console.line("");
+        if let Some(report) = self.retried {
+            console.line(format_args!("Only the failures of {} were retried:", report.display()));
+        }
         for line in self.table() {
             console.line(line);
         }
@@ -38,7 +44,7 @@ impl Summary<'_> {
         self.print_findings(console);
         console.line("");
         match self.ending {
-            Ending::Complete => console.line(format_args!("Result: {}.", self.ending)),
+            ending if ending.exit_code() == 0 => console.line(format_args!("Result: {}.", self.ending)),
             _ => console.problem(format_args!("Result: {} (exit code {}).", self.ending, self.ending.exit_code())),
         }
         let Verdict { yes, why, next } = self.verdict;
@@ -50,7 +56,8 @@ impl Summary<'_> {
             let [listed, there, copied, bytes, vanished, failed] = cells;
             format!("{name:<8}{listed:>14}{there:>15}{copied:>14}{bytes:>12}{vanished:>10}{failed:>9}")
         };
-        let head = ["in source", "already there", "copied", "bytes", "vanished", "failed"].map(str::to_owned);
+        let first = if self.retried.is_some() { "had failed" } else { "in source" };
+        let head = [first, "already there", "copied", "bytes", "vanished", "failed"].map(str::to_owned);
         let mut lines = vec![row("", head)];
         for kind in ObjectKind::ALL {
             let n = self.counters.kind(kind);

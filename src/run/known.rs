@@ -134,19 +134,8 @@ pub fn learn(
     if settings.list.relist {
         existence::forget_all(&lock)?;
     }
-    let Prepared { known, imported } = existence::prepare(&lock, destination.location())?;
-    let is_imported = imported.is_some();
-    if let Some(report) = imported {
-        console.log(format_args!("[{kind}] the text list of the old script was taken over: {report}"));
-    }
-    let checked = match known {
-        Some((set, journal)) => check(kind, &lock, (set, journal), destination, settings, console, stop)?,
-        None => None,
-    };
+    let checked = listed_before(kind, &lock, destination, settings, console, stop)?;
     let listed_now = checked.is_none();
-    if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| listed_now || is_imported) {
-        heads::memory::forget(prefix).map_err(LearnError::Heads)?;
-    }
     let (set, journal) = match checked {
         Some(known) => known,
         None => {
@@ -161,6 +150,54 @@ pub fn learn(
         Some(_) => to_settle.then(|| journal.not_durable()),
     };
     Ok(Known { set, journal: journal.map(Mutex::new), listed_now, lock: Some(lock), _temporary: temporary })
+}
+
+/// What the list file says that the destination holds of one kind, and its journal to continue. `None` when there is no
+/// complete list: the destination is not listed, because a retry asks it for each of its few objects.
+///
+/// # Errors
+/// As [`learn`].
+pub fn remembered(
+    kind: ObjectKind,
+    destination: &dyn ReadStore,
+    settings: &PlanSettings,
+    console: &Console,
+    stop: &Stop,
+) -> Result<Option<Known>, LearnError> {
+    let Some(prefix) = &settings.list.prefix else { return Ok(None) };
+    let lock = ListLock::acquire(&ListPaths::new(prefix, kind, None))?;
+    let listed = listed_before(kind, &lock, destination, settings, console, stop)?;
+    Ok(listed.map(|(set, journal)| Known {
+        set,
+        journal: Some(Mutex::new(journal)),
+        listed_now: false,
+        lock: Some(lock),
+        _temporary: None,
+    }))
+}
+
+/// What the list file says, if there is a complete one that stands its sample.
+fn listed_before(
+    kind: ObjectKind,
+    lock: &ListLock,
+    destination: &dyn ReadStore,
+    settings: &PlanSettings,
+    console: &Console,
+    stop: &Stop,
+) -> Result<Option<(KnownSet, Journal)>, LearnError> {
+    let Prepared { known, imported } = existence::prepare(lock, destination.location())?;
+    let is_imported = imported.is_some();
+    if let Some(report) = imported {
+        console.log(format_args!("[{kind}] the text list of the old script was taken over: {report}"));
+    }
+    let checked = match known {
+        Some(known) => check(kind, lock, known, destination, settings, console, stop)?,
+        None => None,
+    };
+    if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| checked.is_none() || is_imported) {
+        heads::memory::forget(prefix).map_err(LearnError::Heads)?;
+    }
+    Ok(checked)
 }
 
 /// Asks the destination for a sample of the list, if one is due. `None` when parts of the list were

@@ -1,4 +1,5 @@
-//! Copies what one kind lacks: list, subtract, spool, queue, copy, confirm, all at once.
+//! Copies what one kind lacks: list, subtract, spool, queue, copy, confirm, all at once. In a retry, what had failed is
+//! looked up instead of listing and subtracting.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 
 use super::known::Known;
+use super::retry::{FailedOfKind, LookUp};
 use super::state::PassState;
 use crate::confirm::{self, BatchLimits};
 use crate::copy::{Copier, Outcome};
@@ -25,6 +27,25 @@ const SPOOL_OBJECTS: u64 = 16 << 20;
 /// How many objects are read from the spool at once.
 const SPOOL_READ: usize = 1024;
 
+/// Where the objects to copy come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Work<'a> {
+    /// Everything that the source has and the destination lacked.
+    Missing(&'a Known),
+    /// What had failed in an earlier pass, and the list file where there is one.
+    Failed(&'a FailedOfKind, Option<&'a Known>),
+}
+
+impl<'a> Work<'a> {
+    /// What the destination is known to hold, and where confirmed writes are remembered.
+    const fn known(self) -> Option<&'a Known> {
+        match self {
+            Self::Missing(known) => Some(known),
+            Self::Failed(_, known) => known,
+        }
+    }
+}
+
 /// One kind to be copied, and all that takes part.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer<'a> {
@@ -36,8 +57,8 @@ pub struct Transfer<'a> {
     pub listers: usize,
     /// Where they go.
     pub destination: &'a dyn WriteStore,
-    /// What the destination held before, and where confirmed writes are remembered.
-    pub known: &'a Known,
+    /// Which objects.
+    pub work: Work<'a>,
     /// Numbers and limits.
     pub settings: &'a RunSettings,
     /// The bytes that all workers together may hold.
@@ -64,7 +85,10 @@ impl Transfer<'_> {
             scope.spawn(|| progress::tell(self.kind, &self.state.counters, self.console, &telling));
             scope.spawn(|| confirm::run(&to_confirm, BatchLimits::default(), |batch| self.confirm(batch)));
             scope.spawn(|| {
-                self.list_source(&spool);
+                match self.work {
+                    Work::Missing(known) => self.list_source(known, &spool),
+                    Work::Failed(failed, known) => self.look_up(known, &spool).run(failed),
+                }
                 spool.close();
             });
             let copier =
@@ -83,8 +107,21 @@ impl Transfer<'_> {
         });
     }
 
-    fn list_source(&self, spool: &Spool) {
-        let open = || Subtract { transfer: self, spool };
+    fn look_up<'s>(&'s self, known: Option<&'s Known>, spool: &'s Spool) -> LookUp<'s> {
+        LookUp {
+            kind: self.kind,
+            source: self.source,
+            destination: self.destination,
+            known,
+            workers: self.listers,
+            spool,
+            state: self.state,
+            stop: self.stop,
+        }
+    }
+
+    fn list_source(&self, known: &Known, spool: &Spool) {
+        let open = || Subtract { transfer: self, known, spool };
         match walk(self.source, &[KeyRange::ALL], self.listers, self.stop, open) {
             Ok(walked) => {
                 let numbers = self.state.counters.kind(self.kind);
@@ -140,7 +177,7 @@ impl Transfer<'_> {
         if let Err(error) = self.destination.sync() {
             return self.unconfirmed(batch, error);
         }
-        if let Err(error) = self.known.remember(batch) {
+        if let Some(Err(error)) = self.work.known().map(|known| known.remember(batch)) {
             // They count as copied all the same, because the objects are there; only the memory of it is lost, and the
             // next run will copy them again.
             self.state.local_failure("remember what was copied", &error, self.stop);
@@ -171,6 +208,7 @@ impl Transfer<'_> {
 /// Takes pages of the source and spools what the destination lacks.
 struct Subtract<'a> {
     transfer: &'a Transfer<'a>,
+    known: &'a Known,
     spool: &'a Spool,
 }
 
@@ -178,8 +216,8 @@ impl Stream for Subtract<'_> {
     type Error = io::Error;
 
     fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> io::Result<()> {
-        let Transfer { kind, known, state, .. } = *self.transfer;
-        let missing = missing_from(&known.set, &objects);
+        let Transfer { kind, state, .. } = *self.transfer;
+        let missing = missing_from(&self.known.set, &objects);
         state.count_listed(kind, &objects, &missing);
         // The answer is not needed, because when nobody takes objects any more the pass is ending, and the listing is
         // told so by its own stop flag.

@@ -106,6 +106,10 @@ pub struct RunFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub heads: HeadsFlags,
+    /// Copy only what REPORT, the JSON report of an earlier run between the same sides, names as failed
+    #[arg(long, value_name = "REPORT", value_hint = ValueHint::FilePath,
+          conflicts_with_all = ["relist", "check_heads"])]
+    pub retry_failed: Option<PathBuf>,
 
     /// Exit with code 5 when all was copied but the source itself holds damaged objects
     #[arg(long)]

@@ -21,4 +21,5 @@ mod lists;
 mod lock;
 mod network;
 mod refusals;
+mod retry;
 mod world;
