@@ -8,7 +8,7 @@ use crate::conf::{Environment, Role, SideSource, load_side};
 use crate::report::Console;
 use crate::run::fsck::FsckSettings;
 use crate::settings;
-use crate::settings::flags::{CheckFlags, FsckFlags, PlanFlags, RunFlags};
+use crate::settings::flags::{CheckFlags, FsckFlags, PlanFlags, RunFlags, VerifyFlags};
 use crate::stop::Stop;
 use crate::verify::database;
 use crate::{demo, run};
@@ -29,6 +29,10 @@ Examples:
   See in the end that every library is whole on the new side, and whether it is safe to switch:
     seaf-migrate run --from … --to … --db mysql://seafile:PASSWORD@127.0.0.1/seafile_db
 
+  See afterwards that everything is there, and read it over some days at 50 MiB a second:
+    seaf-migrate verify --from … --to …
+    seaf-migrate verify --from … --to … --content --bandwidth 50M --checkpoint /var/lib/seaf-migrate/verify
+
   Remember what the destination holds, so that the second pass need not list it:
     OBJECT_LIST_FILE_PATH=/var/lib/seaf-migrate/objects seaf-migrate run --from … --to …
 
@@ -37,7 +41,8 @@ Examples:
 
 Exit codes:
   0  every object that the pass saw in the source is in the destination
-  1  some objects failed, a library is not whole at the destination, or that is full; the report names them
+  1  some objects failed, a library is not whole at the destination, that is full, or a check has findings;
+     the report names them
   2  the command line or a configuration file is wrong; nothing was done
   3  a store cannot be reached, listed or written
   4  another run is writing to this destination
@@ -60,6 +65,8 @@ enum Command {
     Check(Box<CheckFlags>),
     /// Say what `run` would copy, and write nothing
     Plan(Box<PlanFlags>),
+    /// Say whether the new side holds everything that the old side does; read it, too, if asked to
+    Verify(Box<VerifyFlags>),
     /// Follow every library of one side from its heads; name what is missing, and the files that suffer
     Fsck(Box<FsckFlags>),
     /// Look into a list file: what a destination is known to hold
@@ -106,6 +113,11 @@ fn dispatch(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<
             let settings = settings::resolve_plan(&flags, &environment())?;
             signals::watch(stop)?;
             Ok(run::dry::run(&settings, flags.libraries, console, stop).exit_code())
+        }
+        Command::Verify(flags) => {
+            let settings = settings::verify::resolve(&flags, &environment())?;
+            signals::watch(stop)?;
+            Ok(run::verify::run(&settings, console, stop).exit_code())
         }
         Command::Fsck(flags) => {
             let settings = fsck_settings(&flags)?;

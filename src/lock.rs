@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use sha1::{Digest, Sha1};
 
 use crate::conf::backend::Location;
@@ -49,8 +50,21 @@ impl DestinationLock {
     /// # Errors
     /// When another run holds it, or the lock file cannot be used.
     pub fn take(location: &Location) -> Result<Self, LockError> {
-        let path = lock_dir().join(format!("seaf-migrate-{}.lock", name_of(location)));
-        Self::take_file(&path, location)
+        Self::take_file(&path_of(location), location)
+    }
+
+    /// Who holds the lock of a destination; `None` when nobody does, or it cannot be told. Nothing is taken or written.
+    pub fn holder(location: &Location) -> Option<String> {
+        Self::holder_of_file(&path_of(location), location)
+    }
+
+    fn holder_of_file(path: &Path, location: &Location) -> Option<String> {
+        let mut file = File::open(path).ok()?;
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Err(Errno::WOULDBLOCK) => Some(format!("{location}: {}", read_holder(&mut file))),
+            // Let go of with the file, at once.
+            _ => None,
+        }
     }
 
     fn take_file(path: &Path, location: &Location) -> Result<Self, LockError> {
@@ -66,17 +80,25 @@ impl DestinationLock {
             .open(path)
             .map_err(failed)?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut holder = String::new();
-            // A failure is passed over, because what the holder wrote is a courtesy; that it holds the lock is what
-            // counts.
-            let _ = file.read_to_string(&mut holder);
-            let holder = if holder.trim().is_empty() { "process unknown".to_owned() } else { holder.trim().to_owned() };
+            let holder = read_holder(&mut file);
             return Err(LockError::Held { location: location.to_string(), holder });
         }
         let note = format!("process {}, since {}\n", std::process::id(), jiff::Zoned::now().strftime("%F %T"));
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
         Ok(Self { _file: file })
     }
+}
+
+/// What the holder wrote.
+fn read_holder(file: &mut File) -> String {
+    let mut holder = String::new();
+    // A failure is passed over, because what the holder wrote is a courtesy; that it holds the lock is what counts.
+    let _ = file.read_to_string(&mut holder);
+    if holder.trim().is_empty() { "process unknown".to_owned() } else { holder.trim().to_owned() }
+}
+
+fn path_of(location: &Location) -> PathBuf {
+    lock_dir().join(format!("seaf-migrate-{}.lock", name_of(location)))
 }
 
 /// A digest of the location: short, and fit for a file name whatever the location holds.
@@ -110,7 +132,11 @@ mod tests {
         let refused = DestinationLock::take_file(&path, &location).unwrap_err().to_string();
         assert!(refused.contains("s3:host/bucket"), "{refused}");
         assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        let holder = DestinationLock::holder_of_file(&path, &location).unwrap();
+        assert!(holder.contains(&format!("process {}", std::process::id())), "{holder}");
         drop(held);
+        assert_eq!(DestinationLock::holder_of_file(&path, &location), None);
+        assert_eq!(DestinationLock::holder_of_file(&dir.path().join("none"), &location), None);
         DestinationLock::take_file(&path, &location).unwrap();
     }
 }

@@ -157,7 +157,8 @@ impl Proofs {
         self.change(pair, |record| record.last_run = Some(run))
     }
 
-    /// Notes a verification that came to its end.
+    /// Notes a verification that came to its end. One that was limited to some libraries is not to be noted: it would
+    /// be taken for one of all.
     ///
     /// # Errors
     /// When the note cannot be kept.

@@ -10,9 +10,13 @@ pub mod findings;
 pub mod heads;
 pub mod human;
 pub mod json;
+pub mod lines;
 pub mod progress;
+pub mod rate;
 pub mod reader;
 pub mod summary;
+pub mod verified;
+pub mod verifying;
 
 pub use console::Console;
 pub use counters::{Counters, KindCounters};

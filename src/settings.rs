@@ -14,8 +14,10 @@ use crate::verify::database;
 
 pub mod flags;
 pub mod size;
+pub mod verify;
 
 use flags::{CheckFlags, HeadsFlags, ListFlags, PairFlags, PlanFlags, RunFlags, StoreFlags};
+use size::ByteSize;
 
 /// How many listings run at once where each waits for a network.
 const REMOTE_LISTERS: usize = 32;
@@ -156,9 +158,7 @@ pub fn resolve_run(flags: &RunFlags, env: &Environment) -> Result<RunSettings, S
             what: "decrypting a store while it is migrated is not supported yet; nothing was done".to_owned(),
         });
     }
-    if flags.memory.0 < LEAST_MEMORY {
-        return Err(SettingsError::Option { option: "--memory", what: "must be at least 16M".to_owned() });
-    }
+    require_memory(flags.memory)?;
     if let Some(report) = &flags.report {
         require_parent("--report", report)?;
     }
@@ -176,9 +176,7 @@ pub fn resolve_run(flags: &RunFlags, env: &Environment) -> Result<RunSettings, S
 }
 
 fn resolve_heads(flags: &HeadsFlags, configured: Option<&DatabaseConf>) -> Result<HeadsSettings, SettingsError> {
-    let parsed = flags.db.as_deref().map(database::parse).transpose();
-    let named = parsed.map_err(|error| SettingsError::Option { option: "--db", what: error.to_string() })?;
-    let database = named.or_else(|| configured.cloned());
+    let database = resolve_database(flags.db.as_deref(), configured)?;
     let when = match (flags.check_heads, flags.no_check_heads) {
         (_, true) => WhenHeads::Never,
         (true, _) => WhenHeads::Demanded,
@@ -189,6 +187,16 @@ fn resolve_heads(flags: &HeadsFlags, configured: Option<&DatabaseConf>) -> Resul
         return Err(SettingsError::Option { option: "--check-heads", what });
     }
     Ok(HeadsSettings { when, database })
+}
+
+/// The database that the user named, else the one that the conf says.
+fn resolve_database(
+    named: Option<&str>,
+    configured: Option<&DatabaseConf>,
+) -> Result<Option<DatabaseConf>, SettingsError> {
+    let parsed = named.map(database::parse).transpose();
+    let named = parsed.map_err(|error| SettingsError::Option { option: "--db", what: error.to_string() })?;
+    Ok(named.or_else(|| configured.cloned()))
 }
 
 /// What `plan` needs.
@@ -245,11 +253,22 @@ fn resolve_list(flags: &ListFlags) -> Result<ListSettings, SettingsError> {
         (None, Some(prefix)) => parent_of(prefix).to_owned(),
         (None, None) => std::env::temp_dir(),
     };
-    if !temp_dir.is_dir() {
-        let what = format!("{} is not a folder", temp_dir.display());
-        return Err(SettingsError::Option { option: "--temp-dir", what });
-    }
+    require_folder("--temp-dir", &temp_dir)?;
     Ok(ListSettings { prefix, relist: flags.relist, recheck: flags.recheck, temp_dir })
+}
+
+fn require_memory(memory: ByteSize) -> Result<(), SettingsError> {
+    if memory.0 < LEAST_MEMORY {
+        return Err(SettingsError::Option { option: "--memory", what: "must be at least 16M".to_owned() });
+    }
+    Ok(())
+}
+
+fn require_folder(option: &'static str, dir: &Path) -> Result<(), SettingsError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    Err(SettingsError::Option { option, what: format!("{} is not a folder", dir.display()) })
 }
 
 fn require_parent(option: &'static str, file: &Path) -> Result<(), SettingsError> {

@@ -21,6 +21,7 @@ pub mod ceph;
 pub mod error;
 pub mod fs;
 pub mod http;
+pub mod limit;
 mod listing;
 pub mod memory;
 pub mod names;

@@ -20,6 +20,7 @@ const LAYERS: &[&str] = &[
     "store::listing",
     "store::memory",
     "store::retry",
+    "store::limit",
     "store::runtime",
     "store::http",
     "store::fs",

@@ -134,6 +134,18 @@ impl KnownSet {
         Iter { set: self, shard: 0, entries: Vec::new().into_iter() }
     }
 
+    /// [`KnownSet::iter`] from the first object after `key`.
+    pub fn iter_after(&self, key: ObjectKey) -> Iter<'_> {
+        let shard = self.file.shard_of(&key);
+        let mut items = Iter { set: self, shard, entries: Vec::new().into_iter() };
+        if let Ok(entries) = self.entries(shard) {
+            let rest: Vec<Entry> = entries.into_iter().filter(|entry| entry.key > key).collect();
+            // A part that cannot be read is left to the iterator, which says so.
+            (items.shard, items.entries) = (shard + 1, rest.into_iter());
+        }
+        items
+    }
+
     /// The objects of each library that has any, in ascending order.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub enum Ending {
     Failures,
     /// Every object that the pass saw is said to be there, and yet some library's head lacks something.
     NotWhole,
+    /// A check found something.
+    Findings,
     /// The destination or the disk under the list files is full: the rest was not attempted.
     Full(String),
     /// A store cannot be reached or listed.
@@ -40,7 +42,7 @@ impl Ending {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Complete | Self::Retried { damaged: false, .. } => 0,
-            Self::Failures | Self::NotWhole | Self::Full(_) => 1,
+            Self::Failures | Self::NotWhole | Self::Findings | Self::Full(_) => 1,
             Self::Refused(_) => 2,
             Self::StoreFailed(_) => 3,
             Self::Locked(_) => 4,
@@ -59,6 +61,7 @@ impl Ending {
             Self::Retried { damaged: true, .. } => "retried, source damaged",
             Self::Failures => "failures",
             Self::NotWhole => "libraries not whole",
+            Self::Findings => "findings",
             Self::Full(_) => "destination full",
             Self::StoreFailed(_) => "store failed",
             Self::Locked(_) => "locked",
@@ -87,6 +90,7 @@ impl fmt::Display for Ending {
             Self::NotWhole => f.write_str(
                 "some libraries are NOT whole at the destination, as told above; run again with --relist to copy what is missing",
             ),
+            Self::Findings => f.write_str("there are findings"),
             Self::Full(cause) => write!(f, "stopped early, no space: {cause}"),
             Self::StoreFailed(cause) => write!(f, "stopped early, a store failed: {cause}"),
             Self::Locked(cause) | Self::Refused(cause) => f.write_str(cause),

@@ -17,6 +17,9 @@ use crate::object::ObjectKind;
 /// The version of the report's fields.
 pub const VERSION: u32 = 1;
 
+/// Which program writes it.
+pub(super) const PROGRAM: &str = concat!("seaf-migrate ", env!("CARGO_PKG_VERSION"));
+
 /// What the report says beside the numbers and the findings.
 #[derive(Clone, Debug, Serialize)]
 pub struct Head {
@@ -43,6 +46,7 @@ pub struct Head {
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
+    command: &'a str,
     program: &'a str,
     result: &'a str,
     exit_code: u8,
@@ -90,13 +94,10 @@ pub fn write(
     failures: &Findings,
     damaged: &Findings,
 ) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The temporary file is made 0600, and stays so under its final name, so that only its owner can read it.
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    let mut out = BufWriter::new(file.as_file_mut());
     let document = Document {
         version: VERSION,
-        program: concat!("seaf-migrate ", env!("CARGO_PKG_VERSION")),
+        command: "run",
+        program: PROGRAM,
         result: ending.name(),
         exit_code: ending.exit_code(),
         message: ending.to_string(),
@@ -108,11 +109,25 @@ pub fn write(
     // The findings are not part of the document above but follow it, inside its last brace, because they may be many
     // more than fit in memory.
     let open = text.strip_suffix("\n}").unwrap_or(&text);
-    write!(out, "{open},\n  \"failures\": [")?;
-    failures.write_json(&mut out)?;
-    out.write_all(b"],\n  \"damaged\": [")?;
-    damaged.write_json(&mut out)?;
-    out.write_all(b"]\n}\n")?;
+    replace(path, |out| {
+        write!(out, "{open},\n  \"failures\": [")?;
+        failures.write_json(out)?;
+        out.write_all(b"],\n  \"damaged\": [")?;
+        damaged.write_json(out)?;
+        out.write_all(b"]\n}\n")
+    })
+}
+
+/// Puts what `fill` writes in the place of `path`, whole or not at all, readable by its owner only.
+///
+/// # Errors
+/// When it cannot be written; what was there is then unchanged.
+pub(super) fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The temporary file is made 0600, and stays so under its final name, so that only its owner can read it.
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let mut out = BufWriter::new(file.as_file_mut());
+    fill(&mut out)?;
     out.flush()?;
     drop(out);
     file.as_file().sync_all()?;

@@ -1,23 +1,24 @@
 //! Progress while a pass runs: bars on a terminal, a plain line every few seconds otherwise.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::rate::{Rate, Work};
 use super::{Console, Counters, KindCounters, human};
 use crate::object::ObjectKind;
 
 /// How often bars move, and how often a plain line comes.
-const BAR_EVERY: Duration = Duration::from_millis(200);
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub(super) const BAR_EVERY: Duration = Duration::from_millis(200);
+pub(super) const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Tells the progress of one kind until `done` is closed. Meant for a thread of its own.
 pub fn tell(kind: ObjectKind, counters: &Counters, console: &Console, done: &Receiver<()>) {
     let numbers = counters.kind(kind);
     let mut rate = Rate::start(numbers);
-    let bar = console.bars().map(|bars| bars.add(new_bar(kind)));
+    let bar = console.bars().map(|bars| bars.add(new_bar(kind.as_str())));
     let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
     while done.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
         rate.update(numbers);
@@ -31,9 +32,9 @@ pub fn tell(kind: ObjectKind, counters: &Counters, console: &Console, done: &Rec
     }
 }
 
-fn new_bar(kind: ObjectKind) -> ProgressBar {
+pub(super) fn new_bar(prefix: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix:>7} {bar:24} {percent:>3}% {msg}");
-    let bar = ProgressBar::new(1).with_prefix(kind.as_str());
+    let bar = ProgressBar::new(1).with_prefix(prefix.to_owned());
     bar.set_style(style.expect("the template above is well formed"));
     bar
 }
@@ -66,59 +67,17 @@ fn settled(numbers: &KindCounters) -> u64 {
     numbers.copied.get() + numbers.vanished.get() + numbers.failed.get()
 }
 
-/// Speed over the last moments, smoothed so that a batch that was just confirmed does not make it
-/// jump.
-struct Rate {
-    at: Instant,
-    objects: u64,
-    bytes: u64,
-    objects_a_second: f64,
-    bytes_a_second: f64,
-}
-
-impl Rate {
-    fn start(numbers: &KindCounters) -> Self {
-        Self {
-            at: Instant::now(),
-            objects: settled(numbers),
-            bytes: numbers.copied_bytes.get(),
-            objects_a_second: 0.0,
-            bytes_a_second: 0.0,
-        }
+impl Work for KindCounters {
+    fn done(&self) -> (u64, u64) {
+        (settled(self), self.copied_bytes.get())
     }
 
-    fn update(&mut self, numbers: &KindCounters) {
-        let (now, objects, bytes) = (Instant::now(), settled(numbers), numbers.copied_bytes.get());
-        let seconds = now.duration_since(self.at).as_secs_f64().max(1e-3);
-        // The weight grows with the time passed, so that the rate has about ten seconds of memory, whatever the step.
-        let weight = 1.0 - (-seconds / 10.0).exp();
-        let mix = |old: f64, new: f64| if old == 0.0 { new } else { old + (new - old) * weight };
-        self.objects_a_second = mix(self.objects_a_second, (objects - self.objects) as f64 / seconds);
-        self.bytes_a_second = mix(self.bytes_a_second, (bytes - self.bytes) as f64 / seconds);
-        (self.at, self.objects, self.bytes) = (now, objects, bytes);
+    fn left(&self) -> (u64, u64) {
+        let objects = self.to_copy.get().saturating_sub(settled(self));
+        (objects, self.to_copy_bytes.get().saturating_sub(self.copied_bytes.get()))
     }
 
-    fn describe(&self, numbers: &KindCounters) -> String {
-        let speed =
-            format!("{:.0} objects/s, {}/s", self.objects_a_second, human::bytes(self.bytes_a_second.max(0.0) as u64));
-        let listed = numbers.source_listed.load(Ordering::Relaxed);
-        match self.remaining(numbers) {
-            Some(time) if listed => format!("{speed}, ETA {}", human::duration(time)),
-            Some(time) => format!("{speed}, ETA {} or more, still listing", human::duration(time)),
-            None => speed,
-        }
-    }
-
-    /// The time that what is left takes: by objects or by bytes, whichever is slower, because
-    /// small objects are bound by requests and large ones by bandwidth.
-    fn remaining(&self, numbers: &KindCounters) -> Option<Duration> {
-        let objects = numbers.to_copy.get().saturating_sub(settled(numbers)) as f64;
-        let bytes = numbers.to_copy_bytes.get().saturating_sub(numbers.copied_bytes.get()) as f64;
-        if self.objects_a_second <= 0.0 {
-            return None;
-        }
-        let by_bytes = if self.bytes_a_second > 0.0 { bytes / self.bytes_a_second } else { 0.0 };
-        // May fail, because a rate close to nothing gives a time that no duration can hold.
-        Duration::try_from_secs_f64((objects / self.objects_a_second).max(by_bytes)).ok()
+    fn is_all_known(&self) -> bool {
+        self.source_listed.load(Ordering::Relaxed)
     }
 }

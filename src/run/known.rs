@@ -1,22 +1,19 @@
 //! What the destination holds: from the list file if there is a good one, else by listing it.
 
-use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use super::heads;
 use super::heads::proven::Holdings;
+use super::listing::{LearnError, Listing};
 use super::recheck::{self, SampleError};
-use super::state::PassState;
 use crate::conf::backend::Location;
-use crate::enumerate::{Stream, WalkError, walk};
-use crate::existence::{
-    self, Journal, KnownSet, ListError, ListLock, ListPaths, Prepared, SetBuilder, ShardStream, UnsortedInput,
-};
+use crate::existence::{self, Journal, KnownSet, ListError, ListLock, ListPaths, Prepared, SetBuilder};
 use crate::object::{KeyRange, ObjectKind};
-use crate::report::{Console, Ending};
+use crate::report::Console;
 use crate::settings::PlanSettings;
 use crate::stop::Stop;
-use crate::store::{Listed, ReadStore, StoreError};
+use crate::store::{Listed, ReadStore};
 
 /// What the destination held before the pass, and where the pass remembers what it adds.
 #[derive(Debug)]
@@ -62,52 +59,12 @@ impl Known {
     }
 }
 
-/// Why the destination's holdings are not known.
-#[derive(Debug)]
-pub enum LearnError {
-    /// The destination could not be listed.
-    Store(StoreError),
-    /// The list file cannot be used or written.
-    List(ListError),
-    /// No temporary folder could be made.
-    Temporary(io::Error),
-    /// The memory of whole heads beside the list files could not be given up.
-    Heads(io::Error),
-    /// The list that this pass went by is not there any more.
-    Gone,
-    /// The pass was told to stop.
-    Interrupted,
-}
-
-impl From<ListError> for LearnError {
-    fn from(error: ListError) -> Self {
-        Self::List(error)
-    }
-}
-
 impl From<SampleError> for LearnError {
     fn from(error: SampleError) -> Self {
         match error {
             SampleError::Store(error) => Self::Store(error),
             SampleError::List(error) => Self::List(error),
             SampleError::Interrupted => Self::Interrupted,
-        }
-    }
-}
-
-impl LearnError {
-    /// Ends the pass for this reason.
-    pub fn end(self, state: &PassState, stop: &Stop) {
-        match self {
-            Self::Store(error) => state.fatal(error, stop),
-            Self::List(error @ ListError::InUse { .. }) => state.end(Ending::Locked(error.to_string()), stop),
-            Self::List(error @ ListError::Io { .. }) => state.local_failure("keep the list file", &error, stop),
-            Self::List(error @ ListError::Order { .. }) => state.end(Ending::StoreFailed(error.to_string()), stop),
-            Self::List(error) => state.end(Ending::Refused(error.to_string()), stop),
-            Self::Temporary(error) => state.local_failure("make a temporary folder", &error, stop),
-            Self::Heads(error) => state.local_failure("forget the heads that were found whole", &error, stop),
-            Self::Gone => state.local_failure("look into the list of this pass", &"it was removed meanwhile", stop),
-            Self::Interrupted => {}
         }
     }
 }
@@ -282,56 +239,10 @@ fn temporary_list(
 fn list(
     kind: ObjectKind,
     lock: &ListLock,
-    destination: &dyn ReadStore,
+    store: &dyn ReadStore,
     settings: &PlanSettings,
     stop: &Stop,
 ) -> Result<KnownSet, LearnError> {
     let listers = settings.store.listers_for(settings.to.store(kind));
-    let (builder, ranges) = SetBuilder::start_or_resume(lock, destination.location())?;
-    let listed = if destination.is_ordered() {
-        walk(destination, &ranges, listers, stop, || Shards(builder.stream()))
-    } else {
-        let input = builder.unsorted();
-        let listed = walk(destination, &[KeyRange::ALL], listers, stop, || Unsorted(&input));
-        match listed {
-            Ok(walked) => input.finish().map(|()| walked).map_err(WalkError::Stream),
-            failed => failed,
-        }
-    };
-    match listed {
-        Ok(_) => Ok(builder.finish()?),
-        Err(WalkError::Store(error)) => Err(LearnError::Store(error)),
-        Err(WalkError::Stream(error)) => Err(LearnError::List(error)),
-        Err(WalkError::Interrupted) => Err(LearnError::Interrupted),
-    }
-}
-
-/// Pages of an ordered store go straight into the shards of the set.
-struct Shards<'a>(ShardStream<'a>);
-
-impl Stream for Shards<'_> {
-    type Error = ListError;
-
-    fn page(&mut self, covered: KeyRange, objects: Vec<Listed>) -> Result<(), ListError> {
-        self.0.page(covered, &objects)
-    }
-
-    fn end(self) -> Result<(), ListError> {
-        self.0.finish()
-    }
-}
-
-/// Pages of a store without an order are sorted on disk first.
-struct Unsorted<'a>(&'a UnsortedInput<'a>);
-
-impl Stream for Unsorted<'_> {
-    type Error = ListError;
-
-    fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> Result<(), ListError> {
-        self.0.push(&objects)
-    }
-
-    fn end(self) -> Result<(), ListError> {
-        Ok(())
-    }
+    Listing { lock, store, listers, only: &[], counted: &AtomicU64::new(0), stop }.into_set()
 }

@@ -175,6 +175,65 @@ pub struct PlanFlags {
     pub list: ListFlags,
 }
 
+/// The options of `verify`.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub pair: PairFlags,
+
+    /// Read every object at the destination and compare its content with its id, not only ids and sizes
+    #[arg(long, conflicts_with = "sample")]
+    pub content: bool,
+
+    /// Read a random share of the objects at the destination, and compare their content with their ids
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    pub sample: f64,
+
+    /// Only this library; may be repeated
+    #[arg(long, value_name = "UUID")]
+    pub library: Vec<LibraryId>,
+
+    /// The old server's database: an SQLite file, or mysql://user:password@host:port/name [default: what the old conf
+    /// says]; the newest commit of each library is noted for whoever deletes the old side later
+    #[arg(long, value_name = "DATABASE")]
+    pub db: Option<String>,
+
+    /// Keep in DIR what is known, so that an interrupted verification goes on from there; removed at its end
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Write a JSON report with every count and every finding to FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+
+    /// Exit with code 5 when the only damage is that of the source itself
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Where temporary files go without a checkpoint [default: the system's folder]
+    #[arg(long, value_name = "DIR", env = "SEAF_MIGRATE_TEMP_DIR", value_hint = ValueHint::DirPath)]
+    pub temp_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub store: StoreFlags,
+
+    /// How much may be read in a second, by all workers together [default: no limit]
+    #[arg(long, value_name = "SIZE", help_heading = "Speed and patience")]
+    pub bandwidth: Option<ByteSize>,
+
+    /// How much memory the objects in flight may take
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "256M",
+        env = "SEAF_MIGRATE_MEMORY",
+        help_heading = "Speed and patience"
+    )]
+    pub memory: ByteSize,
+}
+
 /// The options of `fsck`.
 #[derive(Clone, Debug, Args)]
 pub struct FsckFlags {

@@ -22,4 +22,6 @@ mod lock;
 mod network;
 mod refusals;
 mod retry;
+mod verify;
+mod verify_resume;
 mod world;

@@ -117,6 +117,19 @@ impl World {
         self.finish(self.command(options).spawn().unwrap())
     }
 
+    /// `seaf-migrate verify` between the sides, a report written, impatient with what fails.
+    pub fn verifying(&self, options: &[&str]) -> Command {
+        let mut command = self.program();
+        command.args(["verify", "--from"]).arg(self.at("old")).arg("--to").arg(self.at("new"));
+        command.arg("--data-dir").arg(self.at("old/seafile-data"));
+        command.arg("--report").arg(self.at("report.json")).args(options);
+        command
+    }
+
+    pub fn verify(&self, options: &[&str]) -> Outcome {
+        self.finish(self.verifying(options).spawn().unwrap())
+    }
+
     /// Waits for a run that was started.
     pub fn finish(&self, child: Child) -> Outcome {
         let output = child.wait_with_output().unwrap();

@@ -1,0 +1,163 @@
+//! A file of JSON lines that can be cut back to where it once was.
+//!
+//! A checkpoint keeps what was found so far in such files. They are written ahead of the checkpoint that says how long
+//! they are, so whatever a kill left behind that mark is cut off when they are opened again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::findings::SHOWN;
+
+/// How much of a file counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its lines.
+    pub lines: u64,
+}
+
+/// Items of one sort, a line of JSON each; the first few are in memory, too.
+#[derive(Debug)]
+pub struct Lines<T> {
+    file: BufWriter<File>,
+    mark: Mark,
+    is_synced: bool,
+    first: Vec<T>,
+}
+
+impl<T: Serialize + DeserializeOwned + Clone> Lines<T> {
+    /// Opens the file, or makes it, mode 0600, and cuts off what lies behind `mark`.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or holds less than `mark` says or anything else than such items.
+    pub fn open(path: &Path, mark: Mark) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        if file.metadata()?.len() < mark.bytes {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is shorter than it was"));
+        }
+        file.set_len(mark.bytes)?;
+        let mut lines = Self { file: BufWriter::new(file), mark, is_synced: true, first: Vec::new() };
+        let first: io::Result<Vec<T>> = lines.read()?.take(SHOWN).collect();
+        lines.first = first?;
+        lines.file.seek(SeekFrom::End(0))?;
+        Ok(lines)
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn push(&mut self, item: &T) -> io::Result<()> {
+        let mut line = serde_json::to_vec(item)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        self.mark = Mark { bytes: self.mark.bytes + line.len() as u64, lines: self.mark.lines + 1 };
+        self.is_synced = false;
+        if self.first.len() < SHOWN {
+            self.first.push(item.clone());
+        }
+        Ok(())
+    }
+
+    /// Makes everything so far durable, and says how far that is.
+    ///
+    /// # Errors
+    /// When it is not durable.
+    pub fn sync(&mut self) -> io::Result<Mark> {
+        if !self.is_synced {
+            self.file.flush()?;
+            self.file.get_ref().sync_data()?;
+            self.is_synced = true;
+        }
+        Ok(self.mark)
+    }
+
+    /// How many there are.
+    pub const fn count(&self) -> u64 {
+        self.mark.lines
+    }
+
+    /// The first few.
+    pub fn first(&self) -> &[T] {
+        &self.first
+    }
+
+    /// Hands every item to `take`, in the order in which they came.
+    ///
+    /// # Errors
+    /// When they cannot be read back, or `take` fails.
+    pub fn each(&mut self, mut take: impl FnMut(T) -> io::Result<()>) -> io::Result<()> {
+        let handed: io::Result<()> = self.read()?.try_for_each(|item| take(item?));
+        self.file.seek(SeekFrom::End(0))?;
+        handed
+    }
+
+    fn read(&mut self) -> io::Result<impl Iterator<Item = io::Result<T>> + '_> {
+        self.file.flush()?;
+        self.file.rewind()?;
+        let lines = BufReader::new(self.file.get_ref()).lines();
+        Ok(lines.map(|line| serde_json::from_str(&line?).map_err(io::Error::from)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(lines: &mut Lines<u64>) -> Vec<u64> {
+        let mut out = Vec::new();
+        let keep = |item| {
+            out.push(item);
+            Ok(())
+        };
+        lines.each(keep).unwrap();
+        out
+    }
+
+    #[test]
+    fn what_came_after_the_mark_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let mut lines = Lines::open(&path, Mark::default()).unwrap();
+        (0..25).for_each(|n| lines.push(&n).unwrap());
+        let mark = lines.sync().unwrap();
+        (25..40).for_each(|n| lines.push(&n).unwrap());
+        assert_eq!(all(&mut lines), (0..40).collect::<Vec<_>>());
+        lines.push(&40).unwrap();
+        drop(lines);
+
+        let mut again: Lines<u64> = Lines::open(&path, mark).unwrap();
+        assert_eq!((again.count(), again.first()), (25, &(0..10).collect::<Vec<_>>()[..]));
+        again.push(&99).unwrap();
+        assert_eq!(all(&mut again), (0..25).chain([99]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_file_that_lost_lines_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let mut lines = Lines::open(&path, Mark::default()).unwrap();
+        lines.push(&12345).unwrap();
+        let mark = lines.sync().unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(mark.bytes - 2).unwrap();
+        assert_eq!(Lines::<u64>::open(&path, mark).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        std::fs::write(&path, "garbage\n").unwrap();
+        assert!(Lines::<u64>::open(&path, Mark { bytes: 8, lines: 1 }).is_err());
+    }
+
+    #[test]
+    fn only_its_owner_reads_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        drop(Lines::<u64>::open(&path, Mark::default()).unwrap());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,248 @@
+//! What a verification came to: the table at its end, and the report file.
+//!
+//! The report is of the same family as a pass's ([`json`]): `command` tells which it is.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::findings::SHOWN;
+use super::lines::Lines;
+use super::{Console, Ending, Finding, human, json};
+use crate::object::ObjectKind;
+use crate::verify::compare::Tally;
+
+/// What the report says beside the numbers and the findings.
+#[derive(Clone, Debug, Serialize)]
+pub struct Head {
+    /// When the process began and ended, RFC 3339.
+    pub started: String,
+    /// See `started`.
+    pub finished: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Where each kind's objects came from, in the order of [`ObjectKind::ALL`].
+    pub from: [String; 3],
+    /// Where they should be.
+    pub to: [String; 3],
+    /// How many calls to a store had to be repeated.
+    pub retries: u64,
+}
+
+/// The numbers of one library and kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// `commits`, `fs` or `blocks`.
+    pub kind: String,
+    /// The library's UUID.
+    pub library: String,
+    /// Its numbers.
+    pub tally: Tally,
+}
+
+/// The numbers of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindTotals {
+    /// Objects that the source's listing has; `None` when it was not listed to its end.
+    pub in_source: Option<u64>,
+    /// The same for the destination.
+    pub at_destination: Option<u64>,
+    /// What was compared.
+    pub tally: Tally,
+}
+
+/// What a verification came to.
+#[derive(Debug)]
+pub struct Verified<'a> {
+    /// How it ended.
+    pub ending: &'a Ending,
+    /// The same in a sentence.
+    pub message: String,
+    /// When the listing began; for one that was resumed, when it was first begun. RFC 3339.
+    pub began: String,
+    /// Which share of the objects was to be read, in percent.
+    pub content_percent: f64,
+    /// Only these libraries; all when empty.
+    pub only: &'a [String],
+    /// By kind, in the order of [`ObjectKind::ALL`].
+    pub kinds: [KindTotals; 3],
+    /// The numbers by library and kind; a library may come twice, and its numbers add up.
+    pub rows: &'a mut Lines<Row>,
+    /// What the destination lacks or holds wrongly.
+    pub findings: &'a mut Lines<Finding>,
+    /// What was damaged in the source already.
+    pub damaged: &'a mut Lines<Finding>,
+    /// What could not be checked.
+    pub unchecked: &'a [Finding],
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    command: &'a str,
+    program: &'a str,
+    result: &'a str,
+    exit_code: u8,
+    message: &'a str,
+    began: &'a str,
+    #[serde(flatten)]
+    head: &'a Head,
+    content_percent: f64,
+    only_libraries: &'a [String],
+    kinds: Vec<KindRow>,
+}
+
+#[derive(Serialize)]
+struct KindRow {
+    kind: &'static str,
+    in_source: Option<u64>,
+    at_destination: Option<u64>,
+    #[serde(flatten)]
+    tally: Tally,
+}
+
+#[derive(Serialize)]
+struct LibraryRow {
+    library: String,
+    #[serde(flatten)]
+    kinds: BTreeMap<&'static str, Tally>,
+}
+
+impl Verified<'_> {
+    /// Writes the report to `path`, replacing what is there.
+    ///
+    /// # Errors
+    /// When the file cannot be written; what was there is then unchanged.
+    pub fn write(&mut self, path: &Path, head: &Head) -> io::Result<()> {
+        let kinds = ObjectKind::ALL.map(|kind| {
+            let KindTotals { in_source, at_destination, tally } = self.kinds[kind.index()];
+            KindRow { kind: kind.as_str(), in_source, at_destination, tally }
+        });
+        let document = serde_json::to_string_pretty(&Document {
+            version: json::VERSION,
+            command: "verify",
+            program: json::PROGRAM,
+            result: self.ending.name(),
+            exit_code: self.ending.exit_code(),
+            message: &self.message,
+            began: &self.began,
+            head,
+            content_percent: self.content_percent,
+            only_libraries: self.only,
+            kinds: kinds.into(),
+        })?;
+        json::replace(path, |out| {
+            write!(out, "{}", document.strip_suffix("\n}").unwrap_or(&document))?;
+            array(out, "libraries", |each| self.libraries()?.iter().try_for_each(|row| each(text(row)?)))?;
+            array(out, "findings", |each| self.findings.each(|finding| each(text(&finding)?)))?;
+            array(out, "damaged", |each| self.damaged.each(|finding| each(text(&finding)?)))?;
+            array(out, "unchecked", |each| self.unchecked.iter().try_for_each(|finding| each(text(finding)?)))?;
+            out.write_all(b"\n}\n")
+        })
+    }
+
+    fn libraries(&mut self) -> io::Result<Vec<LibraryRow>> {
+        let mut rows: BTreeMap<String, [Tally; 3]> = BTreeMap::new();
+        self.rows.each(|row| {
+            if let Ok(kind) = row.kind.parse::<ObjectKind>() {
+                rows.entry(row.library).or_default()[kind.index()].add(&row.tally);
+            }
+            Ok(())
+        })?;
+        let kinds = |tallies: [Tally; 3]| ObjectKind::ALL.map(ObjectKind::as_str).into_iter().zip(tallies).collect();
+        Ok(rows.into_iter().map(|(library, tallies)| LibraryRow { library, kinds: kinds(tallies) }).collect())
+    }
+
+    /// Prints the table, the first findings, and the result.
+    pub fn print(&self, console: &Console) {
+        console.line("");
+        self.table().into_iter().for_each(|line| console.line(line));
+        self.print_findings(console);
+        console.line("");
+        match self.ending {
+            Ending::Complete => console.line(format_args!("Result: {}.", self.message)),
+            _ => console.problem(format_args!("Result: {} (exit code {}).", self.message, self.ending.exit_code())),
+        }
+    }
+
+    /// The sum over the kinds.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        self.kinds.iter().for_each(|kind| total.add(&kind.tally));
+        total
+    }
+
+    fn table(&self) -> Vec<String> {
+        let row = |name: &str, cells: [String; 9]| {
+            let widths = [14, 14, 11, 10, 12, 9, 12, 10, 11];
+            let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:>width$}"));
+            format!("{name:<8}{}", cells.collect::<String>())
+        };
+        let cells = |tally: &Tally| {
+            let Tally { objects, read, missing, damaged, unreadable, vanished, extra, .. } = *tally;
+            let wrong_size = tally.shorter + tally.longer;
+            let [a, b, d, e, f, g, h, i] =
+                [objects, read, missing, wrong_size, damaged, unreadable, vanished, extra].map(human::count);
+            [a, b, human::bytes(tally.read_bytes), d, e, f, g, h, i]
+        };
+        let head =
+            ["compared", "read", "bytes", "missing", "wrong size", "damaged", "unreadable", "vanished", "only new"];
+        let mut lines = vec![row("", head.map(str::to_owned))];
+        lines.extend(ObjectKind::ALL.map(|kind| row(kind.as_str(), cells(&self.kinds[kind.index()].tally))));
+        lines.push(row("total", cells(&self.total())));
+        lines
+    }
+
+    fn print_findings(&self, console: &Console) {
+        if self.damaged.count() > 0 {
+            console.problem(format_args!(
+                "\nWARNING: {} DAMAGED in the source. The destination has the same bytes, so nothing is worse than before,\n\
+                 but the files they belong to cannot be opened correctly on either side:",
+                human::plural(self.damaged.count(), "object").to_uppercase()
+            ));
+            show(self.damaged.first(), self.damaged.count(), console);
+        }
+        if !self.unchecked.is_empty() {
+            let count = self.unchecked.len() as u64;
+            console.problem(format_args!("\n{} could not be checked:", human::plural(count, "object")));
+            show(self.unchecked, count, console);
+        }
+        if self.findings.count() > 0 {
+            let count = self.findings.count();
+            console
+                .problem(format_args!("\n{} not at the destination as in the source:", human::plural(count, "object")));
+            show(self.findings.first(), count, console);
+        }
+    }
+}
+
+fn show(first: &[Finding], count: u64, console: &Console) {
+    for Finding { kind, library, object, error, cause, .. } in first.iter().take(SHOWN) {
+        console.problem(format_args!("  [{kind}] {library}/{object}: {error}: {cause}"));
+    }
+    let more = count.saturating_sub(SHOWN as u64);
+    if more > 0 {
+        console.problem(format_args!("  … and {} more; --report FILE names each of them", human::count(more)));
+    }
+}
+
+/// Takes the items of an array one by one, as JSON.
+type Each<'a> = dyn FnMut(String) -> io::Result<()> + 'a;
+
+/// Writes a field that is an array, after other fields. It is not part of the document before it, because it may be
+/// larger than memory.
+fn array(out: &mut dyn Write, name: &str, fill: impl FnOnce(&mut Each<'_>) -> io::Result<()>) -> io::Result<()> {
+    write!(out, ",\n  \"{name}\": [")?;
+    let mut count = 0_u64;
+    fill(&mut |item| {
+        count += 1;
+        write!(out, "{}    {item}", if count == 1 { "\n" } else { ",\n" })
+    })?;
+    write!(out, "{}]", if count == 0 { "" } else { "\n  " })
+}
+
+fn text(item: &impl Serialize) -> io::Result<String> {
+    Ok(serde_json::to_string(item)?)
+}

@@ -1,0 +1,317 @@
+//! After a migration the admin must know: everything is there, or what is not.
+
+use std::fs;
+use std::path::PathBuf;
+
+use seaf_migrate::conf::{Environment, SideSource, load_pair};
+use seaf_migrate::lock::DestinationLock;
+use seaf_migrate::object::ObjectKind;
+use seaf_migrate::proof::{Pair, Proofs, Record, VerifyNote};
+use serde_json::Value;
+
+use crate::world::{Outcome, SECRET, World, objects_below};
+
+pub const ALL: u64 = 153 + 771 + 105;
+
+/// A migrated world, both sides folders.
+fn migrated() -> World {
+    let world = World::with_sample();
+    world.run(&[]).assert_code(0);
+    world
+}
+
+/// The path of the nth object of a kind below the folder, as `kind/library/ab/cdef…`.
+pub fn nth(world: &World, kind: &str, n: usize) -> String {
+    let files = objects_below(&world.at("target/storage").join(kind));
+    format!("{kind}/{}", files.keys().nth(n).unwrap().display())
+}
+
+pub fn there(world: &World, path: &str) -> PathBuf {
+    world.at("target/storage").join(path)
+}
+
+/// `kind library object` of a path.
+pub fn name(path: &str) -> String {
+    let [kind, library, two, rest] = path.split('/').collect::<Vec<_>>()[..] else { panic!("{path}") };
+    format!("{kind} {library} {two}{rest}")
+}
+
+/// `kind library object: what` of each row.
+pub fn named(outcome: &Outcome, list: &str) -> Vec<String> {
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+    let name = |row: Value| {
+        format!("{} {} {}: {}", text(&row, "kind"), text(&row, "library"), text(&row, "object"), text(&row, "error"))
+    };
+    let mut named: Vec<_> = outcome.rows(list).into_iter().map(name).collect();
+    named.sort();
+    named
+}
+
+/// What is noted about the two sides.
+fn noted(world: &World) -> Option<Record> {
+    let side = |name: &str| SideSource { path: world.at(name), data_dir: Some(world.at("old/seafile-data")) };
+    let (from, to) = load_pair(&side("old"), &side("new"), &Environment::default()).unwrap();
+    Proofs::new(world.at("state")).load(&Pair::new(&from, &to)).unwrap()
+}
+
+pub fn verified(world: &World) -> Option<VerifyNote> {
+    noted(world).and_then(|record| record.verified)
+}
+
+#[test]
+fn a_clean_copy_in_a_folder_has_no_findings() {
+    let world = migrated();
+    for (options, read) in [(&[][..], 0), (&["--content"], ALL), (&["--sample", "100%"], ALL), (&["--sample", "0"], 0)]
+    {
+        let outcome = world.verify(options).assert_code(0);
+        assert_eq!((outcome.total("objects"), outcome.total("read"), outcome.total("extra")), (ALL, read, 0));
+        assert!(outcome.rows("findings").is_empty() && outcome.rows("damaged").is_empty());
+        assert!(outcome.stdout.contains("Result: everything that the source has is at the destination"));
+        let note = verified(&world).unwrap();
+        assert_eq!((note.objects, note.findings), (ALL, 0));
+        assert_eq!(note.content_percent, if read > 0 { 100.0 } else { 0.0 });
+        assert_eq!(noted(&world).unwrap().lack_of_proof(), None);
+    }
+}
+
+#[test]
+fn a_clean_copy_on_s3_has_no_findings() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    world.run(&[]).assert_code(0);
+    let outcome = world.verify(&["--content"]).assert_code(0);
+    assert_eq!((outcome.total("objects"), outcome.total("read")), (ALL, ALL));
+    let text = outcome.report.as_ref().unwrap().to_string() + &outcome.stdout + &outcome.stderr;
+    assert!(!text.contains(SECRET));
+    assert_eq!(outcome.report_mode, Some(0o600));
+}
+
+#[test]
+fn a_share_of_the_objects_is_read() {
+    let world = migrated();
+    let read = world.verify(&["--sample", "30"]).assert_code(0).total("read");
+    assert!((200..420).contains(&read), "{read}");
+    assert_eq!(verified(&world).unwrap().content_percent, 30.0);
+}
+
+#[test]
+fn what_a_list_file_says_is_not_believed() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let lost = nth(&world, "blocks", 4);
+    fs::remove_file(there(&world, &lost)).unwrap();
+    assert_eq!(world.run(&["--object-list", &list]).assert_code(0).total("copied"), 0);
+    let mut command = world.verifying(&[]);
+    command.env("OBJECT_LIST_FILE_PATH", &list);
+    let outcome = world.finish(command.spawn().unwrap()).assert_code(1);
+    assert_eq!(named(&outcome, "findings"), [format!("{}: missing", name(&lost))]);
+}
+
+#[test]
+fn each_finding_is_named_on_the_terminal_and_in_the_report() {
+    let world = migrated();
+    let [lost, cut, long, flipped] =
+        [("blocks", 1), ("fs", 2), ("blocks", 3), ("fs", 300)].map(|(kind, n)| nth(&world, kind, n));
+    fs::remove_file(there(&world, &lost)).unwrap();
+    let change = |path: &str, change: fn(&mut Vec<u8>)| {
+        let mut data = fs::read(there(&world, path)).unwrap();
+        change(&mut data);
+        fs::write(there(&world, path), data).unwrap();
+    };
+    change(&cut, |data| data.truncate(data.len() - 1));
+    change(&long, |data| data.push(0));
+    change(&flipped, |data| *data.last_mut().unwrap() ^= 1);
+
+    // Sizes alone do not show the bit.
+    let sizes = world.verify(&[]).assert_code(1);
+    let mut expected = [(&lost, "missing"), (&cut, "shorter"), (&long, "longer")]
+        .map(|(path, what)| format!("{}: {what}", name(path)));
+    expected.sort();
+    assert_eq!(named(&sizes, "findings"), expected);
+
+    let content = world.verify(&["--content"]).assert_code(1);
+    let mut expected = [&expected[..], &[format!("{}: damaged", name(&flipped))]].concat();
+    expected.sort();
+    assert_eq!(named(&content, "findings"), expected);
+    for path in [&lost, &cut, &long, &flipped] {
+        let object = name(path).split(' ').next_back().unwrap().to_owned();
+        assert!(content.stderr.contains(&object), "{object} is not on the terminal: {}", content.stderr);
+    }
+    assert!(content.stderr.contains("4 objects of the source NOT at the destination"), "{}", content.stderr);
+    let numbers = ["missing", "shorter", "longer", "damaged", "unreadable"].map(|number| content.total(number));
+    assert_eq!(numbers, [1, 1, 1, 1, 0]);
+    let libraries = content.rows("libraries");
+    let sum: u64 = libraries.iter().map(|row| row["blocks"]["missing"].as_u64().unwrap()).sum();
+    assert_eq!(sum, 1);
+    assert_eq!(verified(&world).unwrap().findings, 4);
+    assert!(noted(&world).unwrap().lack_of_proof().unwrap().contains("4 findings"));
+
+    // A run repairs what is missing or shorter; what is longer or flipped has a good size or a better one.
+    world.run(&[]).assert_code(0);
+    let left = named(&world.verify(&["--content"]).assert_code(1), "findings");
+    assert!(left.iter().all(|finding| !finding.ends_with("missing") && !finding.ends_with("shorter")), "{left:?}");
+}
+
+#[test]
+fn many_findings_are_shown_in_part_and_reported_in_full() {
+    let world = migrated();
+    fs::remove_dir_all(world.at("target/storage/blocks")).unwrap();
+    let outcome = world.verify(&[]).assert_code(1);
+    assert_eq!(named(&outcome, "findings").len(), 105);
+    assert_eq!(outcome.stderr.lines().filter(|line| line.starts_with("  [blocks]")).count(), 10);
+    assert!(outcome.stderr.contains("and 95 more"), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_only_the_new_side_has_is_counted_and_no_finding() {
+    let world = migrated();
+    let gone = nth(&world, "blocks", 0);
+    fs::remove_file(world.source().join(&gone)).unwrap();
+    let outcome = world.verify(&["--content"]).assert_code(0);
+    assert_eq!((outcome.total("extra"), outcome.total("objects")), (1, ALL - 1));
+    assert!(outcome.rows("findings").is_empty());
+}
+
+#[test]
+fn ids_that_were_wrong_in_the_source_are_told_apart_from_damage_on_the_way() {
+    let world = World::with_sample();
+    let mut planted = Vec::new();
+    for (kind, n) in [("blocks", 5), ("commits", 3), ("fs", 7)] {
+        let (path, data) = objects_below(&world.source().join(kind)).into_iter().nth(n).unwrap();
+        let mut data = data;
+        let at = data.len() / 2;
+        data[at] ^= 1;
+        fs::write(world.source().join(kind).join(&path), data).unwrap();
+        planted.push(format!("{}: damaged in the source", name(&format!("{kind}/{}", path.display()))));
+    }
+    planted.sort();
+    world.run(&[]).assert_code(0);
+    let outcome = world.verify(&["--content"]).assert_code(0);
+    assert_eq!(named(&outcome, "damaged"), planted);
+    assert!(outcome.rows("findings").is_empty());
+    assert_eq!(outcome.total("source_damaged"), 3);
+    assert!(outcome.stderr.contains("WARNING: 3 OBJECTS DAMAGED in the source"), "{}", outcome.stderr);
+    world.verify(&["--content", "--strict"]).assert_code(5);
+    // Ids and sizes alone do not see it, and it is no finding of the migration.
+    assert_eq!(verified(&world).unwrap().findings, 0);
+
+    // The same object, damaged further on the way.
+    let id = planted[0].split(' ').nth(2).unwrap().trim_end_matches(':').to_owned();
+    let (path, data) = objects_below(&world.at("target/storage/blocks"))
+        .into_iter()
+        .find(|(path, _)| path.ends_with(&id[2..]))
+        .unwrap();
+    fs::write(world.at("target/storage/blocks").join(path), vec![0; data.len()]).unwrap();
+    let outcome = world.verify(&["--content"]).assert_code(1);
+    let rows = outcome.rows("findings");
+    assert_eq!((rows.len(), outcome.rows("damaged").len()), (1, 2));
+    assert!(rows[0]["cause"].as_str().unwrap().contains("the source's bytes are others, and damaged, too"), "{rows:?}");
+}
+
+#[test]
+fn a_new_side_that_is_not_there_lacks_everything() {
+    let world = World::with_sample();
+    let outcome = world.verify(&["--content"]).assert_code(1);
+    assert_eq!((outcome.total("missing"), outcome.total("objects")), (ALL, ALL));
+    assert!(!world.at("target/storage").exists(), "a verification writes nothing");
+}
+
+#[test]
+fn a_run_under_way_is_warned_of() {
+    let world = migrated();
+    let side = |name: &str| SideSource { path: world.at(name), data_dir: Some(world.at("old/seafile-data")) };
+    let (_, to) = load_pair(&side("old"), &side("new"), &Environment::default()).unwrap();
+    let held = DestinationLock::take(&to.store(ObjectKind::Fs).location()).unwrap();
+    let outcome = world.verify(&[]).assert_code(0);
+    let expected = format!(
+        "a run is writing to the destination ({}: process {}",
+        to.store(ObjectKind::Fs).location(),
+        std::process::id()
+    );
+    assert!(outcome.stderr.contains(&expected), "{}", outcome.stderr);
+    drop(held);
+    assert!(!world.verify(&[]).assert_code(0).stderr.contains("a run is writing"));
+}
+
+#[test]
+fn a_library_can_be_verified_alone_and_that_is_no_proof_for_all() {
+    let world = migrated();
+    let rows = world.verify(&[]).assert_code(0).rows("libraries");
+    let of = |row: &Value| -> u64 {
+        ["commits", "fs", "blocks"].iter().map(|kind| row[kind]["objects"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(rows.iter().map(of).sum::<u64>(), ALL);
+    let proof = verified(&world).unwrap();
+
+    let lost = nth(&world, "blocks", 0);
+    fs::remove_file(there(&world, &lost)).unwrap();
+    let [victim, other] = [true, false]
+        .map(|is_victim| rows.iter().find(|row| lost.contains(row["library"].as_str().unwrap()) == is_victim).unwrap());
+    let id = |row: &Value| row["library"].as_str().unwrap().to_owned();
+    let sound = world.verify(&["--content", "--library", &id(other), "--library", &id(other)]).assert_code(0);
+    assert_eq!(sound.total("objects"), of(other));
+    assert_eq!(sound.report.as_ref().unwrap()["only_libraries"], serde_json::json!([id(other)]));
+    let both = world.verify(&["--library", &id(victim), "--library", &id(other)]).assert_code(1);
+    assert_eq!(both.total("objects"), of(other) + of(victim));
+    assert_eq!(named(&both, "findings"), [format!("{}: missing", name(&lost))]);
+    assert_eq!(verified(&world).unwrap(), proof, "a part was noted as the whole");
+    // A library that nobody has is empty on both sides.
+    let none = world.verify(&["--library", "00000000-0000-4000-8000-000000000000"]).assert_code(0);
+    assert_eq!(none.total("objects"), 0);
+}
+
+#[test]
+fn the_newest_commits_are_noted_when_the_database_says_them() {
+    let world = migrated();
+    world.verify(&[]).assert_code(0);
+    assert_eq!(verified(&world).unwrap().heads, None);
+    fs::write(world.at("old/seafile.conf"), "[database]\ntype = sqlite\n").unwrap();
+    world.verify(&[]).assert_code(0);
+    let heads = verified(&world).unwrap().heads.unwrap();
+    assert_eq!(heads.len(), 10);
+    // Every one of them is a commit that arrived.
+    for (library, head) in &heads {
+        assert!(
+            there(&world, &format!("commits/{library}/{}/{}", &head[..2], &head[2..])).is_file(),
+            "{library} {head}"
+        );
+    }
+    let named = world.at("old/seafile-data/seafile.db").display().to_string();
+    fs::write(world.at("old/seafile.conf"), "").unwrap();
+    world.verify(&["--db", &named]).assert_code(0);
+    assert_eq!(verified(&world).unwrap().heads.unwrap(), heads);
+    fs::remove_file(&named).unwrap();
+    let outcome = world.verify(&["--db", &named]).assert_code(0);
+    assert!(outcome.stderr.contains("the newest commits are not noted"), "{}", outcome.stderr);
+    assert_eq!(verified(&world).unwrap().heads, None);
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let world = migrated();
+    let file = world.at("a-file");
+    fs::write(&file, "").unwrap();
+    let file = file.display().to_string();
+    for (options, said) in [
+        (&["--content", "--sample", "5"][..], "cannot be used with"),
+        (&["--sample", "101"], "not a share from 0% to 100%"),
+        (&["--bandwidth", "0"], "--bandwidth: must be more than 0"),
+        (&["--bandwidth", "fast"], "not a size"),
+        (&["--library", "photos"], "not a library id"),
+        (&["--memory", "1M"], "--memory: must be at least 16M"),
+        (&["--temp-dir", "/no/such/folder"], "--temp-dir: /no/such/folder is not a folder"),
+        (&["--checkpoint", "/no/such/folder/here"], "--checkpoint: the folder /no/such/folder does not exist"),
+        (&["--checkpoint", &file], "a-file"),
+        (&["--checkpoint", "/usr"], "holds"),
+    ] {
+        let outcome = world.verify(options).assert_code(2);
+        assert!(outcome.stderr.contains(said), "{options:?}: {}", outcome.stderr);
+        assert!(outcome.report.is_none());
+    }
+    let mut command = world.verifying(&[]);
+    command.arg("--report").arg("/no/such/folder/report.json");
+    assert!(command.output().unwrap().status.code() == Some(2));
+    assert!(verified(&world).is_none());
+}

@@ -1,0 +1,280 @@
+//! A verification that is interrupted goes on where it was; one that fails is no verification.
+
+use std::fs;
+use std::path::Path;
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
+use seaf_migrate::object::ObjectKind;
+use serde_json::Value;
+
+use crate::library::bulk::bulk_to_dir;
+use crate::s3_server::S3Server;
+use crate::verify::{ALL, name, named, verified};
+use crate::world::{Outcome, World, bucket_of, objects_below, wait_for_line};
+
+/// The sample, copied to S3; requests are slow from now on.
+fn slow_copy(ms: u32) -> (World, S3Server) {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    world.run(&[]).assert_code(0);
+    server.faults().delay(ms);
+    (world, server)
+}
+
+/// How many objects the checkpoint says are settled.
+fn settled(dir: &Path) -> u64 {
+    let Ok(text) = fs::read(dir.join("verify.json")) else { return 0 };
+    // Replaced as a whole, so that whoever reads it at any time reads a whole one.
+    let state: Value = serde_json::from_slice(&text).unwrap();
+    state["kinds"].as_array().unwrap().iter().map(|kind| kind["objects"].as_u64().unwrap()).sum()
+}
+
+fn wait_until_settled(dir: &Path, child: &mut Child, objects: u64) {
+    while settled(dir) < objects {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before {objects} objects were settled");
+        std::thread::yield_now();
+    }
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Flips a bit of an object in a bucket; what it is called.
+fn flip(world: &World, kind: &str, n: usize) -> String {
+    let bucket = world.at("buckets").join(bucket_of(kind.parse().unwrap()));
+    let is_object = |path: &Path| !path.file_name().unwrap().to_str().unwrap().starts_with('.');
+    let mut files = objects_below(&bucket).into_iter().filter(|(path, _)| is_object(path));
+    let (path, mut data) = files.nth(n).unwrap();
+    let at = data.len() / 2;
+    data[at] ^= 1;
+    fs::write(bucket.join(&path), data).unwrap();
+    let (library, id) = path.to_str().unwrap().split_once('/').unwrap();
+    name(&format!("{kind}/{library}/{}/{}", &id[..2], &id[2..]))
+}
+
+#[test]
+fn a_kill_while_contents_are_read_loses_a_second_of_work_and_no_finding() {
+    let (world, server) = slow_copy(20);
+    let mut planted: Vec<String> = [("commits", 2), ("commits", 140), ("fs", 30), ("blocks", 100)]
+        .map(|(kind, n)| format!("{}: damaged", flip(&world, kind, n)))
+        .into();
+    planted.sort();
+    let dir = world.at("checkpoint");
+    let checkpoint = dir.display().to_string();
+    let options = ["--content", "--checkpoint", &checkpoint, "--nworker", "4"];
+    let gets = || server.faults().count("GET");
+    let mut done = 0;
+    // Three kills, each after something more was kept.
+    for _ in 0..3 {
+        let mut child = world.verifying(&options).spawn().unwrap();
+        wait_until_settled(&dir, &mut child, done + 40);
+        kill(child);
+        done = settled(&dir);
+        assert!(verified(&world).is_none(), "a verification that was killed was noted");
+    }
+    server.faults().delay(0);
+    let before = gets();
+    let outcome = world.verify(&options).assert_code(1);
+    assert_eq!(named(&outcome, "findings"), planted);
+    assert_eq!((outcome.total("read"), outcome.total("objects")), (ALL, ALL));
+    assert_eq!(gets() - before, ALL - done, "what was settled was read again, or not all of the rest");
+    assert!(outcome.stdout.contains("Going on with the verification that began at"), "{}", outcome.stdout);
+    assert!(!dir.exists(), "the checkpoint was left behind");
+    // It counts from the moment when the first of them listed.
+    let note = verified(&world).unwrap();
+    assert_eq!((note.findings, note.objects), (4, ALL));
+    assert!(
+        note.began
+            < outcome.report.as_ref().unwrap()["started"].as_str().unwrap().parse::<jiff::Zoned>().unwrap().timestamp()
+    );
+}
+
+#[test]
+fn an_interrupted_verification_says_how_to_go_on() {
+    let (world, server) = slow_copy(20);
+    let dir = world.at("checkpoint");
+    let checkpoint = dir.display().to_string();
+    let options = ["--sample", "60", "--checkpoint", &checkpoint, "--nworker", "4"];
+    let mut child = world.verifying(&options).spawn().unwrap();
+    wait_until_settled(&dir, &mut child, 50);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let stopped = world.finish(child).assert_code(130);
+    let expected = format!("NOT verified to the end; the same command goes on from the checkpoint {checkpoint}");
+    assert!(stopped.stderr.contains(&expected), "{}", stopped.stderr);
+    assert_eq!(stopped.report.as_ref().unwrap()["result"], "interrupted");
+    let first = stopped.total("objects");
+    assert!((50..ALL).contains(&first), "{first}");
+    server.faults().delay(0);
+    let outcome = world.verify(&options).assert_code(0);
+    // The same share as before: nothing is read twice, nothing left out.
+    assert_eq!(outcome.total("objects"), ALL);
+    assert!((500..740).contains(&outcome.total("read")), "{}", outcome.total("read"));
+    assert_eq!(verified(&world).unwrap().content_percent, 60.0);
+}
+
+#[test]
+fn a_kill_while_listing_keeps_the_listings_that_were_finished() {
+    let world = World::new();
+    bulk_to_dir(&world.at("old/seafile-data"), 3, 6_000, 200..=300);
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    world.run(&[]).assert_code(0);
+    let lists = || server.faults().count("LIST");
+    let before = lists();
+    world.verify(&[]).assert_code(0);
+    let whole = lists() - before;
+
+    let dir = world.at("checkpoint");
+    let checkpoint = dir.display().to_string();
+    server.faults().delay(200);
+    let mut child = world.verifying(&["--checkpoint", &checkpoint]).spawn().unwrap();
+    wait_for_line(&mut child, "Start to list [blocks]");
+    kill(child);
+    for kind in [ObjectKind::Commits, ObjectKind::Fs] {
+        assert!(dir.join(format!("to.{kind}")).exists() && dir.join(format!("from.{kind}")).exists());
+    }
+    server.faults().delay(0);
+    let before = lists();
+    let outcome = world.verify(&["--checkpoint", &checkpoint]).assert_code(0);
+    assert_eq!(outcome.total("objects"), 6_000);
+    assert!(lists() - before < whole, "{} listings after the kill, {whole} in all", lists() - before);
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_checkpoint_of_another_verification_is_refused() {
+    let (world, server) = slow_copy(20);
+    let dir = world.at("checkpoint");
+    let checkpoint = dir.display().to_string();
+    let mut child = world.verifying(&["--content", "--checkpoint", &checkpoint]).spawn().unwrap();
+    wait_until_settled(&dir, &mut child, 20);
+    let busy = world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(4);
+    assert!(busy.stderr.contains("another verification is using the checkpoint"), "{}", busy.stderr);
+    kill(child);
+    server.faults().delay(0);
+    let refused = |options: &[&str], said: &str| {
+        let outcome = world.verify(&[options, &["--checkpoint", &checkpoint]].concat()).assert_code(2);
+        assert!(
+            outcome.stderr.contains("belongs to another verification") && outcome.stderr.contains(said),
+            "{}",
+            outcome.stderr
+        );
+    };
+    refused(&[], "it reads 100% of the objects, not 0%");
+    refused(&["--content", "--library", "00000000-0000-4000-8000-000000000000"], "it is about all libraries, not");
+    let s3 = fs::read(world.at("new/seafile.conf")).unwrap();
+    world.new_side_is_a_folder("elsewhere");
+    refused(&["--content"], "it compares");
+    fs::write(world.at("new/seafile.conf"), s3).unwrap();
+    world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(0);
+}
+
+/// The verification of a copy on a server that fails from some point on.
+fn failing(world: &World, server: &S3Server, options: &[&str]) -> Outcome {
+    let dir = world.at("checkpoint");
+    let checkpoint = dir.display().to_string();
+    let options = [options, &["--checkpoint", &checkpoint, "--attempts", "1", "--nworker", "4"]].concat();
+    let mut child = world.verifying(&options).spawn().unwrap();
+    wait_until_settled(&dir, &mut child, 60);
+    server.faults().fail(100, 500);
+    server.faults().delay(0);
+    let failed = world.finish(child).assert_code(3);
+    assert!(failed.stderr.contains("NOT verified to the end"), "{}", failed.stderr);
+    assert!(verified(world).is_none(), "a verification that failed was noted");
+    assert!(dir.exists());
+    failed
+}
+
+#[test]
+fn a_store_that_fails_in_the_middle_is_no_good_news() {
+    let (world, server) = slow_copy(20);
+    let planted = format!("{}: damaged", flip(&world, "commits", 1));
+    let failed = failing(&world, &server, &["--content"]);
+    assert!(failed.stderr.contains("taken for gone"), "{}", failed.stderr);
+    // What was found until then is told all the same, and what could not be asked is named.
+    assert_eq!(named(&failed, "findings"), std::slice::from_ref(&planted));
+    assert!(!failed.rows("unchecked").is_empty());
+
+    // It is asked again when the server is back.
+    server.faults().clear();
+    let checkpoint = world.at("checkpoint").display().to_string();
+    let outcome = world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(1);
+    assert_eq!(named(&outcome, "findings"), [planted]);
+    assert!(outcome.rows("unchecked").is_empty());
+    assert_eq!((outcome.total("objects"), outcome.total("read")), (ALL, ALL));
+    let rows = outcome.rows("libraries");
+    let sum: u64 =
+        rows.iter().flat_map(|row| ["commits", "fs", "blocks"].map(|kind| row[kind]["read"].as_u64().unwrap())).sum();
+    assert_eq!(sum, ALL, "the libraries' numbers do not add up");
+}
+
+#[test]
+fn a_few_objects_that_cannot_be_asked_for_leave_the_result_open() {
+    let (world, server) = slow_copy(0);
+    // Of a hundred requests two fail, and none is repeated; that is no outage.
+    server.faults().fail(2, 500);
+    let checkpoint = world.at("checkpoint").display().to_string();
+    let options = ["--content", "--checkpoint", &checkpoint, "--attempts", "1"];
+    let mut outcome = world.verify(&options);
+    // A listing may be among the two.
+    while outcome.code == Some(3) && outcome.rows("unchecked").is_empty() {
+        outcome = world.verify(&options);
+    }
+    let outcome = outcome.assert_code(3);
+    let left = outcome.rows("unchecked").len() as u64;
+    assert!((1..60).contains(&left), "{left}");
+    assert_eq!(outcome.total("objects"), ALL - left);
+    assert!(outcome.stderr.contains("could not be checked"), "{}", outcome.stderr);
+    assert!(verified(&world).is_none());
+
+    server.faults().clear();
+    let before = server.faults().count("GET");
+    let rest = world.verify(&options).assert_code(0);
+    assert_eq!(rest.total("objects"), ALL);
+    assert_eq!(server.faults().count("GET") - before, left, "only those are asked for again");
+    assert_eq!(verified(&world).unwrap().findings, 0);
+}
+
+#[test]
+fn a_listing_that_breaks_off_is_no_small_store() {
+    for side in ["new", "old"] {
+        let (world, server) = slow_copy(0);
+        if side == "old" {
+            fs::rename(world.at("old"), world.at("folder")).unwrap();
+            fs::rename(world.at("new"), world.at("old")).unwrap();
+            fs::create_dir_all(world.at("old/seafile-data")).unwrap();
+            world.new_side_is_a_folder("folder/seafile-data");
+        }
+        server.faults().list_cut_after(1);
+        let cut = world.verify(&["--attempts", "2"]).assert_code(3);
+        assert!(cut.stderr.contains("NOT verified to the end") && cut.stderr.contains("list"), "{}", cut.stderr);
+        assert!(verified(&world).is_none());
+        server.faults().clear();
+        world.verify(&["--content", "--bandwidth", "1G"]).assert_code(0);
+    }
+}
+
+#[test]
+fn what_vanished_on_both_sides_is_no_finding() {
+    let (world, server) = slow_copy(20);
+    let dir = world.at("checkpoint");
+    let checkpoint = dir.display().to_string();
+    let options = ["--content", "--checkpoint", &checkpoint, "--nworker", "4"];
+    let mut child = world.verifying(&options).spawn().unwrap();
+    wait_until_settled(&dir, &mut child, 20);
+    kill(child);
+    // Both listings have it. Then the garbage collection of the old side, and a clean-up of the new one.
+    let source = world.source().join("blocks");
+    let (path, _) = objects_below(&source).into_iter().next_back().unwrap();
+    fs::remove_file(source.join(&path)).unwrap();
+    let [library, two, rest] = path.to_str().unwrap().split('/').collect::<Vec<_>>()[..] else { panic!() };
+    fs::remove_file(world.at("buckets/seafile-blocks").join(library).join(format!("{two}{rest}"))).unwrap();
+    server.faults().delay(0);
+    let outcome = world.verify(&options).assert_code(0);
+    assert_eq!((outcome.total("vanished"), outcome.total("missing"), outcome.total("objects")), (1, 0, ALL));
+    assert!(outcome.rows("findings").is_empty());
+}
