@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::object::ObjectKey;
 use crate::store::Listed;
 
-/// Bytes of a record: the key, and the size plus one (0 is unknown).
+/// Bytes of a record: the key, and the size plus one (0 is unknown). The largest size there can be loses one by it.
 const RECORD: usize = ObjectKey::LEN + 8;
 
 /// A queue of listed objects in an unnamed temporary file.
@@ -116,7 +116,7 @@ fn encode(objects: &[Listed]) -> Vec<u8> {
     let mut out = Vec::with_capacity(objects.len() * RECORD);
     for object in objects {
         out.extend_from_slice(&object.key.to_bytes());
-        out.extend_from_slice(&object.size.map_or(0, |size| size + 1).to_le_bytes());
+        out.extend_from_slice(&object.size.map_or(0, |size| size.saturating_add(1)).to_le_bytes());
     }
     out
 }

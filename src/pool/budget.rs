@@ -106,4 +106,16 @@ mod tests {
         drop(budget.take(1_000_000));
         assert_eq!(budget.lock().free, 10);
     }
+
+    #[test]
+    fn a_share_gives_back_what_it_took_and_no_more() {
+        let budget = Budget::new(100);
+        let mut share = budget.take(70);
+        for (asked, free) in [(80, 30), (70, 30), (20, 80), (50, 80), (20, 80), (0, 100)] {
+            share.shrink(asked);
+            assert_eq!(budget.lock().free, free, "after {asked}");
+        }
+        drop(share);
+        assert_eq!(budget.lock().free, 100);
+    }
 }
