@@ -223,4 +223,23 @@ mod tests {
             prop_assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
         }
     }
+
+    #[test]
+    fn runs_longer_than_what_is_read_at_once_are_read_to_their_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut sorter = Sorter::with_capacity(folder.path(), 2 * READ_ENTRIES + 1);
+        let key = |number: u32| {
+            let mut bytes = [0; ObjectKey::LEN];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            ObjectKey::from_bytes(&bytes)
+        };
+        // An odd factor visits every number once, in no order.
+        let count = 1 << 14;
+        for number in 0..count {
+            sorter.push(Entry::from_code(key(number * 7919 % count), number.into())).expect("room");
+        }
+        assert!(sorter.runs.len() > 2);
+        let keys: Vec<_> = sorter.sorted().expect("room").map(|entry| entry.expect("read").key).collect();
+        assert!(keys.iter().copied().eq((0..count).map(key)));
+    }
 }

@@ -112,3 +112,118 @@ fn any_list_can_be_inspected_by_its_name() {
     std::fs::write(place.paths.base(), lines(&model(0..3, 1))).unwrap();
     assert!(matches!(existence::inspect(place.paths.base()), Err(ListError::Damaged { .. })));
 }
+
+/// What comes of this text as a list.
+fn imported(text: &[u8]) -> (Model, text::ImportReport) {
+    let place = Place::new();
+    std::fs::write(place.paths.base(), text).unwrap();
+    let prepared = place.prepare().unwrap();
+    let set = prepared.known.unwrap().0;
+    let found = set.iter().map(Result::unwrap).map(|object| (object.key, object.size)).collect();
+    (found, prepared.imported.unwrap())
+}
+
+#[test]
+fn lines_in_any_order_twice_and_with_blanks_around_them_are_one_set() {
+    let expected = without_sizes(model(0..400, 5));
+    let mut written: Vec<String> = expected.keys().chain(expected.keys().take(50)).map(ToString::to_string).collect();
+    fastrand::Rng::with_seed(8).shuffle(&mut written);
+    let separators = ["\n", "\r\n", "  \n", "\n\n\n", "\t\n \t"];
+    let text: String =
+        written.iter().zip(separators.iter().cycle()).map(|(line, end)| format!("{line}{end}")).collect();
+    let (found, report) = imported(text.as_bytes());
+    assert_eq!(found, expected);
+    assert_eq!((report.invalid, report.first_invalid.len()), (0, 0));
+    assert!(report.lines >= 450);
+}
+
+#[test]
+fn names_that_are_nearly_right_are_no_names() {
+    let good = object(1, 1).key.to_string();
+    let (library, id) = good.split_once('/').unwrap();
+    let wrong = [
+        good.to_uppercase(),
+        good.replace('/', "\\"),
+        good.replace('/', "//"),
+        format!("/{good}"),
+        format!("{good}0"),
+        good[..76].to_owned(),
+        id.to_owned(),
+        format!("{}/{id}", library.replace('-', "")),
+        format!("{library}/{}/{}", &id[..2], &id[2..]),
+        format!("{good} # comment"),
+        format!("\u{feff}{good}"),
+        format!("{good}\0"),
+    ];
+    let text = format!("{}\n{}\n", object(2, 1).key, wrong.join("\n"));
+    let (found, report) = imported(text.as_bytes());
+    assert_eq!(found, without_sizes(model(2..=2, 1)));
+    assert_eq!((report.lines, report.invalid), (13, 12));
+    assert!(report.to_string().contains("12 of them no names of objects and left out (the first: 2, 3, 4"), "{report}");
+}
+
+#[test]
+fn only_the_first_bad_lines_are_named_and_all_are_counted() {
+    let text = format!("{}\n{}", "x\n".repeat(500), object(2, 1).key);
+    let (found, report) = imported(text.as_bytes());
+    assert_eq!(found.len(), 1);
+    assert_eq!((report.invalid, report.first_invalid.len()), (500, 20));
+    assert_eq!(report.first_invalid, (1..=20).collect::<Vec<u64>>());
+}
+
+#[test]
+fn bytes_that_are_no_text_at_all_are_bad_lines_among_good_ones() {
+    let good = object(2, 1).key.to_string();
+    let mut text = format!("{good}\n").into_bytes();
+    text.extend(b"\xff\xfe\x00\x80\n");
+    text.extend([0; 5000]);
+    text.extend(format!("\n{}\n", object(3, 1).key).into_bytes());
+    let (found, report) = imported(&text);
+    assert_eq!(found, without_sizes(model(2..=3, 1)));
+    assert_eq!(report.first_invalid, [2, 3]);
+}
+
+#[test]
+fn a_file_with_its_first_name_far_behind_is_not_taken_for_a_list() {
+    // It is rather some log or picture; nothing may be believed of it, and nothing of it may be lost.
+    let place = Place::new();
+    let text = format!("{}{}\n", "# a comment of some length\n".repeat(4000), object(1, 1).key);
+    std::fs::write(place.paths.base(), &text).unwrap();
+    assert!(matches!(place.prepare(), Err(ListError::Damaged { .. })));
+    assert_eq!(std::fs::read_to_string(place.paths.base()).unwrap(), text);
+    assert_eq!(place.names(), ["list.blocks", "list.blocks.lock"]);
+}
+
+#[test]
+fn what_was_exported_and_imported_again_is_the_same_but_for_the_sizes() {
+    let place = Place::new();
+    let expected = model(0..20_000, 30);
+    place.build(&expected);
+    let mut out = Vec::new();
+    text::export(&place.known().0, &mut out).unwrap();
+    let (found, report) = imported(&out);
+    assert_eq!(found, without_sizes(expected));
+    assert_eq!((report.lines, report.invalid), (20_000, 0));
+}
+
+#[test]
+fn an_export_that_cannot_be_written_is_an_error_and_names_the_list() {
+    struct Full(usize);
+    impl std::io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let place = Place::new();
+    let set = place.build(&model(0..2000, 1));
+    let enough = 2000 * 78;
+    assert_eq!(text::export(&set, Full(enough)).unwrap(), 2000);
+    for room in [0, 77, enough - 1] {
+        let error = text::export(&set, Full(room)).unwrap_err();
+        assert!(matches!(error, ListError::Io { .. }) && error.to_string().contains("list.blocks"), "{error}");
+    }
+}
