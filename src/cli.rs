@@ -1,5 +1,6 @@
 //! The command line: one subcommand a job, each with examples.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -127,7 +128,10 @@ fn dispatch(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<
         Command::List(command) => list::run(&command, &environment(), console),
         Command::Demo => demo::between_folders(console, stop),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "seaf-migrate", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "seaf-migrate", &mut script);
+            // In one piece, because the generator panics when what it writes to is full or gone.
+            std::io::stdout().write_all(&script)?;
             Ok(0)
         }
         Command::Man => {

@@ -11,7 +11,7 @@ use clap::{Subcommand, ValueHint};
 use crate::conf::{Environment, Role, SideSource, load_side};
 use crate::existence::{self, KnownSet, ListError, ListLock, ListPaths, text};
 use crate::object::ObjectKind;
-use crate::report::{Console, human};
+use crate::report::{Console, Ending, human};
 
 /// What to do with a list file.
 #[derive(Clone, Debug, Subcommand)]
@@ -128,7 +128,14 @@ fn import(file: &Path, to: &Path, env: &Environment, console: &Console) -> anyho
     };
     let side = load_side(&SideSource { path: to.to_owned(), data_dir: None }, Role::Destination, env)?;
     let location = side.store(kind).location();
-    let lock = ListLock::acquire(&ListPaths::new(&file.with_extension(""), kind, None))?;
+    let lock = match ListLock::acquire(&ListPaths::new(&file.with_extension(""), kind, None)) {
+        Err(error @ ListError::InUse { .. }) => {
+            let ending = Ending::Locked(error.to_string());
+            console.problem(format_args!("seaf-migrate: {ending}"));
+            return Ok(ending.exit_code());
+        }
+        lock => lock?,
+    };
     let existence::Opened::TextList { .. } = existence::open(lock.paths(), &location)? else {
         bail!("{} is not a text list of the old script", file.display());
     };

@@ -9,14 +9,14 @@ use crate::object::{KeyRange, ObjectKind};
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {cause}", path.display())]
     Io {
         /// What was being done: `open`, `read`, `write`, `sync`, `rename`, `lock`, `remove`.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// What the system said. No source of the error, because whoever prints those, too, would say it twice.
+        cause: io::Error,
     },
     /// The file is not what was once written.
     #[error("{} is damaged at byte {offset}: {what}; nothing of it was used. {remedy}", path.display())]
@@ -116,7 +116,7 @@ pub(super) const REMOVE_JOURNAL: &str =
 impl ListError {
     /// For `map_err`: the error of doing `action` to `path`.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { action, path: path.to_owned(), source }
+        move |cause| Self::Io { action, path: path.to_owned(), cause }
     }
 
     /// A list that is not what was written.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
 use super::size::ByteSize;
@@ -53,7 +54,9 @@ pub struct StoreFlags {
 pub struct ListFlags {
     /// Keep what the destination holds in PATH.commits, PATH.fs and PATH.blocks, so that a rerun
     /// need not list the destination again
-    #[arg(long, value_name = "PATH", env = "OBJECT_LIST_FILE_PATH", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "PATH", env = "OBJECT_LIST_FILE_PATH", value_hint = ValueHint::FilePath,
+          // Not the parser of paths, because it refuses an empty variable, which here means the same as none.
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub object_list: Option<PathBuf>,
 
     /// List the destination again even if a list file says what it holds
