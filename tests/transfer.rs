@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
-use seaf_migrate::conf::{Environment, Role, SideConf, SideText, TextFile, parse_side};
+use clap::Parser;
+use seaf_migrate::conf::Environment;
 use seaf_migrate::content::sha1_of;
 use seaf_migrate::existence::{self, ListPaths};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
@@ -14,11 +15,11 @@ use seaf_migrate::pool::Budget;
 use seaf_migrate::report::{Console, Ending};
 use seaf_migrate::run::known;
 use seaf_migrate::run::state::PassState;
-use seaf_migrate::run::transfer::Transfer;
-use seaf_migrate::settings::{ListSettings, PlanSettings, RunSettings, StoreSettings};
+use seaf_migrate::run::transfer::{Transfer, Work};
+use seaf_migrate::settings::flags::RunFlags;
+use seaf_migrate::settings::{RunSettings, resolve_run};
 use seaf_migrate::stop::{Stop, StopReason};
 use seaf_migrate::store::memory::MemoryStore;
-use seaf_migrate::store::retry::RetryPolicy;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, WriteStore};
 
 #[path = "support/faulty.rs"]
@@ -56,10 +57,40 @@ fn numbers(range: std::ops::Range<u32>) -> BTreeSet<ObjectKey> {
     range.map(key).collect()
 }
 
-fn side() -> SideConf {
-    let conf = TextFile { name: "seafile.conf".into(), bytes: Vec::new() };
-    let text = SideText { path: "x".into(), conf: Some(conf), dotenv: None, data_dir: Some("/data".into()) };
-    parse_side(&text, Role::Source, &Environment::default()).unwrap()
+/// The command line, as far as it is about a pass.
+#[derive(Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    run: RunFlags,
+}
+
+/// What `run` works with for two sides in `folder`, four workers, two listers, and nothing repeated.
+fn settings(folder: &Path) -> RunSettings {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let sections = ["commit_object_backend", "fs_object_backend", "block_backend"];
+    for side in ["old", "new"] {
+        std::fs::create_dir_all(folder.join(side).join("storage")).unwrap();
+        let conf: String = sections.iter().map(|name| format!("[{name}]\ndir = {}\n", at(side))).collect();
+        std::fs::write(folder.join(side).join("seafile.conf"), conf).unwrap();
+    }
+    let line = [
+        "run",
+        "--from",
+        &at("old"),
+        "--to",
+        &at("new"),
+        "--object-list",
+        &at("list"),
+        "--nworker",
+        "4",
+        "--listers",
+        "2",
+        "--attempts",
+        "1",
+        "--maxsize",
+        "10",
+    ];
+    resolve_run(&CommandLine::parse_from(line).run, &Environment::default()).unwrap()
 }
 
 /// A pass over one kind, and what is left of it.
@@ -73,16 +104,7 @@ struct Pass {
 impl Pass {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let list = ListSettings {
-            prefix: Some(folder.path().join("list")),
-            relist: false,
-            recheck: 0.0,
-            temp_dir: folder.path().to_owned(),
-        };
-        let retry = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
-        let store = StoreSettings { workers: 4, listers: Some(2), retry, timeout: Duration::from_secs(5) };
-        let plan = PlanSettings { from: side(), to: side(), store, list };
-        let settings = RunSettings { plan, queue: 10, memory: 1 << 20, report: None, strict: false, proofs: None };
+        let settings = settings(folder.path());
         Self { folder, settings, state: PassState::default(), stop: Stop::new() }
     }
 
@@ -90,7 +112,7 @@ impl Pass {
     fn run(&self, source: &dyn ReadStore, destination: &dyn WriteStore) -> Ending {
         let console = Console::new();
         let plan = &self.settings.plan;
-        let known = match known::learn(KIND, destination, plan, &console, &self.stop) {
+        let known = match known::learn(KIND, destination, plan, false, &console, &self.stop) {
             Ok(known) => known,
             Err(failure) => {
                 failure.end(&self.state, &self.stop);
@@ -103,7 +125,7 @@ impl Pass {
             source,
             listers: 2,
             destination,
-            known: &known,
+            work: Work::Missing(&known),
             settings: &self.settings,
             budget: &budget,
             state: &self.state,
