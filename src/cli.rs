@@ -34,6 +34,9 @@ Examples:
     seaf-migrate verify --from … --to …
     seaf-migrate verify --from … --to … --content --bandwidth 50M --checkpoint /var/lib/seaf-migrate/verify
 
+  Keep the result as a page for a browser, and as JSON for programs:
+    seaf-migrate run --from … --to … --html result.html --report result.json
+
   Remember what the destination holds, so that the second pass need not list it:
     OBJECT_LIST_FILE_PATH=/var/lib/seaf-migrate/objects seaf-migrate run --from … --to …
 
@@ -154,6 +157,7 @@ fn fsck_settings(flags: &FsckFlags) -> anyhow::Result<FsckSettings> {
         content: flags.content,
         libraries: flags.library.clone(),
         report: flags.report.clone(),
+        html: flags.html.clone(),
     })
 }
 

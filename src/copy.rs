@@ -1,5 +1,7 @@
 //! Moves one object: read it, check its id, write it, and say what came of it.
 
+use std::time::{Duration, Instant};
+
 use crate::content::{self, Damage, Verdict};
 use crate::object::{ObjectKey, ObjectKind};
 use crate::pool::Budget;
@@ -10,6 +12,15 @@ use crate::store::{ErrorKind, Listed, ReadStore, StoreError, WriteStore};
 const UNKNOWN_BLOCK: u64 = 10 << 20;
 const UNKNOWN_OTHER: u64 = 1 << 20;
 
+/// How long an object took, repetitions and waits for a store included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spent {
+    /// Reading it from the source.
+    pub read: Duration,
+    /// Writing it to the destination.
+    pub write: Duration,
+}
+
 /// What came of one object.
 #[derive(Debug)]
 pub enum Outcome {
@@ -19,6 +30,8 @@ pub enum Outcome {
         size: u64,
         /// What was wrong with it already in the source; its bytes were copied unchanged.
         damage: Option<Damage>,
+        /// How long it took.
+        spent: Spent,
     },
     /// It was listed and then gone, as on a live server whose garbage collection runs.
     Vanished,
@@ -47,16 +60,18 @@ impl Copier<'_> {
             ObjectKind::Blocks => UNKNOWN_BLOCK,
             ObjectKind::Commits | ObjectKind::Fs => UNKNOWN_OTHER,
         }));
+        let began = Instant::now();
         let data = match self.source.read(&object.key) {
             Ok(data) => data,
             Err(error) if error.kind() == ErrorKind::NotFound => return Outcome::Vanished,
             Err(error) => return Outcome::Failed(error),
         };
-        let size = data.len() as u64;
+        let (size, read) = (data.len() as u64, began.elapsed());
         share.shrink(size);
         let damage = self.damage(&object.key, &data);
+        let began = Instant::now();
         match self.destination.write(&object.key, data) {
-            Ok(()) => Outcome::Copied { size, damage },
+            Ok(()) => Outcome::Copied { size, damage, spent: Spent { read, write: began.elapsed() } },
             Err(error) => Outcome::Failed(error),
         }
     }

@@ -13,7 +13,7 @@ use crate::lock::{DestinationLock, LockError};
 use crate::object::ObjectKind;
 use crate::pool::Budget;
 use crate::report::heads::{Heads, Verdict};
-use crate::report::{Console, Ending, human, json, summary::Summary};
+use crate::report::{Console, Ending, human};
 use crate::settings::RunSettings;
 use crate::stop::Stop;
 use crate::store::open::{OpenOptions, open_destination, open_source};
@@ -27,10 +27,12 @@ pub mod heads;
 pub mod known;
 pub mod listing;
 mod note;
+pub mod page;
 pub mod ready;
 pub mod recheck;
 pub mod retry;
 pub mod state;
+mod tell;
 pub mod transfer;
 pub mod verify;
 
@@ -41,9 +43,10 @@ use listing::LearnError;
 use note::Note;
 use retry::Failed;
 use state::PassState;
+use tell::Told;
 use transfer::{Transfer, Work};
 
-/// Runs one pass and tells how it ended: log, summary, and the report file if one is wanted.
+/// Runs one pass and tells how it ended: log, summary, and the report and the page if they are wanted.
 pub fn run(settings: &RunSettings, console: &Console, stop: &Stop) -> Ending {
     let (began, started) = (Instant::now(), jiff::Zoned::now());
     let failed = match Failed::read(settings, console) {
@@ -54,37 +57,10 @@ pub fn run(settings: &RunSettings, console: &Console, stop: &Stop) -> Ending {
     let options = settings.plan.store.open_options(stop);
     let pass = Pass { settings, options: &options, failed: failed.as_ref(), state: &state, console, stop };
     pass.run();
-    let mut ending = pass.ending();
-    let (heads, took) = (state.heads(), began.elapsed());
+    let (ending, heads) = (pass.ending(), state.heads());
     let verdict = Verdict::of(&ending, &heads);
-    if let Some(path) = &settings.report {
-        let head = json::Head {
-            started: started.to_string(),
-            finished: jiff::Zoned::now().to_string(),
-            seconds: took.as_secs_f64(),
-            from: ObjectKind::ALL.map(|kind| settings.plan.from.store(kind).location().to_string()),
-            to: ObjectKind::ALL.map(|kind| settings.plan.to.store(kind).location().to_string()),
-            retried: failed.as_ref().map(|failed| failed.report().display().to_string()),
-            retries: options.retries(),
-            heads,
-            safe_to_switch: verdict.clone(),
-        };
-        match json::write(path, &head, &ending, &state.counters, &state.failures, &state.damage) {
-            Ok(()) => console.log(format_args!("Report written to {}", path.display())),
-            Err(error) => {
-                console.problem(format_args!("The report {} could not be written: {error}", path.display()));
-                // All is not well then, because somebody asked for the report to decide by it.
-                if ending.exit_code() == 0 {
-                    ending = Ending::Full(format!("the report {} could not be written", path.display()));
-                }
-            }
-        }
-    }
-    let (counters, failures, damaged) = (&state.counters, &state.failures, &state.damage);
-    let retried = failed.as_ref().map(Failed::report);
-    let retries = options.retries();
-    Summary { ending: &ending, counters, failures, damaged, retried, took, retries, verdict: &verdict }.print(console);
-    ending
+    let (took, retries, retried) = (began.elapsed(), options.retries(), failed.as_ref().map(Failed::report));
+    Told { settings, state: &state, ending, verdict, heads, started, took, retries, retried }.tell(console)
 }
 
 /// Everything that takes part in a pass. How it goes is in `state`.

@@ -102,6 +102,8 @@ pub struct RunSettings {
     pub memory: u64,
     /// Where the report goes.
     pub report: Option<PathBuf>,
+    /// Where the page goes.
+    pub html: Option<PathBuf>,
     /// Whether damage in the source makes the pass fail.
     pub strict: bool,
     /// Whether to see that every library's head is whole at the destination.
@@ -159,8 +161,8 @@ pub fn resolve_run(flags: &RunFlags, env: &Environment) -> Result<RunSettings, S
         });
     }
     require_memory(flags.memory)?;
-    if let Some(report) = &flags.report {
-        require_parent("--report", report)?;
+    for (option, file) in [("--report", &flags.report), ("--html", &flags.html)] {
+        file.as_deref().map_or(Ok(()), |file| require_parent(option, file))?;
     }
     let plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
     Ok(RunSettings {
@@ -169,6 +171,7 @@ pub fn resolve_run(flags: &RunFlags, env: &Environment) -> Result<RunSettings, S
         queue: flags.maxsize as usize,
         memory: flags.memory.0,
         report: flags.report.clone(),
+        html: flags.html.clone(),
         strict: flags.strict,
         retry_failed: flags.retry_failed.clone(),
         proofs: Some(Proofs::from_environment(env)),

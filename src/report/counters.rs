@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::series::Series;
+use super::slowest::Slowest;
 use crate::object::{LibraryId, ObjectKind};
 
 /// A number that only grows.
@@ -77,6 +79,10 @@ pub struct LibraryCounts {
 pub struct Counters {
     kinds: [KindCounters; 3],
     libraries: Mutex<BTreeMap<LibraryId, [LibraryCounts; 3]>>,
+    /// How far the pass was when.
+    pub series: Series,
+    /// The objects that took longest.
+    pub slowest: Slowest,
 }
 
 impl Counters {
@@ -104,6 +110,11 @@ impl Counters {
     /// A copy of the rows of all libraries, by kind in the order of [`ObjectKind::ALL`].
     pub fn library_rows(&self) -> BTreeMap<LibraryId, [LibraryCounts; 3]> {
         self.libraries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes in the series how much has been copied by now.
+    pub fn sample(&self) {
+        self.series.sample(self.total(|kind| &kind.copied), self.total(|kind| &kind.copied_bytes));
     }
 
     /// The sum over the kinds of what `number` picks.

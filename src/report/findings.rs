@@ -87,6 +87,22 @@ impl Findings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).first.clone()
     }
 
+    /// The first `most` of them, read back.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    pub fn take(&self, most: usize) -> io::Result<Vec<Finding>> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(spool) = &mut held.spool else { return Ok(Vec::new()) };
+        spool.flush()?;
+        let file = spool.get_mut();
+        file.rewind()?;
+        let lines = BufReader::new(&*file).lines().take(most);
+        let taken = lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect();
+        file.seek(io::SeekFrom::End(0))?;
+        taken
+    }
+
     /// Writes all of them as the elements of a JSON array, without its brackets.
     ///
     /// # Errors

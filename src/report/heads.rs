@@ -170,7 +170,7 @@ impl Verdict {
             ),
             Moved::Known { count: 0, .. } => Self::yes(result),
             Moved::Known { count, .. } => Self::no(
-                format!("{} changed while the pass ran, so the server was running.", libraries(*count)),
+                format!("{} changed while the pass ran, so the server was running.", human::libraries(*count)),
                 "Stop the server, and run again.",
             ),
         }
@@ -181,11 +181,7 @@ impl Verdict {
             0 => String::new(),
             n => format!(" {} damaged in the source already, and no worse at the destination.", libraries_are(n)),
         };
-        let whole = if result.whole == 1 {
-            "1 library is".to_owned()
-        } else {
-            format!("{} libraries are", human::count(result.whole))
-        };
+        let whole = libraries_are(result.whole);
         Self {
             yes: true,
             why: format!(
@@ -199,10 +195,6 @@ impl Verdict {
     }
 }
 
-fn libraries(count: u64) -> String {
-    format!("{} {}", human::count(count), if count == 1 { "library" } else { "libraries" })
-}
-
 fn libraries_are(count: u64) -> String {
-    format!("{} {}", libraries(count), if count == 1 { "is" } else { "are" })
+    format!("{} {}", human::libraries(count), if count == 1 { "is" } else { "are" })
 }

@@ -38,6 +38,20 @@ pub fn duration(time: Duration) -> String {
     if days > 0 { format!("{days}d {clock}") } else { clock }
 }
 
+/// A time as it is worth knowing for one request: `140 ms`, `12.3 s`, and from a minute on as [`duration`].
+pub fn span(time: Duration) -> String {
+    match time.as_secs_f64() {
+        seconds if seconds < 0.9995 => format!("{:.0} ms", seconds * 1000.0),
+        seconds if seconds < 59.95 => format!("{seconds:.1} s"),
+        _ => duration(time),
+    }
+}
+
+/// `n` libraries.
+pub fn libraries(n: u64) -> String {
+    format!("{} {}", count(n), if n == 1 { "library" } else { "libraries" })
+}
+
 /// `n` and the noun, in the plural unless it is one.
 pub fn plural(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
@@ -55,6 +69,11 @@ mod tests {
             ["999 B", "1.5 kB", "1.0 MB", "2.0 TB"]
         );
         assert_eq!(duration(Duration::from_secs(90_061)), "1d 01:01:01");
+        assert_eq!(
+            [0.0004, 0.14, 0.9996, 12.34, 59.96].map(|seconds| span(Duration::from_secs_f64(seconds))),
+            ["0 ms", "140 ms", "1.0 s", "12.3 s", "00:00:59"]
+        );
+        assert_eq!([libraries(1), libraries(2000)], ["1 library", "2,000 libraries"]);
         assert_eq!([plural(1, "object"), plural(0, "object")], ["1 object", "0 objects"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Progress while a pass runs: bars on a terminal, a plain line every few seconds otherwise.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,12 +19,18 @@ pub fn tell(kind: ObjectKind, counters: &Counters, console: &Console, done: &Rec
     let numbers = counters.kind(kind);
     let mut rate = Rate::start(numbers);
     let bar = console.bars().map(|bars| bars.add(new_bar(kind.as_str())));
-    let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
-    while done.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+    counters.series.begin(kind.as_str());
+    let mut told = Instant::now();
+    while done.recv_timeout(BAR_EVERY) == Err(RecvTimeoutError::Timeout) {
+        counters.sample();
         rate.update(numbers);
         match &bar {
             Some(bar) => draw(bar, numbers, &rate),
-            None => console.log(line(kind, numbers, &rate)),
+            None if told.elapsed() < LINE_EVERY => {}
+            None => {
+                console.log(line(kind, numbers, &rate));
+                told = Instant::now();
+            }
         }
     }
     if let Some(bar) = bar {

@@ -4,13 +4,14 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use super::page::fsck::Scope;
 use crate::conf::{DatabaseConf, SideConf};
 use crate::object::{LibraryId, ObjectKind};
-use crate::report::{Console, Ending, human};
+use crate::report::{Console, Ending, human, page};
 use crate::settings::StoreSettings;
 use crate::stop::{Stop, StopReason};
 use crate::store::StoreError;
@@ -38,6 +39,8 @@ pub struct FsckSettings {
     pub libraries: Vec<LibraryId>,
     /// Where the result goes as JSON.
     pub report: Option<PathBuf>,
+    /// Where the page goes.
+    pub html: Option<PathBuf>,
 }
 
 /// Checks a side and prints the result.
@@ -61,6 +64,7 @@ impl From<StoreError> for Failure {
 }
 
 fn check(settings: &FsckSettings, console: &Console, stop: &Stop) -> Result<Ending, Failure> {
+    let (began, started) = (Instant::now(), jiff::Zoned::now());
     let options = settings.store.open_options(stop);
     let stores = open(settings, &options)?;
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
@@ -98,6 +102,14 @@ fn check(settings: &FsckSettings, console: &Console, stop: &Stop) -> Result<Endi
         });
         written.map_err(|error| {
             Failure(Ending::Full(format!("the report {} could not be written: {error}", path.display())))
+        })?;
+    }
+    if let Some(path) = &settings.html {
+        let FsckSettings { side, database, head_only, content, .. } = settings;
+        let scope = Scope { side, has_database: database.is_some(), head_only: *head_only, content: *content };
+        let page = super::page::fsck::of(&scope, &result, &started, began.elapsed());
+        page::write(path, &page).map_err(|error| {
+            Failure(Ending::Full(format!("the page {} could not be written: {error}", path.display())))
         })?;
     }
     Ok(match stop.reason() {

@@ -14,7 +14,7 @@ use crate::report::heads::{Broken, Heads, HeadsResult, Moved, NAMED};
 use crate::report::{Console, Ending, human};
 use crate::settings::{HeadsSettings, RunSettings, WhenHeads};
 use crate::stop::Stop;
-use crate::verify::heads::Roots;
+use crate::verify::heads::{LibraryRoots, Roots};
 use crate::verify::walk::{Progress, Stores};
 
 pub mod check;
@@ -56,6 +56,8 @@ pub fn note(settings: &HeadsSettings, state: &PassState, console: &Console) -> R
             roots.ignored.iter().for_each(|row| console.problem(format_args!("Warning: database: {row}")));
             let count = human::count(roots.libraries.len() as u64);
             console.log(format_args!("Noted the heads of {count} libraries"));
+            let name = |library: &LibraryRoots| (library.id, library.name.clone().unwrap_or_default());
+            state.names.get_or_init(|| roots.libraries.iter().map(name).collect());
             Ok(Some(NotedHeads { roots, database: database.clone() }))
         }
         Err(error) if settings.when == WhenHeads::Demanded => Err(Ending::StoreFailed(error.to_string())),

@@ -1,12 +1,13 @@
 //! What the threads of a pass share: counters, findings, and what ended the pass.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::breaker::Breaker;
 use crate::content::Damage;
-use crate::object::{ObjectKey, ObjectKind};
+use crate::object::{LibraryId, ObjectKey, ObjectKind};
 use crate::report::heads::{Broken, Heads, HeadsResult};
 use crate::report::{Counters, Ending, Finding, Findings};
 use crate::stop::{Stop, StopReason};
@@ -24,6 +25,8 @@ pub struct PassState {
     /// Tells an outage from single failures.
     pub breaker: Breaker,
     heads: Mutex<Heads>,
+    /// What the libraries of the database are called.
+    pub names: OnceLock<BTreeMap<LibraryId, String>>,
     ended: Mutex<Option<Ending>>,
 }
 

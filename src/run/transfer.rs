@@ -159,7 +159,8 @@ impl Transfer<'_> {
             return;
         }
         match copier.copy(object) {
-            Outcome::Copied { size, damage } => {
+            Outcome::Copied { size, damage, spent } => {
+                self.state.counters.slowest.offer(self.kind, object.key, size, spent);
                 self.state.breaker.success();
                 if let Some(damage) = damage {
                     self.state.damaged(self.kind, &object.key, &damage);

@@ -106,6 +106,10 @@ pub struct RunFlags {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
 
+    /// Write the result as a page for a browser to FILE; nothing in it is fetched from anywhere
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub heads: HeadsFlags,
@@ -268,6 +272,10 @@ pub struct FsckFlags {
     /// Write the result as JSON to FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
+
+    /// Write the result as a page for a browser to FILE; nothing in it is fetched from anywhere
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]

@@ -4,6 +4,8 @@
 
 #[path = "../support/library.rs"]
 mod library;
+#[path = "../support/page.rs"]
+mod page_text;
 #[path = "../support/s3_server.rs"]
 mod s3_server;
 
@@ -20,6 +22,7 @@ mod listing;
 mod lists;
 mod lock;
 mod network;
+mod page;
 mod refusals;
 mod retry;
 mod verify;

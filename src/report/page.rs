@@ -1,0 +1,207 @@
+//! The page: what a command found, in one file that a browser shows, a printer prints, and nothing need be fetched for.
+//!
+//! Whoever has something to show fills a [`Page`]: the verdict, which comes first, facts, figures, and parts. The file is
+//! well-formed XML as well as HTML. Every text in it is escaped here and nowhere else, because names come from users.
+
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, Write};
+use std::path::Path;
+
+mod chart;
+mod html;
+
+pub use chart::Curve;
+use html::{Text, table};
+
+/// Everything on a page, from top to bottom.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// What it is about: `Migration`, `Check`, …
+    pub subject: String,
+    /// The answer to the question that is asked first.
+    pub verdict: Banner,
+    /// What was looked at, and when: names and values, a line each.
+    pub facts: Vec<(&'static str, Vec<String>)>,
+    /// The numbers that matter most.
+    pub figures: Vec<Figure>,
+    /// The rest.
+    pub parts: Vec<Part>,
+}
+
+/// The answer on top.
+#[derive(Clone, Debug)]
+pub struct Banner {
+    /// Whether it is the one that is hoped for.
+    pub good: bool,
+    /// The answer: `Safe to switch: yes`.
+    pub headline: String,
+    /// Why.
+    pub why: String,
+    /// What to do next.
+    pub next: String,
+}
+
+/// A number that matters.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// What it counts.
+    pub label: String,
+    /// The number, as it is to be read.
+    pub value: String,
+    /// A word on it; may be empty.
+    pub note: String,
+    /// Whether it is one to worry about.
+    pub bad: bool,
+}
+
+/// A part of the page with a heading of its own.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Rows and columns.
+    Table(Table),
+    /// Something over time.
+    Curve(Curve),
+    /// A few sentences: heading and text.
+    Note(String, String),
+}
+
+/// Rows and columns.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// The heading.
+    pub title: String,
+    /// What is to be said before; may be empty.
+    pub intro: String,
+    /// One for each cell of a row.
+    pub columns: Vec<Column>,
+    /// The rows.
+    pub rows: Vec<Vec<Cell>>,
+    /// The last row, set off from the others.
+    pub total: Option<Vec<Cell>>,
+    /// What is to be said after; may be empty.
+    pub outro: String,
+}
+
+/// What a column holds, and its heading.
+#[derive(Clone, Copy, Debug)]
+pub enum Column {
+    /// Words, to the left.
+    Text(&'static str),
+    /// Numbers, to the right, digit below digit.
+    Number(&'static str),
+}
+
+/// What is in a row and a column.
+#[derive(Clone, Debug)]
+pub enum Cell {
+    /// A text or a number.
+    Plain(String),
+    /// An id.
+    Id(String),
+    /// A name, and below it an id.
+    Named(String, String),
+    /// Several texts, one below the other.
+    Lines(Vec<String>),
+    /// A word that says whether all is well.
+    Mark {
+        /// Whether it is.
+        good: bool,
+        /// The word.
+        word: String,
+    },
+}
+
+impl Figure {
+    /// A figure that is worth worrying about when `bad`.
+    pub fn new(label: &str, value: impl Into<String>, note: impl Into<String>, bad: bool) -> Self {
+        Self { label: label.to_owned(), value: value.into(), note: note.into(), bad }
+    }
+}
+
+impl Cell {
+    /// A text or a number.
+    pub fn of(text: impl Display) -> Self {
+        Self::Plain(text.to_string())
+    }
+}
+
+/// Writes the page to `path`, whole or not at all, mode 0600, replacing what is there.
+///
+/// # Errors
+/// When the file cannot be written; what was there is then unchanged.
+pub fn write(path: &Path, page: &Page) -> io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Made 0600, and stays so under its final name, so that only its owner can read it.
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(page.to_string().as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|failed| failed.error)
+}
+
+const STYLE: &str = include_str!("page/style.css");
+
+/// Nothing is fetched, whatever a name in the page says.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+impl Display for Page {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { subject, verdict, facts, figures, parts } = self;
+        writeln!(f, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>")?;
+        writeln!(f, "<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>")?;
+        writeln!(f, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>")?;
+        writeln!(f, "<meta name=\"color-scheme\" content=\"light dark\"/>")?;
+        writeln!(f, "<title>{} – {}</title>", Text(&verdict.headline), Text(subject))?;
+        writeln!(f, "<style>\n{STYLE}</style>\n</head>\n<body>\n<main>")?;
+        writeln!(f, "<p class=\"subject\">{}</p>", Text(subject))?;
+        write!(f, "{verdict}")?;
+        writeln!(f, "<dl class=\"facts\">")?;
+        for (name, value) in facts {
+            writeln!(f, "<div><dt>{}</dt><dd>{}</dd></div>", Text(name), Cell::Lines(value.clone()))?;
+        }
+        writeln!(f, "</dl>\n<ul class=\"figures\">")?;
+        figures.iter().try_for_each(|figure| write!(f, "{figure}"))?;
+        writeln!(f, "</ul>")?;
+        parts.iter().try_for_each(|part| write!(f, "{part}"))?;
+        let program = concat!("seaf-migrate ", env!("CARGO_PKG_VERSION"));
+        writeln!(f, "<footer>{program}</footer>\n</main>\n</body>\n</html>")
+    }
+}
+
+impl Display for Banner {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // A sign beside the colour, because not everybody sees that, and no printer need.
+        let (class, sign) =
+            if self.good { ("good", "M5 12.5l4.5 4.5L19 7.5") } else { ("bad", "M7 7l10 10M17 7L7 17") };
+        writeln!(f, "<section class=\"verdict {class}\">")?;
+        writeln!(f, "<svg class=\"sign\" viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path d=\"{sign}\"/></svg>")?;
+        writeln!(f, "<div><h1>{}</h1>", Text(&self.headline))?;
+        writeln!(f, "<p>{}</p>", Text(&self.why))?;
+        writeln!(f, "<p class=\"next\">{}</p></div>\n</section>", Text(&self.next))
+    }
+}
+
+impl Display for Figure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { label, value, note, bad } = self;
+        let class = if *bad { " class=\"bad\"" } else { "" };
+        write!(
+            f,
+            "<li{class}><span class=\"label\">{}</span><span class=\"value\">{}</span>",
+            Text(label),
+            Text(value)
+        )?;
+        writeln!(f, "<span class=\"note\">{}</span></li>", Text(note))
+    }
+}
+
+impl Display for Part {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(part) => table(f, part),
+            Self::Curve(curve) => write!(f, "{curve}"),
+            Self::Note(title, text) => {
+                writeln!(f, "<section>\n<h2>{}</h2>\n<p>{}</p>\n</section>", Text(title), Text(text))
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Texts and tables as HTML that is well-formed XML as well.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use super::{Cell, Column, Table};
+
+/// A text that stands for itself, wherever it comes from: in an element or in an attribute's quotes.
+pub(super) struct Text<'a>(pub(super) &'a str);
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| match char {
+            '&' => f.write_str("&amp;"),
+            '<' => f.write_str("&lt;"),
+            '>' => f.write_str("&gt;"),
+            '"' => f.write_str("&quot;"),
+            '\'' => f.write_str("&#39;"),
+            // Names may hold what turns the direction of the text around them, or what XML cannot hold at all.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => f.write_char('\u{fffd}'),
+            char if char.is_control() && !matches!(char, '\n' | '\t') => f.write_char('\u{fffd}'),
+            char => f.write_char(char),
+        })
+    }
+}
+
+impl Column {
+    const fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Text(name) => (name, ""),
+            Self::Number(name) => (name, " class=\"n\""),
+        }
+    }
+}
+
+pub(super) fn table(f: &mut Formatter<'_>, table: &Table) -> fmt::Result {
+    let Table { title, intro, columns, rows, total, outro } = table;
+    writeln!(f, "<section>\n<h2>{}</h2>", Text(title))?;
+    paragraph(f, intro)?;
+    if !rows.is_empty() {
+        writeln!(f, "<div class=\"scroll\"><table>\n<thead><tr>")?;
+        for (name, class) in columns.iter().map(|column| column.parts()) {
+            write!(f, "<th scope=\"col\"{class}>{}</th>", Text(name))?;
+        }
+        writeln!(f, "</tr></thead>\n<tbody>")?;
+        rows.iter().try_for_each(|cells| row(f, columns, cells))?;
+        writeln!(f, "</tbody>")?;
+        if let Some(cells) = total {
+            writeln!(f, "<tfoot>")?;
+            row(f, columns, cells)?;
+            writeln!(f, "</tfoot>")?;
+        }
+        writeln!(f, "</table></div>")?;
+    }
+    paragraph(f, outro)?;
+    writeln!(f, "</section>")
+}
+
+fn paragraph(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
+    if text.is_empty() { Ok(()) } else { writeln!(f, "<p class=\"aside\">{}</p>", Text(text)) }
+}
+
+fn row(f: &mut Formatter<'_>, columns: &[Column], cells: &[Cell]) -> fmt::Result {
+    f.write_str("<tr>")?;
+    for (column, cell) in columns.iter().zip(cells) {
+        let (name, class) = column.parts();
+        // The heading goes with each cell, because on a narrow screen a row becomes a list.
+        write!(f, "<td{class} data-name=\"{}\"><span>{cell}</span></td>", Text(name))?;
+    }
+    writeln!(f, "</tr>")
+}
+
+impl Display for Cell {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(text) => Text(text).fmt(f),
+            Self::Id(id) => write!(f, "<code>{}</code>", Text(id)),
+            Self::Named(name, id) if id.is_empty() => write!(f, "<b>{}</b>", Text(name)),
+            Self::Named(name, id) if name.is_empty() => write!(f, "<code>{}</code>", Text(id)),
+            Self::Named(name, id) => write!(f, "<b>{}</b><code>{}</code>", Text(name), Text(id)),
+            Self::Lines(lines) => {
+                lines.iter().try_for_each(|line| write!(f, "<span class=\"line\">{}</span>", Text(line)))
+            }
+            Self::Mark { good, word } => {
+                write!(f, "<span class=\"mark {}\">{}</span>", if *good { "good" } else { "bad" }, Text(word))
+            }
+        }
+    }
+}

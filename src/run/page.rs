@@ -1,0 +1,57 @@
+//! What is on the pages of the commands: each fills the same page with what it found.
+
+use jiff::Zoned;
+
+use crate::conf::SideConf;
+use crate::object::ObjectKind;
+use crate::report::page::{Cell, Column, Table};
+use crate::verify::walk::LibraryResult;
+
+pub mod fsck;
+pub(super) mod pass;
+
+/// How many libraries have a row of their own; the others share one.
+const LIBRARIES: usize = 200;
+/// How many findings have a row each.
+const FINDINGS: usize = 1000;
+
+/// The places of a side's stores, a line each.
+pub(super) fn places(side: &SideConf) -> Vec<String> {
+    ObjectKind::ALL.map(|kind| side.store(kind).location().to_string()).into()
+}
+
+/// A time as people read it.
+pub(super) fn time(time: &Zoned) -> String {
+    time.strftime("%F %T %Z").to_string()
+}
+
+/// What is wrong in some libraries, a row each thing, with the paths that suffer.
+pub(super) fn findings<'a>(
+    title: &str,
+    intro: &str,
+    libraries: impl Iterator<Item = &'a LibraryResult>,
+    all: u64,
+) -> Table {
+    let columns = vec![Column::Text("Library"), Column::Text("What is wrong"), Column::Text("Paths")];
+    let mut rows = Vec::new();
+    let mut told = 0;
+    for library in libraries {
+        for finding in &library.findings {
+            if rows.len() == FINDINGS {
+                break;
+            }
+            let id = finding.id.map(|id| id.to_string()).unwrap_or_default();
+            let what = Cell::Named(format!("{}: {}", finding.kind, finding.what), id);
+            let mut paths = finding.paths.clone();
+            if finding.more_paths > 0 {
+                paths.push(format!("and {} more", finding.more_paths));
+            }
+            let name = library.name.clone().unwrap_or_default();
+            rows.push(vec![Cell::Named(name, library.id.to_string()), what, Cell::Lines(paths)]);
+        }
+        told += library.findings.len() as u64;
+    }
+    let more = all.saturating_sub(told.min(FINDINGS as u64));
+    let outro = if more > 0 { format!("And {more} more; --report FILE names them.") } else { String::new() };
+    Table { title: title.to_owned(), intro: intro.to_owned(), columns, rows, total: None, outro }
+}
