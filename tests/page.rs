@@ -222,6 +222,7 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
     let moved = checked(|heads| heads.moved = Moved::Known { count: 3, libraries: Vec::new() });
     let unknown = checked(|heads| heads.moved = Moved::Unknown { why: "it is gone".to_owned() });
     let damaged = checked(|heads| (heads.whole, heads.damaged_in_source) = (40, broken(1)));
+    let retried = || Ending::Retried { report: "report.json".to_owned(), damaged: false };
     let store = || Ending::StoreFailed("bucket gone".to_owned());
     for (ending, heads, yes, why, next) in [
         (Ending::Complete, &good, true, "41 libraries are whole there", "Put the new seafile.conf in place"),
@@ -234,6 +235,8 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
         (Ending::Complete, &lost, false, "2 libraries are not whole", "--relist"),
         (Ending::Failures, &good, false, "some objects are not at the destination", "run again"),
         (Ending::Failures, &lost, false, "some objects are not at the destination", "run again"),
+        (retried(), &none, false, "only what had failed", "without --retry-failed"),
+        (retried(), &good, false, "only what had failed", "without --retry-failed"),
         (Ending::Interrupted { signal: 2 }, &good, false, "interrupted", "Run again"),
         (Ending::Full("disk".to_owned()), &good, false, "did not come to its end", "run again"),
         (store(), &good, false, "bucket gone", "run again"),

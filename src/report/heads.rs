@@ -137,8 +137,11 @@ impl Verdict {
     /// pass, every library whole at the destination, and no head that moved meanwhile.
     pub fn of(ending: &Ending, heads: &Heads) -> Self {
         match ending {
-            Ending::Complete | Ending::DamagedSource | Ending::Retried { .. } => Self::of_heads(heads),
-            Ending::NotWhole => Self::of_heads(heads),
+            Ending::Complete | Ending::DamagedSource | Ending::NotWhole => Self::of_heads(heads),
+            Ending::Retried { .. } => Self::no(
+                "only what had failed before was looked at.",
+                "Run again without --retry-failed, with the server stopped.",
+            ),
             Ending::Failures => Self::no(
                 "some objects are not at the destination.",
                 "See below what failed and why, mend that, and run again.",

@@ -66,7 +66,8 @@ impl Failed {
             console.problem(format_args!("Result: {ending} (exit code {}).", ending.exit_code()));
             ending
         })?;
-        if !["complete", "failures", "retried"].iter().any(|whole| old.result.starts_with(whole)) {
+        if !["complete", "failures", "retried", "libraries not whole"].iter().any(|whole| old.result.starts_with(whole))
+        {
             console.problem(format_args!(
                 "Warning: the pass of {} did not come to its end ({}), so more may be missing than what it names; \
                  run again without --retry-failed",
