@@ -1,6 +1,7 @@
 //! Where the server's tables are: `[database]`, or the `SEAFILE_MYSQL_DB_*` variables, which win.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Findings, Place};
@@ -58,6 +59,11 @@ pub(crate) fn read_database(
     // In any case, and SQLite where no type is given, because the server takes it so.
     match options.text("type").map(|name| name.to_ascii_lowercase()).as_deref() {
         None | Some("sqlite") => sqlite(&mut options, data_dir),
+        Some("mysql") if options.text("host").is_none() && options.text("unix_socket").is_some() => {
+            let problem = "a database behind a socket is not read by this command: heads cannot be checked";
+            options.warn("unix_socket", format!("{problem}; a host in its place would do"));
+            None
+        }
         Some("mysql") => read_mysql(&mut options, None),
         Some(other) => {
             let problem = format!("{other:?} is not read by this command, which knows mysql and sqlite");
@@ -93,9 +99,15 @@ fn read_variables(
     read_mysql(&mut options, Some("seafile_db"))
 }
 
+/// The host as a client of the database takes it: an IPv6 address without brackets, in which it may stand here.
+fn database_host(text: &str, options: &mut Options<'_>) -> Option<String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if bare.parse::<Ipv6Addr>().is_ok() { Some(bare.to_owned()) } else { options.host("host") }
+}
+
 fn read_mysql(options: &mut Options<'_>, default_name: Option<&str>) -> Option<DatabaseConf> {
     const HOST: &str = "the host of the database server";
-    let host = options.required("host", HOST).and_then(|_| options.host("host"));
+    let host = options.required("host", HOST).and_then(|text| database_host(&text, options));
     if host.as_deref().and_then(host::split).is_some_and(|(_, port)| port.is_some()) {
         options.error("host", "holds a port", format!("{HOST}, and the port in an option of its own"));
     }

@@ -134,3 +134,21 @@ fn variables_of_the_process_do_not_describe_the_new_side() {
     let side = parse_side(&side_text(""), Role::Destination, &env.into_iter().collect()).unwrap();
     assert_eq!(side.database, None);
 }
+
+#[test]
+fn an_ipv6_address_is_a_host_with_brackets_and_without() {
+    for written in ["::1", "[::1]"] {
+        let side = parse(&MYSQL.replace("host = db", &format!("host = {written}"))).unwrap();
+        assert_eq!(mysql(&side), ("::1", 3306, "u", "d"), "{written}");
+    }
+}
+
+#[test]
+fn a_database_behind_a_socket_does_not_stop_a_copy() {
+    // The server takes a socket in place of host, user and password.
+    let side = parse("[database]\ntype = mysql\nunix_socket = /run/mysqld/mysqld.sock\ndb_name = d\n").unwrap();
+    assert_eq!(side.database, None);
+    assert_says(&side.warnings.join("\n"), &["seafile.conf:3: [database] unix_socket: ", "heads cannot be checked"]);
+    let with_host = parse(&format!("{MYSQL}unix_socket = /run/mysqld/mysqld.sock\n")).unwrap();
+    assert_eq!(mysql(&with_host).0, "db");
+}
