@@ -274,3 +274,115 @@ fn fifty_threads_share_a_client() {
     assert_eq!(*wrong.lock().unwrap(), 0);
     assert!(stub.connections() <= 50 + 1000 / 10, "{} connections for 50 threads", stub.connections());
 }
+
+/// What comes of this answer, byte for byte.
+fn answer_of(raw: impl Into<Vec<u8>>) -> Result<Response, HttpError> {
+    let raw = raw.into();
+    let stub = Stub::start(move |_| Reply::new(200).fault(Fault::Raw(raw.clone())));
+    get(&stub, options())
+}
+
+#[test]
+fn answers_on_the_way_to_the_answer_are_passed_over() {
+    for early in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"] {
+        let raw = format!("{early}{early}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        let answer = answer_of(raw).unwrap();
+        assert_eq!((answer.status.as_u16(), answer.whole_body().unwrap().as_ref()), (200, &b"ok"[..]));
+    }
+}
+
+#[test]
+fn two_lengths_that_differ_are_no_length() {
+    // Each of them would cut the object at another place.
+    let raw = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(answer_of(raw).unwrap_err().kind(), ErrorKind::Protocol);
+    for length in ["-1", "five", "5 5", "99999999999999999999999"] {
+        let raw = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nhello");
+        assert_eq!(answer_of(raw).unwrap_err().kind(), ErrorKind::Protocol, "{length}");
+    }
+}
+
+#[test]
+fn what_a_server_sends_behind_its_answer_is_not_taken_for_the_next_one() {
+    let first = Arc::new(AtomicUsize::new(0));
+    let stub = Stub::start(move |_| match first.fetch_add(1, Ordering::AcqRel) {
+        0 => {
+            let more = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong";
+            Reply::new(200)
+                .fault(Fault::Raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst{more}").into_bytes()))
+        }
+        _ => Reply::new(200).body("second"),
+    });
+    let client = client(options());
+    let request = Request::new(Method::GET, &format!("http://{}/x", stub.host())).unwrap();
+    assert_eq!(client.send(&request).unwrap().whole_body().unwrap(), "first");
+    assert_eq!(client.send(&request).unwrap().whole_body().unwrap(), "second");
+}
+
+#[test]
+fn a_chunk_that_is_none_is_an_error_and_never_the_end() {
+    for chunks in [
+        "zz\r\nhello\r\n0\r\n\r\n",
+        "-5\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhelloworld\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\nx\r\n",
+    ] {
+        let raw = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+        let error = answer_of(raw).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Connection), "{chunks:?}: {error:?}");
+    }
+}
+
+#[test]
+fn headers_without_end_are_given_up() {
+    let endless = format!("HTTP/1.1 200 OK\r\n{}", "X-Long: 1234567890\r\n".repeat(100_000));
+    assert_eq!(answer_of(endless).unwrap_err().kind(), ErrorKind::Protocol);
+    let one_line = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "x".repeat(4 << 20));
+    assert_eq!(answer_of(one_line).unwrap_err().kind(), ErrorKind::Protocol);
+}
+
+#[test]
+fn an_answer_without_a_body_needs_no_length() {
+    for raw in ["HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n"] {
+        let answer = answer_of(raw).unwrap();
+        assert_eq!(answer.body.len(), 0, "{raw}");
+    }
+}
+
+#[test]
+fn an_old_server_that_ends_the_connection_behind_the_body_is_read_where_it_says_the_length() {
+    let with = "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(answer_of(with).unwrap().whole_body().unwrap(), "hello");
+    let without = "HTTP/1.0 200 OK\r\n\r\nhello";
+    assert_eq!(answer_of(without).unwrap().whole_body().unwrap_err().kind(), ErrorKind::Protocol);
+}
+
+#[test]
+fn a_wait_that_makes_no_sense_is_none() {
+    let wait = |value: &[u8]| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("retry-after", http::HeaderValue::from_bytes(value).unwrap());
+        retry_after(&headers)
+    };
+    for nothing in
+        [&b""[..], b"-1", b"1.5", b"99999999999999999999", b"1e3", b"10 s", b"\xff", b"Sun, 99 Nov 1994 08:49:37 GMT"]
+    {
+        assert_eq!(wait(nothing), None, "{}", nothing.escape_ascii());
+    }
+    assert_eq!(wait(b" 5 "), Some(Duration::from_secs(5)));
+    assert_eq!(wait(b"0"), Some(Duration::ZERO));
+    assert_eq!(wait(b"18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
+    assert_eq!(wait(b"Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
+    assert_eq!(wait(b"Wed, 31 Dec 1969 23:59:59 GMT"), None, "before there was time");
+    assert_eq!(retry_after(&http::HeaderMap::new()), None);
+}
+
+#[test]
+fn a_long_error_page_is_told_in_a_few_words_on_one_line() {
+    let page =
+        format!("<html><head><title>Oops\u{1b}[2J</title></head>\n<body>{}ü</body></html>", "très long ".repeat(2000));
+    let stub = Stub::start(move |_| Reply::new(502).body(page.clone()));
+    let error = get(&stub, options()).unwrap().error("read", "x").to_string();
+    assert!(error.contains("Oops [2J très long"), "{error}");
+    assert!(error.chars().count() < 400 && !error.contains(|c: char| c.is_control()), "{error:?}");
+}

@@ -218,3 +218,120 @@ fn a_signal_reaches_the_program_once_and_its_exit_code_is_passed_on() {
         assert_eq!(text, "signals: 1\n");
     }
 }
+
+#[test]
+fn blanks_and_signs_in_every_path_stay_whole() {
+    let server = Server::new();
+    for folder in ["a b $HOME *", "da ta;x", "it's \"new\""] {
+        fs::create_dir(server.path(folder)).unwrap();
+    }
+    server.program("bin/the program", FAKE);
+    let (old, data, new) = (server.path("a b $HOME *"), server.path("da ta;x"), server.path("it's \"new\""));
+    let mut command = server.command(&[new.to_str().unwrap(), "--report", "a  b"]);
+    command.env("SEAFILE_CENTRAL_CONF_DIR", &old).env("SEAFILE_DATA_DIR", &data);
+    let output = finish(command.env("SEAF_MIGRATE_BIN", server.path("bin/the program")));
+    let paths = [&old, &new, &data].map(|path| path.to_str().unwrap().to_owned());
+    let [old, new, data] = &paths;
+    let expected = ["run", "--from", old, "--to", new, "--data-dir", data, "--report", "a  b", "Done."];
+    assert_eq!(lines(&output), expected, "{}", stderr(&output));
+}
+
+#[test]
+fn an_empty_argument_is_passed_on_as_one() {
+    let server = Server::with_program(FAKE);
+    let output = server.run(&["../new conf", "--object-list", "", "--strict"]);
+    assert_eq!(lines(&output), server.arguments(&["--object-list", "", "--strict"]));
+    let output = server.run(&[""]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_server_without_a_data_folder_is_left_to_its_configuration() {
+    // All kinds of the old side are on S3, and seafile-data was never made.
+    let server = Server::with_program(FAKE);
+    fs::remove_dir(server.path("seafile-data")).unwrap();
+    let conf = server.path("conf/seafile.conf");
+    let output = server.run(&["../new conf"]);
+    assert_eq!(lines(&output), ["run", "--from", conf.to_str().unwrap(), "--to", "../new conf", "Done."]);
+}
+
+#[test]
+fn an_empty_variable_is_as_none() {
+    let server = Server::with_program(FAKE);
+    let mut command = server.command(&["../new conf"]);
+    for name in ["SEAFILE_CENTRAL_CONF_DIR", "SEAFILE_CONF_DIR", "SEAFILE_DATA_DIR", "SEAF_MIGRATE_BIN"] {
+        command.env(name, "");
+    }
+    let output = finish(&mut command);
+    assert_eq!(lines(&output), server.arguments(&[]), "{}", stderr(&output));
+}
+
+#[test]
+fn the_new_side_may_be_a_file_a_link_and_relative_to_where_the_user_stands() {
+    let server = Server::with_program(FAKE);
+    fs::write(server.path("new conf/seafile.conf"), "").unwrap();
+    symlink("new conf", server.path("link")).unwrap();
+    for new in ["../new conf/seafile.conf", "../link", "../new conf/"] {
+        assert_eq!(lines(&server.run(&[new]))[4], new);
+    }
+    // Called from elsewhere by its whole path, it finds the server beside itself and the new side where the user is.
+    let mut command = Command::new(server.path("seafile-server-latest/migrate.sh"));
+    command
+        .arg("new conf")
+        .current_dir(server.folder.path())
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    let output = finish(&mut command);
+    assert_eq!(
+        lines(&output)[1..5],
+        ["--from", server.path("conf/seafile.conf").to_str().unwrap(), "--to", "new conf"]
+    );
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_refused_before_anything_starts() {
+    let server = Server::new();
+    let plain = server.path("bin/plain");
+    fs::write(&plain, FAKE).unwrap();
+    for (binary, what) in [(plain, "a file that is no program"), (server.path("bin"), "a folder")] {
+        let output = finish(server.command(&["../new conf"]).env("SEAF_MIGRATE_BIN", &binary));
+        assert_eq!(output.status.code(), Some(2), "{what}");
+        assert!(stderr(&output).contains("which is not a program"), "{what}: {}", stderr(&output));
+        assert_eq!(lines(&output).len(), 0, "{what}");
+    }
+}
+
+#[test]
+fn a_program_beside_the_script_that_is_none_is_passed_over() {
+    let server = Server::new();
+    fs::write(server.path("seafile-server-11.0.0/seaf-migrate"), "not executable").unwrap();
+    server.program("bin/seaf-migrate", FAKE);
+    let path = format!("{}:{}", server.path("bin").display(), std::env::var("PATH").unwrap());
+    let output = finish(server.command(&["../new conf"]).env("PATH", &path));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_program_that_a_signal_kills_ends_the_script_as_a_shell_says_it() {
+    let server = Server::with_program("#!/bin/sh\nkill -KILL $$\n");
+    let output = server.run(&["../new conf"]);
+    assert_eq!(output.status.code(), Some(137));
+    assert!(!lines(&output).contains(&"Done.".to_owned()));
+}
+
+#[test]
+fn what_the_program_says_comes_through_on_both_channels() {
+    let server = Server::with_program("#!/bin/sh\necho out\necho err >&2\nexit 1\n");
+    let output = server.run(&["../new conf"]);
+    assert_eq!((lines(&output), stderr(&output)), (vec!["out".to_owned()], "err\n".to_owned()));
+}
+
+#[test]
+fn a_hangup_is_passed_on_like_the_other_signals() {
+    let server = Server::with_program(&WAITING.replace("TERM", "HUP").replace("143", "129"));
+    let (mut child, mut out) = start(&server);
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    let mut text = String::new();
+    out.read_to_string(&mut text).unwrap();
+    assert_eq!((child.wait().unwrap().code(), text.as_str()), (Some(129), "signals: 1\n"));
+}

@@ -106,3 +106,72 @@ fn raising_the_flag_ends_the_waiting_but_not_a_call_that_works() {
     assert_eq!(store.read(&KEY).unwrap(), "data", "a call that works needs no waiting");
     assert_eq!(store.retries(), 0);
 }
+
+#[test]
+fn one_attempt_is_no_repetition() {
+    let once = RetryPolicy { attempts: 1, ..QUICK };
+    for (action, call) in CALLS {
+        let store = Retry::new(faulty().fail_nth(action, 1, ErrorKind::Timeout), once, Stop::new());
+        let error = call(&store).unwrap_err();
+        assert!(error.to_string().contains("gave up after 1 attempts"), "{error}");
+        assert_eq!(store.retries(), 0);
+    }
+}
+
+#[test]
+fn patience_ends_before_the_attempts_do() {
+    let impatient = RetryPolicy { attempts: u32::MAX, patience: Duration::ZERO, ..QUICK };
+    let store = Retry::new(faulty().fail_always(Action::Read, ErrorKind::Timeout), impatient, Stop::new());
+    assert!(store.read(&KEY).unwrap_err().to_string().contains("gave up after 1 attempts"));
+    let soon = RetryPolicy { attempts: u32::MAX, patience: Duration::from_millis(20), ..QUICK };
+    let store = Retry::new(faulty().fail_always(Action::Read, ErrorKind::Timeout), soon, Stop::new());
+    assert!(store.read(&KEY).unwrap_err().to_string().contains("gave up after "));
+}
+
+#[test]
+fn a_failure_that_will_not_pass_ends_a_row_of_those_that_might() {
+    let faulty =
+        faulty().fail_calls(Action::Read, 1, 2, ErrorKind::Throttled).fail_always(Action::Read, ErrorKind::Denied);
+    let store = Retry::new(faulty, QUICK, Stop::new());
+    let error = store.read(&KEY).unwrap_err();
+    assert_eq!((error.kind(), store.retries()), (ErrorKind::Denied, 2));
+    assert!(error.to_string().contains("that was attempt 3"), "{error}");
+}
+
+#[test]
+fn an_object_that_vanished_between_two_attempts_is_told_as_vanished() {
+    let faulty =
+        faulty().fail_nth(Action::Read, 1, ErrorKind::Connection).fail_always(Action::Read, ErrorKind::NotFound);
+    assert_eq!(Retry::new(faulty, QUICK, Stop::new()).read(&KEY).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn the_store_is_left_alone_for_as_long_as_it_asked() {
+    let wait = Duration::from_millis(60);
+    let store = Retry::new(faulty().throttle_nth(Action::Read, 1, wait), QUICK, Stop::new());
+    let began = std::time::Instant::now();
+    store.read(&KEY).unwrap();
+    assert!(began.elapsed() >= wait, "asked again after {:?}", began.elapsed());
+}
+
+#[test]
+fn workers_that_fail_together_share_the_count_and_none_of_their_objects() {
+    let store = Retry::new(
+        faulty().fail_randomly(Action::Write, 0.3, 5, ErrorKind::Unavailable),
+        RetryPolicy { attempts: 60, ..QUICK },
+        Stop::new(),
+    );
+    let key = |n: u8| ObjectKey::from_bytes(&[n; ObjectKey::LEN]);
+    std::thread::scope(|scope| {
+        for worker in 0..8u8 {
+            let (store, key) = (&store, &key);
+            scope.spawn(move || {
+                (0..10).for_each(|n| store.write(&key(worker * 10 + n + 1), Bytes::from(vec![n])).unwrap())
+            });
+        }
+    });
+    assert!((1..=80).all(|n| store.read(&key(n)).is_ok()));
+    let listed = store.list(&Part::new(KeyRange::ALL)).unwrap().objects.len();
+    assert_eq!(listed, 81, "and the one that was there");
+    assert!(store.retries() > 0);
+}
