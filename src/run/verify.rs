@@ -36,7 +36,7 @@ mod ending;
 mod ledger;
 mod record;
 
-use checkpoint::{Bound, Folder};
+use checkpoint::{Bound, Folder, HEADS, SIDES};
 use comparing::Comparing;
 use record::Record;
 
@@ -137,9 +137,8 @@ impl<'a> Verification<'a> {
 
     /// The newest commit of each library, before anything is listed.
     fn learn_heads(&mut self) {
-        const FILE: &str = "heads.json";
         if self.record.is_resumed {
-            let kept = std::fs::read(self.record.folder.file(FILE)).ok();
+            let kept = std::fs::read(self.record.folder.file(HEADS)).ok();
             self.heads = kept.and_then(|text| serde_json::from_slice(&text).ok());
             return;
         }
@@ -157,7 +156,7 @@ impl<'a> Verification<'a> {
         };
         let heads: BTreeMap<String, String> = roots.libraries.into_iter().filter_map(head).collect();
         let kept =
-            serde_json::to_vec(&heads).map_err(Into::into).and_then(|text| self.record.folder.replace(FILE, &text));
+            serde_json::to_vec(&heads).map_err(Into::into).and_then(|text| self.record.folder.replace(HEADS, &text));
         match kept {
             Ok(()) => self.heads = Some(heads),
             Err(error) => self.state.local_failure("keep the newest commits", &error, self.stop),
@@ -180,8 +179,8 @@ impl<'a> Verification<'a> {
             let this = &*self;
             // Both at once, because they are different servers and each is waited for.
             let (from, to) = std::thread::scope(|scope| {
-                let from = scope.spawn(|| this.set("from", kind, Some(&*stores.from), &this.settings.from, progress));
-                let to = this.set("to", kind, stores.to.as_deref(), &this.settings.to, progress);
+                let from = scope.spawn(|| this.set(SIDES[0], kind, Some(&*stores.from), &this.settings.from, progress));
+                let to = this.set(SIDES[1], kind, stores.to.as_deref(), &this.settings.to, progress);
                 (from.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), to)
             });
             match (from, to) {
@@ -237,6 +236,7 @@ impl<'a> Verification<'a> {
             if self.stop.requested() {
                 break;
             }
+            self.console.log(format_args!("Start to compare [{kind}] object"));
             let Stores { from, to } = stores[kind.index()].limited(bandwidth.as_ref());
             let Listed { from: listed_from, to: listed_to } = &self.listed[kind.index()];
             Comparing {
@@ -252,6 +252,9 @@ impl<'a> Verification<'a> {
                 stop: self.stop,
             }
             .run(&mut self.record);
+            let tally = &self.record.state.kinds[kind.index()];
+            let (compared, findings) = (human::count(tally.objects), human::plural(tally.findings(), "finding"));
+            self.console.log(format_args!("[{kind}] {compared} objects compared, {findings}"));
         }
         if let Err(error) = self.record.save() {
             self.state.local_failure("keep what was found", &error, self.stop);

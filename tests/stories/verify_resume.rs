@@ -278,3 +278,43 @@ fn what_vanished_on_both_sides_is_no_finding() {
     assert_eq!((outcome.total("vanished"), outcome.total("missing"), outcome.total("objects")), (1, 0, ALL));
     assert!(outcome.rows("findings").is_empty());
 }
+
+#[test]
+fn kills_at_random_instants_count_nothing_twice_and_forget_nothing() {
+    let mut dice = fastrand::Rng::with_seed(11);
+    let world = World::new();
+    bulk_to_dir(&world.at("old/seafile-data"), 5, 3_000, 500..=1500);
+    world.run(&[]).assert_code(0);
+    // Every hundredth object is damaged on the way, in all kinds; the size stays.
+    let target = world.at("target/storage");
+    let mut planted = Vec::new();
+    for (path, mut data) in objects_below(&target).into_iter().step_by(100) {
+        *data.last_mut().unwrap() ^= 0x55;
+        fs::write(target.join(&path), data).unwrap();
+        planted.push(format!("{}: damaged", name(path.to_str().unwrap())));
+    }
+    planted.sort();
+    let checkpoint = world.at("checkpoint").display().to_string();
+    let options = ["--content", "--checkpoint", &checkpoint, "--nworker", "4"];
+    let mut killed = 0;
+    while killed < 8 {
+        // 3 MB at this rate take some seconds.
+        let slow = [&options[..], &["--bandwidth", "500K"]].concat();
+        let mut child = world.verifying(&slow).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(dice.u64(0..1500)));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        kill(child);
+        killed += 1;
+    }
+    assert!(killed > 0 && verified(&world).is_none());
+    let outcome = world.verify(&options).assert_code(1);
+    assert_eq!(named(&outcome, "findings"), planted);
+    assert_eq!((outcome.total("objects"), outcome.total("read")), (3_000, 3_000));
+    let rows = outcome.rows("libraries");
+    for (kind, expected) in [("commits", 300), ("fs", 900), ("blocks", 1_800)] {
+        let sum: u64 = rows.iter().map(|row| row[kind]["objects"].as_u64().unwrap()).sum();
+        assert_eq!((sum, outcome.number(kind, "objects")), (expected, expected), "{kind}");
+    }
+}

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use crate::object::ObjectKind;
 use crate::proof::Pair;
 use crate::report::lines::Mark;
 use crate::report::verified::Row;
@@ -23,9 +24,14 @@ use crate::verify::compare::Tally;
 const VERSION: u32 = 1;
 
 const STATE: &str = "verify.json";
-const NEW_STATE: &str = "verify.json.new";
-/// What the names in the folder begin with, so that nothing else in it is ever deleted.
-const NAMES: [&str; 6] = [STATE, "heads.json", "found.", "from.", "to.", "lock"];
+const NEW: &str = "verify.new";
+const LOCK: &str = "lock";
+/// The newest commits, as they were when the listing began.
+pub(super) const HEADS: &str = "heads.json";
+/// What was found: the objects that are wrong, those that were wrong before, and the numbers of each library.
+pub(super) const FOUND: [&str; 3] = ["found.findings", "found.damaged", "found.libraries"];
+/// What the listings of the sides begin with; a dot, the kind and more follow.
+pub(super) const SIDES: [&str; 2] = ["from", "to"];
 
 /// What a checkpoint is about; it is of use to the same verification only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,7 +112,7 @@ impl Folder {
                 format!("{} holds {stranger} and no checkpoint; name a folder that is empty or new", dir.display());
             return Err(Ending::Refused(format!("--checkpoint: {what}")));
         }
-        let lock = File::options().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"));
+        let lock = File::options().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK));
         let lock = lock.map_err(failed)?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(Ending::Locked(format!("another verification is using the checkpoint {}", dir.display())));
@@ -123,7 +129,7 @@ impl Folder {
         Ok(Self { dir: temporary.path().to_owned(), temporary: Some(temporary), _lock: None })
     }
 
-    /// A file in the folder, whose name begins with one of [`NAMES`].
+    /// A file in the folder.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
@@ -177,12 +183,33 @@ impl Folder {
     /// # Errors
     /// When it cannot be written; what was there is then unchanged.
     pub(super) fn replace(&self, name: &str, data: &[u8]) -> io::Result<()> {
-        let new = self.file(NEW_STATE);
+        let new = self.file(NEW);
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(data)?;
         file.sync_all()?;
         fs::rename(&new, self.file(name))?;
         File::open(&self.dir)?.sync_all()
+    }
+
+    /// Removes what a verification kept. What lies there without [`STATE`] is of one that was just being removed: its
+    /// listings must not be taken for fresh ones.
+    ///
+    /// # Errors
+    /// When something of it cannot be removed.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        // First, so that a kill in the middle leaves no checkpoint.
+        match fs::remove_file(self.file(STATE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => File::open(&self.dir)?.sync_all()?,
+        }
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name != LOCK && is_ours(&name.to_string_lossy()) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what the verification kept, and the folder unless something else is in it.
@@ -193,14 +220,8 @@ impl Folder {
         if let Some(temporary) = self.temporary {
             return temporary.close();
         }
-        // First, so that what is left by a kill in the middle is no checkpoint.
-        fs::remove_file(self.file(STATE))?;
-        for entry in fs::read_dir(&self.dir)? {
-            let entry = entry?;
-            if is_ours(&entry.file_name().to_string_lossy()) {
-                fs::remove_file(entry.path())?;
-            }
-        }
+        self.clear()?;
+        fs::remove_file(self.file(LOCK))?;
         match fs::remove_dir(&self.dir) {
             Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
             _ => Ok(()),
@@ -213,8 +234,13 @@ struct Versioned {
     version: u32,
 }
 
+/// Whether a verification leaves a file of this name, so that nothing else is ever deleted.
 fn is_ours(name: &str) -> bool {
-    NAMES.iter().any(|ours| name.starts_with(ours))
+    let is_listing = |side: &str| {
+        let kinds = ObjectKind::ALL.map(|kind| format!("{side}.{kind}"));
+        kinds.iter().any(|list| name == list || name.starts_with(&format!("{list}.")))
+    };
+    [STATE, NEW, LOCK, HEADS].contains(&name) || FOUND.contains(&name) || SIDES.into_iter().any(is_listing)
 }
 
 /// Something in the folder that no verification left there.
@@ -325,6 +351,32 @@ mod tests {
             let left: Vec<_> =
                 fs::read_dir(&path).into_iter().flatten().map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(left, stranger.map(Into::into).into_iter().collect::<Vec<std::ffi::OsString>>());
+        }
+    }
+
+    #[test]
+    fn listings_of_a_verification_that_was_being_removed_are_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new");
+        let folder = Folder::open(&path).unwrap();
+        for name in ["from.blocks", "to.fs.building", "found.findings", "heads.json", "verify.new"] {
+            fs::write(folder.file(name), "old").unwrap();
+        }
+        drop(folder);
+        let folder = Folder::open(&path).unwrap();
+        folder.clear().unwrap();
+        let left: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["lock"]);
+    }
+
+    #[test]
+    fn only_names_of_ours_are_ours() {
+        for name in ["verify.json", "lock", "from.commits", "to.blocks.journal", "to.fs.lock", "found.damaged"] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in ["to.do", "lockers", "from.blocksx", "found.cat", "verify.json.bak", "heads", "objects.blocks", ""]
+        {
+            assert!(!is_ours(name), "{name}");
         }
     }
 

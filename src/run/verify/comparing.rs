@@ -57,7 +57,7 @@ impl Comparing<'_> {
         if is_done && left_over.is_empty() {
             return;
         }
-        let rest = (!is_done).then(|| Steps::new(self.listed_from, self.listed_to, record.after(), sample));
+        let rest = (!is_done).then(|| Steps::new(self.listed_from, self.listed_to, record.after, sample));
         let again = left_over.into_iter().map(|key| Ok((self.again(key, sample), true)));
         let steps = again.chain(rest.into_iter().flatten().map(|step| Ok((step?, false))));
         let ledger = Ledger::new(self.kind, record, self.progress);

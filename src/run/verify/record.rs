@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{Bound, Folder, State};
+use super::checkpoint::{Bound, FOUND, Folder, State};
 use crate::object::{ObjectKey, ObjectKind};
 use crate::report::lines::Lines;
 use crate::report::verified::Row;
@@ -19,7 +19,10 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) folder: Folder,
+    /// What the checkpoint says; `after` and `marks` are those of the last time it was kept.
     pub(super) state: State,
+    /// The last key that is settled of the kind that is next.
+    pub(super) after: Option<ObjectKey>,
     pub(super) findings: Lines<Finding>,
     pub(super) damaged: Lines<Finding>,
     pub(super) rows: Lines<Row>,
@@ -47,23 +50,26 @@ impl Record {
     pub(super) fn open(folder: Folder, bound: Bound) -> Result<Self, Ending> {
         let loaded = folder.load(&bound)?;
         let is_resumed = loaded.is_some();
-        let state = loaded.unwrap_or_else(|| State::new(bound));
         let failed = |error: io::Error| {
             let dir = folder.file("");
             Ending::Refused(format!("the checkpoint {} cannot be used: {error}", dir.display()))
         };
-        // Before anything else is there, so that whatever a kill leaves says what it belongs to.
-        folder.save(&state).map_err(failed)?;
+        let state = match loaded {
+            Some(state) => state,
+            None => {
+                folder.clear().map_err(failed)?;
+                // Kept before anything else is there, so that whatever a kill leaves says what it belongs to.
+                let state = State::new(bound);
+                folder.save(&state).map_err(failed)?;
+                state
+            }
+        };
         let [findings, damaged, rows] = state.marks;
-        let findings = Lines::open(&folder.file("found.findings"), findings).map_err(failed)?;
-        let damaged = Lines::open(&folder.file("found.damaged"), damaged).map_err(failed)?;
-        let rows = Lines::open(&folder.file("found.rows"), rows).map_err(failed)?;
-        Ok(Self { folder, state, findings, damaged, rows, is_resumed, saved: Instant::now() })
-    }
-
-    /// The last key of `kind` that is settled, unless nothing of it is; for the kind that is next.
-    pub(super) fn after(&self) -> Option<ObjectKey> {
-        self.state.after.as_ref().and_then(|text| text.parse().ok())
+        let findings = Lines::open(&folder.file(FOUND[0]), findings).map_err(failed)?;
+        let damaged = Lines::open(&folder.file(FOUND[1]), damaged).map_err(failed)?;
+        let rows = Lines::open(&folder.file(FOUND[2]), rows).map_err(failed)?;
+        let after = state.after.as_ref().and_then(|text| text.parse().ok());
+        Ok(Self { folder, state, after, findings, damaged, rows, is_resumed, saved: Instant::now() })
     }
 
     /// The objects of `kind` that could not be checked.
@@ -86,12 +92,15 @@ impl Record {
         let mut tally = step.plain;
         if let (Some(object), Some(examined)) = (&step.object, examined) {
             tally.count(object.from, examined);
+            if *again {
+                self.forget_unchecked(kind, &object.key);
+            }
             self.name(kind, &object.key, &examined.outcome)?;
         }
         self.state.kinds[kind.index()].add(&tally);
         self.row(kind, &step.last, &tally, *again)?;
         if !again {
-            self.state.after = Some(step.last.to_string());
+            self.after = Some(step.last);
         }
         progress.settled.fetch_add(tally.objects, Ordering::Relaxed);
         progress.read.fetch_add(tally.read_bytes, Ordering::Relaxed);
@@ -99,12 +108,15 @@ impl Record {
         if self.saved.elapsed() >= SAVE_EVERY { self.save() } else { Ok(()) }
     }
 
-    /// Names what is not as it should be.
-    fn name(&mut self, kind: ObjectKind, key: &ObjectKey, outcome: &Outcome) -> io::Result<()> {
+    fn forget_unchecked(&mut self, kind: ObjectKind, key: &ObjectKey) {
         let (library, object) = (key.library.to_string(), key.id.to_string());
         let is_it =
             |finding: &Finding| finding.kind == kind.as_str() && finding.object == object && finding.library == library;
         self.state.unchecked.retain(|finding| !is_it(finding));
+    }
+
+    /// Names what is not as it should be.
+    fn name(&mut self, kind: ObjectKind, key: &ObjectKey, outcome: &Outcome) -> io::Result<()> {
         match outcome {
             Outcome::Good | Outcome::Vanished => Ok(()),
             Outcome::Finding(fault, cause) => {
@@ -122,13 +134,12 @@ impl Record {
 
     /// Adds to the numbers of a library. One that is left is written down.
     fn row(&mut self, kind: ObjectKind, key: &ObjectKey, tally: &Tally, again: bool) -> io::Result<()> {
-        let (kind, library) = (kind.to_string(), key.library.to_string());
-        let is_open = |row: &Row| row.kind == kind && row.library == library;
+        let is_open = |row: &Row| row.kind == kind.as_str() && row.library.as_bytes() == key.library.text();
         if let Some(row) = self.state.row.as_mut().filter(|row| is_open(row)) {
             row.tally.add(tally);
             return Ok(());
         }
-        let row = Row { kind, library, tally: *tally };
+        let row = Row { kind: kind.to_string(), library: key.library.to_string(), tally: *tally };
         if again {
             return self.rows.push(&row);
         }
@@ -143,7 +154,7 @@ impl Record {
         if let Some(row) = self.state.row.take() {
             self.rows.push(&row)?;
         }
-        self.state.after = None;
+        self.after = None;
         self.state.done = kind.index() + 1;
         self.save()
     }
@@ -155,6 +166,7 @@ impl Record {
     pub(super) fn save(&mut self) -> io::Result<()> {
         // Nothing outlives the process otherwise, so there is nothing to wait for a disk for.
         if self.folder.kept().is_some() {
+            self.state.after = self.after.map(|key| key.to_string());
             self.state.marks = [self.findings.sync()?, self.damaged.sync()?, self.rows.sync()?];
             self.folder.save(&self.state)?;
         }
