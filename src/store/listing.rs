@@ -11,6 +11,8 @@ use super::{ErrorKind, Listed, Page, Part, StoreError};
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 
+pub(super) mod xml;
+
 /// How many answers without a name are borne in a row. Servers give some where many deleted names
 /// are passed over; without a limit, one that turns in circles would hold us forever.
 const MOST_EMPTY: usize = 1000;

@@ -5,6 +5,7 @@
 
 mod client;
 mod errors;
+mod list;
 mod sigv2;
 mod sse;
 
@@ -16,14 +17,16 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::list_objects::ListObjectsOutput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{EncodingType, Object};
+use aws_sdk_s3::types::EncodingType;
 use bytes::Bytes;
 
-use self::client::WholeListing;
 use self::errors::Failure;
+use self::list::Reading;
 use self::sse::{SseKey, with_key};
-use super::listing::{self, Answer, Fault, Name, Start};
+use super::listing::{self, Answer, Fault, Start};
 use super::runtime::{self, block_on};
 use super::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 use crate::conf::backend::Location;
@@ -178,10 +181,11 @@ impl S3Store {
             .set_continuation_token(token)
             .encoding_type(EncodingType::Url)
             .max_keys(PAGE);
-        let answer = self.within(0, request.customize().interceptor(WholeListing).send()).await?;
-        let more = more(answer.is_truncated())?;
-        let names = names(answer.contents, answer.encoding_type.as_ref())?;
-        Ok(Answer { names, more, token: answer.next_continuation_token })
+        let reading = Reading::new(|| ListObjectsV2Output::builder().build());
+        self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
+        let mut listing = reading.answer()?;
+        let token = listing.token.take();
+        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
     }
 
     /// The first version of the listing: `marker` in place of `start-after`.
@@ -199,10 +203,11 @@ impl S3Store {
             .set_marker(marker)
             .encoding_type(EncodingType::Url)
             .max_keys(PAGE);
-        let answer = self.within(0, request.customize().interceptor(WholeListing).send()).await?;
-        let more = more(answer.is_truncated())?;
-        let names = names(answer.contents, answer.encoding_type.as_ref())?;
-        Ok(Answer { names, more, token: answer.next_marker })
+        let reading = Reading::new(|| ListObjectsOutput::builder().build());
+        self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
+        let mut listing = reading.answer()?;
+        let token = listing.marker.take();
+        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
     }
 
     fn page(&self, range: &KeyRange, v1: bool) -> Result<Page, Fault<Failure>> {
@@ -262,27 +267,6 @@ impl S3Store {
 
 /// The most that is set aside for a body before its bytes are there.
 const LARGEST_PREALLOCATION: usize = 64 << 20;
-
-fn more(is_truncated: Option<bool>) -> Result<bool, Failure> {
-    is_truncated.ok_or_else(|| Failure::new(ErrorKind::Protocol, "the answer does not say whether the listing is over"))
-}
-
-fn names(objects: Option<Vec<Object>>, encoding: Option<&EncodingType>) -> Result<Vec<Name>, Failure> {
-    let encoded = encoding == Some(&EncodingType::Url);
-    let name = |object: Object| {
-        let size = object.size().and_then(|size| u64::try_from(size).ok());
-        let key = object.key.ok_or_else(|| Failure::new(ErrorKind::Protocol, "a listed object has no name"))?;
-        // Most names are objects of ours, which have nothing to decode; there are a thousand in an answer.
-        let plain = !encoded || !key.bytes().any(|byte| matches!(byte, b'%' | b'+'));
-        Ok(Name { bytes: if plain { key.into_bytes() } else { decode(&key) }, size })
-    };
-    objects.unwrap_or_default().into_iter().map(name).collect()
-}
-
-/// `encoding-type=url`: percent-encoded, a space as `+`.
-fn decode(name: &str) -> Vec<u8> {
-    percent_encoding::percent_decode_str(&name.replace('+', " ")).collect()
-}
 
 impl ReadStore for S3Store {
     fn location(&self) -> &Location {

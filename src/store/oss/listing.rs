@@ -3,11 +3,11 @@
 //! OSS lists names in the order of their bytes, those after `start-after`, at most 1,000. Names come
 //! percent-encoded (`encoding-type=url`), because XML cannot hold all of them.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::Deserialize;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::object::KeyRange;
-use crate::store::listing::{Answer, Name, Start};
+use crate::store::listing::xml::{self, UrlEncoding};
+use crate::store::listing::{Answer, Start};
 
 /// What stays as it is in a query (RFC 3986, unreserved).
 const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -59,38 +59,9 @@ impl Query {
     }
 }
 
-/// The body of an answer: `<ListBucketResult>`.
-#[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "EncodingType")]
-    encoding: Option<String>,
-    #[serde(rename = "IsTruncated")]
-    is_truncated: bool,
-    #[serde(rename = "NextContinuationToken")]
-    next: Option<String>,
-    #[serde(rename = "Contents", default)]
-    contents: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "Key")]
-    key: String,
-    #[serde(rename = "Size")]
-    size: u64,
-}
-
 /// The names in an answer's body. An error says what is wrong with it.
 pub(super) fn parse(body: &[u8]) -> Result<Answer, String> {
-    let text = std::str::from_utf8(body).map_err(|error| format!("the listing is not UTF-8: {error}"))?;
-    let body: Body =
-        quick_xml::de::from_str(text).map_err(|error| format!("the listing is not the XML expected: {error}"))?;
-    let encoded = body.encoding.as_deref() == Some("url");
-    let decode = |text: String| if encoded { percent_decode_str(&text).collect() } else { text.into_bytes() };
-    let name = |entry: Entry| Name { bytes: decode(entry.key), size: Some(entry.size) };
-    Ok(Answer {
-        names: body.contents.into_iter().map(name).collect(),
-        more: body.is_truncated,
-        token: body.next.map(|token| String::from_utf8_lossy(&decode(token)).into_owned()),
-    })
+    let mut listing = xml::parse(body, UrlEncoding::Path)?;
+    let token = listing.token.take();
+    listing.answer(token)
 }

@@ -6,14 +6,12 @@ use std::path::Path;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
-use aws_sdk_s3::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Builder, ConfigBag, Credentials, Intercept, Region, RequestChecksumCalculation,
-    ResponseChecksumValidation, RuntimeComponents, SharedHttpClient, StalledStreamProtectionConfig,
+    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    SharedHttpClient, StalledStreamProtectionConfig,
 };
-use aws_sdk_s3::error::BoxError;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
@@ -76,30 +74,6 @@ fn with_credentials(config: Builder, conf: &S3Conf, options: &S3Options) -> Resu
             let provider = block_on(role.load()).credentials_provider().ok_or("no provider of credentials")?;
             Ok(config.credentials_provider(provider))
         }
-    }
-}
-
-/// Refuses a listing whose XML is not whole: the SDK takes what is there for the answer, so that a
-/// listing that broke off would look like one that ended.
-#[derive(Debug)]
-pub(super) struct WholeListing;
-
-impl Intercept for WholeListing {
-    fn name(&self) -> &'static str {
-        "WholeListing"
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.response().body().bytes().unwrap_or_default().trim_ascii_end();
-        if context.output_or_error().is_ok() && !body.ends_with(b"ListBucketResult>") {
-            return Err("the answer is not a whole listing".into());
-        }
-        Ok(())
     }
 }
 
