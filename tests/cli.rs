@@ -366,3 +366,13 @@ fn an_import_while_a_run_holds_the_list_is_locked_out() {
     assert_eq!(fs::read_to_string(desk.at("objects.blocks")).unwrap(), text);
     drop(held);
 }
+
+#[test]
+fn the_demonstration_ends_well_and_leaves_nothing() {
+    let desk = Desk::new();
+    let before = fs::read_dir(desk.0.path()).unwrap().count();
+    let (code, stdout, stderr) = desk.call(&["demo"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("1,029"), "{stdout}");
+    assert_eq!(fs::read_dir(desk.0.path()).unwrap().count(), before);
+}

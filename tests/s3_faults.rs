@@ -437,3 +437,21 @@ fn a_fifth_of_all_requests_fails_and_nothing_is_lost() {
     assert_eq!(found, sorted(keys));
     assert!(store.retries() > 100, "{} repetitions", store.retries());
 }
+
+#[test]
+fn the_wait_that_a_server_asks_for_is_read_as_seconds_and_as_a_date() {
+    for (value, shortest) in
+        [("7", 7), (" 7 ", 7), ("Tue, 31 Dec 2199 23:59:59 GMT", 1 << 31), ("Sun, 06 Nov 1994 08:49:37 GMT", 0)]
+    {
+        let head = format!("HTTP/1.1 503 Slow Down\r\nRetry-After: {value}\r\n");
+        let error = open(&canned(&head, &error_xml("SlowDown", ""))).read(&key(1)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Throttled, "{error}");
+        let asked = error.retry_after().unwrap_or_else(|| panic!("{value} was not understood"));
+        assert!(asked >= Duration::from_secs(shortest), "{value}: {asked:?}");
+        assert!(shortest != 0 || asked.is_zero(), "a time that is over asks for nothing: {asked:?}");
+    }
+    for value in ["soon", "-1", ""] {
+        let head = format!("HTTP/1.1 503 Slow Down\r\nRetry-After: {value}\r\n");
+        assert_eq!(open(&canned(&head, &error_xml("SlowDown", ""))).read(&key(1)).unwrap_err().retry_after(), None);
+    }
+}

@@ -22,6 +22,7 @@ mod body;
 mod connect;
 mod failure;
 
+pub(super) use answer::wait_of;
 pub use answer::{kind_of_status, retry_after};
 
 use body::{Deadline, Upload, collect};

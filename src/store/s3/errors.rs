@@ -13,6 +13,7 @@ use aws_sdk_s3::operation::RequestId;
 
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
+use crate::store::http::wait_of;
 
 /// What went wrong, before it is known to which object.
 #[derive(Debug)]
@@ -80,8 +81,8 @@ impl Failure {
             text.push_str("; ");
             text.push_str(&advice);
         }
-        let retry_after = raw.headers().get("retry-after").and_then(|wait| wait.trim().parse().ok());
-        Self { kind, text, retry_after: retry_after.map(Duration::from_secs), status: Some(status) }
+        let retry_after = raw.headers().get("retry-after").and_then(wait_of);
+        Self { kind, text, retry_after, status: Some(status) }
     }
 
     fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> Self {

@@ -1,0 +1,113 @@
+//! How a run ends: the exit code, the last line and the report say the same, wherever the lines go.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::world::{Outcome, World, objects_below};
+
+/// Panics unless code, last line and report agree on this result.
+fn assert_ending(outcome: &Outcome, code: u8, result: &str, says: &str) {
+    let report = outcome.report.as_ref().expect("a report was written");
+    assert_eq!((report["exit_code"].as_u64(), report["result"].as_str()), (Some(code.into()), Some(result)));
+    let message = report["message"].as_str().unwrap();
+    assert!(message.contains(says), "{message}");
+    let line = match code {
+        0 => format!("Result: {message}."),
+        _ => format!("Result: {message} (exit code {code})."),
+    };
+    let told = if code == 0 { &outcome.stdout } else { &outcome.stderr };
+    assert!(told.lines().any(|told| told == line), "{line:?} is not in {told}");
+}
+
+#[test]
+fn a_whole_copy() {
+    let world = World::with_sample();
+    assert_ending(&world.run(&[]).assert_code(0), 0, "complete", "every object of the source is at the destination");
+}
+
+#[test]
+fn a_copy_of_nothing_is_a_whole_copy() {
+    let world = World::new();
+    let outcome = world.run(&[]).assert_code(0);
+    assert_ending(&outcome, 0, "complete", "every object");
+    assert_eq!(outcome.total("listed"), 0);
+}
+
+#[test]
+fn an_object_that_cannot_be_read() {
+    let world = World::with_sample();
+    let (path, _) = objects_below(&world.source().join("fs")).pop_first().unwrap();
+    let object = world.source().join("fs").join(path);
+    fs::remove_file(&object).unwrap();
+    fs::create_dir(&object).unwrap();
+    let outcome = world.run(&[]).assert_code(1);
+    assert_ending(&outcome, 1, "failures", "some objects are NOT at the destination");
+    assert_eq!((outcome.rows("failures").len(), outcome.total("failed")), (1, 1));
+    assert!(!outcome.stdout.contains("Result:"), "bad news is for standard error");
+}
+
+#[test]
+fn damage_in_the_source_with_and_without_strict() {
+    let world = World::with_sample();
+    let (path, data) = objects_below(&world.source().join("blocks")).pop_first().unwrap();
+    fs::write(world.source().join("blocks").join(path), [&data[..], b"x"].concat()).unwrap();
+    let strict = world.run(&["--strict"]).assert_code(5);
+    assert_ending(&strict, 5, "complete, source damaged", "damaged in the source already (--strict)");
+    let lenient = world.run(&["--relist"]).assert_code(0);
+    assert_ending(&lenient, 0, "complete", "every object");
+}
+
+#[test]
+fn a_store_that_is_not_there() {
+    let world = World::with_sample();
+    fs::remove_dir_all(world.source().join("commits")).unwrap();
+    let outcome = world.run(&[]).assert_code(3);
+    assert_ending(&outcome, 3, "store failed", "nothing was copied");
+    assert_eq!(objects_below(&world.at("target")).len(), 0);
+}
+
+#[test]
+fn lists_that_are_about_something_else() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    fs::rename(world.at("objects.fs"), world.at("objects.commits")).unwrap();
+    let outcome = world.run(&["--object-list", &list]).assert_code(2);
+    assert_ending(&outcome, 2, "refused", "lists fs objects, not commits: it was renamed or copied");
+}
+
+#[test]
+fn a_report_that_cannot_be_kept_makes_a_good_run_a_bad_one() {
+    let world = World::with_sample();
+    let mut command = world.program();
+    command.args(["run", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
+    // A folder that is there, and in which nobody can make a file.
+    command.arg("--data-dir").arg(world.at("old/seafile-data")).args(["--report", "/proc/report.json"]);
+    let outcome = world.finish(command.spawn().unwrap()).assert_code(1);
+    assert!(outcome.stderr.contains("could not be written"), "{}", outcome.stderr);
+    world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn without_a_terminal_there_are_plain_lines_alone() {
+    let world = World::with_sample();
+    let outcome = world.run(&[]).assert_code(0);
+    for text in [&outcome.stdout, &outcome.stderr] {
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    }
+    let stamped = outcome.stdout.lines().filter(|line| line.starts_with('['));
+    for line in stamped {
+        let stamp = line.split(']').next().unwrap();
+        assert_eq!(stamp.len(), "[2026-01-31 12:00:00".len(), "{line}");
+    }
+}
+
+#[test]
+fn nobody_who_listens_is_no_reason_to_stop() {
+    let world = World::with_sample();
+    let mut child = world.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // As when the terminal's pager was closed.
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    world.assert_same(&world.at("target/storage"));
+}
