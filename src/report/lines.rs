@@ -89,6 +89,16 @@ impl<T: Serialize + DeserializeOwned + Clone> Lines<T> {
         &self.first
     }
 
+    /// The first `most`, read back.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    pub fn take(&mut self, most: usize) -> io::Result<Vec<T>> {
+        let taken: io::Result<Vec<T>> = self.read()?.take(most).collect();
+        self.file.seek(SeekFrom::End(0))?;
+        taken
+    }
+
     /// Hands every item to `take`, in the order in which they came.
     ///
     /// # Errors
@@ -135,7 +145,9 @@ mod tests {
 
         let mut again: Lines<u64> = Lines::open(&path, mark).unwrap();
         assert_eq!((again.count(), again.first()), (25, &(0..10).collect::<Vec<_>>()[..]));
+        assert_eq!(again.take(3).unwrap(), [0, 1, 2]);
         again.push(&99).unwrap();
+        assert_eq!(again.take(1000).unwrap().len(), 26);
         assert_eq!(all(&mut again), (0..25).chain([99]).collect::<Vec<_>>());
     }
 

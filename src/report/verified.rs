@@ -143,7 +143,11 @@ impl Verified<'_> {
         })
     }
 
-    fn libraries(&mut self) -> io::Result<Vec<LibraryRow>> {
+    /// The numbers of every library, by kind in the order of [`ObjectKind::ALL`].
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    pub fn tallies(&mut self) -> io::Result<BTreeMap<String, [Tally; 3]>> {
         let mut rows: BTreeMap<String, [Tally; 3]> = BTreeMap::new();
         self.rows.each(|row| {
             if let Ok(kind) = row.kind.parse::<ObjectKind>() {
@@ -151,8 +155,16 @@ impl Verified<'_> {
             }
             Ok(())
         })?;
+        Ok(rows)
+    }
+
+    fn libraries(&mut self) -> io::Result<Vec<LibraryRow>> {
         let kinds = |tallies: [Tally; 3]| ObjectKind::ALL.map(ObjectKind::as_str).into_iter().zip(tallies).collect();
-        Ok(rows.into_iter().map(|(library, tallies)| LibraryRow { library, kinds: kinds(tallies) }).collect())
+        Ok(self
+            .tallies()?
+            .into_iter()
+            .map(|(library, tallies)| LibraryRow { library, kinds: kinds(tallies) })
+            .collect())
     }
 
     /// Prints the table, the first findings, and the result.

@@ -1,14 +1,18 @@
 //! What is on the pages of the commands: each fills the same page with what it found.
 
+use std::io;
+
 use jiff::Zoned;
 
 use crate::conf::SideConf;
 use crate::object::ObjectKind;
-use crate::report::page::{Cell, Column, Table};
+use crate::report::page::{Cell, Column, Part, Table};
+use crate::report::{Finding, human};
 use crate::verify::walk::LibraryResult;
 
 pub mod fsck;
 pub(super) mod pass;
+pub mod verify;
 
 /// How many libraries have a row of their own; the others share one.
 const LIBRARIES: usize = 200;
@@ -54,4 +58,27 @@ pub(super) fn findings<'a>(
     let more = all.saturating_sub(told.min(FINDINGS as u64));
     let outro = if more > 0 { format!("And {more} more; --report FILE names them.") } else { String::new() };
     Table { title: title.to_owned(), intro: intro.to_owned(), columns, rows, total: None, outro }
+}
+
+/// Objects that need a word, a row each: the first of `all`; nothing when there is none.
+pub(super) fn objects(title: &str, intro: &str, all: u64, first: io::Result<Vec<Finding>>) -> Option<Part> {
+    if all == 0 {
+        return None;
+    }
+    let (found, lost) = match first {
+        Ok(found) => (found, String::new()),
+        Err(error) => (Vec::new(), format!(" They could not be read back: {error}.")),
+    };
+    let outro = match all.saturating_sub(found.len() as u64) {
+        0 => lost,
+        n => format!("And {} more; --report FILE names every one of them.{lost}", human::count(n)),
+    };
+    let rows = found.into_iter().map(|finding| {
+        let object = format!("{}/{}", finding.library, finding.object);
+        let why = Cell::Lines(vec![finding.error, finding.cause]);
+        vec![Cell::Named(finding.kind, object), Cell::Plain(finding.step), why]
+    });
+    let columns = vec![Column::Text("Object"), Column::Text("Step"), Column::Text("Why")];
+    let title = format!("{title}: {}", human::plural(all, "object"));
+    Some(Part::Table(Table { title, intro: intro.to_owned(), columns, rows: rows.collect(), total: None, outro }))
 }

@@ -214,6 +214,10 @@ pub struct VerifyFlags {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
 
+    /// Write the result as a page for a browser to FILE; nothing in it is fetched from anywhere
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
     /// Exit with code 5 when the only damage is that of the source itself
     #[arg(long)]
     pub strict: bool,

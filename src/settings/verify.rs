@@ -36,6 +36,8 @@ pub struct VerifySettings {
     pub temp_dir: PathBuf,
     /// Where the report goes.
     pub report: Option<PathBuf>,
+    /// Where the page goes.
+    pub html: Option<PathBuf>,
     /// Whether damage in the source makes the verification fail.
     pub strict: bool,
     /// Where the result is noted; `None` notes nothing.
@@ -48,8 +50,9 @@ pub struct VerifySettings {
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings, SettingsError> {
     require_memory(flags.memory)?;
-    for (option, path) in [("--report", &flags.report), ("--checkpoint", &flags.checkpoint)] {
-        if let Some(path) = path.as_ref().filter(|path| option == "--report" || !path.is_dir()) {
+    let files = [("--report", &flags.report), ("--html", &flags.html), ("--checkpoint", &flags.checkpoint)];
+    for (option, path) in files {
+        if let Some(path) = path.as_ref().filter(|path| option != "--checkpoint" || !path.is_dir()) {
             require_parent(option, path)?;
         }
     }
@@ -76,6 +79,7 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
         checkpoint: flags.checkpoint.clone(),
         temp_dir,
         report: flags.report.clone(),
+        html: flags.html.clone(),
         strict: flags.strict,
         proofs: Some(Proofs::from_environment(env)),
     })

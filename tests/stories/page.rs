@@ -249,3 +249,71 @@ fn a_check_of_one_side_has_a_page_as_well() {
     assert!(broken.of("tr").any(|row| row.text.contains("plain 0 ✓") && row.text.ends_with("1 finding")));
     assert!(fsck(&world, &[], 1).text("facts").contains("worked out from the commits"));
 }
+
+fn verify(world: &World, more: &[&str], code: i32) -> (Outcome, PageText) {
+    let [html, file] = options(world);
+    let outcome = world.verify(&[&[html.as_str(), &file], more].concat()).assert_code(code);
+    (outcome, page(world))
+}
+
+#[test]
+fn a_verification_has_a_page_that_says_whether_everything_is_there() {
+    let (world, store) = world_of(&small());
+    world.run(&[]).assert_code(0);
+    let (outcome, good) = verify(&world, &["--content"], 0);
+    assert_eq!((good.text("h1"), figure(&good, "Missing")), ("Everything is there: yes", "0at the destination"));
+    assert!(figure(&good, "Read and hashed").starts_with(&outcome.total("read").to_string()));
+    assert!(good.text("facts").contains("100 % of the objects read") && good.text("facts").contains("Librariesall"));
+    assert_eq!(good.headings(), ["By kind".to_owned(), format!("Libraries: {}", store.libraries.len())]);
+
+    let library = store.library("plain 0 ✓").id;
+    let (_, some) = verify(&world, &["--library", &library.to_string()], 0);
+    assert_eq!(some.text("h1"), "Everything is there: yes, of these libraries");
+    assert!(some.text("next").contains("without --library") && some.text("facts").contains(&library.to_string()));
+}
+
+#[test]
+fn a_verification_names_on_its_page_what_is_not_as_in_the_source() {
+    let (world, store) = world_of(&small());
+    let old = ObjectKey::new(store.library("twin").id, store.library("twin").head().commit);
+    fs::write(object_path(&world.at("old/seafile-data"), ObjectKind::Commits, &old), "not a commit").unwrap();
+    world.run(&[]).assert_code(0);
+    let library = store.library("plain 0 ✓");
+    let file = library.head().tree.files.values().find(|file| file.blocks.len() > 1).unwrap();
+    let [gone, other] = [file.blocks[0], file.blocks[1]].map(|id| ObjectKey::new(library.id, id));
+    fs::remove_file(object_path(&world.at("target"), ObjectKind::Blocks, &gone)).unwrap();
+    fs::write(object_path(&world.at("target"), ObjectKind::Blocks, &other), "short").unwrap();
+    let (_, bad) = verify(&world, &["--content"], 1);
+    assert_eq!(bad.text("h1"), "Everything is there: no");
+    assert!(bad.text("next").contains("Run again") && bad.text("facts").contains("exit code 1"));
+    let found = bad.part("Not as in the source: 2 objects");
+    assert!(found.contains(&gone.to_string()) && found.contains(&other.to_string()), "{found}");
+    assert!(bad.part("Damaged in the source: 1 object").contains(&old.to_string()));
+    // The library that suffers comes first.
+    let first = bad.of("tr").find(|row| row.text.starts_with(&library.id.to_string()));
+    assert!(
+        bad.part("Libraries: ").contains(&format!("Only new\n\n{}", first.unwrap().text)),
+        "{}",
+        bad.part("Libraries: ")
+    );
+}
+
+#[test]
+fn a_verification_that_could_not_end_claims_nothing() {
+    let (world, _) = world_of(&small());
+    world.run(&[]).assert_code(0);
+    fs::remove_dir_all(world.source().join("fs")).unwrap();
+    let (_, page) = verify(&world, &[], 3);
+    assert_eq!(page.text("h1"), "Everything is there: not known");
+}
+
+#[test]
+fn a_page_of_a_run_tells_of_the_last_verification_and_whether_it_still_counts() {
+    let (world, _) = world_of(&small());
+    world.run(&[]).assert_code(0);
+    world.verify(&["--sample", "100%"]).assert_code(0);
+    let (_, page) = run_to_page(&world, &[], 0);
+    let told = page.part("The last verification");
+    assert!(told.contains("0 findings") && told.contains("100 % of the objects read"), "{told}");
+    assert!(told.contains("does not count for what is there now: a run"), "{told}");
+}

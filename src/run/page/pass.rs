@@ -94,30 +94,7 @@ fn figures(told: &Told<'_>) -> Vec<Figure> {
 
 /// What failed or is damaged; nothing when there is none.
 fn objects(title: &str, intro: &str, of: &Findings) -> Option<Part> {
-    let all = of.count();
-    if all == 0 {
-        return None;
-    }
-    let (found, lost) = match of.take(FINDINGS) {
-        Ok(found) => (found, String::new()),
-        Err(error) => (of.first(), format!(" They could not all be read back: {error}.")),
-    };
-    let more = all.saturating_sub(found.len() as u64);
-    let outro = match more {
-        0 => lost,
-        n => format!("And {} more; --report FILE names every one of them.{lost}", human::count(n)),
-    };
-    let rows = found.into_iter().map(|finding| {
-        let object = format!("{}/{}", finding.library, finding.object);
-        vec![
-            Cell::Named(finding.kind, object),
-            Cell::Plain(finding.step),
-            Cell::Lines(vec![finding.error, finding.cause]),
-        ]
-    });
-    let columns = vec![Column::Text("Object"), Column::Text("Step"), Column::Text("Why")];
-    let title = format!("{title}: {}", human::plural(all, "object"));
-    Some(Part::Table(Table { title, intro: intro.to_owned(), columns, rows: rows.collect(), total: None, outro }))
+    super::objects(title, intro, of.count(), of.take(FINDINGS))
 }
 
 fn heads(heads: &Heads) -> Vec<Option<Part>> {

@@ -4,10 +4,13 @@ use jiff::Timestamp;
 
 use super::Verification;
 use super::record::Record;
+
 use crate::object::ObjectKind;
 use crate::proof::VerifyNote;
+use crate::report::page::write;
 use crate::report::verified::{Head, KindTotals, Verified};
 use crate::report::{Ending, human};
+use crate::run::page;
 
 impl Verification<'_> {
     /// How it ended, now that all threads are done. Success is claimed on numbers and not on the absence of errors.
@@ -88,17 +91,24 @@ impl Verification<'_> {
             damaged,
             unchecked: &state.unchecked,
         };
-        let written =
-            self.settings.report.as_ref().map(|path| (path, verified.write(path, &head(self.options.retries()))));
+        let head = head(self.options.retries());
+        let mut lost = None;
+        if let Some(path) = &self.settings.report {
+            lost = verified.write(path, &head).err().map(|error| ("report", path, error));
+        }
+        if let Some(path) = &self.settings.html {
+            let written = page::verify::of(&mut verified, &head).and_then(|shown| write(path, &shown));
+            lost = lost.or(written.err().map(|error| ("page", path, error)));
+        }
         verified.print(self.console);
         if is_over {
             self.note();
         }
-        match written {
-            Some((path, Err(error))) => {
-                let what = format!("the report {} could not be written: {error}", path.display());
+        match lost {
+            Some((file, path, error)) => {
+                let what = format!("the {file} {} could not be written: {error}", path.display());
                 self.console.problem(format_args!("{what} (exit code 1)."));
-                // All is not well then, because somebody asked for the report to decide by it. The checkpoint stays, so
+                // All is not well then, because somebody asked for the file to decide by it. The checkpoint stays, so
                 // that writing it anew costs nothing.
                 if ending.exit_code() == 0 {
                     ending = Ending::Full(what);
