@@ -222,6 +222,8 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
     let moved = checked(|heads| heads.moved = Moved::Known { count: 3, libraries: Vec::new() });
     let unknown = checked(|heads| heads.moved = Moved::Unknown { why: "it is gone".to_owned() });
     let damaged = checked(|heads| (heads.whole, heads.damaged_in_source) = (40, broken(1)));
+    let empty = checked(|heads| (heads.libraries, heads.whole) = (0, 0));
+    let foreign = checked(|heads| (heads.libraries, heads.whole, heads.damaged_in_source) = (2, 0, broken(2)));
     let retried = || Ending::Retried { report: "report.json".to_owned(), damaged: false };
     let store = || Ending::StoreFailed("bucket gone".to_owned());
     for (ending, heads, yes, why, next) in [
@@ -235,6 +237,8 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
         (Ending::Complete, &lost, false, "2 libraries are not whole", "--relist"),
         (Ending::Failures, &good, false, "some objects are not at the destination", "run again"),
         (Ending::Failures, &lost, false, "some objects are not at the destination", "run again"),
+        (Ending::Complete, &empty, false, "names no library", "database of this server"),
+        (Ending::Complete, &foreign, false, "names no library", "database of this server"),
         (retried(), &none, false, "only what had failed", "without --retry-failed"),
         (retried(), &good, false, "only what had failed", "without --retry-failed"),
         (Ending::Interrupted { signal: 2 }, &good, false, "interrupted", "Run again"),

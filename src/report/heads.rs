@@ -166,6 +166,13 @@ impl Verdict {
                 "Run again with --relist, so that the destination is listed anew and what it lacks is copied.",
             );
         }
+        if result.whole == 0 {
+            // As with the database of another server: what it names is on neither side, and so nothing is worse there.
+            return Self::no(
+                "the database names no library that is whole on either side.",
+                "See that it is the database of this server.",
+            );
+        }
         match &result.moved {
             Moved::Unknown { why } => Self::no(
                 format!("whether libraries changed while the pass ran is not known: {why}."),

@@ -22,7 +22,7 @@ pub struct Known {
     pub set: KnownSet,
     /// The journal beside the list file; `None` when the set is a temporary one.
     journal: Option<Mutex<Journal>>,
-    /// Whether the set was listed by this pass, not by an earlier one.
+    /// Whether all of the set was listed by this pass, nothing by an earlier one.
     pub listed_now: bool,
     lock: Option<ListLock>,
     /// The folder of a temporary set, removed with it.
@@ -92,7 +92,8 @@ pub fn learn(
         existence::forget_all(&lock)?;
     }
     let checked = listed_before(kind, &lock, destination, settings, console, stop)?;
-    let listed_now = checked.is_none();
+    // What is only gone on with was listed in part by an earlier pass.
+    let listed_now = checked.is_none() && !lock.paths().building().exists();
     let (set, journal) = match checked {
         Some(known) => known,
         None => {

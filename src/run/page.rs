@@ -24,6 +24,12 @@ pub(super) fn places(side: &SideConf) -> Vec<String> {
     ObjectKind::ALL.map(|kind| side.store(kind).location().to_string()).into()
 }
 
+/// A text as a sentence begins.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// A time as people read it.
 pub(super) fn time(time: &Zoned) -> String {
     time.strftime("%F %T %Z").to_string()

@@ -360,3 +360,33 @@ fn fsck_keeps_as_much_history_as_the_conf_says() {
     fsck("[history]\nkeep_days = 0\n").assert_code(0);
     fsck("[history]\nkeep_days = 1\n").assert_code(0);
 }
+
+#[test]
+fn the_database_of_another_server_vouches_for_nothing() {
+    let world = World::with_sample();
+    let other = world.at("other.db");
+    let params = Params { seed: 99, special: false, commits: 1, files: 1, large_dir: 0, ..Params::default() };
+    Store::generate(&params).write_db(&other);
+    let outcome = world.run(&["--db", other.to_str().unwrap()]).assert_code(0);
+    assert_eq!((&heads(&outcome)["whole"], &heads(&outcome)["damaged_in_source"]["count"]), (&0.into(), &2.into()));
+    assert_verdict(&outcome, false, "names no library that is whole on either side");
+}
+
+#[test]
+fn a_listing_that_an_earlier_run_left_is_not_taken_for_one_of_now() {
+    let (world, store) = world_of(&small());
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    world.run(&[]).assert_code(0);
+    let list = world.at("objects").display().to_string();
+    // Each kind is asked for a page by the check before the pass; then the blocks are listed, and nothing more.
+    server.faults().list_cut_after(4);
+    world.run(&["--object-list", &list, "--attempts", "1"]).assert_code(3);
+    server.faults().clear();
+    let (key, _) = some_block(store.library("plain 0 ✓"));
+    let bucket = world.at("buckets").join("seafile-blocks");
+    fs::remove_file(bucket.join(key.library.to_string()).join(key.id.to_string())).unwrap();
+    let outcome = run(&world, &["--object-list", &list]).assert_code(1);
+    assert_eq!(outcome.total("copied"), 0);
+    assert!(outcome.stderr.contains(&key.id.to_string()), "{}", outcome.stderr);
+}

@@ -76,7 +76,11 @@ impl Display for Cell {
             Self::Id(id) => write!(f, "<code>{}</code>", Text(id)),
             Self::Named(name, id) if id.is_empty() => write!(f, "<b>{}</b>", Text(name)),
             Self::Named(name, id) if name.is_empty() => write!(f, "<code>{}</code>", Text(id)),
-            Self::Named(name, id) => write!(f, "<b>{}</b><code>{}</code>", Text(name), Text(id)),
+            Self::Named(name, id) => {
+                // A library and an object are better parted at the slash than anywhere else.
+                let id = Text(id).to_string().replace('/', "/<wbr/>");
+                write!(f, "<b>{}</b><code>{id}</code>", Text(name))
+            }
             Self::Lines(lines) => {
                 lines.iter().try_for_each(|line| write!(f, "<span class=\"line\">{}</span>", Text(line)))
             }

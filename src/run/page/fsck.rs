@@ -66,7 +66,7 @@ fn verdict(result: &FsckResult) -> Banner {
         return Banner {
             good: false,
             headline: whole("not known"),
-            why: format!("the check was interrupted with {} left.", human::libraries(result.unfinished as u64)),
+            why: format!("The check was interrupted with {} left.", human::libraries(result.unfinished as u64)),
             next: "Run it again.".to_owned(),
         };
     }
@@ -82,7 +82,7 @@ fn verdict(result: &FsckResult) -> Banner {
     Banner {
         good: true,
         headline: whole("yes"),
-        why: format!("everything that the heads of {libraries} need is there."),
+        why: format!("Everything that the heads of {libraries} need is there."),
         next: "There is nothing to do.".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! The page of a pass.
 
-use super::{FINDINGS, LIBRARIES, findings, places, time};
+use super::{FINDINGS, LIBRARIES, capital, findings, places, time};
 use crate::object::{LibraryId, ObjectKind};
 use crate::proof::Record;
 use crate::report::counters::{Counter, LibraryCounts};
@@ -54,11 +54,6 @@ fn parts(told: &Told<'_>, record: Option<&Record>) -> Vec<Part> {
     parts.push(Some(verified(record)));
     parts.push(libraries(told));
     parts.into_iter().flatten().collect()
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn total(told: &Told<'_>, number: fn(&KindCounters) -> &Counter) -> u64 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
-use super::{FINDINGS, LIBRARIES, objects, time};
+use super::{FINDINGS, LIBRARIES, capital, objects, time};
 use crate::object::ObjectKind;
 use crate::report::page::{Banner, Cell, Column, Figure, Page, Part, Table};
 use crate::report::verified::{Head, Verified};
@@ -44,11 +44,11 @@ pub fn of(verified: &mut Verified<'_>, head: &Head) -> io::Result<Page> {
         subject: "Seafile storage verification".to_owned(),
         verdict: verdict(verified),
         facts: vec![
-            ("Result", vec![format!("{} (exit code {})", verified.message, verified.ending.exit_code())]),
             ("Old side", head.from.to_vec()),
             ("New side", head.to.to_vec()),
             ("Compared", vec![depth]),
             ("Libraries", vec![only]),
+            ("Exit code", vec![verified.ending.exit_code().to_string()]),
             ("Began", vec![began]),
             ("Took", vec![human::span(Duration::try_from_secs_f64(head.seconds).unwrap_or_default())]),
         ],
@@ -68,8 +68,7 @@ fn verdict(verified: &Verified<'_>) -> Banner {
         Ending::Findings => (false, "no", "Run again to copy what is missing, then verify again."),
         _ => (false, "not known", "Mend what stopped it, and verify again."),
     };
-    let mut why = verified.message.clone();
-    why.push('.');
+    let why = format!("{}.", capital(&verified.message));
     Banner { good, headline: format!("Everything is there: {word}"), why, next: next.to_owned() }
 }
 
