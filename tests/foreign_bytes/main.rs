@@ -2,6 +2,8 @@
 //! real files of which bytes were changed, cut, doubled and moved. The changes are the same in every run.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "../support/changed.rs"]
+mod changed;
 mod commit;
 mod conf;
 mod fs_object;
@@ -12,48 +14,10 @@ mod sample;
 
 use std::path::Path;
 
+use changed::changed;
 use fastrand::Rng;
 use flate2::{Compression, write::ZlibEncoder};
 use seaf_migrate::object::ObjectKind;
-
-/// Bytes that mean something to one of the formats.
-const WORDS: [&[u8]; 16] = [
-    b"\0",
-    b"\xff\xff\xff\xff",
-    b"\n",
-    b"\r\n",
-    b"[",
-    b"]",
-    b"{",
-    b"\"",
-    b"\\u0000",
-    b"=",
-    b"[block_backend]\n",
-    b"null",
-    b"-1",
-    b"18446744073709551616",
-    b"\x78\x9c",
-    b"\xc3\x28",
-];
-
-/// `seed` with one to four changes of a kind that a disk, an editor or an attacker makes.
-fn changed(seed: &[u8], random: &mut Rng) -> Vec<u8> {
-    let mut bytes = seed.to_vec();
-    for _ in 0..random.usize(1..5) {
-        let at = random.usize(0..=bytes.len());
-        let end = (at + random.usize(0..40)).min(bytes.len());
-        match random.u8(0..7) {
-            0 if at < bytes.len() => bytes[at] ^= 1 << random.u8(0..8),
-            1 if at < bytes.len() => bytes[at] = random.u8(..),
-            2 => bytes.truncate(at),
-            3 => drop(bytes.drain(at..end)),
-            4 => bytes.splice(at..at, random.choice(WORDS).unwrap().iter().copied()).for_each(drop),
-            5 => bytes.extend_from_within(at..end),
-            _ => bytes[at..end].reverse(),
-        }
-    }
-    bytes
-}
 
 /// Runs `entry` over `times` changed ones of `seeds`, and over the seeds themselves; gives back how many bytes that were.
 fn run_changed(seeds: &[Vec<u8>], times: usize, entry: impl Fn(&[u8])) {
