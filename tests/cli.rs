@@ -297,6 +297,32 @@ fn a_folder_in_the_place_of_a_list_is_an_error() {
 }
 
 #[test]
+fn a_listing_that_never_ended_is_no_list_under_any_name() {
+    let desk = Desk::new();
+    let lock = ListLock::acquire(&ListPaths::new(&desk.at("objects"), ObjectKind::Blocks, None)).unwrap();
+    let place = desk.at("target/storage/blocks").display().to_string();
+    let location = Location { backend: Backend::Fs, kind: ObjectKind::Blocks, place };
+    let (builder, _) = SetBuilder::start_or_resume(&lock, &location).unwrap();
+    let mut stream = builder.stream();
+    stream.page(KeyRange::ALL.halves().unwrap().0, &[]).unwrap();
+    stream.finish().unwrap();
+    assert!(builder.finish().is_err());
+    // Somebody helps himself by giving it the name of a whole one.
+    fs::copy(desk.at("objects.blocks.building"), desk.at("renamed.blocks")).unwrap();
+    for name in ["objects.blocks.building", "renamed.blocks"] {
+        for action in ["show", "verify"] {
+            let (code, stdout, stderr) = desk.call(&["list", action, name]);
+            assert_eq!((code, stdout.as_str()), (Some(1), ""), "{action} {name}: {stderr}");
+            assert!(stderr.contains(name), "{stderr}");
+        }
+        assert_eq!(desk.call(&["list", "export", name]).0, Some(2));
+    }
+    let list = desk.at("renamed").display().to_string();
+    let (code, _, stderr) = desk.run(&["--object-list", &list]);
+    assert_eq!(code, Some(2), "{stderr}");
+}
+
+#[test]
 fn show_tells_a_list_by_its_destination_and_its_libraries() {
     let desk = Desk::new();
     drop(write_list(&desk, "objects", ObjectKind::Blocks));

@@ -1,6 +1,7 @@
 //! The server's tables, read-only: SQLite, MySQL and MariaDB behind one small trait.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -101,11 +102,20 @@ fn decoded(text: &str) -> Result<String, DatabaseError> {
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`.
 fn split_server(server: &str) -> Result<(String, u16), DatabaseError> {
-    let (host, port) = match server.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) => (host, rest.strip_prefix(':')),
+    let (host, port) = match server.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) =
+                rest.split_once(']').filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok()).unwrap_or_default();
+            (host, Some(rest).filter(|rest| !rest.is_empty()).map(|rest| rest.strip_prefix(':').unwrap_or_default()))
+        }
         None => server.split_once(':').map_or((server, None), |(host, port)| (host, Some(port))),
     };
-    let port = port.map_or(Some(3306), |port| port.parse().ok().filter(|port| *port > 0));
+    if host.is_empty() {
+        return Err(unusable("the host is neither a name nor an address; an IPv6 address stands in brackets"));
+    }
+    // By its digits first, because the number's own reading takes a sign.
+    let number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok())?;
+    let port = port.map_or(Some(3306), |port| number(port).filter(|port| *port > 0));
     Ok((host.to_owned(), port.ok_or_else(|| unusable("the port is not a number from 1 to 65535"))?))
 }
 
