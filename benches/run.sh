@@ -1,7 +1,7 @@
 #!/bin/bash
-# What a migration of small objects to S3 costs: processor time an object, objects a second, peak memory.
+# What a migration to S3 and its verification cost: processor time an object, objects and bytes a second, peak memory.
 #
-#   benches/run.sh [N]      N objects of 0.2-4 KB, 200000 if not said
+#   benches/run.sh [N [MIN MAX]]      N objects of MIN to MAX bytes; 200000 of 200 to 4000 if not said
 #
 # Needs a Rust toolchain and GNU time (Debian: apt-get install time). When rclone is installed it copies the same objects to
 # the same server in the same run, so that the ratio holds even when the machine is noisy. Everything is in one temporary
@@ -9,6 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 N=${1:-200000}
+MIN=${2:-200}
+MAX=${3:-4000}
 TOOLS="${CARGO_TARGET_DIR:-target}/release/examples/bench_tools"
 BINARY="${CARGO_TARGET_DIR:-target}/release/seaf-migrate"
 [ -x /usr/bin/time ] || { echo "GNU time is missing: apt-get install time" >&2; exit 2; }
@@ -18,7 +20,8 @@ D=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/seaf-migrate-bench-XXXXXX")
 SERVER=
 trap 'kill $SERVER 2>/dev/null || true; rm -rf "$D"' EXIT
 mkdir -p "$D"/{old,new,buckets/seafile-{commits,fs,blocks},peer}
-"$TOOLS" generate "$D/old/seafile-data" "$N"
+"$TOOLS" generate "$D/old/seafile-data" "$N" "$MIN" "$MAX" | tee "$D/generated"
+BYTES=$(awk '{ print $3 }' "$D/generated")
 "$TOOLS" serve "$D/buckets" >"$D/endpoint" &
 SERVER=$!
 until [ -s "$D/endpoint" ]; do sleep 0.1; done
@@ -34,14 +37,19 @@ measure() {
   local name=$1 objects=$2
   shift 2
   /usr/bin/time -o "$D/time" -f '%U %S %e %M' "$@" >"$D/out" 2>&1 || { cat "$D/out"; exit 1; }
-  awk -v name="$name" -v n="$objects" '{ printf "%-34s %9.1f us CPU/object %10.0f objects/s %8.2f s %8.1f MB peak RSS\n",
-    name, ($1 + $2) * 1e6 / n, n / $3, $3, $4 / 1024 }' "$D/time"
+  awk -v name="$name" -v n="$objects" -v bytes="$BYTES" '{ printf \
+    "%-34s %9.1f us CPU/object %10.0f objects/s %8.1f MB/s of objects %8.2f s %8.1f MB peak RSS\n",
+    name, ($1 + $2) * 1e6 / n, n / $3, bytes / $3 / 1e6, $3, $4 / 1024 }' "$D/time"
 }
 
 RUN=("$BINARY" run --from "$D/old" --data-dir "$D/old/seafile-data" --to "$D/new" --object-list "$D/objects")
 measure "first pass" "$N" "${RUN[@]}"
 measure "rerun, list files" "$N" "${RUN[@]}"
 measure "rerun, destination listed again" "$N" "${RUN[@]}" --relist
+VERIFY=("$BINARY" verify --from "$D/old" --data-dir "$D/old/seafile-data" --to "$D/new")
+measure "verify, ids and sizes" "$N" "${VERIFY[@]}"
+measure "verify --content" "$N" "${VERIFY[@]}" --content
+measure "verify --content --checkpoint" "$N" "${VERIFY[@]}" --content --checkpoint "$D/checkpoint"
 if command -v rclone >/dev/null; then
   mkdir -p "$D/buckets/peer"
   # A bundle of certificates in the environment makes the S3 client of rclone refuse to start.

@@ -1,6 +1,6 @@
 //! What `benches/run.sh` needs beside the program: objects to copy, and a server to copy them to.
 //!
-//! `bench_tools generate DIR N` makes a Seafile store of N objects of 0.2-4 KB in DIR;
+//! `bench_tools generate DIR N [MIN MAX]` makes a Seafile store of N objects of MIN to MAX bytes (0.2-4 KB) in DIR;
 //! `bench_tools serve DIR` serves the folders in DIR as S3 buckets, prints host:port, and runs until killed.
 #![allow(missing_docs, clippy::print_stdout, reason = "a tool speaks to a script")]
 
@@ -18,9 +18,14 @@ fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["generate", dir, count] => {
+        ["generate", dir, count, ref sizes @ ..] => {
             let count = count.parse().context("N is a number of objects")?;
-            let bytes = library::bulk::bulk_to_dir(Path::new(dir), 1, count, 200..=4000);
+            let (min, max) = match sizes {
+                [] => (200, 4000),
+                [min, max] => (min.parse()?, max.parse()?),
+                _ => bail!("MIN and MAX are two numbers of bytes"),
+            };
+            let bytes = library::bulk::bulk_to_dir(Path::new(dir), 1, count, min..=max);
             println!("{count} objects, {bytes} bytes");
             Ok(())
         }
@@ -31,6 +36,6 @@ fn main() -> anyhow::Result<()> {
                 std::thread::park();
             }
         }
-        _ => bail!("usage: bench_tools generate DIR N | serve DIR"),
+        _ => bail!("usage: bench_tools generate DIR N [MIN MAX] | serve DIR"),
     }
 }

@@ -102,11 +102,16 @@ impl<T: Serialize + DeserializeOwned + Clone> Lines<T> {
     /// Hands every item to `take`, in the order in which they came.
     ///
     /// # Errors
-    /// When they cannot be read back, or `take` fails.
+    /// When they cannot be read back, every one of them, or `take` fails.
     pub fn each(&mut self, mut take: impl FnMut(T) -> io::Result<()>) -> io::Result<()> {
-        let handed: io::Result<()> = self.read()?.try_for_each(|item| take(item?));
+        let mut lines = 0;
+        let handed = self.read()?.try_for_each(|item| {
+            lines += 1;
+            take(item?)
+        });
         self.file.seek(SeekFrom::End(0))?;
-        handed
+        handed?;
+        if lines == self.mark.lines { Ok(()) } else { Err(io::Error::other("part of what was found is lost")) }
     }
 
     fn read(&mut self) -> io::Result<impl Iterator<Item = io::Result<T>> + '_> {
@@ -162,6 +167,17 @@ mod tests {
         assert_eq!(Lines::<u64>::open(&path, mark).unwrap_err().kind(), io::ErrorKind::InvalidData);
         std::fs::write(&path, "garbage\n").unwrap();
         assert!(Lines::<u64>::open(&path, Mark { bytes: 8, lines: 1 }).is_err());
+    }
+
+    #[test]
+    fn lines_that_are_lost_meanwhile_are_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let mut lines = Lines::open(&path, Mark::default()).unwrap();
+        (0..3_u64).for_each(|n| lines.push(&n).unwrap());
+        lines.sync().unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(4).unwrap();
+        assert!(lines.each(|_| Ok(())).unwrap_err().to_string().contains("lost"));
     }
 
     #[test]

@@ -258,3 +258,126 @@ fn array(out: &mut dyn Write, name: &str, fill: impl FnOnce(&mut Each<'_>) -> io
 fn text(item: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::to_string(item)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lines::Mark;
+    use super::*;
+    use crate::object::ObjectKey;
+
+    struct Files {
+        dir: tempfile::TempDir,
+        rows: Lines<Row>,
+        findings: Lines<Finding>,
+        damaged: Lines<Finding>,
+    }
+
+    fn files(findings: usize) -> Files {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |name: &str| Lines::open(&dir.path().join(name), Mark::default()).unwrap();
+        let mut found = open("findings");
+        for n in 0..findings {
+            let cause = format!("number {n}, \"quoted\"");
+            found.push(&Finding::new(ObjectKind::Fs, &ObjectKey::MIN, "verify", "missing", cause)).unwrap();
+        }
+        let rows = Lines::open(&dir.path().join("rows"), Mark::default()).unwrap();
+        Files { damaged: open("damaged"), findings: found, rows, dir }
+    }
+
+    fn verified<'a>(files: &'a mut Files, ending: &'a Ending) -> Verified<'a> {
+        let tally = Tally {
+            objects: 1_234_567,
+            read: 5,
+            read_bytes: 1500,
+            missing: 2,
+            shorter: 3,
+            longer: 4,
+            ..Tally::default()
+        };
+        let totals = KindTotals { in_source: Some(7), at_destination: None, tally };
+        Verified {
+            ending,
+            message: "so it was".to_owned(),
+            began: "2026-01-01T00:00:00Z".to_owned(),
+            content_percent: 12.5,
+            only: &[],
+            kinds: [totals, KindTotals::default(), totals],
+            rows: &mut files.rows,
+            findings: &mut files.findings,
+            damaged: &mut files.damaged,
+            unchecked: &[],
+        }
+    }
+
+    fn written(findings: usize) -> serde_json::Value {
+        let mut files = files(findings);
+        let library = ObjectKey::MIN.library.to_string();
+        let row = |kind: &str, missing: u64| {
+            let tally = Tally { missing, ..Tally::default() };
+            Row { kind: kind.to_owned(), library: library.clone(), tally }
+        };
+        [row("fs", 3), row("blocks", 1), row("fs", 2)].iter().for_each(|row| files.rows.push(row).unwrap());
+        let path = files.dir.path().join("report.json");
+        let places = || ["a", "b", "c"].map(str::to_owned);
+        let (started, finished) = ("s".to_owned(), "f".to_owned());
+        let head = Head { started, finished, seconds: 1.5, from: places(), to: places(), retries: 3 };
+        let ending = if findings == 0 { Ending::Complete } else { Ending::Findings };
+        verified(&mut files, &ending).write(&path, &head).unwrap();
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_report_is_whole_json_however_much_was_found() {
+        for findings in [0, 1, 25] {
+            let report = written(findings);
+            assert_eq!(report["findings"].as_array().unwrap().len(), findings);
+            assert_eq!((&report["command"], &report["seconds"]), (&"verify".into(), &1.5.into()));
+            assert_eq!(report["exit_code"], u64::from(findings > 0));
+            assert_eq!(report["result"], if findings > 0 { "findings" } else { "complete" });
+            assert_eq!(report["damaged"], serde_json::json!([]));
+            assert_eq!(report["kinds"][0]["in_source"], 7);
+            assert!(report["kinds"][0]["at_destination"].is_null());
+        }
+        assert_eq!(written(25)["findings"][24]["cause"], "number 24, \"quoted\"");
+    }
+
+    #[test]
+    fn a_library_that_comes_twice_is_one_row() {
+        let report = written(0);
+        let rows = report["libraries"].as_array().unwrap();
+        let missing = ["commits", "fs", "blocks"].map(|kind| rows[0][kind]["missing"].as_u64().unwrap());
+        assert_eq!((rows.len(), missing), (1, [0, 5, 1]));
+    }
+
+    #[test]
+    fn the_table_has_every_number_in_its_column() {
+        let mut files = files(0);
+        let lines = verified(&mut files, &Ending::Complete).table();
+        let cells = |line: &str| {
+            line.split("  ").filter(|cell| !cell.is_empty()).map(|cell| cell.trim().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(lines.len(), 5);
+        assert_eq!(cells(&lines[0]).len(), 9);
+        assert_eq!(cells(&lines[1]), ["commits", "1,234,567", "5", "1.5 kB", "2", "7", "0", "0", "0", "0"]);
+        assert_eq!(cells(&lines[4]), ["total", "2,469,134", "10", "3.0 kB", "4", "14", "0", "0", "0", "0"]);
+        let width = lines[0].chars().count();
+        assert!(lines.iter().all(|line| line.chars().count() == width), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_leaves_the_old_one() {
+        let mut files = files(1);
+        let missing = files.dir.path().join("no/such/report.json");
+        let places = || ["a", "b", "c"].map(str::to_owned);
+        let (started, finished) = (String::new(), String::new());
+        let head = Head { started, finished, seconds: 0.0, from: places(), to: places(), retries: 0 };
+        assert!(verified(&mut files, &Ending::Complete).write(&missing, &head).is_err());
+        files.findings.sync().unwrap();
+        // One whose findings are lost on the way stays as it was.
+        let kept = files.dir.path().join("report.json");
+        std::fs::write(&kept, "old").unwrap();
+        std::fs::write(files.dir.path().join("findings"), "no JSON\n").unwrap();
+        assert!(verified(&mut files, &Ending::Complete).write(&kept, &head).is_err());
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "old");
+    }
+}

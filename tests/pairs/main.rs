@@ -43,6 +43,7 @@ fn pair(source: (&Place, Backend), to: Backend, expected: &Objects) -> Result<Pl
     let new = pass::conf(|kind| target.section(kind, writing));
     pass::run(&old, &new);
     pass::assert_holds(&new, expected);
+    pass::verify(&old, &new);
     println!("ok {} -> {to} ({reading:?}, {writing:?})", source.1);
     Ok(target)
 }

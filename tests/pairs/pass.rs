@@ -71,6 +71,12 @@ pub fn run(from: &TempDir, to: &TempDir) {
     finish(start("run", from, to, &[]), 0);
 }
 
+/// The program's own word that everything arrived, beside that of [`assert_holds`].
+#[track_caller]
+pub fn verify(from: &TempDir, to: &TempDir) {
+    finish(start("verify", from, to, &["--sample", "20"]), 0);
+}
+
 /// A number of the last pass's report.
 pub fn reported(to: &TempDir, name: &str) -> u64 {
     let report: serde_json::Value = serde_json::from_slice(&fs::read(to.path().join("report.json")).unwrap()).unwrap();

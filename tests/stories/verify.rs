@@ -315,3 +315,63 @@ fn options_that_make_no_sense_are_refused() {
     assert!(command.output().unwrap().status.code() == Some(2));
     assert!(verified(&world).is_none());
 }
+
+#[test]
+fn what_has_the_name_of_an_object_and_is_none_is_found() {
+    let world = migrated();
+    let [folder, link] = [3, 9].map(|n| nth(&world, "blocks", n));
+    for path in [&folder, &link] {
+        fs::remove_file(there(&world, path)).unwrap();
+    }
+    fs::create_dir(there(&world, &folder)).unwrap();
+    std::os::unix::fs::symlink("nowhere", there(&world, &link)).unwrap();
+    for options in [&[][..], &["--content"]] {
+        let outcome = world.verify(options).assert_code(1);
+        let findings = named(&outcome, "findings");
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert!(
+            findings.iter().all(|finding| finding.starts_with(&name(&folder)) || finding.starts_with(&name(&link)))
+        );
+    }
+}
+
+#[test]
+fn the_help_tells_how_to_read_a_store_over_days() {
+    let world = World::new();
+    let help = |options: &[&str]| world.finish(world.program().args(options).spawn().unwrap()).assert_code(0).stdout;
+    let options = help(&["verify", "--help"]);
+    for option in [
+        "--content",
+        "--sample",
+        "--checkpoint",
+        "--bandwidth",
+        "--library",
+        "--report",
+        "--strict",
+        "--db",
+        "--memory",
+    ] {
+        assert!(options.contains(option), "{option}");
+    }
+    assert!(help(&["--help"]).contains("verify --from … --to … --content --bandwidth 50M --checkpoint"));
+}
+
+#[test]
+fn a_plain_log_says_what_goes_on() {
+    let world = migrated();
+    let outcome = world.verify(&["--content"]).assert_code(0);
+    for line in [
+        "Start to list [blocks] object of both sides",
+        "[blocks] 105 objects in the source, 105 at the destination",
+        "Start to compare [fs] object",
+        "[fs] 771 objects compared, 0 findings",
+    ] {
+        assert!(outcome.stdout.contains(line), "{line}: {}", outcome.stdout);
+    }
+    assert!(outcome.stderr.is_empty(), "{}", outcome.stderr);
+    // Nothing temporary is left behind.
+    let left = |entry: &std::io::Result<fs::DirEntry>| {
+        entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("seaf-migrate")
+    };
+    assert!(!fs::read_dir(world.at("")).unwrap().any(|entry| left(&entry)));
+}

@@ -1,6 +1,7 @@
 //! A verification that is interrupted goes on where it was; one that fails is no verification.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Child;
 
@@ -152,6 +153,15 @@ fn a_checkpoint_of_another_verification_is_refused() {
     let checkpoint = dir.display().to_string();
     let mut child = world.verifying(&["--content", "--checkpoint", &checkpoint]).spawn().unwrap();
     wait_until_settled(&dir, &mut child, 20);
+    // What it keeps is nobody else's business.
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    let names: Vec<_> = fs::read_dir(&dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension() != Some("new".as_ref()))
+        .collect();
+    assert!(names.len() > 8 && names.iter().all(|path| mode(path) == 0o600), "{names:?}");
     let busy = world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(4);
     assert!(busy.stderr.contains("another verification is using the checkpoint"), "{}", busy.stderr);
     kill(child);
@@ -317,4 +327,44 @@ fn kills_at_random_instants_count_nothing_twice_and_forget_nothing() {
         let sum: u64 = rows.iter().map(|row| row[kind]["objects"].as_u64().unwrap()).sum();
         assert_eq!((sum, outcome.number(kind, "objects")), (expected, expected), "{kind}");
     }
+}
+
+#[test]
+fn what_is_lost_while_it_goes_on_is_found_when_it_is_read() {
+    let (world, server) = slow_copy(20);
+    let dir = world.at("checkpoint");
+    let checkpoint = dir.display().to_string();
+    let options = ["--content", "--checkpoint", &checkpoint, "--nworker", "4"];
+    let mut child = world.verifying(&options).spawn().unwrap();
+    wait_until_settled(&dir, &mut child, 20);
+    kill(child);
+    let bucket = world.at("buckets/seafile-blocks");
+    let is_object = |path: &Path| !path.file_name().unwrap().to_str().unwrap().starts_with('.');
+    let path = objects_below(&bucket).into_keys().rfind(|path| is_object(path)).unwrap();
+    fs::remove_file(bucket.join(&path)).unwrap();
+    server.faults().delay(0);
+    let outcome = world.verify(&options).assert_code(1);
+    let (library, id) = path.to_str().unwrap().split_once('/').unwrap();
+    assert_eq!(named(&outcome, "findings"), [format!("blocks {library} {id}: missing")]);
+    assert_eq!(outcome.total("objects"), ALL);
+}
+
+#[test]
+fn an_interruption_while_listing_is_gone_on_with() {
+    let (world, server) = slow_copy(0);
+    // Nothing is answered any more while this test looks.
+    server.faults().delay(600_000);
+    let dir = world.at("checkpoint");
+    let checkpoint = dir.display().to_string();
+    let mut child =
+        world.verifying(&["--checkpoint", &checkpoint, "--attempts", "1", "--timeout", "1"]).spawn().unwrap();
+    wait_for_line(&mut child, "Start to list [commits]");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let stopped = world.finish(child);
+    assert!(matches!(stopped.code, Some(143)), "{:?} {}", stopped.code, stopped.stderr);
+    let report = stopped.report.as_ref().unwrap();
+    assert!(report["kinds"][2]["in_source"].is_null(), "{report}");
+    server.faults().delay(0);
+    assert_eq!(world.verify(&["--checkpoint", &checkpoint]).assert_code(0).total("objects"), ALL);
+    assert!(!dir.exists());
 }

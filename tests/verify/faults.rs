@@ -258,3 +258,30 @@ fn wrong_ids_of_the_source_are_told_apart_on_each_backend() {
         assert_eq!((returned.rows("damaged").len(), returned.total("objects")), (3, store.count() as u64), "{backend}");
     }
 }
+
+/// One library of many, also where a listing has no order.
+#[test]
+fn a_library_alone_is_verified_on_each_backend() {
+    let store = store();
+    let [victim, other] = ["plain 1 ✓", "twin"].map(|name| store.library(name).id);
+    let of = |library: LibraryId| store.all().filter(|(_, key, _)| key.library == library).count() as u64;
+    for backend in [Backend::Fs, Backend::S3, Backend::Ceph] {
+        let Some(place) = Place::migrated(backend, &store) else { continue };
+        let (kind, key, _) =
+            store.all().find(|(kind, key, _)| *kind == ObjectKind::Fs && key.library == victim).unwrap();
+        place.set(kind, &key, None);
+        let verify = |libraries: &[LibraryId], code: i32| {
+            let names: Vec<String> = libraries.iter().map(ToString::to_string).collect();
+            let options: Vec<&str> = names.iter().flat_map(|name| ["--library", name]).chain(["--content"]).collect();
+            place.between("verify", &options).assert_code(code)
+        };
+        assert_eq!(verify(&[other], 0).total("objects"), of(other), "{backend}");
+        let found = verify(&[victim], 1);
+        assert_eq!(
+            (found.total("objects"), found.total("missing"), found.total("extra")),
+            (of(victim), 1, 0),
+            "{backend}"
+        );
+        assert_eq!(verify(&[victim, other], 1).total("objects"), of(victim) + of(other), "{backend}");
+    }
+}

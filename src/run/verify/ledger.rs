@@ -73,3 +73,182 @@ impl<'a> Ledger<'a> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::super::checkpoint::{Bound, Folder};
+    use super::*;
+    use crate::object::{LibraryId, ObjectId, ObjectKey};
+    use crate::proof::Pair;
+    use crate::report::verified::Row;
+    use crate::stop::StopReason;
+    use crate::store::{ErrorKind, StoreError};
+    use crate::verify::compare::{Examined, Fault, Object, Outcome, Step, Tally};
+
+    const KIND: ObjectKind = ObjectKind::Fs;
+
+    fn record(dir: &std::path::Path) -> Record {
+        let pair = Pair { from: ["a", "b", "c"].map(str::to_owned), to: ["d", "e", "f"].map(str::to_owned) };
+        let bound = Bound { pair, content_percent: 100.0, libraries: Vec::new() };
+        Record::open(Folder::open(dir).unwrap(), bound).unwrap()
+    }
+
+    fn key(n: u64) -> ObjectKey {
+        let mut id = [0; 20];
+        id[..8].copy_from_slice(&n.to_be_bytes());
+        // Seven steps a library.
+        ObjectKey::new(LibraryId::from_bytes([u8::try_from(n / 7).unwrap(); 16]), ObjectId::from_bytes(id))
+    }
+
+    /// Step `n`: every third is a finding, every fifth the source's damage, every eleventh only numbers.
+    fn step(n: u64) -> Settled {
+        let plain = Tally { objects: 2, bytes: 20, extra: 1, ..Tally::default() };
+        let object = (!n.is_multiple_of(11)).then(|| Object { key: key(n), from: Some(10), to: None, content: true });
+        let outcome = match n {
+            n if n.is_multiple_of(3) => Outcome::Finding(Fault::Missing, format!("step {n}")),
+            n if n.is_multiple_of(5) => Outcome::SourceDamage(crate::content::Damage::Empty),
+            _ => Outcome::Good,
+        };
+        let examined = object.map(|_| Examined { outcome, read: Some(10) });
+        Settled { step: Step { last: key(n), plain, object }, examined, again: false }
+    }
+
+    /// All that a record holds, to be compared.
+    fn contents(record: &mut Record) -> (Vec<Tally>, Vec<String>, Vec<String>, Vec<Row>) {
+        let (mut findings, mut damaged, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        record
+            .findings
+            .each(|finding| {
+                findings.push(finding.object);
+                Ok(())
+            })
+            .unwrap();
+        record
+            .damaged
+            .each(|finding| {
+                damaged.push(finding.object);
+                Ok(())
+            })
+            .unwrap();
+        record
+            .rows
+            .each(|row| {
+                rows.push(row);
+                Ok(())
+            })
+            .unwrap();
+        (record.state.kinds.to_vec(), findings, damaged, rows)
+    }
+
+    fn in_order(steps: u64) -> (Vec<Tally>, Vec<String>, Vec<String>, Vec<Row>) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut record = record(&dir.path().join("x"));
+        let progress = Verifying::default();
+        let ledger = Ledger::new(KIND, &mut record, &progress);
+        (0..steps).for_each(|n| ledger.settle(n, step(n)).unwrap());
+        drop(ledger);
+        record.end_kind(KIND).unwrap();
+        contents(&mut record)
+    }
+
+    #[test]
+    fn whatever_is_finished_first_the_same_is_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut record = record(&dir.path().join("x"));
+        let progress = Verifying::default();
+        let ledger = Ledger::new(KIND, &mut record, &progress);
+        let mut numbers: Vec<u64> = (0..200).collect();
+        fastrand::Rng::with_seed(4).shuffle(&mut numbers);
+        std::thread::scope(|scope| {
+            for part in numbers.chunks(50) {
+                let ledger = &ledger;
+                scope.spawn(move || part.iter().for_each(|n| ledger.settle(*n, step(*n)).unwrap()));
+            }
+        });
+        drop(ledger);
+        record.end_kind(KIND).unwrap();
+        assert_eq!(contents(&mut record), in_order(200));
+        assert_eq!(progress.settled.load(Ordering::Relaxed), record.state.kinds[KIND.index()].objects);
+    }
+
+    #[test]
+    fn from_whatever_was_kept_last_the_rest_leads_to_the_same() {
+        let mut dice = fastrand::Rng::with_seed(8);
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let dir = dir.path().join("x");
+            let mut done = 0_u64;
+            // Four processes, of which three are killed: each keeps something, and does more that it does not keep.
+            for process in 0..4 {
+                let mut record = record(&dir);
+                assert_eq!((record.after, record.is_resumed), (done.checked_sub(1).map(key), process > 0));
+                let progress = Verifying::default();
+                let settle = |record: &mut Record, steps: std::ops::Range<u64>| {
+                    steps.for_each(|n| record.settle(KIND, &step(n), &progress).unwrap());
+                };
+                let (kept, lost) = (done + dice.u64(0..40), dice.u64(0..10));
+                if process < 3 {
+                    settle(&mut record, done..kept);
+                    record.save().unwrap();
+                    settle(&mut record, kept..kept + lost);
+                    done = kept;
+                    continue;
+                }
+                settle(&mut record, done..150);
+                record.end_kind(KIND).unwrap();
+                assert_eq!(contents(&mut record), in_order(150));
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_after_a_gap_is_not_settled_and_not_handed_out_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut record = record(&dir.path().join("x"));
+        let (progress, stop) = (Verifying::default(), Stop::new());
+        let ledger = Ledger::new(KIND, &mut record, &progress);
+        (1..100).for_each(|n| ledger.settle(n, step(n)).unwrap());
+        assert_eq!(progress.settled.load(Ordering::Relaxed), 0);
+        assert_eq!(ledger.wait_for(WINDOW - 1, &stop), Some(0));
+        // Too far ahead: waits until the stop, or until step 0 is done.
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| ledger.wait_for(WINDOW, &stop));
+            ledger.settle(0, step(0)).unwrap();
+            assert_eq!(waiting.join().unwrap(), Some(0));
+        });
+        stop.request(StopReason::Signal(2));
+        assert_eq!(ledger.wait_for(1_000_000, &stop), None);
+    }
+
+    #[test]
+    fn an_object_that_could_not_be_checked_is_kept_until_it_could() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("x");
+        let unanswered = || Outcome::Unchecked(StoreError::new(ErrorKind::Timeout, "read", "it", "no answer"));
+        let look = |outcome, again| {
+            let object = Some(Object { key: key(3), from: Some(10), to: None, content: true });
+            let examined = Some(Examined { outcome, read: None });
+            Settled { step: Step { last: key(3), plain: Tally::default(), object }, examined, again }
+        };
+        let progress = Verifying::default();
+        let mut first = record(&dir);
+        first.settle(KIND, &look(unanswered(), false), &progress).unwrap();
+        first.settle(KIND, &step(4), &progress).unwrap();
+        first.end_kind(KIND).unwrap();
+        assert_eq!((first.unchecked(KIND), first.unchecked(ObjectKind::Blocks)), (vec![key(3)], vec![]));
+        assert_eq!(first.accounted(KIND), 1 + 3);
+        drop(first);
+
+        let mut second = record(&dir);
+        second.settle(KIND, &look(unanswered(), true), &progress).unwrap();
+        assert_eq!(second.unchecked(KIND), [key(3)], "once, however often it fails");
+        second.settle(KIND, &look(Outcome::Good, true), &progress).unwrap();
+        assert_eq!((second.unchecked(KIND).len(), second.accounted(KIND)), (0, 4));
+        // Its library's numbers add up over the rows.
+        let (tallies, _, _, rows) = contents(&mut second);
+        let sum: u64 = rows.iter().map(|row| row.tally.objects).sum();
+        assert_eq!(sum, tallies[KIND.index()].objects);
+    }
+}
