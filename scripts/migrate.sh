@@ -1,11 +1,34 @@
 #!/usr/bin/env bash
 #
-# Moves the objects of a Seafile server to the storage that DIR/seafile.conf describes.
+# Moves the objects of a Seafile server to the storage that DIR/seafile.conf describes. Under the
+# name remove-objs.sh it removes those that are there from the old storage.
 # It finds the server's own configuration and hands everything to seaf-migrate.
 
 set -euo pipefail
 
+# One file under two names, so that each can be copied beside the server alone and both look for
+# configurations in the same places.
+name=$(basename -- "$0")
+case $name in
+    remove-objs*) command=remove ;;
+    *) command=run ;;
+esac
+
 usage() {
+    if [[ $command == run ]]; then usage_of_run; else usage_of_remove; fi
+    cat <<'EOF'
+
+The OLD configuration is ../conf/seafile.conf beside the folder of this script, its data in
+../seafile-data. These variables name other places:
+  SEAFILE_CENTRAL_CONF_DIR             the folder of the old seafile.conf
+  SEAFILE_DATA_DIR, SEAFILE_CONF_DIR   the seafile-data folder (the first one that is set)
+  SEAF_MIGRATE_BIN                     the seaf-migrate program; otherwise it is looked for
+                                       beside this script and in PATH
+EOF
+    if [[ $command == run ]]; then exit_codes_of_run; else exit_codes_of_remove; fi
+}
+
+usage_of_run() {
     cat <<'EOF'
 Usage: ./migrate.sh DIR [--decrypt] [OPTIONS]
 
@@ -15,13 +38,11 @@ Run it from seafile-server-latest; the server may go on running. The source is o
   DIR         the folder that holds the NEW seafile.conf
   --decrypt   write the objects of an encrypted store unencrypted
   OPTIONS     whatever "seaf-migrate run --help" lists, such as --nworker 64 or --report FILE
+EOF
+}
 
-The OLD configuration is ../conf/seafile.conf beside the folder of this script, its data in
-../seafile-data. These variables name other places:
-  SEAFILE_CENTRAL_CONF_DIR             the folder of the old seafile.conf
-  SEAFILE_DATA_DIR, SEAFILE_CONF_DIR   the seafile-data folder (the first one that is set)
-  SEAF_MIGRATE_BIN                     the seaf-migrate program; otherwise it is looked for
-                                       beside this script and in PATH
+exit_codes_of_run() {
+    cat <<'EOF'
   OBJECT_LIST_FILE_PATH                where to keep the lists of what the new storage holds
 
 Exit code: 0 everything is there, 1 some objects failed, 2 wrong usage or configuration,
@@ -30,8 +51,32 @@ Exit code: 0 everything is there, 1 some objects failed, 2 wrong usage or config
 EOF
 }
 
+usage_of_remove() {
+    cat <<'EOF'
+Usage: ./remove-objs.sh DIR [--yes] [--library REPO_ID] [OPTIONS]
+
+Deletes from the old storage of this Seafile server the objects that the storage described by
+DIR/seafile.conf holds. It only says what it would delete unless --yes is given, and does nothing
+unless "seaf-migrate verify" found nothing wrong since the last migration.
+
+  DIR         the folder that holds the NEW seafile.conf
+  OPTIONS     whatever "seaf-migrate remove --help" lists, such as --content or --rate 200
+
+Where the new configuration is in place already, name the folder that keeps the old one: --from OLD
+EOF
+}
+
+exit_codes_of_remove() {
+    cat <<'EOF'
+
+Exit code: 0 everything was deleted (or would be), 1 some objects were kept, 2 wrong usage, or the
+conditions for deleting are not met, 3 a storage cannot be reached, 4 a migration is under way,
+130 or 143 interrupted.
+EOF
+}
+
 fail() {
-    printf 'migrate.sh: %s\n' "$1" >&2
+    printf '%s: %s\n' "$name" "$1" >&2
     exit 2
 }
 
@@ -94,11 +139,14 @@ esac
 
 new=$1
 shift
+if [[ $command == remove && $new =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]]; then
+    fail "storage classes are not supported; for one library: $name DIR --library $new"
+fi
 [[ -e $new ]] || fail "$new is not there; DIR must be the folder of the new seafile.conf"
 
 binary=$(find_binary)
 top=$(find_top)
-arguments=(run)
+arguments=("$command")
 
 if ! has_option --from "$@"; then
     if [[ -n ${SEAFILE_CENTRAL_CONF_DIR:-} ]]; then
@@ -155,5 +203,5 @@ while true; do
     [[ -n $interrupted ]] || break
 done
 
-[[ $code -ne 0 ]] || echo 'Done.'
+[[ $code -ne 0 || $command != run ]] || echo 'Done.'
 exit "$code"

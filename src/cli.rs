@@ -10,6 +10,7 @@ use crate::report::Console;
 use crate::run::fsck::FsckSettings;
 use crate::settings;
 use crate::settings::flags::{CheckFlags, FsckFlags, PlanFlags, RunFlags, VerifyFlags};
+use crate::settings::remove::{RemoveFlags, resolve_remove};
 use crate::stop::Stop;
 use crate::verify::database;
 use crate::{demo, run};
@@ -53,6 +54,26 @@ Exit codes:
   5  with --strict: all is there, but the source itself holds damaged objects
   130, 143  interrupted; what was done is saved";
 
+/// The same for `remove`.
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  After `seaf-migrate verify` found nothing wrong, and with the server on the new side or stopped, see what would go:
+    seaf-migrate remove --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
+
+  Remove it, each object read at the destination first, at most 200 a second:
+    seaf-migrate remove --from … --to … --content --rate 200 --yes
+
+  Only one library:
+    seaf-migrate remove --from … --to … --library 3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b --yes
+
+Exit codes:
+  0  all that the source holds was removed, or would be
+  1  some objects were kept, because the destination does not vouch for them; the report names them
+  2  the conditions for removing are not met, or the configuration is wrong; nothing was done
+  3  a store or the database cannot be reached
+  4  a run is under way
+  130, 143  interrupted; the journal names what was removed";
+
 /// Moves the object store of a Seafile server from any storage backend to any other.
 #[derive(Debug, Parser)]
 #[command(name = "seaf-migrate", version, about, after_help = EXAMPLES, max_term_width = 110)]
@@ -73,6 +94,9 @@ enum Command {
     Verify(Box<VerifyFlags>),
     /// Follow every library of one side from its heads; name what is missing, and the files that suffer
     Fsck(Box<FsckFlags>),
+    /// Delete from the old side what the new side holds; only after a verification, and a dry run without --yes
+    #[command(after_help = REMOVE_EXAMPLES)]
+    Remove(Box<RemoveFlags>),
     /// Look into a list file: what a destination is known to hold
     #[command(subcommand)]
     List(list::ListCommand),
@@ -127,6 +151,11 @@ fn dispatch(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<
             let settings = fsck_settings(&flags)?;
             signals::watch(stop)?;
             Ok(run::fsck::run(&settings, console, stop).exit_code())
+        }
+        Command::Remove(flags) => {
+            let settings = resolve_remove(&flags, &environment())?;
+            signals::watch(stop)?;
+            Ok(run::remove::run(&settings, console, stop).exit_code())
         }
         Command::List(command) => list::run(&command, &environment(), console),
         Command::Demo => demo::between_folders(console, stop),

@@ -15,8 +15,8 @@
 //! 8. [`pool`], [`copy`] and [`confirm`] move it: bounded queue, workers, one object at a time, each
 //!    checked, then made durable in batches.
 //! 9. [`verify`] follows the trees of a store from their heads, and compares two stores object by object.
-//! 10. [`report`] counts and tells; [`settings`] and [`run`] put one pass together; [`cli`] starts it,
-//!     and [`demo`] shows it.
+//! 10. [`report`] counts and tells; [`settings`] and [`run`] put one pass together, and what comes after
+//!     it: [`run::verify`] compares, [`run::remove`] deletes; [`cli`] starts them, and [`demo`] shows a pass.
 
 pub mod check;
 pub mod cli;

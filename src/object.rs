@@ -30,6 +30,10 @@ impl ObjectKind {
     /// that can be seen at the destination does not dangle.
     pub const COPY_ORDER: [Self; 3] = [Self::Blocks, Self::Fs, Self::Commits];
 
+    /// The order to remove in: what points comes before what it points at, so that whatever an interruption leaves
+    /// points at nothing that is gone.
+    pub const REMOVE_ORDER: [Self; 3] = [Self::Commits, Self::Fs, Self::Blocks];
+
     /// The name used in paths, list files and log lines: `commits`, `fs` or `blocks`.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -6,8 +6,10 @@
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub mod budget;
+pub mod rate;
 
 pub use budget::Budget;
+pub use rate::Rate;
 
 /// Where tasks are put. Clones put into the same queue.
 #[derive(Debug)]

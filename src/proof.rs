@@ -132,6 +132,11 @@ impl Proofs {
         self.dir.join(pair.file_name())
     }
 
+    /// Where the removals of `pair` are noted unless another file is named.
+    pub fn removals(&self, pair: &Pair) -> PathBuf {
+        self.path(pair).with_extension("removed")
+    }
+
     /// What is noted about `pair`; `None` when nothing is.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub mod page;
 pub mod progress;
 pub mod rate;
 pub mod reader;
+pub mod removal;
 pub mod series;
 pub mod slowest;
 pub mod summary;

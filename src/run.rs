@@ -30,6 +30,7 @@ mod note;
 pub mod page;
 pub mod ready;
 pub mod recheck;
+pub mod remove;
 pub mod retry;
 pub mod state;
 mod tell;

@@ -13,6 +13,7 @@ use crate::store::retry::RetryPolicy;
 use crate::verify::database;
 
 pub mod flags;
+pub mod remove;
 pub mod size;
 pub mod verify;
 

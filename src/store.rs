@@ -11,6 +11,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -148,4 +149,21 @@ pub trait RemoveStore: ReadStore {
     /// # Errors
     /// When the store did not delete it.
     fn remove(&self, key: &ObjectKey) -> Result<(), StoreError>;
+
+    /// When the object was written, where asking costs next to nothing; `None` elsewhere.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it is not there.
+    fn written_at(&self, _key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {
+        Ok(None)
+    }
+
+    /// Removes the folders that hold no object any more and lie in `within`, a range of whole libraries; never the one
+    /// that holds all libraries. Returns how many. Only folders on a disk outlive their objects.
+    ///
+    /// # Errors
+    /// When the store cannot be listed, or refuses.
+    fn remove_empty_folders(&self, _within: &KeyRange) -> Result<u64, StoreError> {
+        Ok(0)
+    }
 }

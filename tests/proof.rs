@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use jiff::Timestamp;
+use proptest::prelude::*;
 use seaf_migrate::conf::{Environment, Role, SideConf, SideText, TextFile, parse_side};
 use seaf_migrate::proof::{Pair, Proofs, Record, RunNote, VERSION, VerifyNote};
 
@@ -166,4 +167,39 @@ fn the_folder_of_the_notes_is_the_one_that_was_named() {
     let empty = proofs(&[("SEAF_MIGRATE_STATE_DIR", ""), ("XDG_STATE_HOME", "/xdg"), ("HOME", "/home/me")]);
     let usual = if rustix::process::geteuid().is_root() { "/var/lib/seaf-migrate" } else { "/xdg/seaf-migrate" };
     assert_eq!(empty, Proofs::new(usual.into()));
+}
+
+proptest! {
+    #[test]
+    fn proof_means_no_findings_and_no_run_that_is_open_or_ended_later(
+        began in 0..9i64, ended in proptest::option::of(0..9i64), from in 0..9i64, took in 0..3i64, findings in 0..2u64,
+    ) {
+        let lack = record(Some(run(began, ended)), Some(verified(from, from + took, findings))).lack_of_proof();
+        let proof = findings == 0 && ended.is_some_and(|ended| ended <= from);
+        prop_assert_eq!(lack.is_none(), proof, "{:?}", lack);
+    }
+}
+
+#[test]
+fn notes_that_cannot_be_understood_are_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let proofs = Proofs::new(dir.path().to_owned());
+    proofs.note_verify(&pair("new"), verified(1, 2, 0)).unwrap();
+    let path = proofs.path(&pair("new"));
+    let good = fs::read_to_string(&path).unwrap();
+    for bad in ["", "{}", "noise", &good[..good.len() / 2], &good.replace("\"version\": 1", "\"version\": 2")] {
+        fs::write(&path, bad).unwrap();
+        assert!(proofs.note_run(&pair("new"), run(1, None)).is_err());
+        assert!(proofs.note_verify(&pair("new"), verified(3, 4, 0)).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), bad);
+    }
+}
+
+#[test]
+fn each_pair_has_a_journal_of_its_own_beside_its_notes() {
+    let proofs = Proofs::new("/state".into());
+    let [one, other] = [proofs.removals(&pair("new")), proofs.removals(&pair("newer"))];
+    assert_ne!(one, other);
+    assert_eq!((one.parent(), one.extension()), (Some(Path::new("/state")), Some("removed".as_ref())));
+    assert_ne!(one, proofs.path(&pair("new")));
 }

@@ -92,6 +92,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         while let Some(name) = fields.next_key::<String>()? {
             match name.as_str() {
                 "version" => seen.version = Some(known_version(fields.next_value()?)?),
+                "command" => command_of_run(&fields.next_value::<String>()?)?,
                 "result" => seen.result = Some(fields.next_value()?),
                 "from" => seen.from = Some(fields.next_value()?),
                 "to" => seen.to = Some(fields.next_value()?),
@@ -114,6 +115,13 @@ fn known_version<E: Error>(version: u32) -> Result<u32, E> {
         return Ok(version);
     }
     Err(E::custom(format_args!("it is of version {version}, and this program reads version {VERSION}")))
+}
+
+fn command_of_run<E: Error>(command: &str) -> Result<(), E> {
+    if command == "run" {
+        return Ok(());
+    }
+    Err(E::custom(format_args!("it is the report of `{command}`")))
 }
 
 struct Rows<'a> {

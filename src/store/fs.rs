@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -27,6 +28,7 @@ use crate::object::{KeyRange, ObjectKey, ObjectKind};
 mod durability;
 mod failure;
 mod listing;
+mod removing;
 mod writing;
 
 use durability::Durability;
@@ -206,15 +208,20 @@ impl WriteStore for FsStore {
 }
 
 impl RemoveStore for FsStore {
-    /// Emptied folders stay, as the server leaves them.
+    /// Emptied folders stay, as the server leaves them. An object in a folder that is a symbolic
+    /// link is kept.
     fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        match rustix::fs::unlinkat(&self.folder, object_path(key), AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
-            Err(errno) => {
-                let cause = io::Error::from(errno);
-                Err(StoreError::object(kind_of(&cause), "remove", key, cause))
-            }
-        }
+        self.remove_file(key)
+    }
+
+    fn written_at(&self, key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {
+        let stat = self.stat(&object_path(key)).map_err(|errno| self.object_error("size", key, errno))?;
+        // Before 1970 only where somebody set it so, and 1970 is as good then.
+        Ok(Some(removing::time_of(&stat)))
+    }
+
+    fn remove_empty_folders(&self, within: &KeyRange) -> Result<u64, StoreError> {
+        self.remove_folders(within)
     }
 }
 

@@ -105,6 +105,17 @@ pub fn open_destination_to_check(conf: &StoreConf, options: &OpenOptions) -> Res
     open_writable(conf, options)
 }
 
+/// Opens a store to delete from. Nothing is created where a folder is missing.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn RemoveStore>, StoreError> {
+    match &conf.backend {
+        BackendConf::Fs(fs) => Ok(Arc::new(FsStore::source(fs, conf.kind, conf.location())?)),
+        _ => open_writable(conf, options).map(|store| store as Arc<dyn RemoveStore>),
+    }
+}
+
 fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
     let location = conf.location();
     Ok(match &conf.backend {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
@@ -148,6 +148,14 @@ impl<S: WriteStore> WriteStore for Retry<S> {
 impl<S: RemoveStore> RemoveStore for Retry<S> {
     fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
         self.repeat(|store| store.remove(key))
+    }
+
+    fn written_at(&self, key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {
+        self.repeat(|store| store.written_at(key))
+    }
+
+    fn remove_empty_folders(&self, within: &KeyRange) -> Result<u64, StoreError> {
+        self.repeat(|store| store.remove_empty_folders(within))
     }
 }
 

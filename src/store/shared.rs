@@ -2,6 +2,7 @@
 //! or one whose backend is not known at compile time.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -51,5 +52,13 @@ impl<S: WriteStore + ?Sized> WriteStore for Arc<S> {
 impl<S: RemoveStore + ?Sized> RemoveStore for Arc<S> {
     fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
         (**self).remove(key)
+    }
+
+    fn written_at(&self, key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {
+        (**self).written_at(key)
+    }
+
+    fn remove_empty_folders(&self, within: &KeyRange) -> Result<u64, StoreError> {
+        (**self).remove_empty_folders(within)
     }
 }

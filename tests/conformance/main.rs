@@ -34,6 +34,8 @@ macro_rules! conformance {
                 last_write_stays,
                 what_is_not_there,
                 removal,
+                removal_of_many,
+                emptied_folders,
                 one_key_many_writers,
                 survives_sync,
             }

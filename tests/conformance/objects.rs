@@ -76,6 +76,43 @@ pub(crate) fn removal(harness: &Harness) {
     assert_eq!(harness.store.read(&keys[0]).unwrap(), content(&keys[0]));
 }
 
+pub(crate) fn removal_of_many(harness: &Harness) {
+    let (store, keys) = (&harness.store, keys(60));
+    put_all(&**store, &keys);
+    let (gone, stay): (Vec<_>, Vec<_>) = keys.iter().enumerate().partition(|(n, _)| n % 3 != 0);
+    // Many at once, and some of them once more.
+    std::thread::scope(|scope| {
+        for part in gone.chunks(10) {
+            scope.spawn(|| part.iter().for_each(|(_, key)| store.remove(key).unwrap()));
+        }
+    });
+    gone.iter().step_by(7).for_each(|(_, key)| store.remove(key).unwrap());
+    let (listed, _) = list_plainly(store, KeyRange::ALL);
+    assert!(listed.iter().map(|object| object.key).eq(stay.iter().map(|(_, key)| **key)));
+    assert!(gone.iter().all(|(_, key)| store.size(key).unwrap_err().kind() == ErrorKind::NotFound));
+    assert!(stay.iter().all(|(_, key)| store.read(key).unwrap() == content(key)));
+}
+
+pub(crate) fn emptied_folders(harness: &Harness) {
+    let (store, keys) = (&harness.store, keys(30));
+    put_all(&**store, &keys);
+    keys[1..].iter().for_each(|key| store.remove(key).unwrap());
+    // Whatever folders mean to the backend: what holds something stays, and what went can come again.
+    store.remove_empty_folders(&KeyRange::ALL).unwrap();
+    assert_eq!(store.read(&keys[0]).unwrap(), content(&keys[0]));
+    store.remove(&keys[0]).unwrap();
+    store.remove_empty_folders(&KeyRange::library(keys[0].library)).unwrap();
+    store.remove_empty_folders(&KeyRange::ALL).unwrap();
+    assert_eq!(store.remove_empty_folders(&KeyRange::ALL).unwrap(), 0, "some were left");
+    assert!(list_plainly(store, KeyRange::ALL).0.is_empty());
+    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    put_all(&**store, &keys);
+    assert_eq!(list_plainly(store, KeyRange::ALL).0.len(), keys.len());
+    for key in &keys {
+        assert!(store.written_at(key).unwrap().is_none_or(|written| written > before));
+    }
+}
+
 pub(crate) fn one_key_many_writers(harness: &Harness) {
     const WRITERS: u8 = 8;
     const ROUNDS: usize = 8;

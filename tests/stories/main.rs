@@ -27,6 +27,7 @@ mod network;
 mod page;
 mod plan;
 mod refusals;
+mod remove;
 mod retry;
 mod verify;
 mod verify_resume;

@@ -279,6 +279,7 @@ fn a_file_that_is_no_whole_report_is_refused_and_named() {
         (without("from"), "no field `from`"),
         (without("to"), "no field `to`"),
         (without("result"), "no field `result`"),
+        (changed(&|report| report["command"] = json!("verify")), "the report of `verify`"),
         (changed(&|report| report["version"] = json!(2)), "of version 2"),
         (changed(&|report| report["from"] = json!(["one"])), "invalid length 1"),
         (changed(&|report| report["failures"] = json!(3)), "the failures of a run"),

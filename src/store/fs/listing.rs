@@ -98,6 +98,11 @@ impl FsStore {
         Ok(parts)
     }
 
+    /// The libraries that have keys in `within`, in ascending order.
+    pub(super) fn libraries(&self, within: &KeyRange) -> Result<Vec<LibraryId>, StoreError> {
+        Ok(self.snapshot()?.within(within).to_vec())
+    }
+
     /// The first page of `part`.
     pub(super) fn page(&self, part: &Part) -> Result<Page, StoreError> {
         let remembered = part.memo.clone().and_then(|memo| memo.downcast::<Snapshot>().ok());
