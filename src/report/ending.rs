@@ -88,7 +88,7 @@ impl fmt::Display for Ending {
             }
             Self::Failures => f.write_str("some objects are NOT at the destination; run again to copy what is missing"),
             Self::NotWhole => f.write_str(
-                "some libraries are NOT whole at the destination, as told above; run again with --relist to copy what is missing",
+                "some libraries are NOT whole at the destination, as told above",
             ),
             Self::Findings => f.write_str("there are findings"),
             Self::Full(cause) => write!(f, "stopped early, no space: {cause}"),

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use super::ending::Ending;
 use super::human;
 use crate::object::LibraryId;
-use crate::verify::walk::LibraryResult;
+use crate::verify::walk::{LibraryResult, What};
 
 /// How many libraries of each sort are named; the others are counted.
 pub const NAMED: usize = 100;
@@ -76,15 +76,20 @@ pub struct Broken {
 
 impl Broken {
     /// Adds one, with no more of its findings than are shown.
-    pub fn add(&mut self, mut library: LibraryResult) {
+    pub fn add(&mut self, library: LibraryResult) {
         const FINDINGS: usize = 20;
         self.count += 1;
         if self.libraries.len() < NAMED {
-            let more = library.findings.len().saturating_sub(FINDINGS);
-            library.findings.truncate(FINDINGS);
-            library.more_findings += more as u64;
-            self.libraries.push(library);
+            self.libraries.push(library.cut(FINDINGS));
         }
+    }
+
+    /// Whether objects that are there are wrong, as far as they are named.
+    fn has_wrong_bytes(&self) -> bool {
+        use What::{Damaged, Unreadable, WrongKind, WrongLibrary};
+        let mut findings = self.libraries.iter().flat_map(|library| &library.findings);
+        findings
+            .any(|finding| matches!(finding.what, Damaged(_) | Unreadable(_) | WrongKind { .. } | WrongLibrary { .. }))
     }
 }
 
@@ -161,10 +166,13 @@ impl Verdict {
             Heads::Checked(result) => result,
         };
         if result.not_whole.count > 0 {
-            return Self::no(
-                format!("{} not whole at the destination.", libraries_are(result.not_whole.count)),
-                "Run again with --relist, so that the destination is listed anew and what it lacks is copied.",
-            );
+            // What is there and has the right length is never copied again, whatever its bytes are.
+            let next = match result.not_whole.has_wrong_bytes() {
+                true => "Remove the damaged objects that are named from the destination, and run again with --relist.",
+                false => "Run again with --relist, so that the destination is listed anew and what it lacks is copied.",
+            };
+            let why = format!("{} not whole at the destination.", libraries_are(result.not_whole.count));
+            return Self::no(why, next);
         }
         if result.whole == 0 {
             // As with the database of another server: what it names is on neither side, and so nothing is worse there.

@@ -10,6 +10,7 @@ use crossbeam_channel::bounded;
 
 use crate::conf::DatabaseConf;
 use crate::object::{LibraryId, ObjectId};
+use crate::report::findings::SHOWN;
 use crate::report::heads::{Broken, Heads, HeadsResult, Moved, NAMED};
 use crate::report::{Console, Ending, human};
 use crate::settings::{HeadsSettings, RunSettings, WhenHeads};
@@ -25,6 +26,9 @@ use super::fsck;
 use super::state::PassState;
 use check::HeadsCheck;
 use memory::{Memory, WholeHeads};
+
+/// How many findings of a library are printed; the report has more.
+const FINDINGS_SHOWN: usize = 3;
 
 /// The heads as they were when the pass began.
 #[derive(Debug)]
@@ -149,10 +153,13 @@ fn moved_between(before: &Roots, now: &Roots) -> Moved {
 /// A line for each library that is not whole, and one for all.
 fn tell(result: &HeadsResult, console: &Console) {
     let each = |what: &str, broken: &Broken| {
-        broken.libraries.iter().for_each(|library| console.problem(format_args!("heads: {what}: {library}")));
-        let more = broken.count - broken.libraries.len() as u64;
+        for library in broken.libraries.iter().take(SHOWN) {
+            console.problem(format_args!("heads: {what}: {}", library.clone().cut(FINDINGS_SHOWN)));
+        }
+        let more = broken.count.saturating_sub(SHOWN as u64);
         if more > 0 {
-            console.problem(format_args!("heads: {what}: and {more} more libraries"));
+            let more = human::libraries(more);
+            console.problem(format_args!("heads: {what}: and {more} more; --report and --html name up to {NAMED}"));
         }
     };
     each("NOT WHOLE at the destination", &result.not_whole);

@@ -112,3 +112,19 @@ fn a_store_with_more_paths_than_there_is_time_is_done_all_the_same() {
     assert_eq!((&finding.what, finding.id, finding.paths.len()), (&What::Missing, Some(missing), 20));
     assert!(finding.more_paths > 100);
 }
+
+#[test]
+fn a_result_is_cut_without_losing_count() {
+    let store = larger();
+    let side = Side::generated(&store);
+    let library = store.library("plain 1 ✓").id;
+    side.shelf(ObjectKind::Blocks).objects.lock().unwrap().retain(|key, _| key.library != library);
+    let result = side.fsck();
+    let found = result.libraries.iter().find(|found| found.id == library).unwrap();
+    let all = found.findings.len() as u64;
+    let few = found.clone().cut(3);
+    assert_eq!((few.findings.len(), few.more_findings), (3, all - 3));
+    assert_eq!(few.findings, found.findings[..3]);
+    assert_eq!(found.clone().cut(usize::MAX), *found);
+    assert!(few.to_string().starts_with(&format!("{all} findings")));
+}

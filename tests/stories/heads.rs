@@ -157,6 +157,12 @@ fn what_the_destination_cannot_read_back_is_found() {
     fs::write(&file, vec![7; usize::try_from(length).unwrap()]).unwrap();
     let broken = run(&world, &[]).assert_code(1);
     assert!(broken.stderr.contains("/shared/") && broken.stderr.contains("damaged"), "{}", broken.stderr);
+    let next = broken.report.as_ref().unwrap()["safe_to_switch"]["next"].as_str().unwrap().to_owned();
+    assert!(next.contains("Remove the damaged objects"), "{next}");
+
+    // What it says to do helps.
+    fs::remove_file(file).unwrap();
+    assert_verdict(&run(&world, &["--relist"]).assert_code(0), true, "");
 }
 
 #[test]
@@ -389,4 +395,23 @@ fn a_listing_that_an_earlier_run_left_is_not_taken_for_one_of_now() {
     let outcome = run(&world, &["--object-list", &list]).assert_code(1);
     assert_eq!(outcome.total("copied"), 0);
     assert!(outcome.stderr.contains(&key.id.to_string()), "{}", outcome.stderr);
+}
+
+#[test]
+fn of_many_broken_libraries_the_terminal_names_a_few() {
+    let params = Params { libraries: 30, files: 8, large_dir: 0, commits: 1, special: false, ..Params::default() };
+    let (world, _) = world_of(&params);
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    for (path, _) in objects_below(&world.at("target/storage/blocks")) {
+        fs::remove_file(world.at("target/storage/blocks").join(path)).unwrap();
+    }
+    let outcome = run(&world, &["--object-list", &list]).assert_code(1);
+    assert_eq!(outcome.stderr.matches("heads: NOT WHOLE").count(), 11);
+    assert!(outcome.stderr.contains("and 20 libraries more"), "{}", outcome.stderr);
+    // Three findings each, and the report has all of them.
+    assert_eq!(outcome.stderr.matches(": missing").count(), 30);
+    let libraries = heads(&outcome)["not_whole"]["libraries"].as_array().unwrap();
+    assert_eq!(libraries.len(), 30);
+    assert!(libraries.iter().all(|library| library["findings"].as_array().unwrap().len() > 3));
 }

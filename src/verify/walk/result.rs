@@ -186,6 +186,16 @@ pub struct LibraryResult {
     pub more_findings: u64,
 }
 
+impl LibraryResult {
+    /// The same with no more than the first `most` findings; the others are counted.
+    #[must_use]
+    pub fn cut(mut self, most: usize) -> Self {
+        self.more_findings += self.findings.len().saturating_sub(most) as u64;
+        self.findings.truncate(most);
+        self
+    }
+}
+
 fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
