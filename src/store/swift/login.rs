@@ -157,20 +157,20 @@ struct V3Token {
     catalog: Vec<Service<V3Endpoint>>,
 }
 
+// Nothing is a must in an endpoint, because one of another service with something missing is no reason to fail.
 #[derive(Deserialize)]
 struct V3Endpoint {
-    interface: String,
+    interface: Option<String>,
     region: Option<String>,
     region_id: Option<String>,
-    url: String,
+    url: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Service<E> {
     #[serde(rename = "type")]
-    kind: String,
-    #[serde(default = "Vec::new")]
-    endpoints: Vec<E>,
+    kind: Option<String>,
+    endpoints: Option<Vec<E>>,
 }
 
 /// A public address, and the region it is in.
@@ -186,8 +186,8 @@ fn from_v3(answer: &Response, region: Option<&str>) -> Result<(String, String), 
     let lack = || (ErrorKind::Protocol, "the answer has no X-Subject-Token".to_owned());
     let token = answer.header("x-subject-token").ok_or_else(lack)?.to_owned();
     let addresses = object_stores(parse::<V3Answer>(answer)?.token.catalog)
-        .filter(|endpoint| endpoint.interface == "public")
-        .map(|endpoint| (endpoint.region_id.or(endpoint.region), endpoint.url));
+        .filter(|endpoint| endpoint.interface.as_deref() == Some("public"))
+        .filter_map(|endpoint| Some((endpoint.region_id.or(endpoint.region), endpoint.url?)));
     Ok((token, choose(addresses.collect(), region)?))
 }
 
@@ -198,7 +198,8 @@ fn parse<'a, T: Deserialize<'a>>(answer: &'a Response) -> Result<T, Lack> {
 }
 
 fn object_stores<E>(catalog: Vec<Service<E>>) -> impl Iterator<Item = E> {
-    catalog.into_iter().filter(|service| service.kind == "object-store").flat_map(|service| service.endpoints)
+    let services = catalog.into_iter().filter(|service| service.kind.as_deref() == Some("object-store"));
+    services.flat_map(|service| service.endpoints.unwrap_or_default())
 }
 
 fn choose(addresses: Vec<PublicAddress>, region: Option<&str>) -> Result<String, Lack> {
