@@ -291,3 +291,81 @@ fn both_sides_tell_their_errors_at_once() {
     assert_eq!(text.len(), 2, "{text:#?}");
     assert_says(&text.join("\n"), &["conf/seafile.conf:2: [block_backend] name: \"nfs\"", "new/seafile.conf:2: [fs"]);
 }
+
+/// What is said to be the data folder of the old side and of the new one.
+fn data_dirs(world: &World, given: [Option<PathBuf>; 2], env: &Environment) -> [Option<PathBuf>; 2] {
+    let [from, to] = given;
+    let old = SideSource { path: world.path("conf"), data_dir: from };
+    let new = SideSource { path: world.path("new"), data_dir: to };
+    let (old, new) = load_pair(&old, &new, env).unwrap_or_else(|errors| panic!("{errors}"));
+    [old.data_dir, new.data_dir]
+}
+
+#[test]
+fn the_data_folder_is_the_one_that_was_given_then_the_environment_s_then_the_one_beside_conf() {
+    let world = World::new();
+    let s3 = "name = s3\nbucket = {kind}\nkey_id = i\nkey = k\nhost = h";
+    world.new_conf(&all_kinds(s3));
+    for name in ["given", "env", "env-conf"] {
+        std::fs::create_dir_all(world.path(name).join("storage")).unwrap();
+    }
+    let top = world.folder.path().canonicalize().unwrap();
+    let quiet = Environment::default();
+    let both =
+        Environment::from_iter([("SEAFILE_DATA_DIR", world.path("env")), ("SEAFILE_CONF_DIR", world.path("env-conf"))]);
+    let one = Environment::from_iter([("SEAFILE_CONF_DIR", world.path("env-conf"))]);
+    let given = Some(world.path("given"));
+    for (from, env, found) in
+        [(given, &both, "given"), (None, &both, "env"), (None, &one, "env-conf"), (None, &quiet, "seafile-data")]
+    {
+        assert_eq!(data_dirs(&world, [from, None], env), [Some(top.join(found)), Some(top.join(found))]);
+    }
+    let [old, new] = data_dirs(&world, [None, Some(world.path("given"))], &quiet);
+    assert_eq!((old, new), (Some(top.join("seafile-data")), Some(top.join("given"))));
+}
+
+#[test]
+fn a_new_folder_with_data_of_its_own_beside_it_does_not_take_that_for_the_old_data() {
+    // The new seafile.conf lies in a copy of the installation; the objects that count are the old server's.
+    let world = World::new();
+    std::fs::create_dir_all(world.path("copy/conf")).unwrap();
+    std::fs::create_dir_all(world.path("copy/seafile-data/storage")).unwrap();
+    world.write(
+        "copy/conf/seafile.conf",
+        &all_kinds("name = fs\ndir = {top}/elsewhere").replace("{top}", world.folder.path().to_str().unwrap()),
+    );
+    let pair =
+        load_pair(&source(&world.path("conf")), &source(&world.path("copy/conf")), &Environment::default()).unwrap();
+    assert_eq!(pair.1.data_dir, pair.0.data_dir);
+    // On its own, it is a server with the data beside it.
+    let alone = load_side(&source(&world.path("copy/conf")), Role::Destination, &Environment::default()).unwrap();
+    assert!(alone.data_dir.unwrap().ends_with("copy/seafile-data"));
+}
+
+#[test]
+fn a_relative_path_and_one_with_dots_mean_the_same_side() {
+    let world = World::new();
+    world.new_conf(&all_kinds("name = fs\ndir = {top}/elsewhere"));
+    let side = |path: &Path| load_side(&source(path), Role::Source, &Environment::default()).unwrap();
+    let plain = side(&world.path("conf/seafile.conf"));
+    for spelling in ["conf", "conf/../conf/seafile.conf", "new/../conf/."] {
+        let other = side(&world.path(spelling));
+        assert_eq!((&other.stores, &other.data_dir), (&plain.stores, &plain.data_dir), "{spelling}");
+    }
+}
+
+#[test]
+fn a_dotenv_file_may_have_a_name_before_or_behind_its_dots() {
+    let world = World::new();
+    for name in [".env", ".env.production", "seafile.env"] {
+        world.write(&format!("elsewhere/{name}"), S3_ENV);
+        let side =
+            load_side(&source(&world.path(&format!("elsewhere/{name}"))), Role::Destination, &Environment::default());
+        assert_eq!(side.unwrap().store(ObjectKind::Fs).location().to_string(), "s3:h:9000/f", "{name}");
+    }
+    // Any other name is a seafile.conf, whatever is in it.
+    world.write("elsewhere/environment", S3_ENV);
+    let text =
+        lines(load_side(&source(&world.path("elsewhere/environment")), Role::Destination, &Environment::default()));
+    assert_says(&text[0], &["environment:1: seaf_server_storage_type: stands before the first section"]);
+}
