@@ -157,3 +157,19 @@ proptest! {
         prop_assert!(rank(a.min(b)) <= rank(a.max(b)));
     }
 }
+
+#[test]
+fn the_first_of_many_findings_are_read_back_without_losing_the_others() {
+    let findings = Findings::default();
+    assert_eq!(findings.take(10).unwrap(), []);
+    (0..50).for_each(|number| findings.add(finding(number, "a \"cause\"\nwith <signs>")));
+    for most in [0, 1, 49, 50, 1000] {
+        let taken = findings.take(most).unwrap();
+        let expected: Vec<_> = (0..50).take(most).map(|number| finding(number, "a \"cause\"\nwith <signs>")).collect();
+        assert_eq!(taken, expected);
+    }
+    // More come, and the report has all of them.
+    findings.add(finding(50, "last"));
+    assert_eq!((findings.count(), written(&findings).len()), (51, 51));
+    assert_eq!(findings.take(51).unwrap()[50], finding(50, "last"));
+}

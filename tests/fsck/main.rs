@@ -6,6 +6,7 @@ mod faults;
 #[path = "../support/library.rs"]
 mod library;
 mod newest;
+mod random;
 #[path = "../support/sample.rs"]
 mod sample;
 #[path = "../support/shelf.rs"]
