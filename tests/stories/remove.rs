@@ -15,6 +15,7 @@ use seaf_migrate::object::ObjectKind;
 use seaf_migrate::proof::{Pair, Proofs, RunNote, VerifyNote};
 use serde_json::Value;
 
+use crate::library::{Params, Store};
 use crate::s3_server::S3Server;
 use crate::world::{Outcome, World, objects_below, objects_in_buckets, s3_section, wait_for_line};
 
@@ -290,6 +291,27 @@ fn when_heads_moved_on_the_new_side_alone_the_old_one_may_go() {
     let outcome = go(&world, &[]).assert_code(0);
     assert!(outcome.stdout.contains("the server works there"), "{}", outcome.stdout);
     assert_eq!(sum(&outcome, "removed"), OBJECTS);
+}
+
+#[test]
+fn the_database_of_another_server_vouches_for_nothing() {
+    let world = ready();
+    let before = left(&world);
+    let other = world.at("other.db").display().to_string();
+    let params = Params { seed: 99, special: false, commits: 1, files: 1, large_dir: 0, ..Params::default() };
+    Store::generate(&params).write_db(Path::new(&other));
+    assert_refused(
+        &world,
+        &before,
+        without_database(&world, &["--yes", "--db", &other]),
+        2,
+        "which neither side holds",
+    );
+    // Nor when the verification took it for the right one.
+    world.verify(&["--db", &other]).assert_code(0);
+    for options in [&["--yes", "--db", &other][..], &["--yes", "--server-is-stopped", "--db", &other]] {
+        assert_refused(&world, &before, without_database(&world, options), 2, "the database of this server");
+    }
 }
 
 #[test]

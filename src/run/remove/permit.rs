@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::conf::DatabaseConf;
-use crate::object::{LibraryId, ObjectId, ObjectKey};
+use crate::object::ObjectKey;
 use crate::proof::{Pair, VerifyNote};
 use crate::report::{Console, Ending};
 use crate::settings::remove::RemoveSettings;
-use crate::store::{ErrorKind, ReadStore, StoreError};
+use crate::store::{ErrorKind, ReadStore};
 use crate::verify::heads::Roots;
 
 /// The commits of both sides: the old one's, then the new one's.
@@ -82,14 +82,25 @@ fn no_head_moved(
     let roots = Roots::from_conf(database).map_err(|error| {
         Ending::StoreFailed(format!("whether a server still works on the old stores cannot be told: {error}"))
     })?;
-    let mut moved = 0;
+    let (mut moved, mut is_known) = (0, false);
     for library in &roots.libraries {
         let Some(head) = library.heads.first() else { continue };
+        let key = ObjectKey::new(library.id, *head);
         if noted.get(&library.id.to_string()) == Some(&head.to_string()) {
+            // One is enough, and the first one mostly is.
+            is_known = is_known || has(commits[1], &key)?;
             continue;
         }
-        moved += 1;
-        moved_on_the_new_side(library.id, *head, commits)?;
+        moved_on_the_new_side(&key, commits)?;
+        (moved, is_known) = (moved + 1, true);
+    }
+    if !is_known {
+        // As with the database of another server, whose heads may rest for ever.
+        return Err(Ending::Refused(
+            "nothing may be removed: of no library that the database names is the newest commit at the destination. \
+             See that it is the database of this server"
+                .to_owned(),
+        ));
     }
     if moved > 0 {
         console.log(format_args!(
@@ -99,24 +110,23 @@ fn no_head_moved(
     Ok(())
 }
 
-fn moved_on_the_new_side(library: LibraryId, head: ObjectId, [old, new]: Commits<'_>) -> Result<(), Ending> {
-    let key = ObjectKey::new(library, head);
-    let has = |store: &dyn ReadStore| match store.size(&key) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(failed(&error)),
-    };
-    let place = match (has(old)?, has(new)?) {
+fn moved_on_the_new_side(key: &ObjectKey, [old, new]: Commits<'_>) -> Result<(), Ending> {
+    let place = match (has(old, key)?, has(new, key)?) {
         (false, true) => return Ok(()),
         (true, _) => "which the old stores hold: a server works on them, or did since the verification",
         (false, false) => "which neither side holds",
     };
     Err(Ending::Refused(format!(
-        "nothing may be removed: the newest commit of library {library} is {head} now, {place}. Stop the server, then \
-         run and verify again"
+        "nothing may be removed: the newest commit of library {} is {} now, {place}. Stop the server, then run and \
+         verify again",
+        key.library, key.id
     )))
 }
 
-fn failed(error: &StoreError) -> Ending {
-    Ending::StoreFailed(error.to_string())
+fn has(commits: &dyn ReadStore, key: &ObjectKey) -> Result<bool, Ending> {
+    match commits.size(key) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Ending::StoreFailed(error.to_string())),
+    }
 }
