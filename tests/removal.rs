@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use seaf_migrate::content::sha1_of;
+use seaf_migrate::content::{self, Damage, Verdict, sha1_of};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::pool::Budget;
 use seaf_migrate::pool::rate::{Clock, Rate, RealClock};
@@ -99,6 +99,39 @@ fn damage_that_both_sides_share_byte_for_byte_may_go() {
     // A source that is worse than the destination loses nothing.
     let good = memory("destination", &[(key, &b"what it should be"[..])]);
     assert!(matches!(fate(&source, &good, true, &key), Fate::Remove(17)));
+}
+
+#[test]
+fn a_commit_goes_only_when_the_destination_has_it_byte_for_byte() {
+    // The same id, and another parent: what the id of a commit does not cover.
+    let text = |parent: &str| {
+        format!(
+            r#"{{"commit_id": "{id}", "root_id": "{id}", "creator": "{id}", "desc": "", "ctime": 7, "repo_id": "{LIBRARY}", "parent_id": "{parent}"}}"#,
+            id = "0".repeat(40)
+        )
+    };
+    let (own, other) = (text(&"1".repeat(40)), text(&"2".repeat(40)));
+    let key = ObjectKey::new(LIBRARY, id_of_commit(own.as_bytes()));
+    assert_eq!(key.id, id_of_commit(other.as_bytes()));
+    let (source, budget) = (memory("source", &[(key, own.as_bytes())]), Budget::new(1 << 20));
+    for (copy, goes) in [(&own, true), (&other, false)] {
+        let destination = memory("destination", &[(key, copy.as_bytes())]);
+        let (kind, verified) = (ObjectKind::Commits, SystemTime::now() + Duration::from_secs(60));
+        let asker =
+            Asker { kind, source: &source, destination: &destination, content: true, budget: &budget, verified };
+        let fate = asker.ask(&Listed { key, size: Some(own.len() as u64) });
+        assert_eq!(matches!(fate, Fate::Remove(_)), goes, "{fate:?}");
+        assert!(goes || reason(&fate) == Some(Reason::Damaged), "{fate:?}");
+    }
+}
+
+/// The id that a commit's bytes have.
+fn id_of_commit(data: &[u8]) -> ObjectId {
+    let name = ObjectId::from_bytes([9; 20]);
+    match content::check(ObjectKind::Commits, &name, data) {
+        Verdict::Damaged(Damage::WrongId { found }) => found,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

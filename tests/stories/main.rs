@@ -2,6 +2,8 @@
 //! its output and its exit code.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, unreachable_pub)]
 
+#[path = "../support/folder.rs"]
+mod folder;
 #[path = "../support/library.rs"]
 mod library;
 #[path = "../support/page.rs"]

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -15,6 +15,8 @@ use seaf_migrate::object::ObjectKind;
 use seaf_migrate::proof::{Pair, Proofs, RunNote, VerifyNote};
 use serde_json::Value;
 
+use crate::folder::Tmpfs;
+use crate::library::bulk::bulk_to_dir;
 use crate::library::{Params, Store};
 use crate::s3_server::S3Server;
 use crate::world::{Outcome, World, objects_below, objects_in_buckets, s3_section, wait_for_line};
@@ -687,4 +689,136 @@ fn a_migration_on_top_of_a_removal_copies_nothing_and_loses_nothing() {
     go(&world, &[]).assert_code(0);
     let run = world.run(&["--no-check-heads"]).assert_code(0);
     assert_eq!((run.total("listed"), objects_below(&world.at("target/storage"))), (0, there));
+}
+
+/// A generated old side of many small objects, migrated and verified.
+fn bulk(objects: usize) -> World {
+    let world = World::new();
+    bulk_to_dir(&world.at("old/seafile-data"), 21, objects, 200..=400);
+    world.run(&[]).assert_code(0);
+    world.verify(&[]).assert_code(0);
+    world
+}
+
+/// Removes for real where there is no database.
+fn go_bulk(world: &World, options: &[&str]) -> Outcome {
+    without_database(world, &[&["--yes", "--server-is-stopped"], options].concat())
+}
+
+#[test]
+fn whatever_the_new_side_lacks_is_what_stays_and_nothing_else() {
+    let mut dice = fastrand::Rng::with_seed(5);
+    let world = bulk(3_500);
+    let mut expected = BTreeSet::new();
+    for (path, mut data) in objects_below(&world.at("target/storage")) {
+        let target = world.at("target/storage").join(&path);
+        let what = match dice.u8(..20) {
+            0 => {
+                fs::remove_file(&target).unwrap();
+                "missing at the destination"
+            }
+            1 => {
+                data.truncate(dice.usize(..data.len()));
+                fs::write(&target, data).unwrap();
+                "another size at the destination"
+            }
+            2 => {
+                let at = dice.usize(..data.len());
+                data[at] ^= 1 << dice.u8(..8);
+                fs::write(&target, data).unwrap();
+                "damaged at the destination"
+            }
+            _ => continue,
+        };
+        expected.insert((path, what));
+    }
+    let dry = without_database(&world, &["--server-is-stopped", "--content"]).assert_code(1);
+    let outcome = go_bulk(&world, &["--content", "--nworker", "7"]).assert_code(1);
+    let named: BTreeSet<_> = expected.iter().map(|(path, what)| format!("{}: {what}", path.display())).collect();
+    for said in [kept(&dry), kept(&outcome)] {
+        assert_eq!(said.symmetric_difference(&named).next(), None);
+    }
+    assert_eq!(left(&world), expected.iter().map(|(path, _)| path.clone()).collect());
+    assert_eq!(sum(&outcome, "removed") + sum(&outcome, "kept"), 3_500);
+    // Copied again and verified again, the rest goes.
+    world.run(&["--relist"]).assert_code(0);
+    for (path, _) in expected.iter().filter(|(_, what)| what.starts_with("damaged")) {
+        fs::copy(world.source().join(path), world.at("target/storage").join(path)).unwrap();
+    }
+    world.verify(&["--content"]).assert_code(0);
+    let rest = go_bulk(&world, &["--content"]).assert_code(0);
+    assert_eq!((sum(&rest, "removed") as usize, left(&world).len()), (expected.len(), 0));
+}
+
+#[test]
+fn when_the_disk_under_the_journal_is_full_nothing_goes_that_is_not_noted() {
+    let world = bulk(4_000);
+    let before = left(&world);
+    // Room for some batches, of 128 bytes a line.
+    let Some(disk) = Tmpfs::mount("size=200k") else { return };
+    let journal = disk.0.path().join("journal");
+    let full = go_bulk(&world, &["--journal", &journal.display().to_string()]).assert_code(1);
+    assert!(full.stderr.contains("note in the journal"), "{}", full.stderr);
+    let text = fs::read_to_string(&journal).unwrap();
+    let gone: Vec<_> = before.difference(&left(&world)).cloned().collect();
+    assert!(!gone.is_empty() && gone.len() < before.len(), "{} gone", gone.len());
+    assert_eq!(sum(&full, "removed") as usize, gone.len());
+    for path in &gone {
+        let parts: Vec<_> = path.iter().map(|part| part.to_str().unwrap()).collect();
+        let name = format!(" {} {}/{}{} ", parts[0], parts[1], parts[2], parts[3]);
+        assert!(text.contains(&name), "{name} went unnoted");
+    }
+    disk.remount("size=8m");
+    let rest = go_bulk(&world, &["--journal", &journal.display().to_string()]).assert_code(0);
+    assert_eq!((sum(&rest, "removed") as usize, left(&world).len()), (before.len() - gone.len(), 0));
+    // The line that the full disk cut short did not swallow the next run's first.
+    assert_eq!(fs::read_to_string(&journal).unwrap().matches("# ").count(), 2);
+}
+
+#[test]
+fn a_server_that_goes_away_in_the_middle_ends_it_and_the_rest_stays() {
+    let (world, server) = from_s3();
+    server.faults().delay(10);
+    let options = ["--db", &db(&world), "--yes", "--nworker", "4", "--rate", "400", "--attempts", "1"];
+    let child = command(&world, &options).spawn().unwrap();
+    while server.faults().count("DELETE") < 100 {
+        std::thread::yield_now();
+    }
+    drop(server);
+    let gone = world.finish(child).assert_code(3);
+    assert!(gone.stderr.contains("stopped early, a store failed"), "{}", gone.stderr);
+    let left = in_buckets(&world);
+    let named: BTreeSet<_> = journalled(&world).into_iter().collect();
+    assert!(!left.is_empty() && left.len() as u64 + named.len() as u64 >= OBJECTS);
+    // Whatever went has its copy.
+    let copies = objects_below(&world.at("target/storage"));
+    assert!(named.iter().all(|path| copies.contains_key(path)));
+}
+
+#[test]
+fn sigterm_ends_it_with_143_and_a_dry_run_too() {
+    for (yes, says) in [(true, "the next run goes on"), (false, "nothing was removed")] {
+        let world = bulk(1_000);
+        let before = left(&world);
+        let options = ["--server-is-stopped", "--rate", "20", "--yes"];
+        let mut child = command(&world, &options[..3 + usize::from(yes)]).spawn().unwrap();
+        wait_for_line(&mut child, "Start to");
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let stopped = world.finish(child).assert_code(143);
+        assert!(stopped.stderr.contains(says), "{}", stopped.stderr);
+        assert!(left(&world).len() + 100 > before.len(), "20 a second were not kept to");
+        assert!(yes || left(&world) == before);
+    }
+}
+
+#[test]
+fn a_rate_is_kept_to() {
+    let world = bulk(60);
+    let began = Instant::now();
+    go_bulk(&world, &["--rate", "40"]).assert_code(0);
+    // Sixty objects, the first of each kind's at once: at least fifty-nine fortieths of a second.
+    assert!(began.elapsed() >= Duration::from_millis(1_400), "{:?}", began.elapsed());
+    for rate in ["0", "-1", "fast", "1000001"] {
+        go_bulk(&world, &["--rate", rate]).assert_code(2);
+    }
 }

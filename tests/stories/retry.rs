@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::object::ObjectKind;
 use serde_json::{Value, json};
 
@@ -356,4 +357,60 @@ fn a_damaged_list_file_or_a_store_that_is_gone_ends_a_retry_as_a_pass() {
     drop(server);
     let gone = retry(&world, &["--attempts", "1"]).assert_code(3);
     assert_eq!(gone.total("copied"), 0);
+}
+
+#[test]
+fn an_interrupted_retry_keeps_what_it_did_and_the_same_call_goes_on() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let list = world.at("objects").display().to_string();
+    let objects = some(&world, ObjectKind::Fs, 300);
+    failed_and_mended(&world, &objects, &["--object-list", &list]);
+    server.faults().delay(30);
+    let report = world.at("failed.json").display().to_string();
+    let puts = server.faults().count("PUT");
+    let options = ["--object-list", &list, "--retry-failed", &report, "--nworker", "2"];
+    let child = world.command(&options).spawn().unwrap();
+    while server.faults().count("PUT") < puts + 20 {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let stopped = world.finish(child).assert_code(130);
+    server.faults().clear();
+    let (done, rest) = (stopped.total("copied"), retry(&world, &["--object-list", &list]).assert_code(0));
+    assert!(done > 0 && done < 300, "{done}");
+    assert_eq!((rest.total("copied"), rest.total("listed")), (300 - done, 300));
+    assert_eq!(objects_below(&world.source()), objects_in_buckets(&world.at("buckets")));
+}
+
+#[test]
+fn a_server_with_trouble_loses_no_retry() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    failed_and_mended(&world, &some(&world, ObjectKind::Blocks, 40), &[]);
+    server.faults().fail(20, 503);
+    server.faults().lose_answers(5);
+    let outcome = retry(&world, &[]).assert_code(0);
+    assert_eq!(outcome.total("copied") + outcome.total("listed") - outcome.total("to_copy"), 40);
+    assert_eq!(objects_below(&world.source()), objects_in_buckets(&world.at("buckets")));
+}
+
+#[test]
+fn a_retry_waits_for_nobody_who_has_the_destination() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    failed_and_mended(&world, &some(&world, ObjectKind::Blocks, 2), &[]);
+    server.faults().delay(600_000);
+    let asked = server.faults().count_all();
+    let mut first = world.command(&[]).spawn().unwrap();
+    while server.faults().count_all() == asked {
+        std::thread::yield_now();
+    }
+    let locked = retry(&world, &[]).assert_code(4);
+    assert_eq!(locked.total("copied"), 0);
+    first.kill().unwrap();
+    first.wait().unwrap();
 }

@@ -48,7 +48,9 @@ impl Asker<'_> {
     /// | there | missing | kept |
     /// | there | another size | kept |
     /// | there | same size, not read | removed |
-    /// | there | same size, read, its id is right | removed |
+    /// | there | same size, read, its id is right, no commit | removed |
+    /// | there | a commit of the same size, read, its id is right, the source's bytes are the same | removed |
+    /// | there | a commit of the same size, read, its id is right, the source's bytes differ | kept |
     /// | there | same size, read, its id is wrong, the source's bytes are the same | removed |
     /// | there | same size, read, its id is wrong, the source's bytes differ | kept |
     /// | either does not answer | | kept |
@@ -92,7 +94,12 @@ impl Asker<'_> {
         if copy.len() as u64 != here {
             return Ok(other_size(here, copy.len() as u64));
         }
-        let Verdict::Damaged(damage) = content::check(self.kind, &key.id, &copy) else { return Ok(Fate::Remove(here)) };
+        let damage = match content::check(self.kind, &key.id, &copy) {
+            Verdict::Damaged(damage) => damage.to_string(),
+            // A commit's id covers neither its parents nor the key of an encrypted library, so its bytes are compared.
+            Verdict::Good if self.kind == ObjectKind::Commits => "its id is right".to_owned(),
+            Verdict::Good => return Ok(Fate::Remove(here)),
+        };
         let Some(own) = if_there(self.source.read(key))? else { return Ok(Fate::Gone) };
         if own == copy {
             return Ok(Fate::Remove(here));
