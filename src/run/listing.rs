@@ -161,8 +161,14 @@ impl Stream for Unsorted<'_> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::object::{ObjectId, ObjectKey};
+    use crate::conf::backend::Location;
+    use crate::existence::ListPaths;
+    use crate::object::{ObjectId, ObjectKey, ObjectKind};
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Page, Part, WriteStore};
 
     fn key(library: u8, id: u8) -> ObjectKey {
         ObjectKey::new(LibraryId::from_bytes([library; 16]), ObjectId::from_bytes([id; 20]))
@@ -193,5 +199,80 @@ mod tests {
         }
         assert_eq!(split(&[KeyRange::ALL], &libraries).0, libraries.map(KeyRange::library));
         assert_eq!(split(&[KeyRange::ALL], &[]), (vec![KeyRange::ALL], vec![]));
+    }
+
+    /// A store that lists from the end, everything at once.
+    #[derive(Debug)]
+    struct Unordered(MemoryStore);
+
+    impl ReadStore for Unordered {
+        fn location(&self) -> &Location {
+            self.0.location()
+        }
+
+        fn is_ordered(&self) -> bool {
+            false
+        }
+
+        fn list(&self, part: &Part) -> Result<Page, StoreError> {
+            let mut page = self.0.list(part)?;
+            page.objects.reverse();
+            page.objects.iter_mut().for_each(|object| object.size = None);
+            Ok(page)
+        }
+
+        fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+            self.0.read(key)
+        }
+
+        fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+            self.0.size(key)
+        }
+    }
+
+    /// Lists `store` into a set in a folder of its own; what it holds, and how many objects were counted.
+    fn listed(store: &dyn ReadStore, only: &[LibraryId]) -> (Vec<ObjectKey>, u64) {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = ListLock::acquire(&ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None)).unwrap();
+        let (counted, stop) = (AtomicU64::new(0), Stop::new());
+        let listing = Listing { lock: &lock, store, listers: 3, only, counted: &counted, stop: &stop };
+        let set = listing.into_set().unwrap();
+        (set.iter().map(|object| object.unwrap().key).collect(), counted.into_inner())
+    }
+
+    #[test]
+    fn the_libraries_asked_for_are_listed_and_no_others_with_or_without_an_order() {
+        let fill = |store: MemoryStore| {
+            for library in 0..6 {
+                (0..50).for_each(|id| store.write(&key(library, id), Bytes::from_static(b"x")).unwrap());
+            }
+            store
+        };
+        let ordered = fill(MemoryStore::new(ObjectKind::Blocks, "a").with_page_size(7));
+        let unordered = Unordered(fill(MemoryStore::new(ObjectKind::Blocks, "b")));
+        let stores: [&dyn ReadStore; 2] = [&ordered, &unordered];
+        for store in stores {
+            for libraries in [&[][..], &[0], &[5], &[1, 2, 4], &[200]] {
+                let only: Vec<_> = libraries.iter().map(|n| LibraryId::from_bytes([*n; 16])).collect();
+                let is_wanted = |library: &u8| libraries.is_empty() || libraries.contains(library);
+                let expected: Vec<_> =
+                    (0..6).filter(is_wanted).flat_map(|library| (0..50).map(move |id| key(library, id))).collect();
+                assert_eq!(listed(store, &only), (expected.clone(), expected.len() as u64), "{libraries:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_leaves_a_listing_that_is_not_complete() {
+        let store = MemoryStore::new(ObjectKind::Blocks, "stopped");
+        store.write(&key(1, 1), Bytes::new()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None);
+        let lock = ListLock::acquire(&paths).unwrap();
+        let (counted, stop) = (AtomicU64::new(0), Stop::new());
+        stop.request(crate::stop::StopReason::Signal(2));
+        let listing = Listing { lock: &lock, store: &store, listers: 1, only: &[], counted: &counted, stop: &stop };
+        assert!(matches!(listing.into_set(), Err(LearnError::Interrupted)));
+        assert!(!paths.base().exists() && paths.building().exists());
     }
 }

@@ -123,6 +123,7 @@ fn mixed_configurations_arrive_byte_for_byte() {
         let target = pass::conf(|kind: ObjectKind| places[kind.index()].section(kind, form));
         pass::run(&source, &target);
         pass::assert_holds(&target, &expected);
+        pass::verify(&source, &target);
         if form == Form::New {
             let old_ways = pass::conf(|kind| places[kind.index()].section(kind, Form::Old));
             pass::assert_holds(&old_ways, &expected);

@@ -375,3 +375,88 @@ fn a_plain_log_says_what_goes_on() {
     };
     assert!(!fs::read_dir(world.at("")).unwrap().any(|entry| left(&entry)));
 }
+
+#[test]
+fn findings_weigh_more_than_damage_of_the_source() {
+    let world = World::with_sample();
+    let source = world.source().join("blocks");
+    let (path, data) = objects_below(&source).into_iter().next().unwrap();
+    fs::write(source.join(&path), vec![b'x'; data.len()]).unwrap();
+    world.run(&[]).assert_code(0);
+    world.verify(&["--content", "--strict"]).assert_code(5);
+    fs::remove_file(there(&world, &nth(&world, "fs", 0))).unwrap();
+    let both = world.verify(&["--content", "--strict"]).assert_code(1);
+    assert_eq!((both.rows("findings").len(), both.rows("damaged").len()), (1, 1));
+    // Without a look at the contents, the damage is not seen and not claimed to be absent.
+    let sizes = world.verify(&["--strict"]).assert_code(1);
+    assert!(sizes.rows("damaged").is_empty() && sizes.stderr.contains("no content read"), "{}", sizes.stderr);
+}
+
+#[test]
+fn a_proof_holds_until_the_next_run() {
+    let world = migrated();
+    assert!(noted(&world).unwrap().lack_of_proof().unwrap().contains("never verified"));
+    world.verify(&[]).assert_code(0);
+    assert_eq!(noted(&world).unwrap().lack_of_proof(), None);
+    world.run(&[]).assert_code(0);
+    assert!(noted(&world).unwrap().lack_of_proof().unwrap().contains("a run ended at"));
+    world.verify(&["--content"]).assert_code(0);
+    assert_eq!(noted(&world).unwrap().lack_of_proof(), None);
+    fs::remove_file(there(&world, &nth(&world, "commits", 0))).unwrap();
+    world.verify(&[]).assert_code(1);
+    assert!(noted(&world).unwrap().lack_of_proof().unwrap().contains("1 findings"));
+}
+
+#[test]
+fn notes_that_cannot_be_kept_are_warned_of_and_change_no_result() {
+    let world = migrated();
+    fs::remove_dir_all(world.at("state")).unwrap();
+    fs::write(world.at("state"), "not a folder").unwrap();
+    let outcome = world.verify(&[]).assert_code(0);
+    assert!(outcome.stderr.contains("the source cannot be deleted later"), "{}", outcome.stderr);
+}
+
+#[test]
+fn two_verifications_at_once_are_in_nobodys_way() {
+    let world = migrated();
+    let quiet = |n: u32| {
+        let mut command = world.program();
+        command.args(["verify", "--content", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
+        command
+            .arg("--data-dir")
+            .arg(world.at("old/seafile-data"))
+            .arg("--report")
+            .arg(world.at(&format!("report-{n}.json")));
+        command.spawn().unwrap()
+    };
+    let children = [quiet(1), quiet(2)];
+    children.into_iter().for_each(|child| drop(world.finish(child).assert_code(0)));
+    assert_eq!(noted(&world).unwrap().lack_of_proof(), None);
+}
+
+#[test]
+fn a_library_that_only_the_new_side_has_is_counted() {
+    let world = migrated();
+    let libraries = world.verify(&[]).assert_code(0).rows("libraries");
+    let library = libraries.iter().find(|row| row["fs"]["objects"].as_u64() > Some(0)).unwrap();
+    let (id, fs_objects) = (library["library"].as_str().unwrap(), library["fs"]["objects"].as_u64().unwrap());
+    fs::remove_dir_all(world.source().join("fs").join(id)).unwrap();
+    let outcome = world.verify(&["--content"]).assert_code(0);
+    assert_eq!(outcome.total("extra"), fs_objects);
+    let rows = outcome.rows("libraries");
+    let row = rows.iter().find(|row| row["library"] == id).unwrap();
+    assert_eq!((&row["fs"]["extra"], &row["fs"]["objects"]), (&fs_objects.into(), &0.into()));
+}
+
+#[test]
+fn a_store_of_nothing_is_verified() {
+    let world = World::new();
+    world.run(&[]).assert_code(0);
+    let outcome = world.verify(&["--content"]).assert_code(0);
+    assert_eq!((outcome.total("objects"), outcome.total("extra")), (0, 0));
+    assert!(outcome.rows("libraries").is_empty());
+    // A source that is not there is no store of nothing.
+    fs::remove_dir_all(world.source().join("blocks")).unwrap();
+    let gone = world.verify(&[]).assert_code(3);
+    assert!(gone.stderr.contains("NOT verified to the end"), "{}", gone.stderr);
+}

@@ -368,3 +368,70 @@ fn an_interruption_while_listing_is_gone_on_with() {
     assert_eq!(world.verify(&["--checkpoint", &checkpoint]).assert_code(0).total("objects"), ALL);
     assert!(!dir.exists());
 }
+
+/// A checkpoint that a kill left in the middle of the contents.
+fn left_behind(world: &World, server: &S3Server) -> (std::path::PathBuf, Vec<String>) {
+    let dir = world.at("checkpoint");
+    let options = ["--content", "--checkpoint", dir.to_str().unwrap(), "--nworker", "4"].map(str::to_owned);
+    let mut child = world.verifying(&options.each_ref().map(String::as_str)).spawn().unwrap();
+    wait_until_settled(&dir, &mut child, 20);
+    kill(child);
+    server.faults().delay(0);
+    (dir, options.into())
+}
+
+#[test]
+fn a_checkpoint_that_lost_a_part_is_refused_and_said_to_be_removed() {
+    let (world, server) = slow_copy(20);
+    flip(&world, "commits", 0);
+    let (dir, options) = left_behind(&world, &server);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let cut = |name: &str| {
+        let data = fs::read(dir.join(name)).unwrap();
+        fs::write(dir.join(name), &data[..data.len() / 2]).unwrap();
+        let refused = world.verify(&options).assert_code(2);
+        assert!(
+            refused.stderr.contains("Not verified") || refused.stderr.contains("NOT verified"),
+            "{}",
+            refused.stderr
+        );
+        fs::write(dir.join(name), data).unwrap();
+        refused.stderr
+    };
+    assert!(cut("verify.json").contains("is damaged"));
+    assert!(cut("found.findings").contains("shorter than it was"));
+    assert!(cut("to.blocks").contains("is damaged at byte"));
+    assert!(cut("from.fs").contains("is damaged at byte"));
+    assert!(verified(&world).is_none());
+    // Put back as it was, it is as good as before.
+    assert_eq!(world.verify(&options).assert_code(1).total("objects"), ALL);
+}
+
+#[test]
+fn a_checkpoint_that_was_half_removed_is_begun_anew() {
+    let (world, server) = slow_copy(20);
+    let (dir, options) = left_behind(&world, &server);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    // Killed while it was removing the checkpoint: the listings are still there, and out of date.
+    fs::remove_file(dir.join("verify.json")).unwrap();
+    let source = world.source().join("blocks");
+    let (path, _) = objects_below(&source).into_iter().next().unwrap();
+    fs::remove_file(source.join(path)).unwrap();
+    let outcome = world.verify(&options).assert_code(0);
+    assert_eq!((outcome.total("objects"), outcome.total("extra"), outcome.total("vanished")), (ALL - 1, 1, 0));
+    assert!(!outcome.stdout.contains("Going on with"), "{}", outcome.stdout);
+}
+
+#[test]
+fn the_log_tells_how_fast_it_goes_and_when_it_will_be_done() {
+    let (world, _server) = slow_copy(100);
+    let mut child = world.verifying(&["--content", "--nworker", "4"]).spawn().unwrap();
+    let seen = wait_for_line(&mut child, "objects verified");
+    let line = seen.lines().last().unwrap();
+    for part in [" of 1,029 objects verified, ", " read, 0 findings, ", " objects/s, ", "/s"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let stopped = world.finish(child).assert_code(130);
+    assert!(stopped.stderr.contains("with --checkpoint DIR, the next one could go on from here"), "{}", stopped.stderr);
+}

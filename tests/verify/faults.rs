@@ -197,7 +197,7 @@ fn every_fault_on_rados_is_found_and_named() {
 #[test]
 fn sizes_alone_find_what_is_missing_or_cut_short_on_each_backend() {
     let store = store();
-    for backend in [Backend::Fs, Backend::S3, Backend::Ceph] {
+    for backend in [Backend::Fs, Backend::S3, Backend::Oss, Backend::Ceph] {
         let Some(place) = Place::migrated(backend, &store) else { continue };
         let mut expected = Vec::new();
         for (n, (kind, key, _)) in victims(&store).into_iter().enumerate() {
@@ -221,7 +221,7 @@ fn sizes_alone_find_what_is_missing_or_cut_short_on_each_backend() {
 /// Ids that do not fit the content, the same on both sides, whatever backend the bytes lie on.
 #[test]
 fn wrong_ids_of_the_source_are_told_apart_on_each_backend() {
-    for backend in [Backend::Fs, Backend::S3, Backend::Ceph] {
+    for backend in [Backend::Fs, Backend::S3, Backend::Oss, Backend::Ceph] {
         let mut store = store();
         let mut planted = Vec::new();
         for (kind, key, other) in victims(&store).into_iter().take(3) {
@@ -265,7 +265,7 @@ fn a_library_alone_is_verified_on_each_backend() {
     let store = store();
     let [victim, other] = ["plain 1 ✓", "twin"].map(|name| store.library(name).id);
     let of = |library: LibraryId| store.all().filter(|(_, key, _)| key.library == library).count() as u64;
-    for backend in [Backend::Fs, Backend::S3, Backend::Ceph] {
+    for backend in [Backend::Fs, Backend::S3, Backend::Oss, Backend::Ceph] {
         let Some(place) = Place::migrated(backend, &store) else { continue };
         let (kind, key, _) =
             store.all().find(|(kind, key, _)| *kind == ObjectKind::Fs && key.library == victim).unwrap();

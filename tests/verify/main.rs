@@ -9,6 +9,8 @@ mod faulty;
 mod library;
 #[path = "../support/mariadb.rs"]
 mod mariadb;
+#[path = "../support/oss_server.rs"]
+mod oss_server;
 #[path = "../support/s3_server.rs"]
 mod s3_server;
 #[path = "../support/sample.rs"]
@@ -22,4 +24,5 @@ mod databases;
 mod examine;
 mod faults;
 mod listings;
+mod oss;
 mod place;

@@ -17,12 +17,14 @@ use tempfile::TempDir;
 
 use crate::ceph::Pool;
 use crate::library;
+use crate::oss_server::{self, OssServer};
 use crate::s3_server::S3Server;
 
 /// What holds the copy; it goes with the value.
 enum Held {
     Folder,
     Server(S3Server),
+    Oss(OssServer),
     Pools([Pool; 3]),
 }
 
@@ -58,6 +60,11 @@ impl Place {
                 Held::Server(S3Server::start(&dir.path().join("buckets"), "access", "secret"))
             }
             Backend::Ceph => Held::Pools([Pool::or_skip()?, Pool::or_skip()?, Pool::or_skip()?]),
+            Backend::Oss => {
+                let server = OssServer::start();
+                ObjectKind::ALL.iter().for_each(|kind| server.create_bucket(&format!("b-{kind}")));
+                Held::Oss(server)
+            }
             other => panic!("{other} is not tested here"),
         };
         let section = |kind: ObjectKind| match &held {
@@ -66,6 +73,13 @@ impl Place {
                 "name = s3\nbucket = b-{kind}\nkey_id = access\nkey = secret\nhost = {}\nuse_v4_signature = true\n\
                  aws_region = us-east-1\npath_style_request = true",
                 server.endpoint()
+            ),
+            Held::Oss(server) => format!(
+                "name = oss\nbucket = b-{kind}\nkey_id = {}\nkey = {}\nendpoint = 127.0.0.1:{}\nregion = {}\nsignature_version = v4",
+                oss_server::KEY_ID,
+                oss_server::SECRET,
+                server.port(),
+                oss_server::REGION
             ),
             Held::Pools(pools) => {
                 let conf = &pools[kind.index()].conf;
@@ -87,6 +101,14 @@ impl Place {
         let place = Self { dir, held, stores };
         assert_eq!(place.between("run", &["--no-check-heads"]).code, Some(0));
         Some(place)
+    }
+
+    /// The server, where it is the stand-in for OSS.
+    pub fn oss(&self) -> &OssServer {
+        match &self.held {
+            Held::Oss(server) => server,
+            _ => panic!("not on OSS"),
+        }
     }
 
     pub fn store(&self, kind: ObjectKind) -> &dyn Store {
