@@ -16,6 +16,10 @@ use crate::object::KeyRange;
 use crate::stop::Stop;
 use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError};
 
+/// The most pieces that one lister makes of what it has left. Enough that 32 listers are busy after two answers; not as
+/// many as there are idle listers, because towards the end most pieces would hold nothing and cost a request each.
+const MOST_PIECES: usize = 8;
+
 /// Receives what one lister finds, page by page.
 pub trait Stream {
     /// Why a page could not be taken.
@@ -170,7 +174,10 @@ where
             let (covered, rest) = self.settle(&part, &page)?;
             stream.page(covered, page.objects).map_err(WalkError::Stream)?;
             let Some(rest) = rest else { return Ok(()) };
-            part = if self.has_idle_listers() { self.share(scope, rest, one_library) } else { rest };
+            part = match self.idle_listers() {
+                0 => rest,
+                idle => self.share(scope, rest, one_library, idle + 1),
+            };
         }
     }
 
@@ -191,15 +198,17 @@ where
         }
     }
 
-    fn has_idle_listers(&self) -> bool {
-        self.store.is_ordered()
-            && self.waiting.load(Ordering::Relaxed) == 0
-            && self.running.load(Ordering::Relaxed) < self.listers
+    /// How many listers have nothing to do and nothing waiting for them; 0 where nothing can be given to them.
+    fn idle_listers(&self) -> usize {
+        if !self.store.is_ordered() || self.waiting.load(Ordering::Relaxed) > 0 {
+            return 0;
+        }
+        self.listers.saturating_sub(self.running.load(Ordering::Relaxed))
     }
 
     /// Gives the later pieces of `rest` to other listers and returns the first, to go on with.
-    fn share<'scope>(&'scope self, scope: &Scope<'scope>, rest: Part, one_library: bool) -> Part {
-        let mut pieces = cut(&rest.range, one_library).into_iter();
+    fn share<'scope>(&'scope self, scope: &Scope<'scope>, rest: Part, one_library: bool, count: usize) -> Part {
+        let mut pieces = cut(&rest.range, one_library, count.min(MOST_PIECES)).into_iter();
         let first = pieces.next().unwrap_or(rest.range);
         for piece in pieces {
             self.spawn(scope, rest.with_range(piece));
@@ -213,16 +222,30 @@ where
     }
 }
 
-/// Cuts a range into two or three that tile it. When the page before it lay within one library,
-/// that library is probably a large one, so its remaining ids are halved and the libraries after it
-/// are a piece of their own; the middle of all keys would leave the large library whole.
-fn cut(range: &KeyRange, one_library: bool) -> Vec<KeyRange> {
+/// Cuts a range into about `count` that tile it. When the page before it lay within one library, that library is
+/// probably a large one, so half of the pieces are what remains of its ids; the middle of all keys would leave the large
+/// library whole.
+fn cut(range: &KeyRange, one_library: bool, count: usize) -> Vec<KeyRange> {
     let library = KeyRange::library(range.first().library);
     let Some(within) = range.intersection(&library).filter(|_| one_library) else {
-        return range.halves().map_or_else(|| vec![*range], |(low, high)| vec![low, high]);
+        return pieces(*range, count);
     };
-    let mut pieces = within.halves().map_or_else(|| vec![within], |(low, high)| vec![low, high]);
-    pieces.extend(range.after(library.last()));
+    let mut all = pieces(within, (count / 2).max(2));
+    all.extend(range.after(library.last()).into_iter().flat_map(|after| pieces(after, count / 2)));
+    all
+}
+
+/// Halves a range, and its halves, until there are at least `count` pieces or nothing is left to halve.
+fn pieces(range: KeyRange, count: usize) -> Vec<KeyRange> {
+    let mut pieces = vec![range];
+    while pieces.len() < count {
+        let halves = |piece: &KeyRange| piece.halves().map_or_else(|| vec![*piece], |(low, high)| vec![low, high]);
+        let halved: Vec<_> = pieces.iter().flat_map(halves).collect();
+        if halved.len() == pieces.len() {
+            break;
+        }
+        pieces = halved;
+    }
     pieces
 }
 
@@ -237,8 +260,8 @@ mod tests {
             |library: u8, id: u8| ObjectKey::new(LibraryId::from_bytes([library; 16]), ObjectId::from_bytes([id; 20]));
         for (first, last) in [(key(1, 1), key(1, 9)), (key(1, 1), key(7, 0)), (key(3, 3), key(3, 3))] {
             let range = KeyRange::new(first, last).unwrap();
-            for one_library in [false, true] {
-                let pieces = cut(&range, one_library);
+            for (one_library, count) in [(false, 2), (false, 8), (true, 2), (true, 3), (true, 8)] {
+                let pieces = cut(&range, one_library, count);
                 assert_eq!((pieces[0].first(), pieces[pieces.len() - 1].last()), (first, last));
                 assert!(pieces.windows(2).all(|pair| pair[0].is_followed_by(&pair[1])), "{pieces:?}");
             }

@@ -94,9 +94,7 @@ pub struct VerifyNote {
 
 /// Why a note could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot {step} the notes about this pair of stores, {path}: {cause}. Set {STATE_DIR} to a folder that can be written"
-)]
+#[error("cannot {step} the notes about this pair of stores, {path}: {cause}. Set {STATE_DIR} to a folder to write")]
 pub struct ProofError {
     step: &'static str,
     path: PathBuf,
