@@ -189,7 +189,8 @@ pub struct VerifyFlags {
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub pair: PairFlags,
 
-    /// Read every object at the destination and compare its content with its id, not only ids and sizes
+    /// Read every object at the destination and compare its content with its id (a commit's with the source, too), not
+    /// only ids and sizes
     #[arg(long, conflicts_with = "sample")]
     pub content: bool,
 

@@ -46,7 +46,7 @@ pub enum Fault {
     Shorter,
     /// It has more bytes than in the source.
     Longer,
-    /// Its bytes do not have its id, and they are not the source's bytes.
+    /// Its bytes do not have its id, or are a commit's, and they are not the source's bytes.
     Damaged,
     /// It is there, on one side or both, and cannot be read.
     Unreadable,
@@ -108,16 +108,16 @@ pub struct Examiner<'a> {
 /// What was found at the destination.
 struct Seen {
     size: u64,
-    read: bool,
-    wrong: Option<Wrong>,
+    content: Option<Content>,
 }
 
-/// Bytes that do not have their id.
-struct Wrong {
-    damage: Damage,
+/// What was read there.
+struct Content {
+    /// Why the bytes do not have their id; `None` when they do.
+    damage: Option<Damage>,
     /// The SHA-1 of the bytes as stored, by which they are compared with the source's: holding both at once could make
-    /// all workers wait for each other's memory.
-    digest: ObjectId,
+    /// all workers wait for each other's memory. Only where they are to be compared.
+    digest: Option<ObjectId>,
 }
 
 impl Examiner<'_> {
@@ -127,7 +127,7 @@ impl Examiner<'_> {
             Ok(None) => Examined { outcome: self.absent(&object.key), read: None },
             Ok(Some(seen)) => {
                 let outcome = self.judge(object, &seen).unwrap_or_else(|outcome| outcome);
-                Examined { outcome, read: seen.read.then_some(seen.size) }
+                Examined { outcome, read: seen.content.map(|_| seen.size) }
             }
             Err(outcome) => Examined { outcome, read: None },
         }
@@ -141,11 +141,14 @@ impl Examiner<'_> {
             let mut share = self.budget.take(listed.or(object.from).unwrap_or(UNKNOWN));
             let Some(data) = found(to.read(&object.key), "the destination")? else { return Ok(None) };
             share.shrink(data.len() as u64);
-            let wrong = match content::check(self.kind, &object.key.id, &data) {
+            let damage = match content::check(self.kind, &object.key.id, &data) {
                 Verdict::Good => None,
-                Verdict::Damaged(damage) => Some(Wrong { damage, digest: content::sha1_of(&data) }),
+                Verdict::Damaged(damage) => Some(damage),
             };
-            return Ok(Some(Seen { size: data.len() as u64, read: true, wrong }));
+            // A commit's id covers neither its parents nor the key of an encrypted library, so its bytes are compared.
+            let is_compared = damage.is_some() || self.kind == ObjectKind::Commits;
+            let digest = is_compared.then(|| content::sha1_of(&data));
+            return Ok(Some(Seen { size: data.len() as u64, content: Some(Content { damage, digest }) }));
         }
         // A listing is believed unless it is the only witness against the object.
         let believed = listed.filter(|_| object.from.is_none() || object.from == listed);
@@ -153,7 +156,7 @@ impl Examiner<'_> {
             Some(size) => Some(size),
             None => found(to.size(&object.key), "the destination")?,
         };
-        Ok(size.map(|size| Seen { size, read: false, wrong: None }))
+        Ok(size.map(|size| Seen { size, content: None }))
     }
 
     /// What is to be said of an object that the destination lacks.
@@ -172,19 +175,20 @@ impl Examiner<'_> {
             Some(Ordering::Less) => Fault::Shorter,
             Some(Ordering::Greater) => Fault::Longer,
             Some(Ordering::Equal) | None => {
-                return seen.wrong.as_ref().map_or(Ok(Outcome::Good), |wrong| self.whose(&object.key, here, wrong));
+                return seen.content.as_ref().map_or(Ok(Outcome::Good), |read| self.compare(&object.key, here, read));
             }
         };
         let mut cause = format!("{here} bytes at the destination, {} in the source", size.unwrap_or_default());
-        if let Some(wrong) = &seen.wrong {
-            cause += &format!("; {}", wrong.damage);
+        if let Some(damage) = seen.content.as_ref().and_then(|content| content.damage.as_ref()) {
+            cause += &format!("; {damage}");
         }
         Ok(Outcome::Finding(fault, cause))
     }
 
     /// The size that the object has in the source; `None` when it does not matter or the source no longer has it.
     fn source_size(&self, object: &Object, seen: &Seen) -> Result<Option<u64>, Outcome> {
-        let is_proven = seen.read && seen.wrong.is_none() && self.kind == ObjectKind::Blocks;
+        let is_good = seen.content.as_ref().is_some_and(|content| content.damage.is_none());
+        let is_proven = is_good && self.kind == ObjectKind::Blocks;
         if object.from == Some(seen.size) || (object.from.is_none() && is_proven) {
             return Ok(object.from);
         }
@@ -192,23 +196,32 @@ impl Examiner<'_> {
         Ok(found(self.from.size(&object.key), "the source")?.or(object.from))
     }
 
-    /// Whose damage it is: the source's, when its bytes are the same.
-    fn whose(&self, key: &ObjectKey, size: u64, wrong: &Wrong) -> Result<Outcome, Outcome> {
-        let damage = &wrong.damage;
+    /// Whether the bytes are the source's, where their id does not say so, and whose damage it is otherwise.
+    fn compare(&self, key: &ObjectKey, size: u64, read: &Content) -> Result<Outcome, Outcome> {
+        let Some(digest) = read.digest else { return Ok(Outcome::Good) };
         let _share = self.budget.take(size);
-        let finding = |what: &str| Ok(Outcome::Finding(Fault::Damaged, format!("{damage}; {what}")));
-        match found(self.from.read(key), "the source")? {
-            None => finding("the source no longer has the object, so its bytes cannot be compared"),
-            Some(data) if data.len() as u64 == size && content::sha1_of(&data) == wrong.digest => {
-                Ok(Outcome::SourceDamage(damage.clone()))
+        let source = found(self.from.read(key), "the source")?;
+        let is_same = source.as_ref().is_some_and(|data| data.len() as u64 == size && content::sha1_of(data) == digest);
+        let why = match (&read.damage, source) {
+            (None, None) => return Ok(Outcome::Good),
+            (None, Some(_)) if is_same => return Ok(Outcome::Good),
+            (Some(damage), Some(_)) if is_same => return Ok(Outcome::SourceDamage(damage.clone())),
+            (None, Some(_)) => {
+                "its bytes are not the source's, though its id fits: something that a commit's id does not \
+                                cover, as its parents"
+                    .to_owned()
             }
-            Some(data) => match content::check(self.kind, &key.id, &data) {
-                Verdict::Good => finding("the source's bytes are good"),
+            (Some(damage), None) => {
+                format!("{damage}; the source no longer has the object, so its bytes cannot be compared")
+            }
+            (Some(damage), Some(data)) => match content::check(self.kind, &key.id, &data) {
+                Verdict::Good => format!("{damage}; the source's bytes are good"),
                 Verdict::Damaged(other) => {
-                    finding(&format!("the source's bytes are others, and damaged, too: {other}"))
+                    format!("{damage}; the source's bytes are others, and damaged, too: {other}")
                 }
             },
-        }
+        };
+        Ok(Outcome::Finding(Fault::Damaged, why))
     }
 }
 

@@ -219,3 +219,29 @@ fn each_kind_is_judged_by_its_own_format() {
         assert!(matches!(outcome(ObjectKind::Commits), Outcome::SourceDamage(_)));
     }
 }
+
+#[test]
+fn a_commit_with_another_parent_has_its_id_and_not_the_sources_bytes() {
+    let library = LibraryId::from_bytes([7; 16]);
+    let parent = |n: u8| vec![ObjectId::from_bytes([n; 20])];
+    let commit = |n: u8| {
+        objects::CommitText { parents: parent(n), ..crate::side::commit_of(library) }.encode(objects::Writer::C)
+    };
+    let ((id, data), (same_id, other)) = (commit(1), commit(2));
+    assert!(id == same_id && data != other && data.len() == other.len());
+    let key = ObjectKey::new(library, id);
+    let (from, to, empty) = (side(Some(&data), &key), side(Some(&other), &key), side(None, &key));
+    let (budget, size) = (Budget::new(1 << 20), Some(data.len() as u64));
+    let object = Object { key, from: size, to: Some(Held { size }), content: true };
+    let examine = |from: &Side, to: &Side| {
+        Examiner { kind: ObjectKind::Commits, from, to: Some(to), budget: &budget }.examine(&object)
+    };
+    let examined = examine(&from, &to);
+    let (fault, cause) = finding(&examined);
+    assert!(fault == Fault::Damaged && cause.contains("its bytes are not the source's, though its id fits"), "{cause}");
+    assert!(matches!(examine(&from, &from).outcome, Outcome::Good));
+    // The source collected it meanwhile: its id fits, and there is nothing to compare with.
+    assert!(matches!(examine(&empty, &to).outcome, Outcome::Good));
+    let silent = side(Some(&data), &key).fail_always(Action::Read, ErrorKind::Timeout);
+    assert!(matches!(examine(&silent, &to).outcome, Outcome::Unchecked(_)));
+}
