@@ -65,7 +65,12 @@ fn verdict(verified: &Verified<'_>) -> Banner {
         Ending::Complete | Ending::DamagedSource => {
             (true, "yes", "Nothing is to be done. A run that copies more from now on wants another verification.")
         }
-        Ending::Findings => (false, "no", "Run again to copy what is missing, then verify again."),
+        // A run believes its list files, and takes an object that is long enough for the right one.
+        Ending::Findings => (
+            false,
+            "no",
+            "Remove from the destination what has wrong bytes or is too long, run again with --relist, then verify again.",
+        ),
         _ => (false, "not known", "Mend what stopped it, and verify again."),
     };
     let why = format!("{}.", capital(&verified.message));

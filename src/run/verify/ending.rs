@@ -51,7 +51,7 @@ impl Verification<'_> {
             Ending::Findings => {
                 let findings = human::plural(self.record.findings.count(), "object");
                 format!(
-                    "{findings} of the source NOT at the destination as in the source ({how}); run again to copy what is missing"
+                    "{findings} of the source NOT at the destination as in the source ({how}); a run with --relist copies what is missing or too short"
                 )
             }
             early => {
