@@ -30,6 +30,9 @@ use crate::object::ObjectKey;
 /// How much of a list may stay mapped in memory: some sixty shards.
 const RESIDENT_BYTES: u64 = 32 << 20;
 
+/// How much the kernel maps around a page that is touched (`fault_around_bytes` of Linux).
+const FAULT_AROUND: usize = 64 << 10;
+
 /// The header of a list, its bytes, and the file behind it.
 pub(super) struct Raw {
     pub(super) path: PathBuf,
@@ -218,9 +221,11 @@ impl SetFile {
 
     fn release(&self, shard: &Shard) {
         let body = shard.body();
+        // With what lies around it, otherwise some 20 KB a shard stay for good: the neighbours come back when asked for.
+        let (start, end) = (body.start.saturating_sub(FAULT_AROUND), self.map.len().min(body.end + FAULT_AROUND));
         // SAFETY: the map is read-only and backed by the file, so that a page dropped here comes
         // back from the page cache with the same bytes, also for a thread that is reading it now.
-        let advised = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, body.start, body.len()) };
+        let advised = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
         // Passed over, because memory that is not given back is no reason to fail.
         advised.unwrap_or_default();
     }

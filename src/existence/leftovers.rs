@@ -34,6 +34,8 @@ impl Leftovers {
         if !chunk.is_small() {
             return vec![chunk];
         }
+        // Given back, because up to half of what a growing vector holds is room for more.
+        chunk.entries.shrink_to_fit();
         self.cost += cost(&chunk);
         self.chunks.insert(chunk.range.first(), chunk);
         if self.cost > WAITING { self.drain() } else { Vec::new() }
