@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::shard::Chunk;
 use crate::object::ObjectKey;
 
-/// How much may wait, in entries: 11 MB.
-const WAITING: usize = 256 * 1024;
+/// How much may wait, in entries: 1 MB. More would make fewer small shards, and memory that grows with the listing.
+const WAITING: usize = 24 * 1024;
 /// What a waiting chunk costs beside its entries, in entries.
 const CHUNK_COST: usize = 8;
 
