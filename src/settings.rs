@@ -30,7 +30,7 @@ const LEAST_MEMORY: u64 = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// What is wrong in the configuration files, one line each.
-    #[error("{0}")]
+    #[error(transparent)]
     Conf(#[from] ConfErrors),
     /// An option that cannot be as it is.
     #[error("{option}: {what}")]

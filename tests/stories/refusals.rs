@@ -16,6 +16,11 @@ fn everything_wrong_is_said_at_once_with_file_and_line() {
     for text in ["seafile.conf:2", "s4", "key_id", "seafile.conf:7", "use_https", "maybe"] {
         assert!(refused.stderr.contains(text), "{text} is not named:\n{}", refused.stderr);
     }
+    let mut lines: Vec<_> = refused.stderr.lines().map(|line| line.trim_start_matches("seaf-migrate: ")).collect();
+    let count = lines.len();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), count, "something is said twice:\n{}", refused.stderr);
 }
 
 #[test]
