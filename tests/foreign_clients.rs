@@ -44,7 +44,9 @@ fn run(command: &mut Command) -> Result<String, String> {
     if done.status.success() {
         Ok(String::from_utf8(done.stdout).unwrap())
     } else {
-        Err(format!("{:?}: {}", command.get_program(), String::from_utf8_lossy(&done.stderr)))
+        // Both, because venv tells on standard output what is missing.
+        let said = [done.stderr, done.stdout].concat();
+        Err(format!("{:?}: {}", command.get_program(), String::from_utf8_lossy(&said)))
     }
 }
 

@@ -18,6 +18,9 @@ packages_of() {
   esac
 }
 
+# What the tests need beside the services: the clients of others come from PyPI into an environment of their own.
+CLIENT_PACKAGES=python3-venv
+
 # Prints what is not installed of the packages named.
 not_installed() {
   local package
@@ -45,7 +48,7 @@ install_packages() (
   policy=/usr/sbin/policy-rc.d
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
   # shellcheck disable=SC2046 # a list of words
-  missing=$(not_installed $(for service in "$@"; do packages_of "$service"; done) | sort -u)
+  missing=$(not_installed $CLIENT_PACKAGES $(for service in "$@"; do packages_of "$service"; done) | sort -u)
   [ -n "$missing" ] || exit 0
   echo "installing: $(echo "$missing" | paste -sd ' ')"
   if [ ! -e $policy ]; then
