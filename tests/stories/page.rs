@@ -285,7 +285,7 @@ fn a_verification_names_on_its_page_what_is_not_as_in_the_source() {
     fs::write(object_path(&world.at("target"), ObjectKind::Blocks, &other), "short").unwrap();
     let (_, bad) = verify(&world, &["--content"], 1);
     assert_eq!(bad.text("h1"), "Everything is there: no");
-    assert!(bad.text("next").contains("Run again") && bad.text("facts").contains("Exit code1"));
+    assert!(bad.text("next").contains("run again with --relist") && bad.text("facts").contains("Exit code1"));
     let found = bad.part("Not as in the source: 2 objects");
     assert!(found.contains(&gone.to_string()) && found.contains(&other.to_string()), "{found}");
     assert!(bad.part("Damaged in the source: 1 object").contains(&old.to_string()));
