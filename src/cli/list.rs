@@ -10,7 +10,6 @@ use clap::{Subcommand, ValueHint};
 
 use crate::conf::{Environment, Role, SideSource, load_side};
 use crate::existence::{self, KnownSet, ListError, ListLock, ListPaths, text};
-use crate::object::ObjectKind;
 use crate::report::{Console, Ending, human};
 
 /// What to do with a list file.
@@ -43,7 +42,7 @@ pub enum ListCommand {
     /// Turn the old script's text list into a list file, in its place; the next run asks the
     /// destination for a sample before it believes it
     Import {
-        /// The text list, as PATH.blocks
+        /// The text list, as PATH.blocks, or PATH_LIBRARY.blocks for that of one library
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         /// The destination that it is about: the new seafile.conf, or its folder
@@ -92,6 +91,9 @@ fn show(set: &KnownSet, libraries: bool, console: &Console) -> anyhow::Result<u8
     let imported = if set.is_imported() { ", taken over from a text list and not confirmed yet" } else { "" };
     console.line(format_args!("destination  {}", set.destination()));
     console.line(format_args!("kind         {}", set.kind()));
+    if let Some(library) = set.library() {
+        console.line(format_args!("library      {library}, no other"));
+    }
     console.line(format_args!("listed       {age}, to its end{imported}"));
     console.line(format_args!("objects      {}", human::count(set.len())));
     console.line(format_args!(
@@ -122,13 +124,12 @@ fn export(file: &Path, text: Option<&Path>, console: &Console) -> anyhow::Result
 }
 
 fn import(file: &Path, to: &Path, env: &Environment, console: &Console) -> anyhow::Result<u8> {
-    let kind = file.extension().and_then(|kind| kind.to_str()?.parse::<ObjectKind>().ok());
-    let Some(kind) = kind else {
+    let Some(paths) = ListPaths::of_file(file) else {
         bail!("{}: the name of a list ends in .commits, .fs or .blocks", file.display());
     };
     let side = load_side(&SideSource { path: to.to_owned(), data_dir: None }, Role::Destination, env)?;
-    let location = side.store(kind).location();
-    let lock = match ListLock::acquire(&ListPaths::new(&file.with_extension(""), kind, None)) {
+    let location = side.store(paths.kind()).location();
+    let lock = match ListLock::acquire(&paths) {
         Err(error @ ListError::InUse { .. }) => {
             let ending = Ending::Locked(error.to_string());
             console.problem(format_args!("seaf-migrate: {ending}"));

@@ -39,10 +39,10 @@ impl SetBuilder {
     /// # Errors
     /// When an unfinished list of another destination is there, or files cannot be written.
     pub fn start_or_resume(lock: &ListLock, location: &Location) -> Result<(Self, Vec<KeyRange>), ListError> {
-        let building = lock.paths().building();
-        let output = match Output::resume(&building, location)? {
+        let (building, library) = (lock.paths().building(), lock.paths().library());
+        let output = match Output::resume(&building, location, library)? {
             Some(output) => output,
-            None => Output::create(building, Header::new(location))?,
+            None => Output::create(building, Header::new(location, library))?,
         };
         let missing = output.uncovered();
         Ok((Self::new(lock.paths(), output)?, missing))
@@ -55,6 +55,11 @@ impl SetBuilder {
 
     fn new(paths: &ListPaths, output: Output) -> Result<Self, ListError> {
         Ok(Self { paths: paths.clone(), intake: Intake::start(output)? })
+    }
+
+    /// The keys that the list will answer for: every key, or those of its library.
+    pub fn range(&self) -> KeyRange {
+        self.intake.range()
     }
 
     /// The destination, in the words of its [`Location`].

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::object::{KeyRange, ObjectKind};
+use crate::object::{KeyRange, ObjectKey, ObjectKind};
 
 /// Why a list file or its journal cannot be used, written or finished.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,24 @@ pub enum ListError {
         found: ObjectKind,
         /// The kind asked for.
         expected: ObjectKind,
+    },
+    /// The file lists one library in the place of all, or the other way round.
+    #[error("{} lists {found}, not {expected}: it was renamed or copied. Put it back, or remove it", path.display())]
+    OtherScope {
+        /// The file.
+        path: PathBuf,
+        /// What it was made for.
+        found: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// An object of another library was to go into the list of one.
+    #[error("{} is about one library, and {key} is not of it", path.display())]
+    Stray {
+        /// The file.
+        path: PathBuf,
+        /// The object.
+        key: ObjectKey,
     },
     /// The file was written by a newer program.
     #[error(

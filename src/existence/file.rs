@@ -25,7 +25,7 @@ use super::format::{
 };
 use super::shard::ShardView;
 use crate::conf::backend::Location;
-use crate::object::ObjectKey;
+use crate::object::{LibraryId, ObjectKey};
 
 /// How much of a list may stay mapped in memory: some sixty shards.
 const RESIDENT_BYTES: u64 = 32 << 20;
@@ -69,14 +69,18 @@ impl Raw {
         Ok(Kind::List(Self { path: path.to_owned(), file, length, header, header_bytes }))
     }
 
-    /// Refuses a list that is about something else than `location`.
-    pub(super) fn bound_to(self, location: &Location) -> Result<Self, ListError> {
+    /// Refuses a list that is about something else than `location`, or than this `library` of it.
+    pub(super) fn bound_to(self, location: &Location, library: Option<LibraryId>) -> Result<Self, ListError> {
         let (path, expected) = (self.path.clone(), location.to_string());
         if self.header.kind != location.kind {
             return Err(ListError::OtherKind { path, found: self.header.kind, expected: location.kind });
         }
         if self.header.destination != expected {
             return Err(ListError::OtherDestination { path, found: self.header.destination, expected });
+        }
+        if self.header.library != library {
+            let [found, expected] = [self.header.library, library].map(scope);
+            return Err(ListError::OtherScope { path, found, expected });
         }
         Ok(self)
     }
@@ -99,7 +103,7 @@ impl Raw {
         let at = index_offset(&trailer, self.length).filter(|&at| at >= start).ok_or_else(no_end)?;
         let mut footer = vec![0; usize::try_from(self.length - at).expect("an index fits memory")];
         self.read_at(&mut footer, at)?;
-        decode_footer(&self.header_bytes, &footer, at)
+        decode_footer(&self.header_bytes, &footer, at, self.header.range())
             .ok_or_else(|| self.damaged("the index is not what was written", at))
     }
 
@@ -138,6 +142,10 @@ impl Raw {
         shards.par_iter().try_for_each_init(Vec::new, |buffer, shard| self.check(shard, buffer))?;
         SetFile::new(self, shards)
     }
+}
+
+fn scope(library: Option<LibraryId>) -> String {
+    library.map_or_else(|| "all libraries".to_owned(), |library| format!("the library {library} only"))
 }
 
 /// Up to `wanted` bytes from the beginning of a file of `length` bytes.

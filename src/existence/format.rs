@@ -6,7 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::conf::backend::Location;
-use crate::object::{KeyRange, ObjectKey, ObjectKind};
+use crate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
 
 /// The version that this program writes, and the newest that it reads.
 pub const VERSION: u16 = 1;
@@ -19,6 +19,7 @@ pub(super) const JOURNAL_MAGIC: [u8; 8] = *b"SEAFJRNL";
 const END_MAGIC: [u8; 8] = *b"SEAFLEND";
 
 const IMPORTED: u8 = 1;
+const OF_LIBRARY: u8 = 2;
 /// The parts of a header that do not depend on the destination's name: before it, and the checksum after it.
 const HEADER_FIXED: usize = 34;
 const HEADER_MAX: usize = 1 << 20;
@@ -34,6 +35,8 @@ pub(super) struct Header {
     pub(super) set_id: u64,
     /// When the listing began, in seconds since 1970.
     pub(super) listed_at: u64,
+    /// The one library that the list is about; `None` when it is about all of them.
+    pub(super) library: Option<LibraryId>,
     /// The destination, as [`Location`] shows itself.
     pub(super) destination: String,
 }
@@ -50,25 +53,34 @@ pub(super) enum NoHeader {
 }
 
 impl Header {
-    /// The header of a new set of what is at `location`, as of now.
-    pub(super) fn new(location: &Location) -> Self {
+    /// The header of a new set of what is at `location`, all of it or one library, as of now.
+    pub(super) fn new(location: &Location, library: Option<LibraryId>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let destination = location.to_string();
         let set_id = fastrand::u64(1..);
-        Self { version: VERSION, kind: location.kind, imported: false, set_id, listed_at: now, destination }
+        Self { version: VERSION, kind: location.kind, imported: false, set_id, listed_at: now, library, destination }
+    }
+
+    /// The keys that a complete list with this header answers for.
+    pub(super) fn range(&self) -> KeyRange {
+        self.library.map_or(KeyRange::ALL, KeyRange::library)
     }
 
     pub(super) fn encode(&self, magic: [u8; 8]) -> Vec<u8> {
-        let length = u32::try_from(HEADER_FIXED + self.destination.len() + 4).expect("a store's name is short");
+        let library = self.library.as_ref().map_or(&[][..], |library| library.as_bytes());
+        let length = HEADER_FIXED + library.len() + self.destination.len() + 4;
+        let length = u32::try_from(length).expect("a store's name is short");
         let mut out = Vec::new();
         out.extend(magic);
         out.extend(length.to_le_bytes());
         out.extend(self.version.to_le_bytes());
         out.push(u8::try_from(self.kind.index()).expect("there are three kinds"));
-        out.push(if self.imported { IMPORTED } else { 0 });
+        let of_library = if self.library.is_some() { OF_LIBRARY } else { 0 };
+        out.push(of_library | if self.imported { IMPORTED } else { 0 });
         out.extend(self.set_id.to_le_bytes());
         out.extend(self.listed_at.to_le_bytes());
         out.extend([0; 2]);
+        out.extend(library);
         out.extend(self.destination.as_bytes());
         seal(out)
     }
@@ -83,8 +95,16 @@ impl Header {
         let (set_id, listed_at) = (from.number(), from.number());
         from.take::<2>();
         let kind = ObjectKind::ALL.get(usize::from(kind)).copied().ok_or(NoHeader::Changed)?;
-        let destination = String::from_utf8(from.0.to_vec()).map_err(|_| NoHeader::Changed)?;
-        Ok((Self { version, kind, imported: flags & IMPORTED != 0, set_id, listed_at, destination }, length))
+        let mut rest = from.0;
+        let library = if flags & OF_LIBRARY == 0 {
+            None
+        } else {
+            let (library, name) = rest.split_first_chunk().ok_or(NoHeader::Changed)?;
+            rest = name;
+            Some(LibraryId::from_bytes(*library))
+        };
+        let destination = String::from_utf8(rest.to_vec()).map_err(|_| NoHeader::Changed)?;
+        Ok((Self { version, kind, imported: flags & IMPORTED != 0, set_id, listed_at, library, destination }, length))
     }
 
     /// How long the header is that begins with these bytes (12 of them will do).
@@ -221,8 +241,8 @@ pub(super) fn index_offset(trailer: &[u8; TRAILER], length: u64) -> Option<u64> 
 }
 
 /// The shards of an index, from everything between the last shard and the end of the file; `None`
-/// when it was changed, or when the shards do not lie end to end, or do not cover every key once.
-pub(super) fn decode_footer(header: &[u8], footer: &[u8], at: u64) -> Option<Vec<Shard>> {
+/// when it was changed, or when the shards do not lie end to end, or do not cover every key of `whole` once.
+pub(super) fn decode_footer(header: &[u8], footer: &[u8], at: u64, whole: KeyRange) -> Option<Vec<Shard>> {
     let (lines, trailer) = footer.split_at_checked(footer.len().checked_sub(TRAILER)?)?;
     let (summed, rest) = footer.split_at(footer.len() - 12);
     if Reader(rest).short() != footer_checksum(header, summed) {
@@ -232,7 +252,8 @@ pub(super) fn decode_footer(header: &[u8], footer: &[u8], at: u64) -> Option<Vec
     let keys: u64 = shards.iter().map(|shard| u64::from(shard.meta.keys)).sum();
     let mut trailer = Reader(trailer);
     trailer.number();
-    (trailer.number() == keys && tiles_keys(&shards) && tiles_file(&shards, header.len() as u64, at)).then_some(shards)
+    let tiled = tiles_keys(&shards, whole) && tiles_file(&shards, header.len() as u64, at);
+    (trailer.number() == keys && tiled).then_some(shards)
 }
 
 fn decode_line(line: &[u8]) -> Option<Shard> {
@@ -247,13 +268,13 @@ fn footer_checksum(header: &[u8], footer: &[u8]) -> u32 {
     hash.finalize()
 }
 
-/// Whether the ranges, in this order, cover every key exactly once.
-fn tiles_keys(shards: &[Shard]) -> bool {
+/// Whether the ranges, in this order, cover every key of `whole` exactly once.
+fn tiles_keys(shards: &[Shard], whole: KeyRange) -> bool {
     let ends = shards.first().zip(shards.last());
-    let whole = ends.is_some_and(|(first, last)| {
-        first.meta.range.first() == KeyRange::ALL.first() && last.meta.range.last() == KeyRange::ALL.last()
+    let reach = ends.is_some_and(|(first, last)| {
+        first.meta.range.first() == whole.first() && last.meta.range.last() == whole.last()
     });
-    whole && shards.windows(2).all(|pair| pair[0].meta.range.is_followed_by(&pair[1].meta.range))
+    reach && shards.windows(2).all(|pair| pair[0].meta.range.is_followed_by(&pair[1].meta.range))
 }
 
 /// Whether the records fill the file from `from` to `to` without a gap.

@@ -45,6 +45,11 @@ impl Intake {
         &self.output.header().destination
     }
 
+    /// The keys that the list will answer for.
+    pub(super) fn range(&self) -> KeyRange {
+        self.output.header().range()
+    }
+
     /// The ranges of keys that no shard answers for, ascending.
     pub(super) fn uncovered(&self) -> Vec<KeyRange> {
         self.output.uncovered()

@@ -16,6 +16,7 @@ use super::error::ListError;
 use super::format::{Header, JOURNAL_MAGIC, VERSION};
 use super::paths::{ListLock, create_private, publish};
 use super::set::KnownSet;
+use crate::object::KeyRange;
 use crate::store::Listed;
 
 const RECORD: usize = Entry::LEN + 6;
@@ -28,6 +29,8 @@ const READ_RECORDS: u64 = 16 * 1024;
 #[derive(Debug)]
 pub struct Journal {
     noted: Noted,
+    /// The keys that the set answers for.
+    range: KeyRange,
     failed: Option<String>,
     _lock: ListLock,
 }
@@ -46,7 +49,7 @@ impl Journal {
             }
             None => Noted::create(&path, set.header())?,
         };
-        Ok(Self { noted, failed: None, _lock: lock.clone() })
+        Ok(Self { noted, range: set.header().range(), failed: None, _lock: lock.clone() })
     }
 
     /// The same for a list that ends with the process: what is noted need not survive a power loss.
@@ -69,10 +72,14 @@ impl Journal {
     /// Notes objects that the destination holds durably. When this returns, the note survives a power loss.
     ///
     /// # Errors
-    /// When that cannot be promised; the journal takes nothing more then.
+    /// When that cannot be promised; the journal takes nothing more then. When an object is not of the library that
+    /// the set is about; none of them is noted then.
     pub fn append(&mut self, objects: &[Listed]) -> Result<(), ListError> {
         if let Some(cause) = &self.failed {
             return Err(ListError::Broken { path: self.noted.path.clone(), cause: cause.clone() });
+        }
+        if let Some(stray) = objects.iter().find(|object| !self.range.contains(&object.key)) {
+            return Err(ListError::Stray { path: self.noted.path.clone(), key: stray.key });
         }
         let done = objects.chunks(BATCH_MAX).try_for_each(|batch| self.noted.append(batch));
         // Kept, because what a failed write left is in doubt, and a further batch behind it would look like damage.

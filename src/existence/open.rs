@@ -37,7 +37,7 @@ pub fn open(paths: &ListPaths, location: &Location) -> Result<Opened, ListError>
     let base = paths.base();
     if let Some(file) = open_if_there(base)? {
         match Raw::read(base, file)? {
-            Kind::List(raw) => return Ok(Opened::Complete(KnownSet::new(raw.bound_to(location)?.complete()?))),
+            Kind::List(raw) => return Ok(Opened::Complete(KnownSet::new(raw.bound_to(location, paths.library())?.complete()?))),
             Kind::Other(file) => match text::estimate(base, &file)? {
                 // No error, because an empty file was no list for the old script either.
                 Some(0) => {}
@@ -59,7 +59,7 @@ pub fn inspect(path: &Path) -> Result<KnownSet, ListError> {
     match Raw::read(path, file)? {
         Kind::List(raw) => {
             let set = KnownSet::new(raw.complete()?);
-            with_journal(&ListPaths::of_file(path, set.kind()), set)
+            with_journal(&ListPaths::around(path, set.kind(), set.library()), set)
         }
         Kind::Other(_) => Err(ListError::damaged(path, "it is not a list of this program", 0)),
     }
@@ -139,7 +139,7 @@ fn with_journal(paths: &ListPaths, set: KnownSet) -> Result<KnownSet, ListError>
 /// Paths in a temporary folder, for a list of the same kind.
 fn temporary(paths: &ListPaths) -> Result<(tempfile::TempDir, ListPaths), ListError> {
     let folder = tempfile::tempdir().map_err(ListError::io("make a folder in", &std::env::temp_dir()))?;
-    let elsewhere = ListPaths::new(&folder.path().join("list"), paths.kind(), None);
+    let elsewhere = ListPaths::new(&folder.path().join("list"), paths.kind(), paths.library());
     Ok((folder, elsewhere))
 }
 

@@ -14,6 +14,7 @@ use crate::object::{LibraryId, ObjectKind};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPaths {
     kind: ObjectKind,
+    library: Option<LibraryId>,
     base: PathBuf,
 }
 
@@ -25,17 +26,29 @@ impl ListPaths {
             base.push(format!("_{library}"));
         }
         base.push(format!(".{kind}"));
-        Self { kind, base: base.into() }
+        Self { kind, library, base: base.into() }
     }
 
-    /// The files around the list at `base`.
-    pub(super) fn of_file(base: &Path, kind: ObjectKind) -> Self {
-        Self { kind, base: base.to_owned() }
+    /// The files around the list at `base`, whose name says what it is about; `None` when it does not end in a kind.
+    pub fn of_file(base: &Path) -> Option<Self> {
+        let kind = base.extension()?.to_str()?.parse().ok()?;
+        let (_, library) = base.file_stem()?.to_str().and_then(|stem| stem.rsplit_once('_')).unwrap_or_default();
+        Some(Self { kind, library: LibraryId::parse(library.as_bytes()), base: base.to_owned() })
+    }
+
+    /// The files around the list at `base`, whatever its name says.
+    pub(super) fn around(base: &Path, kind: ObjectKind, library: Option<LibraryId>) -> Self {
+        Self { kind, library, base: base.to_owned() }
     }
 
     /// The kind of object listed.
     pub const fn kind(&self) -> ObjectKind {
         self.kind
+    }
+
+    /// The one library that the list is about; `None` when it is about all of them.
+    pub const fn library(&self) -> Option<LibraryId> {
+        self.library
     }
 
     /// The list, once it is complete.

@@ -84,6 +84,11 @@ impl KnownSet {
         self.header().kind
     }
 
+    /// The one library that the list is about; `None` when it is about all of them.
+    pub fn library(&self) -> Option<LibraryId> {
+        self.header().library
+    }
+
     /// The destination, in the words of its [`Location`](crate::conf::backend::Location).
     pub fn destination(&self) -> &str {
         &self.header().destination

@@ -37,6 +37,10 @@ impl<'b> ShardStream<'b> {
     }
 
     fn fits(&self, covered: &KeyRange, objects: &[Listed]) -> Result<(), String> {
+        let whole = self.intake.range();
+        if whole.intersection(covered) != Some(*covered) {
+            return Err(format!("{covered:?} came, which is not in {whole:?}"));
+        }
         if let Some(open) = self.open.as_ref().filter(|open| !open.range.is_followed_by(covered)) {
             return Err(format!("{:?} came after {:?}", covered, open.range));
         }

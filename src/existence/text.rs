@@ -29,7 +29,8 @@ const NAMED_MAX: usize = 20;
 pub struct ImportReport {
     /// How many lines it had, blank ones included.
     pub lines: u64,
-    /// How many lines were neither blank nor the name of an object; what they meant is not in the set.
+    /// How many lines were neither blank nor the name of an object that the list is about; what they meant is not in
+    /// the set.
     pub invalid: u64,
     /// The numbers of the first of those, from 1.
     pub first_invalid: Vec<u64>,
@@ -42,7 +43,7 @@ impl fmt::Display for ImportReport {
         write!(f, "{} lines", self.lines)?;
         if self.invalid > 0 {
             let first: Vec<_> = self.first_invalid.iter().map(ToString::to_string).collect();
-            write!(f, ", {} of them no names of objects and left out (the first: {})", self.invalid, first.join(", "))?;
+            write!(f, ", {} of them no names of its objects and left out (the first: {})", self.invalid, first.join(", "))?;
         }
         self.backup.as_ref().map_or(Ok(()), |backup| write!(f, "; the text is kept as {}", backup.display()))
     }
@@ -75,7 +76,8 @@ pub fn import(lock: &ListLock, location: &Location) -> Result<(KnownSet, ImportR
 
 /// Turns the text list `text` into the list of `paths`.
 pub fn import_into(text: &Path, paths: &ListPaths, location: &Location) -> Result<(KnownSet, ImportReport), ListError> {
-    let header = Header { imported: true, ..Header::new(location) };
+    let header = Header { imported: true, ..Header::new(location, paths.library()) };
+    let range = header.range();
     let builder = SetBuilder::create(paths, paths.building(), header)?;
     let input = builder.unsorted();
     let file = File::open(text).map_err(ListError::io("open", text))?;
@@ -83,9 +85,9 @@ pub fn import_into(text: &Path, paths: &ListPaths, location: &Location) -> Resul
     while let Some(line) = lines.next().map_err(ListError::io("read", text))? {
         report.lines += 1;
         match ObjectKey::parse(line) {
-            Some(key) => input.push(&[Listed { key, size: None }])?,
+            Some(key) if range.contains(&key) => input.push(&[Listed { key, size: None }])?,
             None if line.is_empty() => {}
-            None => report.note_invalid(),
+            _ => report.note_invalid(),
         }
     }
     input.finish()?;

@@ -11,7 +11,7 @@ use super::file::{Kind, Raw, SetFile};
 use super::format::{Header, LIST_MAGIC, Shard, ShardMeta, encode_footer};
 use super::paths::{create_private, publish, sync_folder};
 use crate::conf::backend::Location;
-use crate::object::KeyRange;
+use crate::object::{KeyRange, LibraryId};
 
 /// A list that is not complete. Shards may be added from many threads at once.
 #[derive(Debug)]
@@ -42,14 +42,18 @@ impl Output {
     }
 
     /// Takes up the unfinished list at `path`; `None` when there is none of which anything can be kept.
-    pub(super) fn resume(path: &Path, location: &Location) -> Result<Option<Self>, ListError> {
+    pub(super) fn resume(
+        path: &Path,
+        location: &Location,
+        library: Option<LibraryId>,
+    ) -> Result<Option<Self>, ListError> {
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(ListError::io("open", path)(error)),
         };
         let raw = match Raw::read(path, file) {
-            Ok(Kind::List(raw)) => raw.bound_to(location)?,
+            Ok(Kind::List(raw)) => raw.bound_to(location, library)?,
             // A header that a crash left half written. Begun anew, because the shards after it could be of any
             // destination.
             Ok(Kind::Other(_)) | Err(ListError::Damaged { .. }) => return Ok(None),
@@ -105,7 +109,7 @@ impl Output {
     pub(super) fn uncovered(&self) -> Vec<KeyRange> {
         let mut ranges: Vec<_> = self.lock().shards.iter().map(|shard| shard.meta.range).collect();
         ranges.sort_unstable_by_key(KeyRange::first);
-        without(KeyRange::ALL, &ranges)
+        without(self.header.range(), &ranges)
     }
 
     /// Whether there are far more shards than so many keys need.

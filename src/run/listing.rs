@@ -85,7 +85,7 @@ impl Listing<'_> {
             walk(self.store, &wanted, self.listers, self.stop, open)
         } else {
             let input = builder.unsorted();
-            let whole = if self.only.is_empty() { vec![KeyRange::ALL] } else { wanted };
+            let whole = if self.only.is_empty() { vec![builder.range()] } else { wanted };
             let open = || Unsorted { input: &input, counted: self.counted };
             match walk(self.store, &whole, self.listers, self.stop, open) {
                 Ok(walked) => input.finish().map(|()| walked).map_err(WalkError::Stream),

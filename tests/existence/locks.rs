@@ -1,11 +1,11 @@
-//! Who may change a list, and the lists of several libraries beside each other.
+//! Who may change a list, and what its files are called.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use seaf_migrate::existence::{self, ListError, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKind};
 
-use crate::support::{Model, Place, assert_same, list, location, model, object};
+use crate::support::{Model, Place, list, location};
 
 #[test]
 fn of_many_takers_at_once_one_at_a_time_gets_it() {
@@ -62,36 +62,6 @@ fn a_list_in_a_folder_that_is_not_there_names_the_file() {
     let paths = ListPaths::new(&place.folder.path().join("nowhere/list"), ObjectKind::Fs, None);
     let error = ListLock::acquire(&paths).unwrap_err().to_string();
     assert!(error.contains("cannot open") && error.contains("nowhere/list.fs.lock"), "{error}");
-}
-
-#[test]
-fn lists_of_libraries_beside_the_whole_list_keep_apart() {
-    let place = Place::new();
-    let all = model(0..300, 4);
-    let prefix = place.folder.path().join("list");
-    assert_same(&place.build(&all), &all);
-    let libraries = [object(0, 4), object(1, 4)].map(|object| object.key.library);
-    for library in libraries {
-        let paths = ListPaths::new(&prefix, ObjectKind::Blocks, Some(library));
-        let lock = ListLock::acquire(&paths).unwrap();
-        let (builder, missing) = SetBuilder::start_or_resume(&lock, &place.location).unwrap();
-        assert_eq!(missing, [KeyRange::ALL], "nothing of the whole list is taken over");
-        let own: Model =
-            all.iter().filter(|(key, _)| key.library == library).map(|(key, size)| (*key, *size)).collect();
-        list(&builder, KeyRange::ALL, &own);
-        assert_same(&builder.finish().unwrap(), &own);
-        let (_, mut journal) = existence::prepare(&lock, &place.location).unwrap().known.unwrap();
-        journal.append(&[object(1000, 4)]).unwrap();
-    }
-    // What was noted for one library is not known to the other lists.
-    assert_same(&place.known().0, &all);
-    for library in libraries {
-        let paths = ListPaths::new(&prefix, ObjectKind::Blocks, Some(library));
-        let set = existence::look(&paths, &place.location).unwrap().unwrap();
-        assert!(set.find(&object(1000, 4).key).is_some());
-        existence::forget_all(&ListLock::acquire(&paths).unwrap()).unwrap();
-    }
-    assert_same(&place.known().0, &all);
 }
 
 #[test]

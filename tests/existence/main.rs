@@ -5,6 +5,7 @@ mod borders;
 mod crash;
 mod damage;
 mod kill;
+mod library;
 mod locks;
 mod model;
 mod refuse;

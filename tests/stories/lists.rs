@@ -174,3 +174,36 @@ fn list_commands_show_verify_and_export_what_a_run_remembers() {
     let shown = command("show").assert_code(0);
     assert!(shown.stdout.contains("not confirmed yet") && shown.stdout.contains("771"), "{}", shown.stdout);
 }
+
+#[test]
+fn the_old_list_of_one_library_is_taken_over_and_never_for_the_list_of_all() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let on = |arguments: &[&str], file: &std::path::Path| {
+        let mut command = world.program();
+        command.arg("list").args(arguments).arg(file);
+        if arguments == ["import"] {
+            command.arg("--to").arg(world.at("new"));
+        }
+        world.finish(command.spawn().unwrap())
+    };
+    let all = on(&["export"], &world.at("objects.fs")).assert_code(0).stdout;
+    let library = all.split('/').next().unwrap();
+    let own = all.lines().filter(|line| line.starts_with(library)).count();
+
+    // The old script wrote whatever it copied; lines of other libraries do not get in.
+    let file = world.at(&format!("objects_{library}.fs"));
+    fs::write(&file, &all).unwrap();
+    let imported = on(&["import"], &file).assert_code(0).stdout;
+    assert!(imported.contains(&format!("{} of them no names of its objects", 771 - own)), "{imported}");
+    let shown = on(&["show"], &file).assert_code(0).stdout;
+    assert!(shown.contains(&format!("library      {library}, no other")), "{shown}");
+    assert!(shown.contains(&format!("objects      {own}")), "{shown}");
+
+    // In the place of the list of all, it would make a pass copy everything else once more.
+    fs::copy(&file, world.at("objects.fs")).unwrap();
+    let refused = world.run(&["--object-list", &list]).assert_code(2);
+    let wanted = format!("objects.fs lists the library {library} only, not all libraries: it was renamed or copied");
+    assert!(refused.stderr.contains(&wanted), "{}", refused.stderr);
+}
