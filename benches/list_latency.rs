@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http_stub::{Asked, Reply, Stub};
+use seaf_migrate::allocator;
 use seaf_migrate::demo;
 use seaf_migrate::enumerate::{Stream, walk};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
@@ -28,6 +29,7 @@ use support::synthetic::Keys;
 const PAGE: usize = 1000;
 
 fn main() {
+    allocator::give_back_soon();
     let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let number = |at: usize, otherwise: u64| arguments.get(at).map_or(otherwise, |text| text.parse().unwrap());
     let (keys, latency) = (Keys::new(number(0, 200_000), number(1, 20)), Duration::from_millis(number(2, 20)));

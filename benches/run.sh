@@ -42,6 +42,8 @@ measure() {
     name, ($1 + $2) * 1e6 / n, n / $3, bytes / $3 / 1e6, $3, $4 / 1024 }' "$D/time"
 }
 
+# Its notes of which stores were compared, too.
+export SEAF_MIGRATE_STATE_DIR="$D/state"
 RUN=("$BINARY" run --from "$D/old" --data-dir "$D/old/seafile-data" --to "$D/new" --object-list "$D/objects")
 measure "first pass" "$N" "${RUN[@]}"
 measure "rerun, list files" "$N" "${RUN[@]}"

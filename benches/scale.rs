@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use rayon::prelude::*;
+use seaf_migrate::allocator;
 use seaf_migrate::demo;
 use seaf_migrate::existence::{self, Journal, KnownSet, ListLock, ListPaths, SetBuilder, text};
 use seaf_migrate::object::{KeyRange, ObjectKind};
@@ -47,6 +48,7 @@ const KIND: ObjectKind = ObjectKind::Blocks;
 const PLACE: &str = "made-up/there";
 
 fn main() {
+    allocator::give_back_soon();
     let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let number = |at: usize, otherwise: u64| arguments.get(at).map_or(otherwise, |text| text.parse().unwrap());
     let keys = Keys::new(number(0, 1_000_000), number(1, 1000));

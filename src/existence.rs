@@ -14,6 +14,7 @@
 //! that is about another destination, is refused; and killing the process at any instant loses work
 //! at most.
 
+mod buffers;
 mod build;
 mod entry;
 mod error;

@@ -16,8 +16,10 @@
 //!    checked, then made durable in batches.
 //! 9. [`verify`] follows the trees of a store from their heads, and compares two stores object by object.
 //! 10. [`report`] counts and tells; [`settings`] and [`run`] put one pass together, and what comes after
-//!     it: [`run::verify`] compares, [`run::remove`] deletes; [`cli`] starts them, and [`demo`] shows a pass.
+//!     it: [`run::verify`] compares, [`run::remove`] deletes; [`cli`] starts them, [`demo`] shows a pass, and
+//!     [`allocator`] says how soon memory is given back.
 
+pub mod allocator;
 pub mod check;
 pub mod cli;
 pub mod conf;

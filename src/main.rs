@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-/// Many threads allocate and free buffers of every size. With this allocator and link-time
-/// optimisation together, a small PUT took 79 us of processor time instead of 131.
+use seaf_migrate::allocator::{self, Allocator};
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
+    allocator::give_back_soon();
     seaf_migrate::cli::main()
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 /// Top to bottom. A name stands for the file and its folder; the longest match counts.
 const LAYERS: &[&str] = &[
+    "allocator",
     "object",
     "conf::secret",
     "conf::backend",

@@ -6,4 +6,4 @@ pub mod synthetic;
 
 /// As in the program, because it decides over both time and memory.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: seaf_migrate::allocator::Allocator = seaf_migrate::allocator::Allocator;

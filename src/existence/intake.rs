@@ -6,6 +6,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::buffers::Buffers;
+use super::entry::Entry;
 use super::error::ListError;
 use super::file::SetFile;
 use super::leftovers::Leftovers;
@@ -20,20 +22,21 @@ const ENCODERS_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Intake {
     output: Arc<Output>,
+    buffers: Arc<Buffers>,
     pending: Pending,
 }
 
 impl Intake {
     /// Starts the encoders that write to `output`.
     pub(super) fn start(output: Output) -> Result<Self, ListError> {
-        let output = Arc::new(output);
-        let pending = Pending { encoders: Encoders::start(&output)?, leftovers: Mutex::default() };
-        Ok(Self { output, pending })
+        let (output, buffers) = (Arc::new(output), Arc::default());
+        let pending = Pending { encoders: Encoders::start(&output, &buffers)?, leftovers: Mutex::default() };
+        Ok(Self { output, buffers, pending })
     }
 
     /// Waits until everything handed in is written.
     pub(super) fn joined(self) -> Result<Output, ListError> {
-        let Self { output, pending } = self;
+        let Self { output, pending, .. } = self;
         drop(pending);
         let output = Arc::into_inner(output).expect("the encoders that shared it have ended");
         output.check()?;
@@ -59,12 +62,20 @@ impl Intake {
         self.output.check()
     }
 
+    /// Room for the entries of a chunk.
+    pub(super) fn room(&self) -> Vec<Entry> {
+        self.buffers.take()
+    }
+
     /// Takes what a stream has left at its end.
     pub(super) fn hand_in(&self, chunk: Chunk) -> Result<(), ListError> {
         if !chunk.is_small() {
             return self.write(chunk);
         }
-        let ready = self.pending.lock_leftovers().add(chunk);
+        // No more room than it needs, because it may wait for long.
+        let waiting = Chunk::new(chunk.range, chunk.entries.as_slice().to_vec());
+        self.buffers.give_back(chunk.entries);
+        let ready = self.pending.lock_leftovers().add(waiting);
         ready.into_iter().try_for_each(|chunk| self.write(chunk))
     }
 
@@ -116,15 +127,15 @@ struct Encoders {
 }
 
 impl Encoders {
-    fn start(output: &Arc<Output>) -> Result<Self, ListError> {
+    fn start(output: &Arc<Output>, buffers: &Arc<Buffers>) -> Result<Self, ListError> {
         // No room to wait in, so that a chunk is either with its stream or with an encoder.
         let (sender, chunks) = bounded(0);
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(ENCODERS_MAX);
         let mut encoders = Self { chunks: Some(sender), threads: Vec::new() };
         for _ in 0..count {
-            let (chunks, out) = (chunks.clone(), Arc::clone(output));
+            let (chunks, out, buffers) = (chunks.clone(), Arc::clone(output), Arc::clone(buffers));
             let thread = std::thread::Builder::new().name("list encoder".to_owned());
-            let thread = thread.spawn(move || encode_all(&chunks, &out));
+            let thread = thread.spawn(move || encode_all(&chunks, &out, &buffers));
             encoders.threads.push(thread.map_err(ListError::io("start a thread to write", output.path()))?);
         }
         Ok(encoders)
@@ -136,9 +147,10 @@ impl Encoders {
     }
 }
 
-fn encode_all(chunks: &Receiver<Chunk>, output: &Output) {
+fn encode_all(chunks: &Receiver<Chunk>, output: &Output, buffers: &Buffers) {
     for chunk in chunks {
         let (meta, record) = chunk.encode();
+        buffers.give_back(chunk.entries);
         // Not told here, because the output remembers a failure and tells it to whoever writes or finishes next.
         if output.append(meta, &record).is_err() {
             return;

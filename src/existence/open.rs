@@ -37,7 +37,9 @@ pub fn open(paths: &ListPaths, location: &Location) -> Result<Opened, ListError>
     let base = paths.base();
     if let Some(file) = open_if_there(base)? {
         match Raw::read(base, file)? {
-            Kind::List(raw) => return Ok(Opened::Complete(KnownSet::new(raw.bound_to(location, paths.library())?.complete()?))),
+            Kind::List(raw) => {
+                return Ok(Opened::Complete(KnownSet::new(raw.bound_to(location, paths.library())?.complete()?)));
+            }
             Kind::Other(file) => match text::estimate(base, &file)? {
                 // No error, because an empty file was no list for the old script either.
                 Some(0) => {}

@@ -8,7 +8,7 @@ use crate::object::{KeyRange, ObjectKey};
 
 /// The most keys a shard holds. Measured from 8 Ki to 128 Ki, the bytes a key and the time of a
 /// look-up are the same; a small shard keeps the buffers of many parallel listings small (0.7 MB each).
-pub(super) const SHARD_KEYS: usize = 16 * 1024;
+pub(super) const SHARD_KEYS: usize = 8 * 1024;
 
 /// The keys of a range, in memory: ascending, none twice.
 #[derive(Debug)]
@@ -18,8 +18,9 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    pub(super) const fn new(range: KeyRange) -> Self {
-        Self { range, entries: Vec::new() }
+    /// No keys yet; they will be in `room`, which is empty.
+    pub(super) const fn new(range: KeyRange, room: Vec<Entry>) -> Self {
+        Self { range, entries: room }
     }
 
     /// The same keys, answering for the range up to `last`, which holds no others.
@@ -28,26 +29,20 @@ impl Chunk {
         Self { range, ..self }
     }
 
-    /// Adds an entry that is not below the last one; of a key that comes twice the later entry
-    /// stays. Gives back what has become a full shard.
-    pub(super) fn push(&mut self, entry: Entry) -> Option<Self> {
-        let last = match self.entries.last_mut() {
-            Some(last) if last.key == entry.key => {
-                *last = entry;
-                return None;
-            }
-            last => last.map(|last| last.key),
-        };
-        let full = last.filter(|_| self.entries.len() == SHARD_KEYS).map(|last| self.cut_after(last));
-        self.entries.push(entry);
-        full
+    /// Adds an entry that is not below the last one; of a key that comes twice the later entry stays.
+    pub(super) fn push(&mut self, entry: Entry) {
+        match self.entries.last_mut() {
+            Some(last) if last.key == entry.key => *last = entry,
+            _ => self.entries.push(entry),
+        }
     }
 
-    /// Takes everything up to `key`, the last entry so far; what comes after it stays.
-    fn cut_after(&mut self, key: ObjectKey) -> Self {
-        let rest = self.range.after(key).expect("a further key lies in the range");
-        let full = std::mem::replace(self, Self::new(rest));
-        Self { range: KeyRange::new(full.range.first(), key).expect("the key lies in the range"), ..full }
+    /// When it is full, takes a shard off it that ends before `next`; no room for further entries is left then.
+    pub(super) fn cut_before(&mut self, next: &ObjectKey) -> Option<Self> {
+        let last = self.entries.last().filter(|last| self.entries.len() == SHARD_KEYS && last.key != *next)?.key;
+        let rest = self.range.after(last).expect("a further key lies in the range");
+        let full = std::mem::replace(self, Self::new(rest, Vec::new()));
+        Some(Self { range: KeyRange::new(full.range.first(), last).expect("the key lies in the range"), ..full })
     }
 
     /// This chunk and the one that follows it, as one.

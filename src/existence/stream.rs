@@ -62,12 +62,16 @@ impl<'b> ShardStream<'b> {
     ) -> Result<(), ListError> {
         let mut chunk = match self.open.take() {
             Some(open) => open.extended_to(covered.last()),
-            None => Chunk::new(covered),
+            None => Chunk::new(covered, self.intake.room()),
         };
         for entry in entries {
-            if let Some(full) = chunk.push(entry?) {
+            let entry = entry?;
+            if let Some(full) = chunk.cut_before(&entry.key) {
                 self.intake.write(full)?;
+                // Only now, so that whoever waits for an encoder does not hold room twice.
+                chunk.entries = self.intake.room();
             }
+            chunk.push(entry);
         }
         self.open = Some(chunk);
         Ok(())

@@ -43,7 +43,12 @@ impl fmt::Display for ImportReport {
         write!(f, "{} lines", self.lines)?;
         if self.invalid > 0 {
             let first: Vec<_> = self.first_invalid.iter().map(ToString::to_string).collect();
-            write!(f, ", {} of them no names of its objects and left out (the first: {})", self.invalid, first.join(", "))?;
+            write!(
+                f,
+                ", {} of them no names of its objects and left out (the first: {})",
+                self.invalid,
+                first.join(", ")
+            )?;
         }
         self.backup.as_ref().map_or(Ok(()), |backup| write!(f, "; the text is kept as {}", backup.display()))
     }

@@ -55,9 +55,10 @@ fn the_list_of_a_library_in_the_place_of_all_is_refused_and_the_other_way_round(
     let swap = std::fs::read(one.paths.base()).unwrap();
     std::fs::rename(all.paths.base(), one.paths.base()).unwrap();
     std::fs::write(all.paths.base(), swap).unwrap();
-    for (place, found, expected) in
-        [(&one, "all libraries".to_owned(), format!("library {library}")), (&all, library.to_string(), "all".to_owned())]
-    {
+    for (place, found, expected) in [
+        (&one, "all libraries".to_owned(), format!("library {library}")),
+        (&all, library.to_string(), "all".to_owned()),
+    ] {
         let error = place.prepare().unwrap_err();
         assert!(matches!(error, ListError::OtherScope { .. }), "{error}");
         let text = error.to_string();
