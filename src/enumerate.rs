@@ -230,8 +230,11 @@ fn cut(range: &KeyRange, one_library: bool, count: usize) -> Vec<KeyRange> {
     let Some(within) = range.intersection(&library).filter(|_| one_library) else {
         return pieces(*range, count);
     };
-    let mut all = pieces(within, (count / 2).max(2));
-    all.extend(range.after(library.last()).into_iter().flat_map(|after| pieces(after, count / 2)));
+    // Two at least of what comes after it, too: the library may have been as large as the page, and with one piece for all
+    // others, one of two listers would go through them alone.
+    let each = (count / 2).max(2);
+    let mut all = pieces(within, each);
+    all.extend(range.after(library.last()).into_iter().flat_map(|after| pieces(after, each)));
     all
 }
 

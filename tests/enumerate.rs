@@ -111,6 +111,17 @@ fn one_large_library_is_shared_among_the_listers() {
 }
 
 #[test]
+fn libraries_as_large_as_a_page_are_shared_among_two_listers() {
+    let (memory, keys) = store(&[10; 30]);
+    let slow = Faulty::new(memory).delay(Action::List, Duration::from_millis(2));
+    let seen = Seen::default();
+    let walked = walk(&slow, &[KeyRange::ALL], 2, &Stop::new(), || stream(&seen)).unwrap();
+    assert_eq!(seen.keys.lock().unwrap().len(), keys.len());
+    // Each page ends with its library, so that every look at what is left of the library is in vain.
+    assert!(walked.pages < 2 * 30, "{} pages for 30 full ones", walked.pages);
+}
+
+#[test]
 fn only_the_ranges_asked_for_are_listed() {
     let (store, keys) = store(&[100, 100, 100]);
     let wanted = KeyRange::library(LibraryId::from_bytes([7; 16]));
