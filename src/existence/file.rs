@@ -27,7 +27,7 @@ use super::shard::ShardView;
 use crate::conf::backend::Location;
 use crate::object::{LibraryId, ObjectKey};
 
-/// How much of a list may stay mapped in memory: some sixty shards.
+/// How much of a list may stay mapped in memory: a hundred shards and more.
 const RESIDENT_BYTES: u64 = 32 << 20;
 
 /// How much the kernel maps around a page that is touched (`fault_around_bytes` of Linux).

@@ -7,7 +7,7 @@ use super::format::{RECORD_HEADER, ShardMeta};
 use crate::object::{KeyRange, ObjectKey};
 
 /// The most keys a shard holds. Measured from 8 Ki to 128 Ki, the bytes a key and the time of a
-/// look-up are the same; a small shard keeps the buffers of many parallel listings small (0.7 MB each).
+/// look-up are the same; a small shard keeps the buffers of many parallel listings small (0.3 MB each).
 pub(super) const SHARD_KEYS: usize = 8 * 1024;
 
 /// The keys of a range, in memory: ascending, none twice.
