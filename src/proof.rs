@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 
 use crate::conf::{Environment, SideConf};
-use crate::object::ObjectKind;
 
 /// The version of the file's fields.
 pub const VERSION: u32 = 1;
@@ -36,8 +35,7 @@ pub struct Pair {
 impl Pair {
     /// The pair that two configurations say. The same places make the same pair, however they are configured.
     pub fn new(from: &SideConf, to: &SideConf) -> Self {
-        let places = |side: &SideConf| ObjectKind::ALL.map(|kind| side.store(kind).location().to_string());
-        Self { from: places(from), to: places(to) }
+        Self { from: from.locations(), to: to.locations() }
     }
 
     fn file_name(&self) -> String {

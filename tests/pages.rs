@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use seaf_migrate::conf::{Environment, Role, SideConf, SideText, TextFile, parse_side};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind};
+use seaf_migrate::report::Process;
 use seaf_migrate::report::lines::{Lines, Mark};
-use seaf_migrate::report::verified::{Head, KindTotals, Row, Verified};
+use seaf_migrate::report::verified::{KindTotals, Row, Verified};
 use seaf_migrate::report::{Ending, Finding};
 use seaf_migrate::run::page::{fsck, verify};
 use seaf_migrate::verify::compare::Tally;
@@ -172,7 +173,7 @@ impl Found {
             unchecked: &self.unchecked,
         };
         let places = |side: &str| ["commits", "fs", "blocks"].map(|kind| format!("fs:/{side}/{kind}"));
-        let head = Head {
+        let process = Process {
             started: "2026-11-21T12:42:01.5+01:00[Europe/Berlin]".to_owned(),
             finished: String::new(),
             seconds: 4000.0,
@@ -180,7 +181,7 @@ impl Found {
             to: places("new"),
             retries: 0,
         };
-        PageText::parse(&verify::of(&mut verified, &head).unwrap().to_string())
+        PageText::parse(&verify::of(&mut verified, &process).unwrap().to_string())
     }
 }
 

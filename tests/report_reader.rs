@@ -9,7 +9,7 @@ use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::proof::Pair;
 use seaf_migrate::report::heads::{Heads, Verdict};
 use seaf_migrate::report::reader::{self, FailedObject, OldReport};
-use seaf_migrate::report::{Counters, Ending, Finding, Findings, json};
+use seaf_migrate::report::{Counters, Ending, Finding, Findings, Process, json};
 use serde_json::Value;
 
 const STEPS: [&str; 4] = ["read", "write", "sync", "size"];
@@ -42,13 +42,8 @@ fn write(path: &Path, objects: &[FailedObject], ending: &Ending) {
     }
     let Pair { from, to } = pair();
     let head = json::Head {
-        started: "then".to_owned(),
-        finished: "now".to_owned(),
-        seconds: 1.5,
-        from,
-        to,
+        process: Process { started: "then".to_owned(), finished: "now".to_owned(), seconds: 1.5, from, to, retries: 3 },
         retried: None,
-        retries: 3,
         heads: Heads::default(),
         safe_to_switch: Verdict::of(ending, &Heads::default()),
     };

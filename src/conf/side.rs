@@ -70,6 +70,11 @@ impl SideConf {
     pub fn store(&self, kind: ObjectKind) -> &StoreConf {
         &self.stores[kind.index()]
     }
+
+    /// Where the objects of each kind are, as messages show it, in the order of [`ObjectKind::ALL`].
+    pub fn locations(&self) -> [String; 3] {
+        self.stores.each_ref().map(|store| store.location().to_string())
+    }
 }
 
 /// A side with the places that its stores are described at.

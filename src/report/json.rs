@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::counters::LibraryCounts;
 use super::ending::Ending;
 use super::heads::{Heads, Verdict};
-use super::{Counters, Findings};
+use super::{Counters, Findings, Process};
 use crate::object::ObjectKind;
 
 /// The version of the report's fields.
@@ -23,20 +23,11 @@ pub(super) const PROGRAM: &str = concat!("seaf-migrate ", env!("CARGO_PKG_VERSIO
 /// What the report says beside the numbers and the findings.
 #[derive(Clone, Debug, Serialize)]
 pub struct Head {
-    /// When the pass began and ended, RFC 3339.
-    pub started: String,
-    /// See `started`.
-    pub finished: String,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// Where each kind's objects came from, in the order of [`ObjectKind::ALL`].
-    pub from: [String; 3],
-    /// Where they went.
-    pub to: [String; 3],
+    /// When it ran, and between which stores.
+    #[serde(flatten)]
+    pub process: Process,
     /// The report whose failures alone were retried; `None` for a full pass.
     pub retried: Option<String>,
-    /// How many calls to a store had to be repeated.
-    pub retries: u64,
     /// What is known of the heads.
     pub heads: Heads,
     /// Whether the server may be switched now.

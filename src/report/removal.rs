@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::counters::{Counters, LibraryCounts};
-use super::{Findings, json};
+use super::{Findings, Process, json};
 use crate::object::{LibraryId, ObjectKind};
 
 /// Why an object was kept although it could be listed.
@@ -130,16 +130,9 @@ pub struct Head {
     pub exit_code: u8,
     /// The result in a sentence.
     pub message: String,
-    /// When it began and ended, RFC 3339.
-    pub started: String,
-    /// See `started`.
-    pub finished: String,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// The stores that were removed from.
-    pub from: [String; 3],
-    /// The stores that must hold what is removed.
-    pub to: [String; 3],
+    /// When it ran, the stores that were removed from, and those that must hold what is removed.
+    #[serde(flatten)]
+    pub process: Process,
     /// The only libraries; all when empty.
     pub only: Vec<String>,
     /// Whether the destination's objects were read.
@@ -148,8 +141,6 @@ pub struct Head {
     pub verified: Option<String>,
     /// The journal's file; `None` in a dry run.
     pub journal: Option<String>,
-    /// How many calls to a store had to be repeated.
-    pub retries: u64,
 }
 
 #[derive(Serialize)]

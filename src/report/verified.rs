@@ -10,26 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::findings::SHOWN;
 use super::lines::Lines;
-use super::{Console, Ending, Finding, human, json};
+use super::{Console, Ending, Finding, Process, human, json};
 use crate::object::ObjectKind;
 use crate::verify::compare::Tally;
-
-/// What the report says beside the numbers and the findings.
-#[derive(Clone, Debug, Serialize)]
-pub struct Head {
-    /// When the process began and ended, RFC 3339.
-    pub started: String,
-    /// See `started`.
-    pub finished: String,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// Where each kind's objects came from, in the order of [`ObjectKind::ALL`].
-    pub from: [String; 3],
-    /// Where they should be.
-    pub to: [String; 3],
-    /// How many calls to a store had to be repeated.
-    pub retries: u64,
-}
 
 /// The numbers of one library and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +71,7 @@ struct Document<'a> {
     message: &'a str,
     began: &'a str,
     #[serde(flatten)]
-    head: &'a Head,
+    process: &'a Process,
     content_percent: f64,
     only_libraries: &'a [String],
     kinds: Vec<KindRow>,
@@ -115,7 +98,7 @@ impl Verified<'_> {
     ///
     /// # Errors
     /// When the file cannot be written; what was there is then unchanged.
-    pub fn write(&mut self, path: &Path, head: &Head) -> io::Result<()> {
+    pub fn write(&mut self, path: &Path, process: &Process) -> io::Result<()> {
         let kinds = ObjectKind::ALL.map(|kind| {
             let KindTotals { in_source, at_destination, tally } = self.kinds[kind.index()];
             KindRow { kind: kind.as_str(), in_source, at_destination, tally }
@@ -128,7 +111,7 @@ impl Verified<'_> {
             exit_code: self.ending.exit_code(),
             message: &self.message,
             began: &self.began,
-            head,
+            process,
             content_percent: self.content_percent,
             only_libraries: self.only,
             kinds: kinds.into(),
@@ -320,9 +303,9 @@ mod tests {
         let path = files.dir.path().join("report.json");
         let places = || ["a", "b", "c"].map(str::to_owned);
         let (started, finished) = ("s".to_owned(), "f".to_owned());
-        let head = Head { started, finished, seconds: 1.5, from: places(), to: places(), retries: 3 };
+        let process = Process { started, finished, seconds: 1.5, from: places(), to: places(), retries: 3 };
         let ending = if findings == 0 { Ending::Complete } else { Ending::Findings };
-        verified(&mut files, &ending).write(&path, &head).unwrap();
+        verified(&mut files, &ending).write(&path, &process).unwrap();
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
@@ -370,14 +353,14 @@ mod tests {
         let missing = files.dir.path().join("no/such/report.json");
         let places = || ["a", "b", "c"].map(str::to_owned);
         let (started, finished) = (String::new(), String::new());
-        let head = Head { started, finished, seconds: 0.0, from: places(), to: places(), retries: 0 };
-        assert!(verified(&mut files, &Ending::Complete).write(&missing, &head).is_err());
+        let process = Process { started, finished, seconds: 0.0, from: places(), to: places(), retries: 0 };
+        assert!(verified(&mut files, &Ending::Complete).write(&missing, &process).is_err());
         files.findings.sync().unwrap();
         // One whose findings are lost on the way stays as it was.
         let kept = files.dir.path().join("report.json");
         std::fs::write(&kept, "old").unwrap();
         std::fs::write(files.dir.path().join("findings"), "no JSON\n").unwrap();
-        assert!(verified(&mut files, &Ending::Complete).write(&kept, &head).is_err());
+        assert!(verified(&mut files, &Ending::Complete).write(&kept, &process).is_err());
         assert_eq!(std::fs::read_to_string(&kept).unwrap(), "old");
     }
 }

@@ -115,7 +115,7 @@ pub fn look(
 
 fn memory_of(settings: &RunSettings) -> Option<Memory> {
     let prefix = settings.plan.list.prefix.as_deref()?;
-    let to = settings.plan.to.stores.each_ref().map(|store| store.location().to_string());
+    let to = settings.plan.to.locations();
     Some(Memory::new(prefix, to))
 }
 

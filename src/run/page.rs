@@ -5,7 +5,6 @@ use std::io;
 use jiff::Zoned;
 
 use crate::conf::SideConf;
-use crate::object::ObjectKind;
 use crate::report::page::{Cell, Column, Part, Table};
 use crate::report::{Finding, human};
 use crate::verify::walk::LibraryResult;
@@ -21,7 +20,7 @@ const FINDINGS: usize = 1000;
 
 /// The places of a side's stores, a line each.
 pub(super) fn places(side: &SideConf) -> Vec<String> {
-    ObjectKind::ALL.map(|kind| side.store(kind).location().to_string()).into()
+    side.locations().into()
 }
 
 /// A text as a sentence begins.

@@ -5,7 +5,7 @@
 //! blocks ([`work`]): whatever an interruption leaves points at nothing that is gone.
 
 use std::sync::Arc;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::lock;
 use super::state::PassState;
@@ -15,7 +15,7 @@ use crate::pool::rate::RealClock;
 use crate::pool::{Budget, Rate};
 use crate::proof::VerifyNote;
 use crate::report::removal::{self, Head, Tally};
-use crate::report::{Console, Ending};
+use crate::report::{Console, Ending, Process};
 use crate::settings::remove::RemoveSettings;
 use crate::stop::Stop;
 use crate::store::open::{OpenOptions, open_source, open_source_to_remove};
@@ -48,7 +48,7 @@ struct Remover<'a> {
 
 /// Removes, or says what would be removed, and tells how it ended: log, summary, and the report if one is wanted.
 pub fn run(settings: &RemoveSettings, console: &Console, stop: &Stop) -> Ending {
-    let (began, started) = (Instant::now(), jiff::Zoned::now().to_string());
+    let (began, started) = (Instant::now(), jiff::Zoned::now());
     let mut remover = Remover {
         settings,
         options: settings.store.open_options(stop),
@@ -66,7 +66,7 @@ pub fn run(settings: &RemoveSettings, console: &Console, stop: &Stop) -> Ending 
     }
     let mut ending = remover.ending();
     if let Some(path) = &settings.report {
-        let head = remover.head(&ending, started, began.elapsed().as_secs_f64());
+        let head = remover.head(&ending, &started, began.elapsed());
         let Remover { state, tally, .. } = &remover;
         match removal::write(path, &head, &state.counters, tally, &state.failures) {
             Ok(()) => console.log(format_args!("Report written to {}", path.display())),
@@ -154,9 +154,8 @@ impl Remover<'_> {
         if !self.settings.yes {
             return Ok(None);
         }
-        let side = |places: [String; 3]| places.join(", ");
-        let about = format!("from {} to {}", side(self.places().0), side(self.places().1));
-        let path = &self.settings.journal;
+        let RemoveSettings { from, to, journal: path, .. } = self.settings;
+        let about = format!("from {} to {}", from.locations().join(", "), to.locations().join(", "));
         match Journal::open(path, &about) {
             Ok(journal) => {
                 self.console.log(format_args!("What is removed is noted in {}", path.display()));
@@ -167,12 +166,6 @@ impl Remover<'_> {
                 path.display()
             ))),
         }
-    }
-
-    fn places(&self) -> ([String; 3], [String; 3]) {
-        let Self { settings, .. } = self;
-        let from = ObjectKind::ALL.map(|kind| settings.from.store(kind).location().to_string());
-        (from, ObjectKind::ALL.map(|kind| settings.to.store(kind).location().to_string()))
     }
 
     fn ending(&self) -> Ending {
@@ -197,23 +190,18 @@ impl Remover<'_> {
         Told { ending, settings, counters: &state.counters, tally, kept: &state.failures }
     }
 
-    fn head(&self, ending: &Ending, started: String, seconds: f64) -> Head {
-        let (Self { settings, .. }, (from, to)) = (self, self.places());
+    fn head(&self, ending: &Ending, started: &jiff::Zoned, took: Duration) -> Head {
+        let Self { settings, .. } = self;
         Head {
             dry_run: !settings.yes,
             result: if *ending == Ending::Failures { "kept some" } else { ending.name() },
             exit_code: ending.exit_code(),
             message: self.told(ending).result(),
-            started,
-            finished: jiff::Zoned::now().to_string(),
-            seconds,
-            from,
-            to,
+            process: Process::ended(started, took, &settings.from, &settings.to, self.options.retries()),
             only: settings.libraries.iter().map(ToString::to_string).collect(),
             content: settings.content,
             verified: self.verified.as_ref().map(|verified| verified.began.to_string()),
             journal: settings.yes.then(|| settings.journal.display().to_string()),
-            retries: self.options.retries(),
         }
     }
 }

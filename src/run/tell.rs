@@ -8,10 +8,9 @@ use jiff::Zoned;
 
 use super::page;
 use super::state::PassState;
-use crate::object::ObjectKind;
 use crate::proof::{Pair, Record};
 use crate::report::heads::{Heads, Verdict};
-use crate::report::{Console, Ending, json, summary::Summary};
+use crate::report::{Console, Ending, Process, json, summary::Summary};
 use crate::settings::RunSettings;
 
 /// A pass that is over.
@@ -49,13 +48,8 @@ impl Told<'_> {
     fn report(&self, path: &Path) -> io::Result<()> {
         let plan = &self.settings.plan;
         let head = json::Head {
-            started: self.started.to_string(),
-            finished: Zoned::now().to_string(),
-            seconds: self.took.as_secs_f64(),
-            from: ObjectKind::ALL.map(|kind| plan.from.store(kind).location().to_string()),
-            to: ObjectKind::ALL.map(|kind| plan.to.store(kind).location().to_string()),
+            process: Process::ended(&self.started, self.took, &plan.from, &plan.to, self.retries),
             retried: self.retried.map(|report| report.display().to_string()),
-            retries: self.retries,
             heads: self.heads.clone(),
             safe_to_switch: self.verdict.clone(),
         };

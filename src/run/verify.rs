@@ -20,9 +20,8 @@ use crate::lock::DestinationLock;
 use crate::object::ObjectKind;
 use crate::pool::Budget;
 use crate::proof::Pair;
-use crate::report::verified::Head;
 use crate::report::verifying::Verifying;
-use crate::report::{Console, Ending, human};
+use crate::report::{Console, Ending, Process, human};
 use crate::settings::verify::VerifySettings;
 use crate::stop::Stop;
 use crate::store::limit::{Bandwidth, Limited};
@@ -42,7 +41,7 @@ use record::Record;
 
 /// Verifies the new side and tells the result: log, table, report, and a note for whoever deletes the old side.
 pub fn run(settings: &VerifySettings, console: &Console, stop: &Stop) -> Ending {
-    let (began, started) = (Instant::now(), jiff::Zoned::now().to_string());
+    let (began, started) = (Instant::now(), jiff::Zoned::now());
     for warning in settings.from.warnings.iter().chain(&settings.to.warnings) {
         console.problem(format_args!("Warning: {warning}"));
     }
@@ -55,15 +54,7 @@ pub fn run(settings: &VerifySettings, console: &Console, stop: &Stop) -> Ending 
         }
     };
     verification.verify();
-    let head = |retries| Head {
-        started,
-        finished: jiff::Zoned::now().to_string(),
-        seconds: began.elapsed().as_secs_f64(),
-        from: ObjectKind::ALL.map(|kind| settings.from.store(kind).location().to_string()),
-        to: ObjectKind::ALL.map(|kind| settings.to.store(kind).location().to_string()),
-        retries,
-    };
-    verification.tell(head)
+    verification.tell(|retries| Process::ended(&started, began.elapsed(), &settings.from, &settings.to, retries))
 }
 
 /// Missing objects are nothing to worry about while they are still being copied.

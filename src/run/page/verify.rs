@@ -9,15 +9,15 @@ use jiff::Zoned;
 use super::{FINDINGS, LIBRARIES, capital, objects, time};
 use crate::object::ObjectKind;
 use crate::report::page::{Banner, Cell, Column, Figure, Page, Part, Table};
-use crate::report::verified::{Head, Verified};
-use crate::report::{Ending, human};
+use crate::report::verified::Verified;
+use crate::report::{Ending, Process, human};
 use crate::verify::compare::Tally;
 
 /// The page of a verification.
 ///
 /// # Errors
 /// When what was found cannot be read back.
-pub fn of(verified: &mut Verified<'_>, head: &Head) -> io::Result<Page> {
+pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
     let missing =
         "The source has them; the destination lacks them, or holds other bytes. A run copies what is missing.";
     let damaged = "Their bytes do not have their id, on either side. Nothing is worse than before.";
@@ -39,18 +39,18 @@ pub fn of(verified: &mut Verified<'_>, head: &Head) -> io::Result<Page> {
         share if share > 0.0 => format!("ids and sizes, and {share} % of the objects read and hashed"),
         _ => "ids and sizes".to_owned(),
     };
-    let began = head.started.parse().map_or_else(|_| head.started.clone(), |zoned: Zoned| time(&zoned));
+    let began = process.started.parse().map_or_else(|_| process.started.clone(), |zoned: Zoned| time(&zoned));
     Ok(Page {
         subject: "Seafile storage verification".to_owned(),
         verdict: verdict(verified),
         facts: vec![
-            ("Old side", head.from.to_vec()),
-            ("New side", head.to.to_vec()),
+            ("Old side", process.from.to_vec()),
+            ("New side", process.to.to_vec()),
             ("Compared", vec![depth]),
             ("Libraries", vec![only]),
             ("Exit code", vec![verified.ending.exit_code().to_string()]),
             ("Began", vec![began]),
-            ("Took", vec![human::span(Duration::try_from_secs_f64(head.seconds).unwrap_or_default())]),
+            ("Took", vec![human::span(Duration::try_from_secs_f64(process.seconds).unwrap_or_default())]),
         ],
         figures: figures(verified),
         parts: parts.into_iter().flatten().collect(),

@@ -8,8 +8,8 @@ use super::record::Record;
 use crate::object::ObjectKind;
 use crate::proof::VerifyNote;
 use crate::report::page::write;
-use crate::report::verified::{Head, KindTotals, Verified};
-use crate::report::{Ending, human};
+use crate::report::verified::{KindTotals, Verified};
+use crate::report::{Ending, Process, human};
 use crate::run::page;
 
 impl Verification<'_> {
@@ -68,7 +68,7 @@ impl Verification<'_> {
     }
 
     /// Tells the result to everybody, and removes the checkpoint of a verification that came to its end.
-    pub(super) fn tell(mut self, head: impl FnOnce(u64) -> Head) -> Ending {
+    pub(super) fn tell(mut self, process: impl FnOnce(u64) -> Process) -> Ending {
         let mut ending = self.ending();
         let message = self.message(&ending);
         let is_over = matches!(ending, Ending::Complete | Ending::DamagedSource | Ending::Findings);
@@ -91,13 +91,13 @@ impl Verification<'_> {
             damaged,
             unchecked: &state.unchecked,
         };
-        let head = head(self.options.retries());
+        let process = process(self.options.retries());
         let mut lost = None;
         if let Some(path) = &self.settings.report {
-            lost = verified.write(path, &head).err().map(|error| ("report", path, error));
+            lost = verified.write(path, &process).err().map(|error| ("report", path, error));
         }
         if let Some(path) = &self.settings.html {
-            let written = page::verify::of(&mut verified, &head).and_then(|shown| write(path, &shown));
+            let written = page::verify::of(&mut verified, &process).and_then(|shown| write(path, &shown));
             lost = lost.or(written.err().map(|error| ("page", path, error)));
         }
         verified.print(self.console);
