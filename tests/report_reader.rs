@@ -100,6 +100,19 @@ proptest! {
 }
 
 #[test]
+fn a_report_cut_at_any_byte_of_its_head_is_said_to_end_in_the_middle() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("report.json");
+    write(&path, &[], &Ending::Failures);
+    let bytes = fs::read(&path).unwrap();
+    for end in 0..bytes.len() - 2 {
+        fs::write(&path, &bytes[..end]).unwrap();
+        let refused = read(&path).unwrap_err();
+        assert!(refused.contains("ends in the middle"), "cut after {end} bytes: {refused}");
+    }
+}
+
+#[test]
 fn who_takes_the_failures_may_refuse_them() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");

@@ -3,9 +3,10 @@
 //! There may be millions of failures, so each is handed on as it is read and none is kept. The whole file is read
 //! before anybody acts on it: one that ends in the middle must not pass for one with fewer failures.
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -51,16 +52,32 @@ pub struct ReportError {
 pub fn read(path: &Path, take: &mut dyn FnMut(FailedObject) -> Result<(), String>) -> Result<OldReport, ReportError> {
     let failed = |what| ReportError { path: path.to_owned(), what };
     let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-    let mut reader = serde_json::Deserializer::from_reader(BufReader::new(file));
+    let ended = Cell::new(false);
+    let mut reader = serde_json::Deserializer::from_reader(BufReader::new(Watched { file, ended: &ended }));
     let read = (&mut reader).deserialize_map(Document { take });
-    read.and_then(|report| reader.end().map(|()| report)).map_err(|error| failed(explain(&error)))
+    read.and_then(|report| reader.end().map(|()| report)).map_err(|error| failed(explain(&error, ended.get())))
 }
 
-fn explain(error: &serde_json::Error) -> String {
+/// A file that tells whether it was read to its end.
+struct Watched<'a> {
+    file: File,
+    ended: &'a Cell<bool>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.ended.set(count == 0);
+        Ok(count)
+    }
+}
+
+fn explain(error: &serde_json::Error, ended: bool) -> String {
     use serde_json::error::Category;
     match error.classify() {
-        Category::Eof => format!("it ends in the middle, so part of it is lost ({error})"),
-        Category::Syntax => format!("it is not JSON ({error})"),
+        // A number that was cut after its point counts as bad syntax.
+        Category::Syntax if !ended => format!("it is not JSON ({error})"),
+        Category::Eof | Category::Syntax => format!("it ends in the middle, so part of it is lost ({error})"),
         Category::Data | Category::Io => error.to_string(),
     }
 }
