@@ -253,11 +253,9 @@ fn resolve_list(flags: &ListFlags) -> Result<ListSettings, SettingsError> {
         require_parent("OBJECT_LIST_FILE_PATH (--object-list)", prefix)?;
     }
     let temp_dir = match (&flags.temp_dir, &prefix) {
-        (Some(dir), _) => dir.clone(),
         (None, Some(prefix)) => parent_of(prefix).to_owned(),
-        (None, None) => std::env::temp_dir(),
+        (flag, _) => temporary_folder(flag.as_deref())?,
     };
-    require_folder("--temp-dir", &temp_dir)?;
     Ok(ListSettings { prefix, relist: flags.relist, recheck: flags.recheck, temp_dir })
 }
 
@@ -268,9 +266,16 @@ fn require_memory(memory: ByteSize) -> Result<(), SettingsError> {
     Ok(())
 }
 
-fn require_folder(option: &'static str, dir: &Path) -> Result<(), SettingsError> {
+/// Where temporary files go: where `--temp-dir` says, else `TMPDIR`, else `/tmp`.
+fn temporary_folder(flag: Option<&Path>) -> Result<PathBuf, SettingsError> {
+    let (option, dir) = match flag {
+        Some(dir) => ("--temp-dir", dir.to_owned()),
+        None => ("TMPDIR (or --temp-dir)", std::env::temp_dir()),
+    };
+    // An empty variable means the same as none at all, as it does to a shell.
+    let dir = if dir.as_os_str().is_empty() && flag.is_none() { PathBuf::from("/tmp") } else { dir };
     if dir.is_dir() {
-        return Ok(());
+        return Ok(dir);
     }
     Err(SettingsError::Option { option, what: format!("{} is not a folder", dir.display()) })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 
 use super::flags::{PairFlags, StoreFlags};
-use super::{SettingsError, StoreSettings, load_sides, parent_of, require_parent, resolve_store};
+use super::{SettingsError, StoreSettings, load_sides, parent_of, require_parent, resolve_store, temporary_folder};
 use crate::conf::{DatabaseConf, Environment, SideConf};
 use crate::object::LibraryId;
 use crate::proof::{Pair, Proofs};
@@ -112,11 +112,7 @@ pub fn resolve_remove(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSe
             return Err(SettingsError::Option { option: "--report", what });
         }
     }
-    let temp_dir = flags.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    if !temp_dir.is_dir() {
-        let what = format!("{} is not a folder", temp_dir.display());
-        return Err(SettingsError::Option { option: "--temp-dir", what });
-    }
+    let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
     let named = flags.db.as_deref().map(database::parse).transpose();
     let named = named.map_err(|error| SettingsError::Option { option: "--db", what: error.to_string() })?;
     let mut libraries = flags.library.clone();

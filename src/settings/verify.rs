@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::flags::VerifyFlags;
 use super::{
-    SettingsError, StoreSettings, load_sides, require_folder, require_memory, require_parent, resolve_database,
-    resolve_store,
+    SettingsError, StoreSettings, load_sides, require_memory, require_parent, resolve_database, resolve_store,
+    temporary_folder,
 };
 use crate::conf::{DatabaseConf, Environment, SideConf};
 use crate::object::LibraryId;
@@ -61,8 +61,7 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
         let what = "must be more than 0; leave it out for no limit".to_owned();
         return Err(SettingsError::Option { option: "--bandwidth", what });
     }
-    let temp_dir = flags.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    require_folder("--temp-dir", &temp_dir)?;
+    let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
     let (from, to) = load_sides(&flags.pair, env)?;
     let mut libraries = flags.library.clone();
     libraries.sort_unstable();

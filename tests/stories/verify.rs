@@ -317,6 +317,18 @@ fn options_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_folder_for_temporary_files_that_is_none_is_told_and_an_empty_one_is_the_usual_one() {
+    let world = migrated();
+    let with = |folder: &str| {
+        let mut command = world.verifying(&[]);
+        world.finish(command.env("TMPDIR", folder).spawn().unwrap())
+    };
+    let refused = with("/no/such/folder").assert_code(2);
+    assert!(refused.stderr.contains("TMPDIR (or --temp-dir): /no/such/folder is not a folder"), "{}", refused.stderr);
+    with("").assert_code(0);
+}
+
+#[test]
 fn what_has_the_name_of_an_object_and_is_none_is_found() {
     let world = migrated();
     let [folder, link] = [3, 9].map(|n| nth(&world, "blocks", n));
