@@ -8,7 +8,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rayon::prelude::*;
@@ -83,7 +83,7 @@ fn run_phase(phase: &str, bench: &Bench) {
         "look up at random" => bench.at_random(),
         "export" => {
             let known = bench.learn();
-            let (_, cost) = measure(|| text::export(&known.set, std::io::sink()).unwrap());
+            let (_, cost) = measure(|| text::export(&known.set, std::io::sink(), Path::new("nowhere")).unwrap());
             (cost, total, String::new())
         }
         "journal of 5%" => bench.journal(),

@@ -1,7 +1,7 @@
 //! `list`: show, verify, export and import the list files.
 
 use std::fs::File;
-use std::io::stdout;
+use std::io::{ErrorKind, stdout};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -114,11 +114,14 @@ fn show(set: &KnownSet, libraries: bool, console: &Console) -> anyhow::Result<u8
 fn export(file: &Path, text: Option<&Path>, console: &Console) -> anyhow::Result<u8> {
     let set = existence::inspect(file)?;
     let Some(path) = text else {
-        text::export(&set, stdout().lock())?;
-        return Ok(0);
+        return match text::export(&set, stdout().lock(), Path::new("standard output")) {
+            // Whoever reads it has seen enough, as `head` has.
+            Err(ListError::Io { cause, .. }) if cause.kind() == ErrorKind::BrokenPipe => Ok(0),
+            written => written.map(|_| 0).map_err(Into::into),
+        };
     };
     let out = File::create_new(path).with_context(|| format!("cannot create {}", path.display()))?;
-    let lines = text::export(&set, out)?;
+    let lines = text::export(&set, out, path)?;
     console.line(format_args!("{} written to {}", human::plural(lines, "line"), path.display()));
     Ok(0)
 }

@@ -158,12 +158,12 @@ impl Lines {
     }
 }
 
-/// Writes a set as the text list that the old script reads.
+/// Writes a set to `out`, which messages call `name`, as the text list that the old script reads; says how many lines.
 ///
 /// # Errors
 /// When `out` does not take it, or the list turns out to be damaged.
-pub fn export(set: &KnownSet, out: impl Write) -> Result<u64, ListError> {
-    let wrote = ListError::io("write the text list of", set.path());
+pub fn export(set: &KnownSet, out: impl Write, name: &Path) -> Result<u64, ListError> {
+    let wrote = ListError::io("write", name);
     let mut out = BufWriter::with_capacity(1 << 20, out);
     let mut lines = 0;
     for object in set.iter() {

@@ -1,5 +1,7 @@
 //! The text lists of the old script come in and go out.
 
+use std::path::Path;
+
 use seaf_migrate::existence::{self, ListError, Opened, text};
 
 use crate::support::{Model, Place, assert_same, model, object};
@@ -99,7 +101,7 @@ fn export_gives_back_what_was_imported() {
     let mut all = expected;
     all.extend(model(600..=600, 4));
     let mut out = Vec::new();
-    assert_eq!(text::export(&place.known().0, &mut out).unwrap(), 501);
+    assert_eq!(text::export(&place.known().0, &mut out, Path::new("out")).unwrap(), 501);
     assert_eq!(String::from_utf8(out).unwrap(), lines(&all));
 }
 
@@ -203,7 +205,7 @@ fn what_was_exported_and_imported_again_is_the_same_but_for_the_sizes() {
     let expected = model(0..20_000, 30);
     place.build(&expected);
     let mut out = Vec::new();
-    text::export(&place.known().0, &mut out).unwrap();
+    text::export(&place.known().0, &mut out, Path::new("out")).unwrap();
     let (found, report) = imported(&out);
     assert_eq!(found, without_sizes(expected));
     assert_eq!((report.lines, report.invalid), (20_000, 0));
@@ -224,9 +226,9 @@ fn an_export_that_cannot_be_written_is_an_error_and_names_the_list() {
     let place = Place::new();
     let set = place.build(&model(0..2000, 1));
     let enough = 2000 * 78;
-    assert_eq!(text::export(&set, Full(enough)).unwrap(), 2000);
+    assert_eq!(text::export(&set, Full(enough), Path::new("out")).unwrap(), 2000);
     for room in [0, 77, enough - 1] {
-        let error = text::export(&set, Full(room)).unwrap_err();
-        assert!(matches!(error, ListError::Io { .. }) && error.to_string().contains("list.blocks"), "{error}");
+        let error = text::export(&set, Full(room), Path::new("out")).unwrap_err();
+        assert!(matches!(error, ListError::Io { .. }) && error.to_string().contains("cannot write out: "), "{error}");
     }
 }

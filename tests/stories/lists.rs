@@ -207,3 +207,16 @@ fn the_old_list_of_one_library_is_taken_over_and_never_for_the_list_of_all() {
     let wanted = format!("objects.fs lists the library {library} only, not all libraries: it was renamed or copied");
     assert!(refused.stderr.contains(&wanted), "{}", refused.stderr);
 }
+
+#[test]
+fn a_list_exported_to_a_reader_that_has_seen_enough_is_no_error() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let mut command = world.program();
+    let mut export = command.args(["list", "export"]).arg(world.at("objects.fs")).spawn().unwrap();
+    // As `head` does when it has its lines; the program has not even begun.
+    drop(export.stdout.take());
+    let output = export.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
