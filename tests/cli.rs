@@ -329,7 +329,7 @@ fn show_tells_a_list_by_its_destination_and_its_libraries() {
     let (code, stdout, _) = desk.call(&["list", "show", "objects.blocks", "--libraries"]);
     assert_eq!(code, Some(0));
     for line in
-        ["target/storage/blocks", "kind         blocks", "objects      3", "00:00:0", " 1 parts, every byte checked"]
+        ["target/storage/blocks", "kind         blocks", "objects      3", "00:00:0", " 1 part, every byte checked"]
     {
         assert!(stdout.contains(line), "{line:?} is not in {stdout}");
     }

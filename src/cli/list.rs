@@ -97,9 +97,9 @@ fn show(set: &KnownSet, libraries: bool, console: &Console) -> anyhow::Result<u8
     console.line(format_args!("listed       {age}, to its end{imported}"));
     console.line(format_args!("objects      {}", human::count(set.len())));
     console.line(format_args!(
-        "file         {}, {} parts, every byte checked",
+        "file         {}, {}, every byte checked",
         human::bytes(set.file_len()),
-        set.shards().count()
+        human::plural(set.shards().count() as u64, "part")
     ));
     if libraries {
         for library in set.libraries() {
