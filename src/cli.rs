@@ -1,6 +1,7 @@
 //! The command line: one subcommand a job, each with examples.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -113,6 +114,10 @@ enum Command {
 
 /// Parses the command line, does what it says, and returns the exit code.
 pub fn main() -> ExitCode {
+    if std::env::var_os("TMPDIR").is_some_and(|folder| folder.is_empty()) {
+        // Means the same as none at all, as it does to a shell; taken as it is, it would be the current folder.
+        tempfile::env::override_temp_dir(Path::new("/tmp")).expect("nothing was overridden before");
+    }
     let cli = Cli::parse();
     let console = Console::new();
     let stop = Stop::new();

@@ -113,7 +113,7 @@ fn lock_dir() -> PathBuf {
     if rustix::fs::access(system, rustix::fs::Access::WRITE_OK).is_ok() {
         system.to_owned()
     } else {
-        std::env::temp_dir()
+        tempfile::env::temp_dir()
     }
 }
 

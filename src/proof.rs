@@ -117,7 +117,7 @@ impl Proofs {
         let named = |name: &str| environment.get(name).map(PathBuf::from);
         let own = || {
             let state = named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state")));
-            state.unwrap_or_else(std::env::temp_dir).join("seaf-migrate")
+            state.unwrap_or_else(tempfile::env::temp_dir).join("seaf-migrate")
         };
         let usual = || if rustix::process::geteuid().is_root() { "/var/lib/seaf-migrate".into() } else { own() };
         Self::new(named(STATE_DIR).unwrap_or_else(usual))

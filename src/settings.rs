@@ -270,10 +270,8 @@ fn require_memory(memory: ByteSize) -> Result<(), SettingsError> {
 fn temporary_folder(flag: Option<&Path>) -> Result<PathBuf, SettingsError> {
     let (option, dir) = match flag {
         Some(dir) => ("--temp-dir", dir.to_owned()),
-        None => ("TMPDIR (or --temp-dir)", std::env::temp_dir()),
+        None => ("TMPDIR (or --temp-dir)", tempfile::env::temp_dir()),
     };
-    // An empty variable means the same as none at all, as it does to a shell.
-    let dir = if dir.as_os_str().is_empty() && flag.is_none() { PathBuf::from("/tmp") } else { dir };
     if dir.is_dir() {
         return Ok(dir);
     }

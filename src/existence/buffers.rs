@@ -23,7 +23,7 @@ impl Buffers {
     /// Takes room back, whatever is in it.
     pub(super) fn give_back(&self, mut entries: Vec<Entry>) {
         // One that was made for fewer would have to grow again.
-        if entries.capacity() == SHARD_KEYS {
+        if entries.capacity() >= SHARD_KEYS {
             entries.clear();
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entries);
         }

@@ -140,7 +140,7 @@ fn with_journal(paths: &ListPaths, set: KnownSet) -> Result<KnownSet, ListError>
 
 /// Paths in a temporary folder, for a list of the same kind.
 fn temporary(paths: &ListPaths) -> Result<(tempfile::TempDir, ListPaths), ListError> {
-    let folder = tempfile::tempdir().map_err(ListError::io("make a folder in", &std::env::temp_dir()))?;
+    let folder = tempfile::tempdir().map_err(ListError::io("make a folder in", &tempfile::env::temp_dir()))?;
     let elsewhere = ListPaths::new(&folder.path().join("list"), paths.kind(), paths.library());
     Ok((folder, elsewhere))
 }

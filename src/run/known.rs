@@ -9,7 +9,7 @@ use super::listing::{LearnError, Listing};
 use super::recheck::{self, SampleError};
 use crate::conf::backend::Location;
 use crate::existence::{self, Journal, KnownSet, ListError, ListLock, ListPaths, Prepared, SetBuilder};
-use crate::object::{KeyRange, ObjectKind};
+use crate::object::ObjectKind;
 use crate::report::Console;
 use crate::settings::PlanSettings;
 use crate::stop::Stop;
@@ -219,7 +219,7 @@ pub fn look(
         None => {
             let (builder, _) = SetBuilder::start_or_resume(&lock, &location)?;
             let mut nothing = builder.stream();
-            nothing.page(KeyRange::ALL, &[])?;
+            nothing.page(builder.range(), &[])?;
             nothing.finish()?;
             builder.finish()?
         }

@@ -4,7 +4,6 @@ use std::io;
 
 use jiff::Zoned;
 
-use crate::conf::SideConf;
 use crate::report::page::{Cell, Column, Part, Table};
 use crate::report::{Finding, human};
 use crate::verify::walk::LibraryResult;
@@ -17,11 +16,6 @@ pub mod verify;
 const LIBRARIES: usize = 200;
 /// How many findings have a row each.
 const FINDINGS: usize = 1000;
-
-/// The places of a side's stores, a line each.
-pub(super) fn places(side: &SideConf) -> Vec<String> {
-    side.locations().into()
-}
 
 /// A text as a sentence begins.
 pub(super) fn capital(text: &str) -> String {

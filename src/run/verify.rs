@@ -21,7 +21,7 @@ use crate::object::ObjectKind;
 use crate::pool::Budget;
 use crate::proof::Pair;
 use crate::report::verifying::Verifying;
-use crate::report::{Console, Ending, Process, human};
+use crate::report::{Console, Ending, human};
 use crate::settings::verify::VerifySettings;
 use crate::stop::Stop;
 use crate::store::limit::{Bandwidth, Limited};
@@ -54,7 +54,7 @@ pub fn run(settings: &VerifySettings, console: &Console, stop: &Stop) -> Ending 
         }
     };
     verification.verify();
-    verification.tell(|retries| Process::ended(&started, began.elapsed(), &settings.from, &settings.to, retries))
+    verification.tell(&started, began)
 }
 
 /// Missing objects are nothing to worry about while they are still being copied.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
-use super::{LIBRARIES, findings, places, time};
+use super::{LIBRARIES, findings, time};
 use crate::conf::SideConf;
 use crate::report::human;
 use crate::report::page::{Banner, Cell, Column, Figure, Page, Part, Table};
@@ -48,7 +48,7 @@ pub fn of(scope: &Scope<'_>, result: &FsckResult, started: &Zoned, took: Duratio
         subject: "Seafile check of one side".to_owned(),
         verdict: verdict(result),
         facts: vec![
-            ("Checked", places(scope.side)),
+            ("Checked", scope.side.locations().into()),
             ("How", vec![depth]),
             ("Heads", vec![heads.to_owned()]),
             ("Began", vec![time(started)]),

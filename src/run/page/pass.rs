@@ -1,6 +1,6 @@
 //! The page of a pass.
 
-use super::{FINDINGS, LIBRARIES, capital, findings, places, time};
+use super::{FINDINGS, LIBRARIES, capital, findings, time};
 use crate::object::{LibraryId, ObjectKind};
 use crate::proof::Record;
 use crate::report::counters::{Counter, LibraryCounts};
@@ -29,8 +29,8 @@ pub(in crate::run) fn of(told: &Told<'_>, record: Option<&Record>) -> Page {
         },
         facts: vec![
             ("Result", vec![format!("{} (exit code {})", capital(&told.ending.to_string()), told.ending.exit_code())]),
-            ("Old side", places(&plan.from)),
-            ("New side", places(&plan.to)),
+            ("Old side", plan.from.locations().into()),
+            ("New side", plan.to.locations().into()),
             ("Began", vec![time(&told.started)]),
             ("Took", vec![took]),
         ],

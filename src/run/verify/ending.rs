@@ -1,16 +1,18 @@
 //! How a verification ended, told to everybody: the terminal, the report, and the note for whoever deletes the source.
 
-use jiff::Timestamp;
+use std::time::Instant;
+
+use jiff::{Timestamp, Zoned};
 
 use super::Verification;
 use super::record::Record;
-
 use crate::object::ObjectKind;
 use crate::proof::VerifyNote;
 use crate::report::page::write;
 use crate::report::verified::{KindTotals, Verified};
 use crate::report::{Ending, Process, human};
 use crate::run::page;
+use crate::settings::verify::VerifySettings;
 
 impl Verification<'_> {
     /// How it ended, now that all threads are done. Success is claimed on numbers and not on the absence of errors.
@@ -68,7 +70,7 @@ impl Verification<'_> {
     }
 
     /// Tells the result to everybody, and removes the checkpoint of a verification that came to its end.
-    pub(super) fn tell(mut self, process: impl FnOnce(u64) -> Process) -> Ending {
+    pub(super) fn tell(mut self, started: &Zoned, began: Instant) -> Ending {
         let mut ending = self.ending();
         let message = self.message(&ending);
         let is_over = matches!(ending, Ending::Complete | Ending::DamagedSource | Ending::Findings);
@@ -91,7 +93,8 @@ impl Verification<'_> {
             damaged,
             unchecked: &state.unchecked,
         };
-        let process = process(self.options.retries());
+        let VerifySettings { from, to, .. } = self.settings;
+        let process = Process::ended(started, began.elapsed(), from, to, self.options.retries());
         let mut lost = None;
         if let Some(path) = &self.settings.report {
             lost = verified.write(path, &process).err().map(|error| ("report", path, error));
