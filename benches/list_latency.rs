@@ -15,13 +15,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http_stub::{Asked, Reply, Stub};
-use seaf_migrate::allocator;
-use seaf_migrate::demo;
-use seaf_migrate::enumerate::{Stream, walk};
+use seaf_migrate::commands::demo;
+use seaf_migrate::listing::{Stream, walk};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
-use seaf_migrate::stop::Stop;
 use seaf_migrate::store::open::open_source;
 use seaf_migrate::store::{Listed, ReadStore};
+use seaf_migrate::sys::allocator;
+use seaf_migrate::sys::shutdown::Shutdown;
 use support::measure::{Cost, measure};
 use support::synthetic::Keys;
 
@@ -29,7 +29,7 @@ use support::synthetic::Keys;
 const PAGE: usize = 1000;
 
 fn main() {
-    allocator::give_back_soon();
+    allocator::set_purge_delay();
     let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let number = |at: usize, otherwise: u64| arguments.get(at).map_or(otherwise, |text| text.parse().unwrap());
     let (keys, latency) = (Keys::new(number(0, 200_000), number(1, 20)), Duration::from_millis(number(2, 20)));
@@ -52,7 +52,7 @@ fn main() {
 /// Lists everything; what it cost, and how many names came.
 fn list(store: &dyn ReadStore, listers: usize) -> (Cost, u64) {
     let count = AtomicU64::new(0);
-    let (walked, cost) = measure(|| walk(store, &[KeyRange::ALL], listers, &Stop::new(), || Count(&count)));
+    let (walked, cost) = measure(|| walk(store, &[KeyRange::ALL], listers, &Shutdown::new(), || Count(&count)));
     walked.map_err(|error| format!("{error:?}")).unwrap();
     (cost, count.into_inner())
 }
@@ -92,7 +92,8 @@ fn open(host: &str) -> Arc<dyn ReadStore> {
     };
     let (from, to) = (conf("from", text("old")), conf("to", text("new")));
     let settings = demo::settings(&["--from", &from, "--to", &to]).unwrap();
-    open_source(settings.plan.from.store(ObjectKind::Blocks), &settings.plan.store.open_options(&Stop::new())).unwrap()
+    open_source(settings.plan.from.store(ObjectKind::Blocks), &settings.plan.store.open_options(&Shutdown::new()))
+        .unwrap()
 }
 
 /// Every name with what an answer says of it, ready to be sent.

@@ -12,18 +12,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rayon::prelude::*;
-use seaf_migrate::allocator;
-use seaf_migrate::demo;
-use seaf_migrate::existence::{self, Journal, KnownSet, ListLock, ListPaths, SetBuilder, text};
+use seaf_migrate::commands::common::destination;
+use seaf_migrate::commands::common::destination::DestinationIndex;
+use seaf_migrate::commands::common::settings::RunSettings;
+use seaf_migrate::commands::common::state::PassState;
+use seaf_migrate::commands::demo;
+use seaf_migrate::flow::Budget;
+use seaf_migrate::index;
+use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder, text};
 use seaf_migrate::object::{KeyRange, ObjectKind};
-use seaf_migrate::pool::Budget;
 use seaf_migrate::report::Console;
-use seaf_migrate::run::known::{self, Known};
-use seaf_migrate::run::state::PassState;
-use seaf_migrate::run::transfer::{Transfer, Work};
-use seaf_migrate::settings::RunSettings;
-use seaf_migrate::stop::Stop;
 use seaf_migrate::store::{Listed, ReadStore};
+use seaf_migrate::sys::allocator;
+use seaf_migrate::sys::shutdown::Shutdown;
+use seaf_migrate::transfer::{Transfer, Work};
 use support::measure::{Cost, measure};
 use support::synthetic::{Keys, Synthetic};
 
@@ -48,7 +50,7 @@ const KIND: ObjectKind = ObjectKind::Blocks;
 const PLACE: &str = "made-up/there";
 
 fn main() {
-    allocator::give_back_soon();
+    allocator::set_purge_delay();
     let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let number = |at: usize, otherwise: u64| arguments.get(at).map_or(otherwise, |text| text.parse().unwrap());
     let keys = Keys::new(number(0, 1_000_000), number(1, 1000));
@@ -122,8 +124,16 @@ impl Bench {
         Synthetic::new(self.keys, PLACE)
     }
 
-    fn learn(&self) -> Known {
-        known::learn(KIND, &self.destination(), &self.settings().plan, false, &Console::quiet(), &Stop::new()).unwrap()
+    fn learn(&self) -> DestinationIndex {
+        destination::load_or_list(
+            KIND,
+            &self.destination(),
+            &self.settings().plan,
+            false,
+            &Console::quiet(),
+            &Shutdown::new(),
+        )
+        .unwrap()
     }
 
     fn build(&self) -> (Cost, u64, String) {
@@ -148,7 +158,7 @@ impl Bench {
                 settings: &settings,
                 state: &state,
                 console: &Console::quiet(),
-                stop: &Stop::new(),
+                stop: &Shutdown::new(),
             }
             .run();
             state
@@ -221,16 +231,16 @@ impl Bench {
     fn merge(&self, paths: &ListPaths) -> (Cost, u64, String) {
         let (lock, destination) = (ListLock::acquire(paths).unwrap(), self.destination());
         let (set, cost) = measure(|| {
-            let (set, journal) = existence::prepare(&lock, destination.location()).unwrap().known.unwrap();
+            let (set, journal) = index::prepare(&lock, destination.location()).unwrap().known.unwrap();
             // A long journal was taken in already.
-            if journal.is_empty() { set } else { existence::merge(&lock, &set, journal).unwrap().0 }
+            if journal.is_empty() { set } else { index::merge(&lock, &set, journal).unwrap().0 }
         });
         (cost, self.keys.total(), format!("{} keys afterwards", set.len()))
     }
 }
 
 /// How many of the keys the set holds, looked up on all processors in pages of ascending keys.
-fn count(set: &KnownSet, keys: Keys) -> u64 {
+fn count(set: &Index, keys: Keys) -> u64 {
     let threads = rayon::current_num_threads() as u64;
     let part = |at: u64| keys.libraries * at / threads..keys.libraries * (at + 1) / threads;
     let count = |libraries: std::ops::Range<u64>| {

@@ -13,10 +13,10 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use s3_server::S3Server;
-use seaf_migrate::demo;
+use seaf_migrate::commands::demo;
+use seaf_migrate::commands::run;
 use seaf_migrate::report::{Console, Ending};
-use seaf_migrate::run;
-use seaf_migrate::stop::Stop;
+use seaf_migrate::sys::shutdown::Shutdown;
 
 const SECTIONS: [(&str, &str); 3] =
     [("commit_object_backend", "commits"), ("fs_object_backend", "fs"), ("block_backend", "blocks")];
@@ -73,7 +73,7 @@ fn pass(title: &str, from: &Path, to: &Path, data: &Path) -> anyhow::Result<u64>
     let report = to.join("report.json");
     let text = |path: &Path| path.display().to_string();
     let options = ["--from", &text(from), "--to", &text(to), "--data-dir", &text(data), "--report", &text(&report)];
-    let ending = run::run(&demo::settings(&options)?, &Console::new(), &Stop::new());
+    let ending = run::run(&demo::settings(&options)?, &Console::new(), &Shutdown::new());
     ensure!(ending == Ending::Complete, "the pass ended: {ending}");
     let report: serde_json::Value = serde_json::from_slice(&fs::read(&report)?)?;
     let kinds = report["kinds"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -6,17 +6,16 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::commands::common::flags::{CheckFlags, FsckFlags, PlanFlags, RunFlags, VerifyFlags};
+use crate::commands::common::settings;
+use crate::commands::fsck::{self, FsckSettings};
+use crate::commands::remove::settings::{RemoveFlags, resolve_remove};
+use crate::commands::{check, demo, list, plan, remove, run, verify};
 use crate::conf::{Environment, Role, SideSource, load_side};
+use crate::database;
 use crate::report::Console;
-use crate::run::fsck::FsckSettings;
-use crate::settings;
-use crate::settings::flags::{CheckFlags, FsckFlags, PlanFlags, RunFlags, VerifyFlags};
-use crate::settings::remove::{RemoveFlags, resolve_remove};
-use crate::stop::Stop;
-use crate::verify::database;
-use crate::{demo, run};
+use crate::sys::shutdown::Shutdown;
 
-pub mod list;
 pub mod signals;
 
 /// What `--help` says below the options.
@@ -120,7 +119,7 @@ pub fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let console = Console::new();
-    let stop = Stop::new();
+    let stop = Shutdown::new();
     match dispatch(cli.command, &console, &stop) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -130,7 +129,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<u8> {
+fn dispatch(command: Command, console: &Console, stop: &Shutdown) -> anyhow::Result<u8> {
     match command {
         Command::Run(flags) => {
             let settings = settings::resolve_run(&flags, &environment())?;
@@ -140,27 +139,27 @@ fn dispatch(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<
         Command::Check(flags) => {
             let settings = settings::resolve_check(&flags, &environment())?;
             signals::watch(stop)?;
-            Ok(run::ready::run(&settings, console, stop).exit_code())
+            Ok(check::run(&settings, console, stop).exit_code())
         }
         Command::Plan(flags) => {
             let settings = settings::resolve_plan(&flags, &environment())?;
             signals::watch(stop)?;
-            Ok(run::dry::run(&settings, flags.libraries, console, stop).exit_code())
+            Ok(plan::run(&settings, flags.libraries, console, stop).exit_code())
         }
         Command::Verify(flags) => {
-            let settings = settings::verify::resolve(&flags, &environment())?;
+            let settings = verify::settings::resolve(&flags, &environment())?;
             signals::watch(stop)?;
-            Ok(run::verify::run(&settings, console, stop).exit_code())
+            Ok(verify::run(&settings, console, stop).exit_code())
         }
         Command::Fsck(flags) => {
             let settings = fsck_settings(&flags)?;
             signals::watch(stop)?;
-            Ok(run::fsck::run(&settings, console, stop).exit_code())
+            Ok(fsck::run(&settings, console, stop).exit_code())
         }
         Command::Remove(flags) => {
             let settings = resolve_remove(&flags, &environment())?;
             signals::watch(stop)?;
-            Ok(run::remove::run(&settings, console, stop).exit_code())
+            Ok(remove::run(&settings, console, stop).exit_code())
         }
         Command::List(command) => list::run(&command, &environment(), console),
         Command::Demo => demo::between_folders(console, stop),

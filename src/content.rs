@@ -24,7 +24,7 @@ pub use inflate::INFLATED_MAX;
 
 /// Whether an object's bytes are what its name says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum IdCheck {
     /// The bytes have that id.
     Good,
     /// They do not.
@@ -71,7 +71,7 @@ pub struct Parsed<T> {
 }
 
 /// Recomputes the id of `data`, the stored bytes of an object that is called `id`.
-pub fn check(kind: ObjectKind, id: &ObjectId, data: &[u8]) -> Verdict {
+pub fn check(kind: ObjectKind, id: &ObjectId, data: &[u8]) -> IdCheck {
     let found = match kind {
         _ if data.is_empty() => Err(Damage::Empty),
         ObjectKind::Blocks => Ok(sha1_of(data)),
@@ -79,9 +79,9 @@ pub fn check(kind: ObjectKind, id: &ObjectId, data: &[u8]) -> Verdict {
         ObjectKind::Commits => commit::id_of(id, data),
     };
     match found {
-        Ok(found) if found == *id => Verdict::Good,
-        Ok(found) => Verdict::Damaged(Damage::WrongId { found }),
-        Err(damage) => Verdict::Damaged(damage),
+        Ok(found) if found == *id => IdCheck::Good,
+        Ok(found) => IdCheck::Damaged(Damage::WrongId { found }),
+        Err(damage) => IdCheck::Damaged(damage),
     }
 }
 

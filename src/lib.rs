@@ -1,42 +1,34 @@
 //! Moves the object store of a Seafile server from any storage backend to any other, verified.
 //!
-//! The modules, in the order in which the data flows; each imports only from those above it
-//! (`tests/layers.rs` holds the order):
+//! `ARCHITECTURE.md` has the map. A module imports only from those named before it here (`tests/layers.rs` holds the
+//! order):
 //!
-//! 1. [`object`] names what a store holds, [`content`] recomputes an id from an object's bytes.
+//! 1. [`sys`] is the machine, [`object`] names what a store holds, [`content`] recomputes an id from an object's bytes.
 //! 2. [`conf`] turns the old and the new `seafile.conf` into typed backend settings.
-//! 3. [`stop`] carries the wish to end early to everything that waits.
-//! 4. [`store`] reads and writes objects: one trait to read, one to write, one file a backend;
-//!    [`lock`] lets one run at a time write to a destination, and [`proof`] keeps what is known about a
-//!    pair of sides between runs.
-//! 5. [`check`] tells all that is wrong with either side's stores at once.
-//! 6. [`enumerate`] lists a store in parallel; [`existence`] keeps what a destination holds on disk.
-//! 7. [`plan`] is what the source has and the destination lacks.
-//! 8. [`pool`], [`copy`] and [`confirm`] move it: bounded queue, workers, one object at a time, each
-//!    checked, then made durable in batches.
-//! 9. [`verify`] follows the trees of a store from their heads, and compares two stores object by object.
-//! 10. [`report`] counts and tells; [`settings`] and [`run`] put one pass together, and what comes after
-//!     it: [`run::verify`] compares, [`run::remove`] deletes; [`cli`] starts them, [`demo`] shows a pass, and
-//!     [`allocator`] says how soon memory is given back.
+//! 3. [`store`] reads and writes objects: a file or folder a backend, a file a decorator.
+//! 4. [`flow`] is queue, workers, budget and rates; [`metrics`] is what engines count and find.
+//! 5. The engines: [`listing`] lists a store in parallel, [`index`] keeps what a store holds on disk, [`preflight`]
+//!    looks at every store of both sides, [`transfer`] moves what is missing, [`compare`] sets one store against
+//!    another, [`database`] reads the server's tables, and [`reach`] follows trees from their heads.
+//! 6. [`history`] is what earlier runs left for later ones.
+//! 7. [`report`] is how anything is told.
+//! 8. [`commands`] has a folder a verb of the command line; [`cli`] starts them.
 
-pub mod allocator;
-pub mod check;
 pub mod cli;
+pub mod commands;
+pub mod compare;
 pub mod conf;
-pub mod confirm;
 pub mod content;
-pub mod copy;
-pub mod demo;
-pub mod enumerate;
-pub mod existence;
-pub mod lock;
+pub mod database;
+pub mod flow;
+pub mod history;
+pub mod index;
+pub mod listing;
+pub mod metrics;
 pub mod object;
-pub mod plan;
-pub mod pool;
-pub mod proof;
+pub mod preflight;
+pub mod reach;
 pub mod report;
-pub mod run;
-pub mod settings;
-pub mod stop;
 pub mod store;
-pub mod verify;
+pub mod sys;
+pub mod transfer;

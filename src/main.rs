@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use seaf_migrate::allocator::{self, Allocator};
+use seaf_migrate::sys::allocator::{self, Allocator};
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
-    allocator::give_back_soon();
+    allocator::set_purge_delay();
     seaf_migrate::cli::main()
 }

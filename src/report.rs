@@ -4,27 +4,15 @@
 //! beside it read them.
 
 pub mod console;
-pub mod counters;
-pub mod ending;
-pub mod findings;
-pub mod heads;
-pub mod human;
-pub mod json;
-pub mod lines;
+pub mod format;
+pub mod header;
+pub mod jsonl;
+pub mod outcome;
 pub mod page;
-pub mod process;
 pub mod progress;
-pub mod rate;
-pub mod reader;
-pub mod removal;
-pub mod series;
-pub mod slowest;
-pub mod summary;
-pub mod verified;
-pub mod verifying;
 
+pub use crate::metrics::counters::{Counters, KindCounters};
+pub use crate::metrics::findings::{Finding, Findings};
 pub use console::Console;
-pub use counters::{Counters, KindCounters};
-pub use ending::Ending;
-pub use findings::{Finding, Findings};
-pub use process::Process;
+pub use header::Process;
+pub use outcome::Ending;

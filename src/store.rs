@@ -18,21 +18,13 @@ use bytes::Bytes;
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 
-pub mod ceph;
+pub mod backend;
 pub mod error;
-pub mod fs;
 pub mod http;
-pub mod limit;
+pub mod layer;
 mod listing;
-pub mod memory;
 pub mod names;
 pub mod open;
-pub mod oss;
-pub mod retry;
-pub mod runtime;
-pub mod s3;
-mod shared;
-pub mod swift;
 
 pub use error::{ErrorKind, StoreError};
 

@@ -13,10 +13,10 @@ use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::conf::CephConf;
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
-use seaf_migrate::stop::Stop;
-use seaf_migrate::store::ceph::{CephOptions, CephStore};
-use seaf_migrate::store::retry::{Retry, RetryPolicy};
+use seaf_migrate::store::backend::ceph::{CephOptions, CephStore};
+use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, StoreError, WriteStore};
+use seaf_migrate::sys::shutdown::Shutdown;
 
 #[path = "support/ceph.rs"]
 mod support;
@@ -72,7 +72,7 @@ fn an_osd_that_hangs_for_a_while_costs_nothing() {
     let Some(pool) = Pool::or_skip() else { return };
     let (base, cap) = (Duration::from_millis(10), Duration::from_millis(100));
     let policy = RetryPolicy { attempts: 100, base, cap, ..RetryPolicy::default() };
-    let store = Retry::new(impatient(&pool.conf), policy, Stop::new());
+    let store = Retry::new(impatient(&pool.conf), policy, Shutdown::new());
     std::thread::scope(|scope| {
         let frozen = Frozen::osd();
         let writers: Vec<_> = (0..8)

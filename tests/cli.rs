@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use seaf_migrate::conf::backend::{Backend, Location};
-use seaf_migrate::existence::{ListLock, ListPaths, SetBuilder};
+use seaf_migrate::index::{ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
 

@@ -3,11 +3,11 @@
 
 use bytes::Bytes;
 use seaf_migrate::content::{Damage, sha1_of};
-use seaf_migrate::copy::{Copier, Outcome};
+use seaf_migrate::flow::Budget;
 use seaf_migrate::object::{LibraryId, ObjectKey, ObjectKind};
-use seaf_migrate::pool::Budget;
-use seaf_migrate::store::memory::MemoryStore;
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, Listed, ReadStore, WriteStore};
+use seaf_migrate::transfer::copy::{Copier, CopyOutcome};
 
 #[path = "support/faulty.rs"]
 mod faulty;
@@ -30,11 +30,11 @@ fn source(key: &ObjectKey, data: &'static [u8]) -> MemoryStore {
     store
 }
 
-fn copy(source: &dyn ReadStore, destination: &dyn WriteStore, key: ObjectKey, size: Option<u64>) -> Outcome {
+fn copy(source: &dyn ReadStore, destination: &dyn WriteStore, key: ObjectKey, size: Option<u64>) -> CopyOutcome {
     let budget = Budget::new(64);
     let outcome = Copier { kind: ObjectKind::Blocks, source, destination, budget: &budget }.copy(&Listed { key, size });
     // However it ended, the whole budget is back: another object that needs all of it gets it.
-    drop(budget.take(64));
+    drop(budget.acquire(64));
     outcome
 }
 
@@ -42,7 +42,7 @@ fn copy(source: &dyn ReadStore, destination: &dyn WriteStore, key: ObjectKey, si
 fn a_good_object_arrives_as_it_is() {
     let (key, destination) = (key_of(DATA), memory("destination"));
     let outcome = copy(&source(&key, DATA), &destination, key, Some(DATA.len() as u64));
-    assert!(matches!(outcome, Outcome::Copied { size, damage: None, .. } if size == DATA.len() as u64));
+    assert!(matches!(outcome, CopyOutcome::Copied { size, damage: None, .. } if size == DATA.len() as u64));
     assert_eq!(destination.read(&key).unwrap(), DATA);
 }
 
@@ -51,7 +51,7 @@ fn a_wrong_id_is_reported_and_the_bytes_are_copied_all_the_same() {
     let (key, destination) = (key_of(b"something else"), memory("destination"));
     let outcome = copy(&source(&key, DATA), &destination, key, None);
     let expected = Damage::WrongId { found: sha1_of(DATA) };
-    assert!(matches!(outcome, Outcome::Copied { damage: Some(damage), .. } if damage == expected));
+    assert!(matches!(outcome, CopyOutcome::Copied { damage: Some(damage), .. } if damage == expected));
     assert_eq!(destination.read(&key).unwrap(), DATA);
 }
 
@@ -59,14 +59,14 @@ fn a_wrong_id_is_reported_and_the_bytes_are_copied_all_the_same() {
 fn an_empty_object_is_damage_and_is_copied() {
     let (key, destination) = (key_of(DATA), memory("destination"));
     let outcome = copy(&source(&key, b""), &destination, key, Some(0));
-    assert!(matches!(outcome, Outcome::Copied { size: 0, damage: Some(Damage::Empty), .. }));
+    assert!(matches!(outcome, CopyOutcome::Copied { size: 0, damage: Some(Damage::Empty), .. }));
     assert_eq!(destination.read(&key).unwrap(), "");
 }
 
 #[test]
 fn an_object_that_is_gone_has_vanished_and_did_not_fail() {
     let outcome = copy(&memory("source"), &memory("destination"), key_of(DATA), Some(3));
-    assert!(matches!(outcome, Outcome::Vanished));
+    assert!(matches!(outcome, CopyOutcome::Vanished));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn an_object_that_cannot_be_read_fails_and_nothing_is_written() {
     let unreadable = Faulty::new(source(&key, DATA)).fail_always(Action::Read, ErrorKind::Unreadable);
     let outcome = copy(&unreadable, &destination, key, Some(3));
     assert!(
-        matches!(outcome, Outcome::Failed(error) if error.action() == "read" && error.kind() == ErrorKind::Unreadable)
+        matches!(outcome, CopyOutcome::Failed(error) if error.action() == "read" && error.kind() == ErrorKind::Unreadable)
     );
     assert_eq!(destination.read(&key).unwrap_err().kind(), ErrorKind::NotFound);
 }
@@ -86,7 +86,7 @@ fn an_object_that_cannot_be_written_fails_with_what_the_destination_said() {
     let full = Faulty::new(memory("destination")).fail_always(Action::Write, ErrorKind::NoSpace);
     let outcome = copy(&source(&key, DATA), &full, key, Some(3));
     assert!(
-        matches!(outcome, Outcome::Failed(error) if error.action() == "write" && error.kind() == ErrorKind::NoSpace)
+        matches!(outcome, CopyOutcome::Failed(error) if error.action() == "write" && error.kind() == ErrorKind::NoSpace)
     );
 }
 
@@ -95,5 +95,5 @@ fn an_object_larger_than_the_whole_budget_is_copied() {
     const LARGE: &[u8] = &[7; 1000];
     let (key, destination) = (key_of(LARGE), memory("destination"));
     let outcome = copy(&source(&key, LARGE), &destination, key, Some(1000));
-    assert!(matches!(outcome, Outcome::Copied { size: 1000, damage: None, .. }));
+    assert!(matches!(outcome, CopyOutcome::Copied { size: 1000, damage: None, .. }));
 }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use seaf_migrate::conf::DatabaseConf;
-use seaf_migrate::verify::database::{open, parse};
+use seaf_migrate::database::{open, parse};
 
 /// Host, port, user, password and name.
 fn mysql(text: &str) -> (String, u16, String, String, String) {

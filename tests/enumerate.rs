@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use seaf_migrate::conf::backend::Location;
-use seaf_migrate::enumerate::{Stream, WalkError, walk};
+use seaf_migrate::listing::{Stream, WalkError, walk};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::stop::{Stop, StopReason};
-use seaf_migrate::store::memory::MemoryStore;
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError, WriteStore};
+use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 #[path = "support/faulty.rs"]
 mod faulty;
@@ -85,7 +85,7 @@ fn every_object_is_seen_once_however_they_are_spread() {
         let (store, keys) = store(sizes);
         for listers in [1, 3, 16] {
             let seen = Seen::default();
-            walk(&store, &[KeyRange::ALL], listers, &Stop::new(), || stream(&seen)).unwrap();
+            walk(&store, &[KeyRange::ALL], listers, &Shutdown::new(), || stream(&seen)).unwrap();
             let mut listed = seen.keys.into_inner().unwrap();
             listed.sort_unstable();
             assert!(listed.iter().copied().eq(keys.iter().copied()), "{sizes:?} with {listers} listers");
@@ -103,7 +103,7 @@ fn one_large_library_is_shared_among_the_listers() {
     // A network in between, without which one lister is done before another has begun.
     let slow = Faulty::new(memory).delay(Action::List, Duration::from_millis(2));
     let seen = Seen::default();
-    let walked = walk(&slow, &[KeyRange::ALL], 8, &Stop::new(), || stream(&seen)).unwrap();
+    let walked = walk(&slow, &[KeyRange::ALL], 8, &Shutdown::new(), || stream(&seen)).unwrap();
     assert_eq!(seen.keys.lock().unwrap().len(), keys.len());
     let pieces = *seen.ended.lock().unwrap();
     assert!(pieces >= 8, "only {pieces} pieces");
@@ -115,7 +115,7 @@ fn libraries_as_large_as_a_page_are_shared_among_two_listers() {
     let (memory, keys) = store(&[10; 30]);
     let slow = Faulty::new(memory).delay(Action::List, Duration::from_millis(2));
     let seen = Seen::default();
-    let walked = walk(&slow, &[KeyRange::ALL], 2, &Stop::new(), || stream(&seen)).unwrap();
+    let walked = walk(&slow, &[KeyRange::ALL], 2, &Shutdown::new(), || stream(&seen)).unwrap();
     assert_eq!(seen.keys.lock().unwrap().len(), keys.len());
     // Each page ends with its library, so that every look at what is left of the library is in vain.
     assert!(walked.pages < 2 * 30, "{} pages for 30 full ones", walked.pages);
@@ -126,7 +126,7 @@ fn only_the_ranges_asked_for_are_listed() {
     let (store, keys) = store(&[100, 100, 100]);
     let wanted = KeyRange::library(LibraryId::from_bytes([7; 16]));
     let seen = Seen::default();
-    walk(&store, &[wanted], 4, &Stop::new(), || stream(&seen)).unwrap();
+    walk(&store, &[wanted], 4, &Shutdown::new(), || stream(&seen)).unwrap();
     let listed: BTreeSet<_> = seen.keys.into_inner().unwrap().into_iter().collect();
     assert_eq!(listed, keys.into_iter().filter(|key| wanted.contains(key)).collect());
 }
@@ -137,7 +137,7 @@ fn a_page_that_fails_fails_the_walk_and_what_was_covered_is_ended() {
         let (memory, _) = store(&[500, 20]);
         let cut = Faulty::new(memory).cut_listing_after(failing, ErrorKind::Protocol);
         let seen = Seen::default();
-        let failure = walk(&cut, &[KeyRange::ALL], 4, &Stop::new(), || stream(&seen)).unwrap_err();
+        let failure = walk(&cut, &[KeyRange::ALL], 4, &Shutdown::new(), || stream(&seen)).unwrap_err();
         assert!(matches!(&failure, WalkError::Store(error) if error.kind() == ErrorKind::Protocol), "{failure:?}");
         assert!(*seen.ended.lock().unwrap() >= 1);
     }
@@ -148,7 +148,7 @@ fn a_store_that_cannot_even_be_cut_into_parts_fails_the_walk() {
     let (memory, _) = store(&[5]);
     let broken = Faulty::new(memory).fail_always(Action::Parts, ErrorKind::Denied);
     let seen = Seen::default();
-    let failure = walk(&broken, &[KeyRange::ALL], 2, &Stop::new(), || stream(&seen)).unwrap_err();
+    let failure = walk(&broken, &[KeyRange::ALL], 2, &Shutdown::new(), || stream(&seen)).unwrap_err();
     assert!(matches!(failure, WalkError::Store(error) if error.kind() == ErrorKind::Denied));
 }
 
@@ -157,15 +157,15 @@ fn a_stream_that_refuses_ends_the_walk() {
     let (store, _) = store(&[500]);
     let seen = Seen::default();
     let refusing = || Piece { refuses: true, ..stream(&seen) };
-    let failure = walk(&store, &[KeyRange::ALL], 2, &Stop::new(), refusing).unwrap_err();
+    let failure = walk(&store, &[KeyRange::ALL], 2, &Shutdown::new(), refusing).unwrap_err();
     assert!(matches!(failure, WalkError::Stream("no room")));
 }
 
 #[test]
 fn a_stop_ends_the_walk_as_an_interruption_and_not_as_an_end() {
     let (store, _) = store(&[500]);
-    let (stop, seen) = (Stop::new(), Seen::default());
-    stop.request(StopReason::Signal(2));
+    let (stop, seen) = (Shutdown::new(), Seen::default());
+    stop.request(ShutdownReason::Signal(2));
     let failure = walk(&store, &[KeyRange::ALL], 2, &stop, || stream(&seen)).unwrap_err();
     assert!(matches!(failure, WalkError::Interrupted));
     assert_eq!(seen.keys.lock().unwrap().len(), 0);
@@ -198,7 +198,7 @@ struct Odd {
     ordered: bool,
     /// How often it was listed, and when it raises the flag.
     asked: AtomicUsize,
-    stop: Option<(usize, Stop)>,
+    stop: Option<(usize, Shutdown)>,
 }
 
 impl Odd {
@@ -247,7 +247,7 @@ impl ReadStore for Odd {
     fn list(&self, part: &Part) -> Result<Page, StoreError> {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some((_, stop)) = self.stop.as_ref().filter(|(at, _)| *at == asked) {
-            stop.request(StopReason::Signal(15));
+            stop.request(ShutdownReason::Signal(15));
         }
         let range = match self.ordered {
             true => part.range,
@@ -317,7 +317,7 @@ proptest! {
     fn any_store_that_keeps_the_rules_is_listed_once_and_whole(keys in keys(), seed: u64, listers in 1usize..9) {
         let store = Odd::new(keys.iter().copied(), Manner::Uneven, seed);
         let seen = Seen::default();
-        let walked = walk(&store, &[KeyRange::ALL], listers, &Stop::new(), || stream(&seen)).unwrap();
+        let walked = walk(&store, &[KeyRange::ALL], listers, &Shutdown::new(), || stream(&seen)).unwrap();
         prop_assert_eq!(listed(&seen), keys.into_iter().collect::<Vec<_>>());
         prop_assert_eq!(uncovered(&seen), []);
         prop_assert_eq!(walked.pages, store.asked.load(Ordering::SeqCst) as u64);
@@ -329,7 +329,7 @@ proptest! {
         let store = Odd { ordered: false, ..Odd::new(keys.iter().copied(), Manner::Uneven, seed) };
         let found = Mutex::new(Vec::new());
         let open = || Heap(&found);
-        walk(&store, &[KeyRange::ALL], listers, &Stop::new(), open).unwrap();
+        walk(&store, &[KeyRange::ALL], listers, &Shutdown::new(), open).unwrap();
         let mut found = found.into_inner().unwrap();
         found.sort_unstable();
         prop_assert_eq!(found, keys.into_iter().collect::<Vec<_>>());
@@ -337,7 +337,7 @@ proptest! {
 
     #[test]
     fn a_walk_that_was_stopped_anywhere_can_be_gone_on_with(keys in keys(), seed: u64, at in 1usize..40, listers in 1usize..5) {
-        let (stop, seen) = (Stop::new(), Seen::default());
+        let (stop, seen) = (Shutdown::new(), Seen::default());
         let store = Odd { stop: Some((at, stop.clone())), ..Odd::new(keys.iter().copied(), Manner::Uneven, seed) };
         let outcome = walk(&store, &[KeyRange::ALL], listers, &stop, || stream(&seen));
         let missing = uncovered(&seen);
@@ -346,7 +346,7 @@ proptest! {
             Err(WalkError::Interrupted) => {}
             Err(other) => prop_assert!(false, "{:?}", other),
         }
-        walk(&store, &missing, listers, &Stop::new(), || stream(&seen)).unwrap();
+        walk(&store, &missing, listers, &Shutdown::new(), || stream(&seen)).unwrap();
         prop_assert_eq!(listed(&seen), keys.into_iter().collect::<Vec<_>>());
         prop_assert_eq!(uncovered(&seen), []);
     }
@@ -374,7 +374,7 @@ fn a_store_that_goes_on_anywhere_but_after_its_page_is_not_believed() {
     for manner in [Manner::Stands, Manner::Overshoots, Manner::ForgetsTheEnd, Manner::GoesBack] {
         let store = Odd::new((0..200).map(|n| key(40, n)), manner, 3);
         let seen = Seen::default();
-        let failure = walk(&store, &[KeyRange::ALL], 3, &Stop::new(), || stream(&seen)).unwrap_err();
+        let failure = walk(&store, &[KeyRange::ALL], 3, &Shutdown::new(), || stream(&seen)).unwrap_err();
         let WalkError::Store(error) = failure else { panic!("{manner:?}: {failure:?}") };
         assert_eq!(error.kind(), ErrorKind::Protocol, "{manner:?}");
         assert!(error.to_string().contains("went on at"), "{error}");
@@ -386,7 +386,7 @@ fn of_several_failures_the_first_is_told_and_no_lister_goes_on() {
     let (memory, _) = store(&[2000]);
     let broken = Faulty::new(memory).cut_listing_after(5, ErrorKind::Denied);
     let seen = Seen::default();
-    let failure = walk(&broken, &[KeyRange::ALL], 4, &Stop::new(), || stream(&seen)).unwrap_err();
+    let failure = walk(&broken, &[KeyRange::ALL], 4, &Shutdown::new(), || stream(&seen)).unwrap_err();
     assert!(matches!(failure, WalkError::Store(error) if error.kind() == ErrorKind::Denied));
     assert!(broken.failures() <= 4, "each lister fails once at most, {} failed", broken.failures());
 }
@@ -395,8 +395,8 @@ fn of_several_failures_the_first_is_told_and_no_lister_goes_on() {
 fn no_lister_at_all_is_one() {
     let (memory, keys) = store(&[30]);
     let seen = Seen::default();
-    walk(&memory, &[KeyRange::ALL], 0, &Stop::new(), || stream(&seen)).unwrap();
+    walk(&memory, &[KeyRange::ALL], 0, &Shutdown::new(), || stream(&seen)).unwrap();
     assert_eq!(listed(&seen).len(), keys.len());
-    let none = walk(&memory, &[], 3, &Stop::new(), || stream(&seen)).unwrap();
+    let none = walk(&memory, &[], 3, &Shutdown::new(), || stream(&seen)).unwrap();
     assert_eq!((none.pages, none.ignored), (0, 0));
 }

@@ -11,10 +11,10 @@ use seaf_migrate::conf::backend::{
     BackendConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, StoreConf, SwiftAuth, SwiftConf,
 };
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::oss::OssStore;
+use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::HttpOptions;
-use seaf_migrate::store::oss::OssStore;
-use seaf_migrate::store::s3::{S3Options, S3Store};
-use seaf_migrate::store::swift::SwiftStore;
 use seaf_migrate::store::{Page, Part, ReadStore, StoreError};
 
 #[path = "support/changed.rs"]

@@ -13,10 +13,10 @@ use bytes::Bytes;
 use seaf_migrate::conf::backend::{BackendConf, StoreConf, SwiftAuth, SwiftConf};
 use seaf_migrate::conf::{S3Conf, S3Credentials, S3Signature, Secret};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
-use seaf_migrate::stop::Stop;
+use seaf_migrate::store::layer::retry::RetryPolicy;
 use seaf_migrate::store::open::{OpenOptions, open_destination};
-use seaf_migrate::store::retry::RetryPolicy;
 use seaf_migrate::store::{Part, WriteStore};
+use seaf_migrate::sys::shutdown::Shutdown;
 use sha1::{Digest, Sha1};
 
 const PACKAGES: [&str; 3] = ["boto3==1.44.5", "python-swiftclient==4.11.0", "python-keystoneclient==6.0.0"];
@@ -72,7 +72,7 @@ fn content(key: &ObjectKey) -> Bytes {
 
 fn open(backend: BackendConf) -> std::sync::Arc<dyn WriteStore> {
     let conf = StoreConf { kind: ObjectKind::Blocks, backend };
-    let options = OpenOptions::new(1, std::time::Duration::from_secs(60), RetryPolicy::default(), &Stop::new());
+    let options = OpenOptions::new(1, std::time::Duration::from_secs(60), RetryPolicy::default(), &Shutdown::new());
     open_destination(&conf, &options).unwrap()
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use seaf_migrate::object::{KeyRange, ObjectKey};
-use seaf_migrate::store::fs::FsStore;
+use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore, RemoveStore, WriteStore};
 
 #[path = "support/folder.rs"]

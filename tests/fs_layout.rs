@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use proptest::prelude::*;
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
-use seaf_migrate::store::fs::FsStore;
+use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore, RemoveStore, WriteStore};
 
 #[path = "support/folder.rs"]

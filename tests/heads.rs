@@ -14,8 +14,9 @@ use library::{Params, Store};
 use mariadb::MariaDb;
 use mysql::prelude::Queryable;
 use seaf_migrate::conf::DatabaseConf;
-use seaf_migrate::verify::database::{self, DatabaseError};
-use seaf_migrate::verify::heads::Roots;
+use seaf_migrate::database;
+use seaf_migrate::database::DatabaseError;
+use seaf_migrate::database::heads::Roots;
 
 const TABLES: [&str; 9] = [
     "Branch",

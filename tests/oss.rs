@@ -9,8 +9,8 @@ use bytes::Bytes;
 use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{BackendConf, OssConf, OssSignature, StoreConf};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::oss::OssStore;
 use seaf_migrate::store::http::HttpOptions;
-use seaf_migrate::store::oss::OssStore;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 #[path = "support/oss_server.rs"]

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{BackendConf, OssConf, OssSignature, StoreConf};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::oss::OssStore;
 use seaf_migrate::store::http::HttpOptions;
-use seaf_migrate::store::oss::OssStore;
 use seaf_migrate::store::{Part, ReadStore, WriteStore};
 use sha1::{Digest, Sha1};
 

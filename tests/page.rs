@@ -5,12 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use seaf_migrate::commands::run::verdict::{Broken, Heads, HeadsResult, Moved, NAMED, Verdict};
+use seaf_migrate::metrics::series::Point;
 use seaf_migrate::object::LibraryId;
+use seaf_migrate::reach::{Counts, LibraryResult};
 use seaf_migrate::report::Ending;
-use seaf_migrate::report::heads::{Broken, Heads, HeadsResult, Moved, NAMED, Verdict};
 use seaf_migrate::report::page::{self, Banner, Cell, Column, Curve, Figure, Page, Part, Table};
-use seaf_migrate::report::series::Point;
-use seaf_migrate::verify::walk::{Counts, LibraryResult};
 
 #[path = "support/page.rs"]
 mod text;

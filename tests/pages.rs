@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
+use seaf_migrate::commands::fsck::page as fsck_page;
+use seaf_migrate::commands::verify::page as verify_page;
+use seaf_migrate::commands::verify::report::{KindTotals, Row, Verified};
+use seaf_migrate::compare::Tally;
 use seaf_migrate::conf::{Environment, Role, SideConf, SideText, TextFile, parse_side};
+use seaf_migrate::metrics::Finding;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind};
+use seaf_migrate::reach;
+use seaf_migrate::reach::{Counts, DefectKind, FsckResult, LibraryResult};
+use seaf_migrate::report::Ending;
 use seaf_migrate::report::Process;
-use seaf_migrate::report::lines::{Lines, Mark};
-use seaf_migrate::report::verified::{KindTotals, Row, Verified};
-use seaf_migrate::report::{Ending, Finding};
-use seaf_migrate::run::page::{fsck, verify};
-use seaf_migrate::verify::compare::Tally;
-use seaf_migrate::verify::walk::{self, Counts, FsckResult, LibraryResult, What};
+use seaf_migrate::report::jsonl::{JsonLog, Position};
 
 #[path = "support/page.rs"]
 mod text;
@@ -24,10 +27,10 @@ fn id(number: u16) -> LibraryId {
 }
 
 fn library(number: u16, findings: usize) -> LibraryResult {
-    let finding = walk::Finding {
+    let finding = reach::Defect {
         kind: ObjectKind::Blocks,
         id: Some(ObjectId::from_bytes([9; 20])),
-        what: What::Missing,
+        what: DefectKind::Missing,
         paths: vec!["/a <b> & c".to_owned()],
         more_paths: 4,
         commit: None,
@@ -55,8 +58,8 @@ fn side() -> SideConf {
 }
 
 fn fsck_page(result: &FsckResult) -> PageText {
-    let scope = fsck::Scope { side: &side(), has_database: true, head_only: false, content: true };
-    let page = fsck::of(&scope, result, &jiff::Zoned::now(), Duration::from_secs(90));
+    let scope = fsck_page::Scope { side: &side(), has_database: true, head_only: false, content: true };
+    let page = fsck_page::of(&scope, result, &jiff::Zoned::now(), Duration::from_secs(90));
     PageText::parse(&page.to_string())
 }
 
@@ -113,8 +116,8 @@ fn rows_that_were_ignored_and_heads_that_were_guessed_are_told() {
     result.ignored = vec!["Repo: \"<x>\" is not a library id".to_owned()];
     let page = fsck_page(&result);
     assert!(page.part("Rows of the database").contains("Repo: \"<x>\" is not a library id"));
-    let scope = fsck::Scope { side: &side(), has_database: false, head_only: true, content: false };
-    let page = fsck::of(&scope, &result, &jiff::Zoned::now(), Duration::ZERO).to_string();
+    let scope = fsck_page::Scope { side: &side(), has_database: false, head_only: true, content: false };
+    let page = fsck_page::of(&scope, &result, &jiff::Zoned::now(), Duration::ZERO).to_string();
     let page = PageText::parse(&page);
     let facts = page.text("facts");
     assert!(facts.contains("worked out from the commits") && facts.contains("asked for its size"), "{facts}");
@@ -149,8 +152,8 @@ impl Found {
         Self { folder, findings, damaged, unchecked, rows, only, content_percent: 0.0 }
     }
 
-    fn lines<T: serde::Serialize + serde::de::DeserializeOwned + Clone>(&self, name: &str, items: &[T]) -> Lines<T> {
-        let mut lines = Lines::open(&self.folder.path().join(name), Mark::default()).unwrap();
+    fn lines<T: serde::Serialize + serde::de::DeserializeOwned + Clone>(&self, name: &str, items: &[T]) -> JsonLog<T> {
+        let mut lines = JsonLog::open(&self.folder.path().join(name), Position::default()).unwrap();
         items.iter().for_each(|item| lines.push(item).unwrap());
         lines
     }
@@ -181,7 +184,7 @@ impl Found {
             to: places("new"),
             retries: 0,
         };
-        PageText::parse(&verify::of(&mut verified, &process).unwrap().to_string())
+        PageText::parse(&verify_page::of(&mut verified, &process).unwrap().to_string())
     }
 }
 

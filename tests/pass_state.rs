@@ -3,13 +3,13 @@
 
 use std::sync::atomic::Ordering;
 
+use seaf_migrate::commands::common::state::PassState;
 use seaf_migrate::content::Damage;
+use seaf_migrate::flow::breaker::CircuitBreaker;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::report::Ending;
-use seaf_migrate::run::breaker::Breaker;
-use seaf_migrate::run::state::PassState;
-use seaf_migrate::stop::{Stop, StopReason};
 use seaf_migrate::store::{ErrorKind, Listed, StoreError};
+use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 const KIND: ObjectKind = ObjectKind::Blocks;
 
@@ -37,7 +37,7 @@ fn listed_pass(to_copy: u8) -> PassState {
 
 #[test]
 fn a_pass_is_complete_when_everything_was_copied_or_has_vanished() {
-    let (state, stop) = (listed_pass(10), Stop::new());
+    let (state, stop) = (listed_pass(10), Shutdown::new());
     let numbers = state.counters.kind(KIND);
     numbers.copied.add(7);
     assert_eq!(state.ending(false, &stop), Ending::Failures, "three objects went nowhere");
@@ -52,13 +52,13 @@ fn a_kind_that_was_never_listed_to_its_end_is_no_success() {
     for kind in ObjectKind::ALL {
         let state = listed_pass(0);
         state.counters.kind(kind).source_listed.store(false, Ordering::SeqCst);
-        assert_eq!(state.ending(false, &Stop::new()), Ending::Failures, "{kind}");
+        assert_eq!(state.ending(false, &Shutdown::new()), Ending::Failures, "{kind}");
     }
 }
 
 #[test]
 fn damage_in_the_source_fails_a_strict_pass_only() {
-    let (state, stop) = (listed_pass(1), Stop::new());
+    let (state, stop) = (listed_pass(1), Shutdown::new());
     state.counters.kind(KIND).copied.add(1);
     state.damaged(KIND, &key(0), &Damage::Empty);
     assert_eq!(state.ending(false, &stop), Ending::Complete);
@@ -72,7 +72,7 @@ fn one_object_that_fails_for_a_reason_of_its_own_does_not_end_the_pass() {
     for kind in
         [ErrorKind::Unreadable, ErrorKind::TooLarge, ErrorKind::Archived, ErrorKind::Protocol, ErrorKind::Timeout]
     {
-        let (state, stop) = (listed_pass(1), Stop::new());
+        let (state, stop) = (listed_pass(1), Shutdown::new());
         state.failed(KIND, key(0), error(kind), &stop);
         assert!(!stop.requested(), "{kind:?}");
         assert_eq!(state.ending(false, &stop), Ending::Failures);
@@ -91,7 +91,7 @@ fn what_every_further_object_would_meet_as_well_ends_the_pass_at_once() {
         (ErrorKind::ReadOnly, 3),
         (ErrorKind::NotDurable, 3),
     ] {
-        let (state, stop) = (listed_pass(5), Stop::new());
+        let (state, stop) = (listed_pass(5), Shutdown::new());
         state.failed(KIND, key(0), error(kind), &stop);
         assert!(stop.requested(), "{kind:?}");
         let ending = state.ending(false, &stop);
@@ -103,11 +103,11 @@ fn what_every_further_object_would_meet_as_well_ends_the_pass_at_once() {
 
 #[test]
 fn a_hundred_passing_failures_in_a_row_are_an_outage_and_one_success_begins_the_count_again() {
-    let (state, stop) = (listed_pass(250), Stop::new());
+    let (state, stop) = (listed_pass(250), Shutdown::new());
     let fail = |times: u64| (0..times).for_each(|_| state.failed(KIND, key(1), error(ErrorKind::Unavailable), &stop));
-    fail(Breaker::LIMIT - 1);
+    fail(CircuitBreaker::LIMIT - 1);
     state.breaker.success();
-    fail(Breaker::LIMIT - 1);
+    fail(CircuitBreaker::LIMIT - 1);
     assert!(!stop.requested());
     fail(1);
     let ending = state.ending(false, &stop);
@@ -117,7 +117,7 @@ fn a_hundred_passing_failures_in_a_row_are_an_outage_and_one_success_begins_the_
 
 #[test]
 fn failures_that_are_the_objects_own_are_no_outage() {
-    let (state, stop) = (listed_pass(250), Stop::new());
+    let (state, stop) = (listed_pass(250), Shutdown::new());
     (0..500).for_each(|_| state.failed(KIND, key(1), error(ErrorKind::Unreadable), &stop));
     assert!(!stop.requested());
     assert_eq!(state.failures.count(), 500);
@@ -125,8 +125,8 @@ fn failures_that_are_the_objects_own_are_no_outage() {
 
 #[test]
 fn a_call_that_the_stop_cut_short_is_no_failure() {
-    let (state, stop) = (listed_pass(1), Stop::new());
-    stop.request(StopReason::Signal(15));
+    let (state, stop) = (listed_pass(1), Shutdown::new());
+    stop.request(ShutdownReason::Signal(15));
     state.failed(KIND, key(0), error(ErrorKind::Interrupted), &stop);
     assert_eq!((state.failures.count(), state.counters.kind(KIND).failed.get()), (0, 0));
     assert_eq!(state.ending(false, &stop), Ending::Interrupted { signal: 15 });
@@ -134,15 +134,15 @@ fn a_call_that_the_stop_cut_short_is_no_failure() {
 
 #[test]
 fn of_two_reasons_to_end_the_first_is_told() {
-    let (state, stop) = (listed_pass(1), Stop::new());
+    let (state, stop) = (listed_pass(1), Shutdown::new());
     state.fatal(error(ErrorKind::NoSpace), &stop);
     state.fatal(error(ErrorKind::Denied), &stop);
-    stop.request(StopReason::Signal(2));
+    stop.request(ShutdownReason::Signal(2));
     let ending = state.ending(false, &stop);
     assert!(matches!(&ending, Ending::Full(cause) if cause.contains("no space left")), "{ending:?}");
 
-    let (state, stop) = (listed_pass(1), Stop::new());
-    stop.request(StopReason::Signal(2));
+    let (state, stop) = (listed_pass(1), Shutdown::new());
+    stop.request(ShutdownReason::Signal(2));
     state.fatal(error(ErrorKind::NoSpace), &stop);
     assert_eq!(state.ending(false, &stop), Ending::Interrupted { signal: 2 });
     assert_eq!(state.listing_ending(&stop), Ending::Interrupted { signal: 2 });
@@ -150,7 +150,7 @@ fn of_two_reasons_to_end_the_first_is_told() {
 
 #[test]
 fn a_full_disk_under_the_lists_is_told_with_what_was_being_done() {
-    let (state, stop) = (listed_pass(0), Stop::new());
+    let (state, stop) = (listed_pass(0), Shutdown::new());
     state.local_failure("remember what was copied", &"disk full", &stop);
     let ending = state.ending(false, &stop);
     assert_eq!(ending.exit_code(), 1);
@@ -195,14 +195,14 @@ fn pages_are_counted_by_library_with_sizes_where_they_are_known() {
 
 #[test]
 fn the_first_wish_to_stop_stays_and_wakes_whoever_sleeps() {
-    let stop = Stop::new();
+    let stop = Shutdown::new();
     assert!(stop.sleep(std::time::Duration::from_millis(1)), "nobody asked");
     std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| stop.sleep(std::time::Duration::from_secs(3600)));
-        stop.clone().request(StopReason::Fatal("full".to_owned()));
+        stop.clone().request(ShutdownReason::Fatal("full".to_owned()));
         assert!(!sleeper.join().unwrap());
     });
-    stop.request(StopReason::Signal(2));
-    assert_eq!(stop.reason(), Some(StopReason::Fatal("full".to_owned())));
+    stop.request(ShutdownReason::Signal(2));
+    assert_eq!(stop.reason(), Some(ShutdownReason::Fatal("full".to_owned())));
     assert!(!stop.sleep(std::time::Duration::from_secs(3600)), "it stays raised");
 }

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
-use seaf_migrate::confirm::{self, BatchLimits};
+use seaf_migrate::flow::{Budget, pool};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey};
-use seaf_migrate::plan::Spool;
-use seaf_migrate::pool::{self, Budget};
 use seaf_migrate::store::Listed;
+use seaf_migrate::transfer::Spool;
+use seaf_migrate::transfer::flush;
+use seaf_migrate::transfer::flush::BatchLimits;
 
 /// Longer than anything here takes; a test that waits for it has failed.
 const LONG: Duration = Duration::from_secs(60);
@@ -212,10 +213,10 @@ fn a_panic_in_a_worker_reaches_the_caller_and_ends_the_filling() {
 #[test]
 fn what_is_larger_than_the_budget_waits_until_all_of_it_is_free() {
     let (budget, let_through) = (Budget::new(100), AtomicBool::new(false));
-    let small = budget.take(1);
+    let small = budget.acquire(1);
     std::thread::scope(|scope| {
         let large = scope.spawn(|| {
-            let share = budget.take(u64::MAX);
+            let share = budget.acquire(u64::MAX);
             let_through.store(true, Ordering::SeqCst);
             drop(share);
         });
@@ -223,15 +224,15 @@ fn what_is_larger_than_the_budget_waits_until_all_of_it_is_free() {
         drop(small);
         large.join().unwrap();
     });
-    drop(budget.take(100));
+    drop(budget.acquire(100));
 }
 
 #[test]
 fn what_turns_out_smaller_frees_the_rest_for_those_who_wait() {
     let budget = Budget::new(100);
-    let mut share = budget.take(100);
+    let mut share = budget.acquire(100);
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| drop(budget.take(90)));
+        let waiting = scope.spawn(|| drop(budget.acquire(90)));
         share.shrink(10);
         waiting.join().unwrap();
     });
@@ -240,21 +241,21 @@ fn what_turns_out_smaller_frees_the_rest_for_those_who_wait() {
 #[test]
 fn an_empty_object_never_waits() {
     let budget = Budget::new(10);
-    let all = budget.take(10);
-    drop(budget.take(0));
+    let all = budget.acquire(10);
+    drop(budget.acquire(0));
     drop(all);
-    drop(Budget::new(0).take(5));
+    drop(Budget::new(0).acquire(5));
 }
 
 #[test]
 fn a_worker_that_panics_gives_its_share_back() {
     let budget = Budget::new(10);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let _share = budget.take(10);
+        let _share = budget.acquire(10);
         panic!("made to fail");
     }));
     assert!(outcome.is_err());
-    drop(budget.take(10));
+    drop(budget.acquire(10));
 }
 
 // ---- batches
@@ -269,7 +270,7 @@ fn an_object_without_company_is_confirmed_while_the_pass_goes_on() {
     let (told, confirmed) = unbounded();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            confirm::run(&receiver, limits(1000, Duration::from_millis(1)), |batch: &[u32]| {
+            flush::run(&receiver, limits(1000, Duration::from_millis(1)), |batch: &[u32]| {
                 told.send(batch.to_vec()).unwrap()
             })
         });
@@ -288,7 +289,7 @@ fn a_full_batch_does_not_wait_for_its_time() {
     let (told, confirmed) = unbounded();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            confirm::run(&receiver, limits(3, LONG * 60), |batch: &[u32]| told.send(batch.to_vec()).unwrap())
+            flush::run(&receiver, limits(3, LONG * 60), |batch: &[u32]| told.send(batch.to_vec()).unwrap())
         });
         (0..6).for_each(|n| sender.send(n).unwrap());
         assert_eq!(confirmed.recv_timeout(LONG).unwrap(), [0, 1, 2]);
@@ -301,7 +302,7 @@ fn a_full_batch_does_not_wait_for_its_time() {
 fn nothing_written_is_nothing_confirmed() {
     let (sender, receiver) = bounded::<u32>(1);
     drop(sender);
-    confirm::run(&receiver, BatchLimits::default(), |batch| panic!("confirmed {batch:?}"));
+    flush::run(&receiver, BatchLimits::default(), |batch| panic!("confirmed {batch:?}"));
 }
 
 #[test]
@@ -314,7 +315,7 @@ fn objects_of_many_workers_are_each_confirmed_once_in_the_order_of_their_worker(
             scope.spawn(move || (0..200).for_each(|n| sender.send((worker, n)).unwrap()));
         }
         drop(sender);
-        confirm::run(&receiver, limits(7, LONG), |batch| {
+        flush::run(&receiver, limits(7, LONG), |batch| {
             assert!((1..=7).contains(&batch.len()));
             batch.iter().for_each(|(worker, n)| seen.entry(*worker).or_default().push(*n));
         });

@@ -9,7 +9,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use seaf_migrate::conf::{Environment, Role, SideConf, SideText, TextFile, parse_side};
-use seaf_migrate::proof::{Pair, Proofs, Record, RunNote, VERSION, VerifyNote};
+use seaf_migrate::history::{Pair, PairHistory, RunNote, StateDir, VERSION, VerifyNote};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -28,8 +28,8 @@ fn pair(name: &str) -> Pair {
     Pair { from: places("old"), to: places(name) }
 }
 
-fn record(last_run: Option<RunNote>, verified: Option<VerifyNote>) -> Record {
-    Record { version: VERSION, pair: pair("new"), last_run, verified }
+fn record(last_run: Option<RunNote>, verified: Option<VerifyNote>) -> PairHistory {
+    PairHistory { version: VERSION, pair: pair("new"), last_run, verified }
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn only_a_good_verification_that_nothing_was_written_after_is_proof() {
         (Some(run(0, Some(10))), Some(verified(20, 30, 1)), "had 1 findings"),
     ] {
         let record = record(last_run, verified);
-        match (record.lack_of_proof(), lack) {
+        match (record.why_unproven(), lack) {
             (None, "") => {}
             (Some(why), lack) if !lack.is_empty() => assert!(why.contains(lack), "{why}"),
             (found, lack) => panic!("{found:?} instead of {lack:?}: {record:?}"),
@@ -62,7 +62,7 @@ fn only_a_good_verification_that_nothing_was_written_after_is_proof() {
 #[test]
 fn a_note_keeps_the_other_one_and_the_newest_counts() {
     let folder = tempfile::tempdir().unwrap();
-    let proofs = Proofs::new(folder.path().join("state"));
+    let proofs = StateDir::new(folder.path().join("state"));
     let pair = pair("new");
     assert_eq!(proofs.load(&pair).unwrap(), None);
     proofs.note_run(&pair, run(0, None)).unwrap();
@@ -79,7 +79,7 @@ fn a_note_keeps_the_other_one_and_the_newest_counts() {
 #[test]
 fn notes_are_for_their_owner_alone_and_nothing_lies_beside_them() {
     let folder = tempfile::tempdir().unwrap();
-    let proofs = Proofs::new(folder.path().join("a/b"));
+    let proofs = StateDir::new(folder.path().join("a/b"));
     for _ in 0..3 {
         proofs.note_run(&pair("new"), run(0, None)).unwrap();
     }
@@ -92,7 +92,7 @@ fn notes_are_for_their_owner_alone_and_nothing_lies_beside_them() {
 #[test]
 fn each_pair_has_notes_of_its_own_whichever_side_differs() {
     let folder = tempfile::tempdir().unwrap();
-    let proofs = Proofs::new(folder.path().to_owned());
+    let proofs = StateDir::new(folder.path().to_owned());
     let mut others = vec![pair("elsewhere"), Pair { from: pair("new").to, to: pair("new").from }];
     for kind in 0..3 {
         let mut other = pair("new");
@@ -114,7 +114,7 @@ fn each_pair_has_notes_of_its_own_whichever_side_differs() {
 #[test]
 fn a_file_that_is_not_about_this_pair_is_an_error_and_never_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let proofs = Proofs::new(folder.path().to_owned());
+    let proofs = StateDir::new(folder.path().to_owned());
     let path = proofs.path(&pair("new"));
     proofs.note_run(&pair("other"), run(0, Some(1))).unwrap();
     let of_other = fs::read_to_string(proofs.path(&pair("other"))).unwrap();
@@ -135,7 +135,7 @@ fn a_file_that_is_not_about_this_pair_is_an_error_and_never_nothing() {
 fn a_folder_that_cannot_be_made_is_told_before_anything_else_happens() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
-    let proofs = Proofs::new(folder.path().join("file/state"));
+    let proofs = StateDir::new(folder.path().join("file/state"));
     let error = proofs.note_run(&pair("new"), run(0, None)).unwrap_err().to_string();
     assert!(error.contains("the notes about this pair of stores"), "{error}");
 }
@@ -161,12 +161,12 @@ fn the_same_places_are_the_same_pair_however_they_are_configured() {
 
 #[test]
 fn the_folder_of_the_notes_is_the_one_that_was_named() {
-    let proofs = |variables: &[(&str, &str)]| Proofs::from_environment(&variables.iter().copied().collect());
+    let proofs = |variables: &[(&str, &str)]| StateDir::from_environment(&variables.iter().copied().collect());
     let named = proofs(&[("SEAF_MIGRATE_STATE_DIR", "/named"), ("XDG_STATE_HOME", "/xdg"), ("HOME", "/home/me")]);
-    assert_eq!(named, Proofs::new("/named".into()));
+    assert_eq!(named, StateDir::new("/named".into()));
     let empty = proofs(&[("SEAF_MIGRATE_STATE_DIR", ""), ("XDG_STATE_HOME", "/xdg"), ("HOME", "/home/me")]);
     let usual = if rustix::process::geteuid().is_root() { "/var/lib/seaf-migrate" } else { "/xdg/seaf-migrate" };
-    assert_eq!(empty, Proofs::new(usual.into()));
+    assert_eq!(empty, StateDir::new(usual.into()));
 }
 
 proptest! {
@@ -174,7 +174,7 @@ proptest! {
     fn proof_means_no_findings_and_no_run_that_is_open_or_ended_later(
         began in 0..9i64, ended in proptest::option::of(0..9i64), from in 0..9i64, took in 0..3i64, findings in 0..2u64,
     ) {
-        let lack = record(Some(run(began, ended)), Some(verified(from, from + took, findings))).lack_of_proof();
+        let lack = record(Some(run(began, ended)), Some(verified(from, from + took, findings))).why_unproven();
         let proof = findings == 0 && ended.is_some_and(|ended| ended <= from);
         prop_assert_eq!(lack.is_none(), proof, "{:?}", lack);
     }
@@ -183,7 +183,7 @@ proptest! {
 #[test]
 fn notes_that_cannot_be_understood_are_not_replaced() {
     let dir = tempfile::tempdir().unwrap();
-    let proofs = Proofs::new(dir.path().to_owned());
+    let proofs = StateDir::new(dir.path().to_owned());
     proofs.note_verify(&pair("new"), verified(1, 2, 0)).unwrap();
     let path = proofs.path(&pair("new"));
     let good = fs::read_to_string(&path).unwrap();
@@ -197,7 +197,7 @@ fn notes_that_cannot_be_understood_are_not_replaced() {
 
 #[test]
 fn each_pair_has_a_journal_of_its_own_beside_its_notes() {
-    let proofs = Proofs::new("/state".into());
+    let proofs = StateDir::new("/state".into());
     let [one, other] = [proofs.removals(&pair("new")), proofs.removals(&pair("newer"))];
     assert_ne!(one, other);
     assert_eq!((one.parent(), one.extension()), (Some(Path::new("/state")), Some("removed".as_ref())));

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use seaf_migrate::existence::{self, Journal, KnownSet, ListLock, ListPaths, SetBuilder};
+use seaf_migrate::commands::common::verified_view::{DestinationSnapshot, VerifiedView};
+use seaf_migrate::index;
+use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::run::heads::proven::{Holdings, Proven};
 use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore};
 
 #[path = "support/shelf.rs"]
@@ -38,7 +39,7 @@ impl World {
         ListLock::acquire(&ListPaths::new(&self.folder.path().join("list"), ObjectKind::Blocks, None)).unwrap()
     }
 
-    fn build(&self, lock: &ListLock, objects: &[Listed]) -> (KnownSet, Journal) {
+    fn build(&self, lock: &ListLock, objects: &[Listed]) -> (Index, Journal) {
         let (builder, _) = SetBuilder::start_or_resume(lock, self.shelf.location()).unwrap();
         let mut stream = builder.stream();
         stream.page(KeyRange::ALL, objects).unwrap();
@@ -49,14 +50,17 @@ impl World {
     }
 
     /// The destination of a pass that found `before` in its list and wrote `written`.
-    fn proven(&self, before: &[Listed], listed_now: bool, written: &[Listed]) -> Proven {
+    fn proven(&self, before: &[Listed], listed_now: bool, written: &[Listed]) -> VerifiedView {
         let lock = self.lock();
         let (before, journal) = self.build(&lock, before);
         let mut journal = journal.not_durable();
         journal.append(written).unwrap();
         drop(journal);
-        let (now, _) = existence::prepare(&lock, self.shelf.location()).unwrap().known.unwrap();
-        Proven::new(Arc::clone(&self.shelf) as _, Holdings { before, now, listed_now, lock, temporary: None })
+        let (now, _) = index::prepare(&lock, self.shelf.location()).unwrap().known.unwrap();
+        VerifiedView::new(
+            Arc::clone(&self.shelf) as _,
+            DestinationSnapshot { before, now, listed_now, lock, temporary: None },
+        )
     }
 
     /// How often the store itself was asked.

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use seaf_migrate::existence::{self, KnownSet, ListLock, ListPaths, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::recheck::{SampleError, give_up, sample, sample_size};
+use seaf_migrate::index::{Index, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::run::recheck::{SampleError, give_up, sample, sample_size};
-use seaf_migrate::stop::{Stop, StopReason};
-use seaf_migrate::store::memory::MemoryStore;
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, Listed, ReadStore, RemoveStore, WriteStore};
+use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 #[path = "support/faulty.rs"]
 mod faulty;
@@ -38,7 +39,7 @@ impl Listing {
         ListLock::acquire(&self.paths()).unwrap()
     }
 
-    fn new(count: u32) -> (Self, KnownSet) {
+    fn new(count: u32) -> (Self, Index) {
         let store = MemoryStore::new(KIND, "rechecked");
         (0..count).for_each(|number| store.write(&key(number), Bytes::from_static(b"bytes")).unwrap());
         let listing = Self { folder: tempfile::tempdir().unwrap(), store };
@@ -54,17 +55,17 @@ impl Listing {
     }
 
     /// As [`Listing::new`], the list taken over from the old script's text.
-    fn imported(count: u32) -> (Self, KnownSet) {
+    fn imported(count: u32) -> (Self, Index) {
         let (listing, set) = Self::new(count);
         drop(set);
         let text: String = (0..count).map(|number| format!("{}\n", key(number))).collect();
         std::fs::write(listing.paths().base(), text).unwrap();
-        let (set, _) = existence::prepare(&listing.lock(), listing.store.location()).unwrap().known.unwrap();
+        let (set, _) = index::prepare(&listing.lock(), listing.store.location()).unwrap().known.unwrap();
         (listing, set)
     }
 
     fn is_complete(&self) -> bool {
-        existence::prepare(&self.lock(), self.store.location()).unwrap().known.is_some()
+        index::prepare(&self.lock(), self.store.location()).unwrap().known.is_some()
     }
 }
 
@@ -91,7 +92,7 @@ fn what_is_not_there_or_too_short_is_found_and_what_is_longer_is_not() {
     listing.store.remove(&key(7)).unwrap();
     listing.store.write(&key(8), Bytes::from_static(b"byte")).unwrap();
     listing.store.write(&key(9), Bytes::from_static(b"longer")).unwrap();
-    let sampled = sample(&set, &listing.store, 300, 4, &Stop::new()).unwrap();
+    let sampled = sample(&set, &listing.store, 300, 4, &Shutdown::new()).unwrap();
     assert_eq!(sampled.asked, 300);
     let expected: BTreeSet<_> = [key(7), key(8)].into();
     assert_eq!(sampled.missing, expected.into_iter().collect::<Vec<_>>(), "ascending");
@@ -102,7 +103,7 @@ fn without_a_known_size_only_presence_counts() {
     let (listing, set) = Listing::imported(100);
     listing.store.write(&key(8), Bytes::new()).unwrap();
     listing.store.remove(&key(9)).unwrap();
-    assert_eq!(sample(&set, &listing.store, 100, 2, &Stop::new()).unwrap().missing, [key(9)]);
+    assert_eq!(sample(&set, &listing.store, 100, 2, &Shutdown::new()).unwrap().missing, [key(9)]);
 }
 
 #[test]
@@ -110,7 +111,7 @@ fn a_destination_that_does_not_answer_is_an_error_and_no_missing_object() {
     for kind in [ErrorKind::Unavailable, ErrorKind::Denied, ErrorKind::ContainerMissing] {
         let (listing, set) = Listing::new(200);
         let broken = Faulty::new(listing.store).fail_calls(Action::Size, 50, u64::MAX, kind);
-        match sample(&set, &broken, 200, 3, &Stop::new()) {
+        match sample(&set, &broken, 200, 3, &Shutdown::new()) {
             Err(SampleError::Store(error)) => assert_eq!(error.kind(), kind),
             other => panic!("{other:?}"),
         }
@@ -121,8 +122,8 @@ fn a_destination_that_does_not_answer_is_an_error_and_no_missing_object() {
 #[test]
 fn a_sample_that_was_interrupted_proves_nothing() {
     let (listing, set) = Listing::new(200);
-    let stop = Stop::new();
-    stop.request(StopReason::Signal(2));
+    let stop = Shutdown::new();
+    stop.request(ShutdownReason::Signal(2));
     assert!(matches!(sample(&set, &listing.store, 200, 3, &stop), Err(SampleError::Interrupted)));
 }
 

@@ -8,16 +8,16 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use seaf_migrate::content::{self, Damage, Verdict, sha1_of};
+use seaf_migrate::commands::remove::decide::{Asker, Decision};
+use seaf_migrate::commands::remove::journal::RemovalJournal;
+use seaf_migrate::commands::remove::report::Reason;
+use seaf_migrate::content::{self, Damage, IdCheck, sha1_of};
+use seaf_migrate::flow::Budget;
+use seaf_migrate::flow::rate::{Clock, RateLimiter, RealClock};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::pool::Budget;
-use seaf_migrate::pool::rate::{Clock, Rate, RealClock};
-use seaf_migrate::report::removal::Reason;
-use seaf_migrate::run::remove::ask::{Asker, Fate};
-use seaf_migrate::run::remove::journal::Journal;
-use seaf_migrate::stop::{Stop, StopReason};
-use seaf_migrate::store::memory::MemoryStore;
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, Listed, ReadStore, RemoveStore, WriteStore};
+use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 #[path = "support/faulty.rs"]
 mod faulty;
@@ -42,7 +42,7 @@ fn memory(name: &str, objects: &[(ObjectKey, &[u8])]) -> MemoryStore {
 }
 
 /// What is to become of `key`, listed with the size that it has.
-fn fate(source: &dyn RemoveStore, destination: &dyn ReadStore, content: bool, key: &ObjectKey) -> Fate {
+fn decide(source: &dyn RemoveStore, destination: &dyn ReadStore, content: bool, key: &ObjectKey) -> Decision {
     let budget = Budget::new(1 << 20);
     let asker = Asker {
         kind: ObjectKind::Blocks,
@@ -55,9 +55,9 @@ fn fate(source: &dyn RemoveStore, destination: &dyn ReadStore, content: bool, ke
     asker.ask(&Listed { key: *key, size: source.size(key).ok() })
 }
 
-fn reason(fate: &Fate) -> Option<Reason> {
-    match fate {
-        Fate::Keep(reason, _) => Some(*reason),
+fn reason(decide: &Decision) -> Option<Reason> {
+    match decide {
+        Decision::Keep(reason, _) => Some(*reason),
         _ => None,
     }
 }
@@ -79,10 +79,10 @@ fn what_the_destination_has_goes_and_nothing_else() {
         let copies: Vec<_> = copy.map(|copy| (key, copy)).into_iter().collect();
         let destination = memory("destination", &copies);
         for (content, expected) in [(false, by_size), (true, by_content)] {
-            let fate = fate(&source, &destination, content, &key);
-            assert_eq!(reason(&fate), expected, "{what}, content: {content}: {fate:?}");
+            let decision = decide(&source, &destination, content, &key);
+            assert_eq!(reason(&decision), expected, "{what}, content: {content}: {decision:?}");
             if expected.is_none() {
-                assert!(matches!(fate, Fate::Remove(10)), "{what}: {fate:?}");
+                assert!(matches!(decision, Decision::Remove(10)), "{what}: {decision:?}");
             }
         }
     }
@@ -93,12 +93,12 @@ fn damage_that_both_sides_share_byte_for_byte_may_go() {
     let key = key_of(b"what it should be");
     let damaged = &b"what it shOuld be"[..];
     let (source, same) = (memory("source", &[(key, damaged)]), memory("destination", &[(key, damaged)]));
-    assert!(matches!(fate(&source, &same, true, &key), Fate::Remove(17)));
+    assert!(matches!(decide(&source, &same, true, &key), Decision::Remove(17)));
     let other = memory("destination", &[(key, &b"WHAT it should be"[..])]);
-    assert_eq!(reason(&fate(&source, &other, true, &key)), Some(Reason::Damaged));
+    assert_eq!(reason(&decide(&source, &other, true, &key)), Some(Reason::Damaged));
     // A source that is worse than the destination loses nothing.
     let good = memory("destination", &[(key, &b"what it should be"[..])]);
-    assert!(matches!(fate(&source, &good, true, &key), Fate::Remove(17)));
+    assert!(matches!(decide(&source, &good, true, &key), Decision::Remove(17)));
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn a_commit_goes_only_when_the_destination_has_it_byte_for_byte() {
         let (kind, verified) = (ObjectKind::Commits, SystemTime::now() + Duration::from_secs(60));
         let asker =
             Asker { kind, source: &source, destination: &destination, content: true, budget: &budget, verified };
-        let fate = asker.ask(&Listed { key, size: Some(own.len() as u64) });
-        assert_eq!(matches!(fate, Fate::Remove(_)), goes, "{fate:?}");
-        assert!(goes || reason(&fate) == Some(Reason::Damaged), "{fate:?}");
+        let decision = asker.ask(&Listed { key, size: Some(own.len() as u64) });
+        assert_eq!(matches!(decision, Decision::Remove(_)), goes, "{decision:?}");
+        assert!(goes || reason(&decision) == Some(Reason::Damaged), "{decision:?}");
     }
 }
 
@@ -129,7 +129,7 @@ fn a_commit_goes_only_when_the_destination_has_it_byte_for_byte() {
 fn id_of_commit(data: &[u8]) -> ObjectId {
     let name = ObjectId::from_bytes([9; 20]);
     match content::check(ObjectKind::Commits, &name, data) {
-        Verdict::Damaged(Damage::WrongId { found }) => found,
+        IdCheck::Damaged(Damage::WrongId { found }) => found,
         other => panic!("{other:?}"),
     }
 }
@@ -138,7 +138,7 @@ fn id_of_commit(data: &[u8]) -> ObjectId {
 fn what_is_gone_from_the_source_is_no_business_of_the_destination() {
     let key = key_of(b"gone");
     let (source, destination) = (memory("source", &[]), memory("destination", &[]));
-    assert!(matches!(fate(&source, &destination, true, &key), Fate::Gone));
+    assert!(matches!(decide(&source, &destination, true, &key), Decision::Gone));
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn an_answer_that_fails_keeps_the_object() {
         for kind in [ErrorKind::Unavailable, ErrorKind::Denied, ErrorKind::Unreadable, ErrorKind::Other] {
             let source = memory("source", &[(key, data)]);
             let destination = Faulty::new(memory("destination", &[(key, data)])).fail_key(action, key, kind);
-            let fate = fate(&source, &destination, content, &key);
-            assert!(matches!(&fate, Fate::Unknown(error) if error.kind() == kind), "{action:?}: {fate:?}");
+            let decision = decide(&source, &destination, content, &key);
+            assert!(matches!(&decision, Decision::Unknown(error) if error.kind() == kind), "{action:?}: {decision:?}");
         }
     }
 }
@@ -169,8 +169,8 @@ fn what_was_written_after_the_verification_began_is_kept_where_the_store_can_tel
     for (verified, kept) in [(written - second, true), (written, true), (written + second, false)] {
         let (kind, source) = (ObjectKind::Blocks, &store);
         let asker = Asker { kind, source, destination: &destination, content: false, budget: &budget, verified };
-        let fate = asker.ask(&Listed { key, size: Some(9) });
-        assert_eq!(reason(&fate), kept.then_some(Reason::Newer), "{fate:?}");
+        let decision = asker.ask(&Listed { key, size: Some(9) });
+        assert_eq!(reason(&decision), kept.then_some(Reason::Newer), "{decision:?}");
     }
 }
 
@@ -185,7 +185,7 @@ proptest! {
         let source = memory("source", &[(key, &here)]);
         let copies: Vec<_> = there.iter().map(|copy| (key, &copy[..])).collect();
         let destination = memory("destination", &copies);
-        if let Fate::Remove(size) = fate(&source, &destination, content, &key) {
+        if let Decision::Remove(size) = decide(&source, &destination, content, &key) {
             prop_assert_eq!(size, here.len() as u64);
             let copy = there.unwrap();
             prop_assert_eq!(copy.len(), here.len());
@@ -207,7 +207,7 @@ fn the_journal_names_each_object_on_a_line_and_only_grows() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("removed");
     for run in 1..=2 {
-        let mut journal = Journal::open(&path, "from here to there").unwrap();
+        let mut journal = RemovalJournal::open(&path, "from here to there").unwrap();
         journal.append(ObjectKind::Fs, &objects(3)).unwrap();
         // On the disk before anybody removes anything, not when the journal is closed.
         let text = fs::read_to_string(&path).unwrap();
@@ -228,7 +228,7 @@ fn a_line_that_a_kill_cut_short_does_not_swallow_the_next() {
     let path = dir.path().join("removed");
     fs::write(&path, "2026-01-01T00:00:00Z blocks 0707").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    Journal::open(&path, "again").unwrap().append(ObjectKind::Blocks, &objects(1)).unwrap();
+    RemovalJournal::open(&path, "again").unwrap().append(ObjectKind::Blocks, &objects(1)).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!((lines.len(), lines[0]), (3, "2026-01-01T00:00:00Z blocks 0707"));
@@ -244,7 +244,7 @@ fn what_keeps_nothing_is_no_journal() {
     symlink("/dev/null", at("link")).unwrap();
     rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     for path in [at("folder"), at("link"), at("fifo"), at("no/such/folder"), "/dev/null".into()] {
-        assert!(Journal::open(&path, "x").is_err(), "{}", path.display());
+        assert!(RemovalJournal::open(&path, "x").is_err(), "{}", path.display());
     }
     assert!(fs::read_dir(at("folder")).unwrap().next().is_none());
 }
@@ -271,8 +271,8 @@ impl Clock for &FakeClock {
 #[test]
 fn tokens_come_evenly_and_the_first_at_once() {
     let clock = FakeClock::default();
-    let rate = Rate::new(4, &clock);
-    assert!((0..9).all(|_| rate.take()));
+    let rate = RateLimiter::new(4, &clock);
+    assert!((0..9).all(|_| rate.acquire()));
     assert_eq!(*clock.slept.lock().unwrap(), [Duration::from_millis(250); 8]);
     assert_eq!(*clock.now.lock().unwrap(), Duration::from_secs(2));
 }
@@ -280,40 +280,40 @@ fn tokens_come_evenly_and_the_first_at_once() {
 #[test]
 fn nothing_is_saved_up_while_nobody_asks() {
     let clock = FakeClock::default();
-    let rate = Rate::new(10, &clock);
-    assert!(rate.take());
+    let rate = RateLimiter::new(10, &clock);
+    assert!(rate.acquire());
     *clock.now.lock().unwrap() += Duration::from_secs(60);
     let before = *clock.now.lock().unwrap();
-    assert!((0..11).all(|_| rate.take()));
+    assert!((0..11).all(|_| rate.acquire()));
     assert_eq!(*clock.now.lock().unwrap() - before, Duration::from_secs(1));
 }
 
 proptest! {
     #[test]
-    fn no_second_has_more_than_its_share(a_second in 1..2000u32, pauses in proptest::collection::vec(0..300u64, 1..80)) {
+    fn no_second_has_more_than_its_share(per_second in 1..2000u32, pauses in proptest::collection::vec(0..300u64, 1..80)) {
         let clock = FakeClock::default();
-        let rate = Rate::new(a_second, &clock);
+        let rate = RateLimiter::new(per_second, &clock);
         let mut taken = Vec::new();
         for pause in pauses {
             *clock.now.lock().unwrap() += Duration::from_millis(pause);
-            prop_assert!(rate.take());
+            prop_assert!(rate.acquire());
             taken.push(*clock.now.lock().unwrap());
         }
         for (n, from) in taken.iter().enumerate() {
             let within = taken[n..].iter().take_while(|time| **time < *from + Duration::from_secs(1)).count();
-            prop_assert!(within as u64 <= u64::from(a_second) + 1, "{within} in a second of {a_second}");
+            prop_assert!(within as u64 <= u64::from(per_second) + 1, "{within} in a second of {per_second}");
         }
     }
 }
 
 #[test]
 fn a_wait_ends_with_the_run() {
-    let stop = Stop::new();
-    let rate = Rate::new(1, RealClock::new(&stop));
-    assert!(rate.take());
+    let stop = Shutdown::new();
+    let rate = RateLimiter::new(1, RealClock::new(&stop));
+    assert!(rate.acquire());
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| (0..1000).all(|_| rate.take()));
-        stop.request(StopReason::Signal(2));
+        let waiting = scope.spawn(|| (0..1000).all(|_| rate.acquire()));
+        stop.request(ShutdownReason::Signal(2));
         assert!(!waiting.join().unwrap(), "a thousand tokens at one a second were waited for");
     });
 }

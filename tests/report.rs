@@ -5,9 +5,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use seaf_migrate::metrics::findings::SHOWN;
+use seaf_migrate::metrics::{Finding, Findings};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::report::findings::SHOWN;
-use seaf_migrate::report::{Finding, Findings, human};
+use seaf_migrate::report::format;
 use serde_json::Value;
 
 fn finding(number: u32, cause: &str) -> Finding {
@@ -109,7 +110,7 @@ fn bytes_change_their_unit_where_a_reader_expects_it() {
         (1_500_000_000_000, "1.5 TB"),
         (u64::MAX, "18446.7 PB"),
     ] {
-        assert_eq!(human::bytes(n), text);
+        assert_eq!(format::bytes(n), text);
     }
 }
 
@@ -124,16 +125,16 @@ fn times_have_days_only_when_there_are_any() {
         (86_400, "1d 00:00:00"),
         (100 * 86_400 + 3661, "100d 01:01:01"),
     ] {
-        assert_eq!(human::duration(Duration::from_secs(seconds)), text);
+        assert_eq!(format::duration(Duration::from_secs(seconds)), text);
     }
-    assert_eq!(human::duration(Duration::from_millis(1999)), "00:00:01");
-    assert!(human::duration(Duration::MAX).contains("d "));
+    assert_eq!(format::duration(Duration::from_millis(1999)), "00:00:01");
+    assert!(format::duration(Duration::MAX).contains("d "));
 }
 
 proptest! {
     #[test]
     fn a_count_is_its_number_in_groups_of_three(n: u64) {
-        let text = human::count(n);
+        let text = format::count(n);
         prop_assert_eq!(text.replace(',', ""), n.to_string());
         let groups: Vec<&str> = text.split(',').collect();
         prop_assert!((1..=3).contains(&groups[0].len()));
@@ -142,7 +143,7 @@ proptest! {
 
     #[test]
     fn bytes_are_off_by_a_twentieth_at_most(n in 1000u64..1_000_000_000_000_000_000) {
-        let text = human::bytes(n);
+        let text = format::bytes(n);
         let (number, unit) = text.split_once(' ').unwrap();
         let power = ["kB", "MB", "GB", "TB", "PB"].iter().position(|known| *known == unit).unwrap() + 1;
         let number: f64 = number.parse().unwrap();
@@ -153,7 +154,7 @@ proptest! {
 
     #[test]
     fn more_bytes_never_read_as_a_smaller_unit(a: u64, b: u64) {
-        let rank = |n: u64| ["B", "kB", "MB", "GB", "TB", "PB"].iter().position(|unit| human::bytes(n).ends_with(&format!(" {unit}")));
+        let rank = |n: u64| ["B", "kB", "MB", "GB", "TB", "PB"].iter().position(|unit| format::bytes(n).ends_with(&format!(" {unit}")));
         prop_assert!(rank(a.min(b)) <= rank(a.max(b)));
     }
 }

@@ -5,11 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
+use seaf_migrate::commands::run::report;
+use seaf_migrate::commands::run::retry::earlier_report;
+use seaf_migrate::commands::run::retry::earlier_report::{FailedObject, OldReport};
+use seaf_migrate::commands::run::verdict::{Heads, Verdict};
+use seaf_migrate::history::Pair;
+use seaf_migrate::metrics::{Counters, Finding, Findings};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::proof::Pair;
-use seaf_migrate::report::heads::{Heads, Verdict};
-use seaf_migrate::report::reader::{self, FailedObject, OldReport};
-use seaf_migrate::report::{Counters, Ending, Finding, Findings, Process, json};
+use seaf_migrate::report::{Ending, Process};
 use serde_json::Value;
 
 const STEPS: [&str; 4] = ["read", "write", "sync", "size"];
@@ -41,18 +44,18 @@ fn write(path: &Path, objects: &[FailedObject], ending: &Ending) {
         damaged.add(Finding::new(object.kind, &object.key, "check", "damaged in the source", "empty"));
     }
     let Pair { from, to } = pair();
-    let head = json::Head {
+    let head = report::ReportHeader {
         process: Process { started: "then".to_owned(), finished: "now".to_owned(), seconds: 1.5, from, to, retries: 3 },
         retried: None,
         heads: Heads::default(),
         safe_to_switch: Verdict::of(ending, &Heads::default()),
     };
-    json::write(path, &head, ending, &Counters::default(), &failures, &damaged).unwrap();
+    report::write(path, &head, ending, &Counters::default(), &failures, &damaged).unwrap();
 }
 
 fn read(path: &Path) -> Result<(OldReport, Vec<FailedObject>), String> {
     let mut objects = Vec::new();
-    let read = reader::read(path, &mut |object| {
+    let read = earlier_report::read(path, &mut |object| {
         objects.push(object);
         Ok(())
     });
@@ -119,7 +122,7 @@ fn who_takes_the_failures_may_refuse_them() {
     let object = FailedObject { kind: ObjectKind::Fs, key: ObjectKey::MIN, is_doubtful: false };
     write(&path, &[object; 3], &Ending::Failures);
     let mut taken = 0;
-    let refused = reader::read(&path, &mut |_| {
+    let refused = earlier_report::read(&path, &mut |_| {
         taken += 1;
         if taken < 2 { Ok(()) } else { Err("the disk is full".to_owned()) }
     });

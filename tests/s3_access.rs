@@ -13,7 +13,7 @@ use bytes::Bytes;
 use s3_server::S3Server;
 use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, S3Signature, Secret, StoreConf};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::store::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::{S3Options, S3Store};
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 const BUCKET: &str = "seafile-blocks";

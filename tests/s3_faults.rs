@@ -14,10 +14,10 @@ use s3_server::{ListDialect, S3Server};
 use seaf_migrate::conf::backend::{Backend, Location};
 use seaf_migrate::conf::{S3Conf, S3Credentials, Secret};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::stop::Stop;
-use seaf_migrate::store::retry::{Retry, RetryPolicy};
-use seaf_migrate::store::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use seaf_migrate::sys::shutdown::Shutdown;
 
 const BUCKET: &str = "blocks";
 
@@ -414,7 +414,7 @@ fn a_fifth_of_all_requests_fails_and_nothing_is_lost() {
     let faults = world.server.faults();
     let policy =
         RetryPolicy { base: Duration::from_millis(1), cap: Duration::from_millis(5), ..RetryPolicy::default() };
-    let store = Retry::new(world.store(), policy, Stop::new());
+    let store = Retry::new(world.store(), policy, Shutdown::new());
     faults.fail(5, 500);
     faults.fail(5, 503);
     faults.reset(4);

@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{BackendConf, StoreConf, SwiftAuth, SwiftConf};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::HttpOptions;
-use seaf_migrate::store::swift::SwiftStore;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 use serde_json::json;
 

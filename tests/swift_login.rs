@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{BackendConf, StoreConf, SwiftAuth, SwiftConf};
 use seaf_migrate::object::{ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::HttpOptions;
-use seaf_migrate::store::swift::SwiftStore;
 use seaf_migrate::store::{ErrorKind, ReadStore, StoreError};
 use serde_json::{Value, json};
 

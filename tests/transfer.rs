@@ -7,20 +7,21 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use clap::Parser;
+use seaf_migrate::commands::common::destination;
+use seaf_migrate::commands::common::flags::RunFlags;
+use seaf_migrate::commands::common::settings::{RunSettings, resolve_run};
+use seaf_migrate::commands::common::state::PassState;
 use seaf_migrate::conf::Environment;
 use seaf_migrate::content::sha1_of;
-use seaf_migrate::existence::{self, ListPaths};
+use seaf_migrate::flow::Budget;
+use seaf_migrate::index;
+use seaf_migrate::index::ListPaths;
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
-use seaf_migrate::pool::Budget;
 use seaf_migrate::report::{Console, Ending};
-use seaf_migrate::run::known;
-use seaf_migrate::run::state::PassState;
-use seaf_migrate::run::transfer::{Transfer, Work};
-use seaf_migrate::settings::flags::RunFlags;
-use seaf_migrate::settings::{RunSettings, resolve_run};
-use seaf_migrate::stop::{Stop, StopReason};
-use seaf_migrate::store::memory::MemoryStore;
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, WriteStore};
+use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
+use seaf_migrate::transfer::{Transfer, Work};
 
 #[path = "support/faulty.rs"]
 mod faulty;
@@ -98,21 +99,21 @@ struct Pass {
     folder: tempfile::TempDir,
     settings: RunSettings,
     state: PassState,
-    stop: Stop,
+    stop: Shutdown,
 }
 
 impl Pass {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
-        Self { folder, settings, state: PassState::default(), stop: Stop::new() }
+        Self { folder, settings, state: PassState::default(), stop: Shutdown::new() }
     }
 
     /// Learns what `destination` holds, and copies what of `source` it lacks.
     fn run(&self, source: &dyn ReadStore, destination: &dyn WriteStore) -> Ending {
         let console = Console::new();
         let plan = &self.settings.plan;
-        let known = match known::learn(KIND, destination, plan, false, &console, &self.stop) {
+        let known = match destination::learn(KIND, destination, plan, false, &console, &self.stop) {
             Ok(known) => known,
             Err(failure) => {
                 failure.end(&self.state, &self.stop);
@@ -143,7 +144,7 @@ impl Pass {
     /// What the next pass would go by.
     fn remembered(&self, destination: &dyn ReadStore) -> BTreeSet<ObjectKey> {
         let paths = ListPaths::new(&self.folder.path().join("list"), KIND, None);
-        let set = existence::look(&paths, destination.location()).unwrap().expect("a complete list");
+        let set = index::look(&paths, destination.location()).unwrap().expect("a complete list");
         set.iter().map(|object| object.unwrap().key).collect()
     }
 
@@ -270,7 +271,7 @@ fn after_a_signal_what_is_in_flight_is_finished_and_remembered_and_the_rest_left
     let ending = std::thread::scope(|scope| {
         scope.spawn(|| {
             gate.wait_until_blocked(4);
-            pass.stop.request(StopReason::Signal(2));
+            pass.stop.request(ShutdownReason::Signal(2));
             gate.open();
         });
         pass.run(&source, &destination)
@@ -302,7 +303,7 @@ fn random_failures_never_make_the_memory_say_more_than_the_destination_holds() {
         assert_eq!(pass.remembered(&destination), keys(&destination.inner), "seed {seed}");
         assert_eq!(pass.copied() + pass.failed(), 170);
         // A second pass over sound stores has exactly the rest to do.
-        let again = Pass { state: PassState::default(), stop: Stop::new(), ..pass };
+        let again = Pass { state: PassState::default(), stop: Shutdown::new(), ..pass };
         let sound = Faulty::new(destination.inner);
         assert_eq!(again.run(&source.inner, &sound), Ending::Complete);
         assert_eq!(keys(&sound.inner), numbers(0..200));

@@ -6,4 +6,4 @@ pub mod synthetic;
 
 /// As in the program, because it decides over both time and memory.
 #[global_allocator]
-static ALLOCATOR: seaf_migrate::allocator::Allocator = seaf_migrate::allocator::Allocator;
+static ALLOCATOR: seaf_migrate::sys::allocator::Allocator = seaf_migrate::sys::allocator::Allocator;

@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-use crate::stop::{Stop, StopReason};
+use crate::sys::shutdown::{Shutdown, ShutdownReason};
 
 /// What asks a pass to end; a closed terminal is as good a reason as a key.
 const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
@@ -17,7 +17,7 @@ const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub fn watch(stop: &Stop) -> io::Result<()> {
+pub fn watch(stop: &Shutdown) -> io::Result<()> {
     let seen = Arc::new(AtomicBool::new(false));
     for signal in ENDING {
         // Conditional on the flag that the thread below sets, so that only a second signal exits. A
@@ -29,7 +29,7 @@ pub fn watch(stop: &Stop) -> io::Result<()> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             seen.store(true, Ordering::SeqCst);
-            stop.request(StopReason::Signal(signal));
+            stop.request(ShutdownReason::Signal(signal));
         }
     })?;
     Ok(())

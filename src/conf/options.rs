@@ -6,9 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::finding::{ConfError, Findings, Place};
-use super::host;
 use super::ini::{Section, Value};
-use super::{Environment, Secret};
+use super::{Environment, Secret, host};
 
 /// What booleans look like, to configparser and here.
 const BOOLEANS: &str = "true, false, yes, no, on, off, 1, 0";

@@ -9,8 +9,10 @@ use std::path::Path;
 
 mod chart;
 mod html;
+pub mod parts;
 
 pub use chart::Curve;
+
 use html::{Text, table};
 
 /// Everything on a page, from top to bottom.

@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::rate::{Rate, Work};
-use super::{Console, Counters, KindCounters, human};
+use super::{Console, format};
+use crate::metrics::throughput::{Throughput, Work};
+use crate::metrics::{Counters, KindCounters};
 use crate::object::ObjectKind;
 
 /// How often bars move, and how often a plain line comes.
-pub(super) const BAR_EVERY: Duration = Duration::from_millis(200);
-pub(super) const LINE_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const BAR_EVERY: Duration = Duration::from_millis(200);
+pub(crate) const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Tells the progress of one kind until `done` is closed. Meant for a thread of its own.
 pub fn tell(kind: ObjectKind, counters: &Counters, console: &Console, done: &Receiver<()>) {
     let numbers = counters.kind(kind);
-    let mut rate = Rate::start(numbers);
+    let mut rate = Throughput::start(numbers);
     let bar = console.bars().map(|bars| bars.add(new_bar(kind.as_str())));
     counters.series.begin(kind.as_str());
     let mut told = Instant::now();
@@ -38,32 +39,32 @@ pub fn tell(kind: ObjectKind, counters: &Counters, console: &Console, done: &Rec
     }
 }
 
-pub(super) fn new_bar(prefix: &str) -> ProgressBar {
+pub(crate) fn new_bar(prefix: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix:>7} {bar:24} {percent:>3}% {msg}");
     let bar = ProgressBar::new(1).with_prefix(prefix.to_owned());
     bar.set_style(style.expect("the template above is well formed"));
     bar
 }
 
-fn draw(bar: &ProgressBar, numbers: &KindCounters, rate: &Rate) {
+fn draw(bar: &ProgressBar, numbers: &KindCounters, rate: &Throughput) {
     bar.set_length(numbers.to_copy.get().max(1));
     bar.set_position(settled(numbers));
     bar.set_message(format!(
         "{} listed, {} to copy, {} copied, {}",
-        human::count(numbers.listed.get()),
-        human::count(numbers.to_copy.get()),
-        human::count(numbers.copied.get()),
+        format::count(numbers.listed.get()),
+        format::count(numbers.to_copy.get()),
+        format::count(numbers.copied.get()),
         rate.describe(numbers)
     ));
 }
 
 /// The line that the old script printed for every hundred objects, with what it did not say.
-fn line(kind: ObjectKind, numbers: &KindCounters, rate: &Rate) -> String {
+fn line(kind: ObjectKind, numbers: &KindCounters, rate: &Throughput) -> String {
     format!(
         "[{kind}] task: {} objects written to destination. ({} listed, {} to copy, {})",
         numbers.copied.get(),
-        human::count(numbers.listed.get()),
-        human::count(numbers.to_copy.get()),
+        format::count(numbers.listed.get()),
+        format::count(numbers.to_copy.get()),
         rate.describe(numbers)
     )
 }

@@ -15,12 +15,13 @@ use http::{Method, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::{ErrorKind, StoreError, runtime};
+use super::{ErrorKind, StoreError};
 
 mod answer;
 mod body;
 mod connect;
 mod failure;
+pub mod runtime;
 
 pub(super) use answer::wait_of;
 pub use answer::{kind_of_status, retry_after};

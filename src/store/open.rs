@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::ceph::{CephOptions, CephStore};
-use super::fs::FsStore;
+use super::backend::ceph::{CephOptions, CephStore};
+use super::backend::fs::FsStore;
+use super::backend::oss::OssStore;
+use super::backend::s3::{S3Options, S3Store};
+use super::backend::swift::SwiftStore;
 use super::http::HttpOptions;
-use super::oss::OssStore;
-use super::retry::{Retry, RetryPolicy};
-use super::s3::{S3Options, S3Store};
-use super::swift::SwiftStore;
+use super::layer::retry::{Retry, RetryPolicy};
 use super::{ErrorKind, ReadStore, RemoveStore, StoreError, WriteStore};
 use crate::conf::{BackendConf, StoreConf};
-use crate::stop::Stop;
+use crate::sys::shutdown::Shutdown;
 
 /// How to talk to stores, whatever their backend.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct OpenOptions {
     /// How often and how patiently to repeat.
     pub retry: RetryPolicy,
     /// The wish to end early, which cuts waits between repetitions short.
-    pub stop: Stop,
+    pub stop: Shutdown,
     retries: Arc<AtomicU64>,
 }
 
@@ -35,7 +35,7 @@ impl<S: WriteStore + RemoveStore> Store for S {}
 
 impl OpenOptions {
     /// Options for stores that `connections` threads call at once; `retries` starts at nothing.
-    pub fn new(connections: usize, timeout: Duration, retry: RetryPolicy, stop: &Stop) -> Self {
+    pub fn new(connections: usize, timeout: Duration, retry: RetryPolicy, stop: &Shutdown) -> Self {
         Self { connections, timeout, retry, stop: stop.clone(), retries: Arc::default() }
     }
 

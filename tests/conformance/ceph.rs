@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use seaf_migrate::object::KeyRange;
-use seaf_migrate::store::ceph::CephOptions;
+use seaf_migrate::store::backend::ceph::CephOptions;
 use seaf_migrate::store::{ReadStore, StoreError, WriteStore};
 
 use super::harness::{FullStore, Harness, Skipped};

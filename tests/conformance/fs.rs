@@ -7,7 +7,7 @@ use std::sync::Arc;
 use seaf_migrate::conf::{BackendConf, FsConf, StoreConf};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
-use seaf_migrate::store::fs::FsStore;
+use seaf_migrate::store::backend::fs::FsStore;
 
 use super::harness::{FullStore, Harness, Skipped};
 use super::samples::LIBRARIES;

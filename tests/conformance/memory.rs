@@ -1,7 +1,7 @@
 //! The suite over the reference, with pages of the usual size and with tiny ones.
 
 use seaf_migrate::object::ObjectKind;
-use seaf_migrate::store::memory::MemoryStore;
+use seaf_migrate::store::backend::memory::MemoryStore;
 
 use super::harness::{Harness, Skipped};
 

@@ -8,8 +8,8 @@ use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{BackendConf, OssConf, OssSignature, StoreConf};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
+use seaf_migrate::store::backend::oss::OssStore;
 use seaf_migrate::store::http::HttpOptions;
-use seaf_migrate::store::oss::OssStore;
 
 use super::harness::{FullStore, Harness, Skipped};
 use super::samples::LIBRARIES;

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use seaf_migrate::object::ObjectKind;
-use seaf_migrate::stop::Stop;
 use seaf_migrate::store::ErrorKind;
-use seaf_migrate::store::memory::MemoryStore;
-use seaf_migrate::store::retry::{Retry, RetryPolicy};
+use seaf_migrate::store::backend::memory::MemoryStore;
+use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
+use seaf_migrate::sys::shutdown::Shutdown;
 
 use super::harness::{Harness, Skipped};
 
@@ -17,7 +17,7 @@ use faulty::{Action, Faulty};
 
 fn harness(case: &str) -> Result<Harness, Skipped> {
     let memory = MemoryStore::new(ObjectKind::Blocks, case);
-    Ok(Harness::new(Retry::new(memory, RetryPolicy::default(), Stop::new())))
+    Ok(Harness::new(Retry::new(memory, RetryPolicy::default(), Shutdown::new())))
 }
 
 conformance!("retry over memory", harness);
@@ -33,7 +33,7 @@ mod over_faulty_memory {
         // Forty attempts: 0.3^40 is never, however many objects a case writes.
         let (base, cap) = (Duration::from_nanos(1), Duration::from_nanos(1));
         let policy = RetryPolicy { attempts: 40, base, cap, ..RetryPolicy::default() };
-        Ok(Harness::new(Retry::new(faulty, policy, Stop::new())))
+        Ok(Harness::new(Retry::new(faulty, policy, Shutdown::new())))
     }
 
     conformance!("retry over faulty memory", harness);

@@ -8,8 +8,8 @@ use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
 use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, S3Signature, Secret, StoreConf};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
-use seaf_migrate::store::runtime::block_on;
-use seaf_migrate::store::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::http::runtime::block_on;
 
 use super::harness::{FullStore, Harness, Skipped};
 use super::samples::LIBRARIES;

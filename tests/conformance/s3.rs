@@ -6,7 +6,7 @@ use std::sync::Arc;
 use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, S3Signature, Secret, StoreConf};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
-use seaf_migrate::store::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::{S3Options, S3Store};
 
 use super::harness::{FullStore, Harness, Skipped};
 use super::samples::LIBRARIES;

@@ -8,8 +8,8 @@ use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{BackendConf, StoreConf, SwiftAuth, SwiftConf};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
+use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::{HttpClient, HttpOptions, Request};
-use seaf_migrate::store::swift::SwiftStore;
 
 use super::harness::{FullStore, Harness, Skipped};
 use super::samples::LIBRARIES;

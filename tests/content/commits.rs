@@ -1,7 +1,7 @@
 //! Commits: both formulas over whatever people write, and what a server would refuse.
 
 use proptest::prelude::*;
-use seaf_migrate::content::{Commit, Damage, Verdict, check};
+use seaf_migrate::content::{Commit, Damage, IdCheck, check};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind};
 
 use crate::library::objects::{CommitText, Writer, sha1};
@@ -28,7 +28,7 @@ fn changed(from: &str, to: &str) -> (ObjectId, String) {
 
 fn damage_of(from: &str, to: &str) -> Damage {
     let (id, json) = changed(from, to);
-    let Verdict::Damaged(damage) = check(ObjectKind::Commits, &id, json.as_bytes()) else { panic!("{json} is good") };
+    let IdCheck::Damaged(damage) = check(ObjectKind::Commits, &id, json.as_bytes()) else { panic!("{json} is good") };
     match Commit::parse(&id, json.as_bytes()) {
         Ok(parsed) => assert_eq!(damage, Damage::WrongId { found: parsed.wrong_id.expect("another id") }),
         Err(other) => assert_eq!(damage, other),
@@ -43,7 +43,7 @@ fn a_creator_without_a_name_and_one_with_an_empty_name_are_two_commits_to_the_c_
     assert_eq!(id(None, Writer::Go), id(Some(""), Writer::Go));
     for (name, writer) in [(None, Writer::C), (Some(""), Writer::C), (None, Writer::Go), (Some(""), Writer::Go)] {
         let (id, data) = CommitText { creator_name: name, ..PLAIN }.encode(writer);
-        assert_eq!(check(ObjectKind::Commits, &id, &data), Verdict::Good, "{name:?} {writer:?}");
+        assert_eq!(check(ObjectKind::Commits, &id, &data), IdCheck::Good, "{name:?} {writer:?}");
     }
 }
 
@@ -53,7 +53,7 @@ fn a_description_that_is_null_counts_as_empty() {
     let json = String::from_utf8(data.to_vec()).unwrap();
     let null = json.replace("\"description\": \"\"", "\"description\": null");
     assert_ne!(json, null);
-    assert_eq!(check(ObjectKind::Commits, &id, null.as_bytes()), Verdict::Good);
+    assert_eq!(check(ObjectKind::Commits, &id, null.as_bytes()), IdCheck::Good);
     assert_eq!(Commit::parse(&id, null.as_bytes()).unwrap().object.description, "");
 }
 
@@ -79,7 +79,7 @@ fn what_the_id_does_not_cover_cannot_be_told() {
         [("\"parent_id\": null", parent.as_str()), ("My library", "Your library"), ("\"version\": 1", "\"version\": 0")]
     {
         let (id, json) = changed(from, to);
-        assert_eq!(check(ObjectKind::Commits, &id, json.as_bytes()), Verdict::Good, "{to}");
+        assert_eq!(check(ObjectKind::Commits, &id, json.as_bytes()), IdCheck::Good, "{to}");
     }
 }
 
@@ -87,7 +87,7 @@ fn what_the_id_does_not_cover_cannot_be_told() {
 fn a_commit_under_a_name_that_is_not_its_own_is_called_by_its_own() {
     let (id, data) = PLAIN.encode(Writer::Go);
     let name = sha1(b"elsewhere");
-    assert_eq!(check(ObjectKind::Commits, &name, &data), Verdict::Damaged(Damage::WrongId { found: id }));
+    assert_eq!(check(ObjectKind::Commits, &name, &data), IdCheck::Damaged(Damage::WrongId { found: id }));
     assert_eq!(Commit::parse(&name, &data).unwrap().wrong_id, Some(id));
 }
 
@@ -120,10 +120,10 @@ fn what_a_server_would_not_use_is_malformed_and_says_why() {
 fn one_nul_at_the_end_is_an_old_habit_and_two_are_damage() {
     let (id, data) = PLAIN.encode(Writer::C);
     let ended = |tail: &[u8]| check(ObjectKind::Commits, &id, &[&data, tail].concat());
-    assert_eq!(ended(b"\0"), Verdict::Good);
-    assert_eq!(ended(b"\n"), Verdict::Good, "blanks mean nothing in JSON");
-    assert!(matches!(ended(b"\0\0"), Verdict::Damaged(Damage::Malformed(_))));
-    assert!(matches!(ended(b"{}"), Verdict::Damaged(Damage::Malformed(_))));
+    assert_eq!(ended(b"\0"), IdCheck::Good);
+    assert_eq!(ended(b"\n"), IdCheck::Good, "blanks mean nothing in JSON");
+    assert!(matches!(ended(b"\0\0"), IdCheck::Damaged(Damage::Malformed(_))));
+    assert!(matches!(ended(b"{}"), IdCheck::Damaged(Damage::Malformed(_))));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_commit_cut_anywhere_is_called_cut_short() {
     let (id, data) = PLAIN.encode(Writer::C);
     for length in 1..data.len() {
         let verdict = check(ObjectKind::Commits, &id, &data[..length]);
-        assert_eq!(verdict, Verdict::Damaged(Damage::Truncated), "{length} bytes");
+        assert_eq!(verdict, IdCheck::Damaged(Damage::Truncated), "{length} bytes");
     }
 }
 
@@ -173,7 +173,7 @@ proptest! {
             encrypted,
         };
         let (id, data) = text.encode(if go { Writer::Go } else { Writer::C });
-        prop_assert_eq!(check(ObjectKind::Commits, &id, &data), Verdict::Good);
+        prop_assert_eq!(check(ObjectKind::Commits, &id, &data), IdCheck::Good);
         let commit = Commit::parse(&id, &data).unwrap().object;
         prop_assert_eq!((commit.repo_id, commit.root_id, commit.ctime), (text.library, text.root, ctime));
         prop_assert_eq!(commit.parents().collect::<Vec<_>>(), text.parents);

@@ -1,6 +1,6 @@
 //! Directories and file descriptions in every spelling that a writer may choose, and at the limits of both formats.
 
-use seaf_migrate::content::{Damage, Dirent, FsObject, Verdict, check};
+use seaf_migrate::content::{Damage, Dirent, FsObject, IdCheck, check};
 use seaf_migrate::object::{ObjectId, ObjectKind};
 
 use crate::library::objects::{deflate, sha1};
@@ -8,7 +8,7 @@ use crate::library::objects::{deflate, sha1};
 /// What a compressed object with this JSON says.
 fn read(json: &str) -> Result<FsObject, Damage> {
     let (id, data) = (sha1(json.as_bytes()), deflate(json.as_bytes(), 6));
-    assert_eq!(check(ObjectKind::Fs, &id, &data), Verdict::Good);
+    assert_eq!(check(ObjectKind::Fs, &id, &data), IdCheck::Good);
     FsObject::parse(&id, &data).map(|parsed| {
         assert_eq!(parsed.wrong_id, None);
         parsed.object
@@ -173,7 +173,7 @@ fn a_legacy_file_has_whole_block_ids_only() {
     let FsObject::File { block_ids, size } = parse_any(&legacy_file(u64::MAX, &blocks)).unwrap() else { panic!() };
     assert_eq!((block_ids.len(), size), (3, u64::MAX));
     assert_eq!(block_ids[2].as_bytes()[..], blocks[40..]);
-    assert_eq!(check(ObjectKind::Fs, &sha1(&blocks), &legacy_file(9, &blocks)), Verdict::Good);
+    assert_eq!(check(ObjectKind::Fs, &sha1(&blocks), &legacy_file(9, &blocks)), IdCheck::Good);
     for cut in (1..60).filter(|cut| cut % 20 != 0) {
         assert_eq!(parse_any(&legacy_file(9, &blocks[..cut])), Err(Damage::Truncated), "{cut}");
     }
@@ -190,7 +190,7 @@ fn a_legacy_file_has_whole_block_ids_only() {
 fn a_block_of_a_legacy_file_left_out_changes_its_id() {
     let blocks: Vec<u8> = (0..60).collect();
     let verdict = check(ObjectKind::Fs, &sha1(&blocks), &legacy_file(9, &blocks[..40]));
-    assert_eq!(verdict, Verdict::Damaged(Damage::WrongId { found: sha1(&blocks[..40]) }));
+    assert_eq!(verdict, IdCheck::Damaged(Damage::WrongId { found: sha1(&blocks[..40]) }));
 }
 
 #[test]

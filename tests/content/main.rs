@@ -19,7 +19,7 @@ use library::objects::{CommitText, Writer, deflate, sha1};
 use library::{Params, Store};
 use proptest::prelude::*;
 use sample::sample_objects;
-use seaf_migrate::content::{Commit, Damage, FsObject, Verdict, check};
+use seaf_migrate::content::{Commit, Damage, FsObject, IdCheck, check};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 
 /// Every object below `dir/storage`, with its kind and key.
@@ -36,14 +36,14 @@ fn objects_below(dir: &Path) -> Vec<(ObjectKind, ObjectKey, Vec<u8>)> {
 }
 
 fn is_damaged(kind: ObjectKind, id: &ObjectId, data: &[u8]) -> bool {
-    check(kind, id, data) != Verdict::Good
+    check(kind, id, data) != IdCheck::Good
 }
 
 #[test]
 fn every_object_of_a_real_store_is_good() {
     let mut counts = [0; 3];
     for (kind, key, data) in sample_objects() {
-        assert_eq!(check(kind, &key.id, &data), Verdict::Good, "{kind} {key}");
+        assert_eq!(check(kind, &key.id, &data), IdCheck::Good, "{kind} {key}");
         counts[kind.index()] += 1;
     }
     assert_eq!(counts, sample::SAMPLE_COUNTS);
@@ -170,17 +170,17 @@ fn what_is_wrong_is_said() {
     let objects = sample_objects();
     let of = |wanted| objects.iter().find(|(kind, ..)| *kind == wanted).unwrap();
     for kind in ObjectKind::ALL {
-        assert_eq!(check(kind, &ObjectId::EMPTY, b""), Verdict::Damaged(Damage::Empty));
+        assert_eq!(check(kind, &ObjectId::EMPTY, b""), IdCheck::Damaged(Damage::Empty));
         let zeros = check(kind, &of(kind).1.id, &[0; 100]);
-        assert!(matches!(zeros, Verdict::Damaged(Damage::Malformed(_) | Damage::WrongId { .. })), "{zeros:?}");
+        assert!(matches!(zeros, IdCheck::Damaged(Damage::Malformed(_) | Damage::WrongId { .. })), "{zeros:?}");
     }
     for kind in [ObjectKind::Fs, ObjectKind::Commits] {
         let (_, key, data) = of(kind);
-        assert_eq!(check(kind, &key.id, &data[..data.len() / 2]), Verdict::Damaged(Damage::Truncated));
+        assert_eq!(check(kind, &key.id, &data[..data.len() / 2]), IdCheck::Damaged(Damage::Truncated));
     }
     let (kind, key, data) = of(ObjectKind::Fs);
     let longer = [data, &b"x"[..]].concat();
-    assert!(matches!(check(*kind, &key.id, &longer), Verdict::Damaged(Damage::NotInflatable(_))));
+    assert!(matches!(check(*kind, &key.id, &longer), IdCheck::Damaged(Damage::NotInflatable(_))));
     assert_eq!(Damage::WrongId { found: key.id }.to_string(), format!("content has the id {}", key.id));
 }
 
@@ -190,7 +190,7 @@ fn an_object_in_anothers_place_is_found_and_named() {
     for pair in objects.windows(2).filter(|pair| pair[0].0 == pair[1].0 && pair[0].1.id != pair[1].1.id) {
         let (kind, key, _) = &pair[0];
         let found = pair[1].1.id;
-        assert_eq!(check(*kind, &key.id, &pair[1].2), Verdict::Damaged(Damage::WrongId { found }), "{kind} {key}");
+        assert_eq!(check(*kind, &key.id, &pair[1].2), IdCheck::Damaged(Damage::WrongId { found }), "{kind} {key}");
     }
 }
 
@@ -222,21 +222,21 @@ fn unknown_fields_and_old_habits_do_not_make_a_commit_bad() {
     let left_out = with(&|json| json.replace("\"creator_name\": null, ", "").replace("\"parent_id\": null, ", ""));
     let ended = with(&|json| format!("{json}\0"));
     for (what, data) in [("extra", extra), ("left out", left_out), ("NUL", ended)] {
-        assert_eq!(check(ObjectKind::Commits, &id, &data), Verdict::Good, "{what}");
+        assert_eq!(check(ObjectKind::Commits, &id, &data), IdCheck::Good, "{what}");
     }
     let mut foreign = text.clone();
     foreign.description = "caf\u{e9}";
     let (_, utf8) = foreign.encode(Writer::C);
     let latin1: Vec<u8> = String::from_utf8(utf8.to_vec()).unwrap().chars().map(|c| u8::try_from(c).unwrap()).collect();
     // What a server of long ago hashed was the bytes of the name, whatever their encoding.
-    let Verdict::Damaged(Damage::WrongId { found }) = check(ObjectKind::Commits, &foreign.encode(Writer::C).0, &latin1)
+    let IdCheck::Damaged(Damage::WrongId { found }) = check(ObjectKind::Commits, &foreign.encode(Writer::C).0, &latin1)
     else {
         panic!("hashed as if it were UTF-8");
     };
     let renamed =
         String::from_utf8(utf8.to_vec()).unwrap().replace(&foreign.encode(Writer::C).0.to_string(), &found.to_string());
     let renamed: Vec<u8> = renamed.chars().map(|c| u8::try_from(c).unwrap()).collect();
-    assert_eq!(check(ObjectKind::Commits, &found, &renamed), Verdict::Good);
+    assert_eq!(check(ObjectKind::Commits, &found, &renamed), IdCheck::Good);
     assert_eq!(Commit::parse(&found, &renamed).unwrap().object.description, "caf\u{fffd}");
 }
 
@@ -247,7 +247,7 @@ static GENERATED: LazyLock<Store> =
 fn generated_objects_of_every_form_are_good() {
     let store = &*GENERATED;
     for (kind, key, data) in store.all() {
-        assert_eq!(check(kind, &key.id, data), Verdict::Good, "{kind} {key}");
+        assert_eq!(check(kind, &key.id, data), IdCheck::Good, "{kind} {key}");
     }
     for library in &store.libraries {
         for snapshot in &library.snapshots {
@@ -293,7 +293,7 @@ fn a_generated_store_is_the_same_in_a_folder() {
 fn bulk_objects_are_good_and_distinct() {
     let mut keys = std::collections::HashSet::new();
     for (kind, key, data) in library::bulk::bulk(3, 3000, 200..=4000) {
-        assert_eq!(check(kind, &key.id, &data), Verdict::Good, "{kind} {key}");
+        assert_eq!(check(kind, &key.id, &data), IdCheck::Good, "{kind} {key}");
         assert!((150..=4300).contains(&data.len()), "{kind}: {} bytes", data.len());
         assert!(keys.insert((kind, key)));
     }
@@ -308,7 +308,7 @@ proptest! {
         let params = Params { seed, files, block_size, commits, libraries: 1, large_dir: 3, ..Params::default() };
         let params = Params { file_size: 0..=600, special: seed.is_multiple_of(8), ..params };
         for (kind, key, data) in Store::generate(&params).all() {
-            prop_assert_eq!(check(kind, &key.id, data), Verdict::Good);
+            prop_assert_eq!(check(kind, &key.id, data), IdCheck::Good);
         }
     }
 
@@ -325,7 +325,7 @@ proptest! {
             let _ = FsObject::parse(&id, bytes);
             let _ = Commit::parse(&id, bytes);
         }
-        prop_assert_eq!(check(ObjectKind::Fs, &sha1(&data), &zipped), Verdict::Good);
+        prop_assert_eq!(check(ObjectKind::Fs, &sha1(&data), &zipped), IdCheck::Good);
     }
 
     #[test]
@@ -335,7 +335,7 @@ proptest! {
         let mut data = data.to_vec();
         let position = position.index(data.len());
         data[position] ^= change;
-        let good = check(kind, &key.id, &data) == Verdict::Good;
+        let good = check(kind, &key.id, &data) == IdCheck::Good;
         let parsed = match kind {
             ObjectKind::Commits => Commit::parse(&key.id, &data).map(|commit| commit.wrong_id),
             ObjectKind::Fs => FsObject::parse(&key.id, &data).map(|object| object.wrong_id),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use seaf_migrate::existence::{self, KnownSet, LibraryCount, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::{Index, LibraryCount, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
 use seaf_migrate::store::Listed;
 
@@ -22,16 +23,16 @@ fn forget(place: &Place, ranges: &[KeyRange]) -> Vec<KeyRange> {
     let (set, journal) = place.known();
     drop(journal);
     let lock = place.lock();
-    existence::forget(&lock, set, ranges).unwrap();
+    index::forget(&lock, set, ranges).unwrap();
     SetBuilder::start_or_resume(&lock, &place.location).unwrap().1
 }
 
 /// [`assert_same`] for large lists: not every key is looked up.
-fn assert_holds(set: &KnownSet, model: &Model) {
+fn assert_holds(set: &Index, model: &Model) {
     assert!(set.iter().map(Result::unwrap).eq(objects(model)), "the set holds something else than the model");
 }
 
-fn counts(set: &KnownSet) -> Vec<LibraryCount> {
+fn counts(set: &Index) -> Vec<LibraryCount> {
     set.libraries().map(Result::unwrap).collect()
 }
 
@@ -186,8 +187,8 @@ fn merging_nothing_into_nothing_is_nothing() {
     for expected in [Model::new(), model(0..20, 2)] {
         place.note(&objects(&expected));
         let lock = place.lock();
-        let (set, journal) = existence::prepare(&lock, &place.location).unwrap().known.unwrap();
-        let (merged, journal) = existence::merge(&lock, &set, journal).unwrap();
+        let (set, journal) = index::prepare(&lock, &place.location).unwrap().known.unwrap();
+        let (merged, journal) = index::merge(&lock, &set, journal).unwrap();
         assert!(journal.is_empty());
         assert_same(&merged, &expected);
         drop((lock, set, journal, merged));

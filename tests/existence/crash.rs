@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use seaf_migrate::existence::{self, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::SetBuilder;
 use seaf_migrate::object::KeyRange;
 
 use crate::support::{Model, Place, assert_same, copy_files, list, model, object, objects};
@@ -155,11 +156,11 @@ fn a_merge_killed_at_any_step_changes_no_answer() {
     copy_files(place.folder.path(), before.folder.path());
     {
         let lock = place.lock();
-        let (set, journal) = existence::prepare(&lock, &place.location).unwrap().known.unwrap();
-        existence::merge(&lock, &set, journal).unwrap();
+        let (set, journal) = index::prepare(&lock, &place.location).unwrap().known.unwrap();
+        index::merge(&lock, &set, journal).unwrap();
     }
     for (state, at) in between(before.folder.path(), place.folder.path(), &place) {
-        assert_same(&existence::look(&at.paths, &at.location).unwrap().unwrap(), &expected);
+        assert_same(&index::look(&at.paths, &at.location).unwrap().unwrap(), &expected);
         for _ in 0..2 {
             let (set, _journal) = at.known();
             assert_same(&set, &expected);
@@ -176,7 +177,7 @@ fn an_out_of_date_journal_brings_nothing_back() {
     let place = Place::new();
     place.build(&model(0..10, 1));
     place.note(&[object(50, 1)]);
-    existence::forget_all(&place.lock()).unwrap();
+    index::forget_all(&place.lock()).unwrap();
     assert!(place.prepare().unwrap().known.is_none());
     place.build(&model(0..10, 1));
     assert_same(&place.known().0, &model(0..10, 1));

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use seaf_migrate::existence::{self, KnownSet, ListError, Opened};
+use seaf_migrate::index;
+use seaf_migrate::index::{Index, ListError, Opened};
 
 use crate::support::{Model, Place, assert_same, model, object, objects};
 
@@ -33,7 +34,7 @@ fn every_single_changed_byte_of_a_list_is_found() {
     for at in 0..std::fs::read(base).unwrap().len() {
         for mask in [1, 0x80, 0xff] {
             flip(base, at, mask);
-            let error = existence::open(&place.paths, &place.location).expect_err("a changed byte");
+            let error = index::open(&place.paths, &place.location).expect_err("a changed byte");
             assert!(matches!(error, ListError::Damaged { .. }), "byte {at}: {error}");
             assert!(place.prepare().is_err());
             flip(base, at, mask);
@@ -76,7 +77,7 @@ fn a_list_cut_or_lengthened_anywhere_is_refused() {
 }
 
 /// The sets that may come of a journal of which a byte was changed: the list with the first `n` records.
-fn is_a_past(set: &KnownSet, listed: &Model) -> bool {
+fn is_a_past(set: &Index, listed: &Model) -> bool {
     let mut expected = listed.clone();
     let noted = [20, 21, 22, 23, 24].map(|number| object(number, 3));
     let mut order: Vec<_> = objects(&model(20..23, 3));
@@ -135,6 +136,6 @@ fn what_is_neither_list_nor_text_is_refused() {
     assert!(matches!(place.prepare(), Err(ListError::Damaged { .. })));
     // As the old script did, an empty file is taken for none.
     std::fs::write(place.paths.base(), b"\n").unwrap();
-    assert!(matches!(existence::open(&place.paths, &place.location), Ok(Opened::Absent)));
+    assert!(matches!(index::open(&place.paths, &place.location), Ok(Opened::Absent)));
     assert_same(&place.build(&model(0..3, 1)), &model(0..3, 1));
 }

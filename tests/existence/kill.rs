@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use seaf_migrate::existence::{self, Journal, KnownSet, ListLock, ListPaths, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
 
@@ -49,7 +50,7 @@ impl World {
     }
 
     /// Lists what is missing, in parts cut anywhere and in any order.
-    fn build(&mut self, lock: &ListLock) -> KnownSet {
+    fn build(&mut self, lock: &ListLock) -> Index {
         let (builder, missing) = SetBuilder::start_or_resume(lock, &location("host/bucket")).unwrap();
         let everything = self.everything();
         let mut parts: Vec<KeyRange> =
@@ -70,7 +71,7 @@ impl World {
 
     fn pass(&mut self) {
         let lock = ListLock::acquire(&self.paths).unwrap();
-        let known = existence::prepare(&lock, &location("host/bucket")).unwrap().known;
+        let known = index::prepare(&lock, &location("host/bucket")).unwrap().known;
         let (set, mut journal) = known.unwrap_or_else(|| {
             let set = self.build(&lock);
             let journal = Journal::open(&lock, &set).unwrap();
@@ -81,16 +82,16 @@ impl World {
             self.add(&mut journal, count);
         }
         match self.random.u32(..4) {
-            0 => drop(existence::merge(&lock, &set, journal).unwrap()),
+            0 => drop(index::merge(&lock, &set, journal).unwrap()),
             1 => {
                 drop((set, journal));
-                let (set, journal) = existence::prepare(&lock, &location("host/bucket")).unwrap().known.unwrap();
+                let (set, journal) = index::prepare(&lock, &location("host/bucket")).unwrap().known.unwrap();
                 drop(journal);
                 let (low, high) = KeyRange::ALL.halves().unwrap();
                 let range = if self.random.bool() { low } else { high.halves().unwrap().0 };
-                existence::forget(&lock, set, &[range]).unwrap();
+                index::forget(&lock, set, &[range]).unwrap();
             }
-            2 if self.random.u32(..4) == 0 => existence::forget_all(&lock).unwrap(),
+            2 if self.random.u32(..4) == 0 => index::forget_all(&lock).unwrap(),
             _ => {}
         }
     }
@@ -156,8 +157,8 @@ fn check(folder: &Path) {
     };
     let (there, promised) = (keys("there"), keys("promised"));
     let lock = ListLock::acquire(&paths).unwrap();
-    let looked = existence::look(&paths, &location("host/bucket")).unwrap();
-    let Some((set, journal)) = existence::prepare(&lock, &location("host/bucket")).unwrap().known else {
+    let looked = index::look(&paths, &location("host/bucket")).unwrap();
+    let Some((set, journal)) = index::prepare(&lock, &location("host/bucket")).unwrap().known else {
         assert!(looked.is_none());
         // What is still to be listed makes the list exact again.
         let everything: Model = numbers(folder, "there").into_iter().flat_map(|at| model([at], LIBRARIES)).collect();

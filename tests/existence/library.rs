@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use seaf_migrate::existence::{self, ListError, ListLock, ListPaths, Opened, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::{ListError, ListLock, ListPaths, Opened, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectKind};
 
 use crate::support::{Model, Place, assert_same, list, model, object, objects};
@@ -33,15 +34,15 @@ fn lists_of_libraries_beside_the_whole_list_keep_apart() {
         list(&builder, builder.range(), &all);
         let own = only(&all, library);
         assert_same(&builder.finish().unwrap(), &own);
-        let (_, mut journal) = existence::prepare(&lock, &place.location).unwrap().known.unwrap();
+        let (_, mut journal) = index::prepare(&lock, &place.location).unwrap().known.unwrap();
         journal.append(&[object(number + 4000, 4)]).unwrap();
         drop((journal, lock));
         // What was noted for one library is not known to the other lists.
         assert_same(&place.known().0, &all);
-        let set = existence::look(&paths, &place.location).unwrap().unwrap();
+        let set = index::look(&paths, &place.location).unwrap().unwrap();
         assert_eq!((set.library(), set.len()), (Some(library), own.len() as u64 + 1));
         assert!(all.keys().filter(|key| key.library != library).all(|key| set.find(key).is_none()));
-        existence::forget_all(&ListLock::acquire(&paths).unwrap()).unwrap();
+        index::forget_all(&ListLock::acquire(&paths).unwrap()).unwrap();
     }
     assert_same(&place.known().0, &all);
 }
@@ -64,7 +65,7 @@ fn the_list_of_a_library_in_the_place_of_all_is_refused_and_the_other_way_round(
         let text = error.to_string();
         assert!(text.contains(&found) && text.contains(&expected) && text.contains("Put it back"), "{text}");
         // Whoever only looks at the file learns what it is about.
-        assert!(existence::inspect(place.paths.base()).is_ok());
+        assert!(index::inspect(place.paths.base()).is_ok());
         // The same for a listing that was not finished.
         std::fs::rename(place.paths.base(), place.paths.building()).unwrap();
         let error = SetBuilder::start_or_resume(&place.lock(), &place.location).unwrap_err();
@@ -91,9 +92,9 @@ fn an_interrupted_listing_of_a_library_goes_on_within_it() {
     assert_same(&set, &only(&all, library));
     drop(set);
     // Given up in part, it is listed again in that part.
-    let (set, journal) = existence::prepare(&lock, &place.location).unwrap().known.unwrap();
+    let (set, journal) = index::prepare(&lock, &place.location).unwrap().known.unwrap();
     drop(journal);
-    existence::forget(&lock, set, &[low]).unwrap();
+    index::forget(&lock, set, &[low]).unwrap();
     let (_, missing) = SetBuilder::start_or_resume(&lock, &place.location).unwrap();
     assert_eq!(missing, [low]);
 }
@@ -127,7 +128,7 @@ fn what_is_of_another_library_is_neither_listed_nor_noted() {
     input.push(&objects(&model(0..50, 2))).unwrap();
     input.finish().unwrap();
     assert_same(&builder.finish().unwrap(), &only(&model(0..50, 2), library));
-    let (_, mut journal) = existence::prepare(&lock, &place.location).unwrap().known.unwrap();
+    let (_, mut journal) = index::prepare(&lock, &place.location).unwrap().known.unwrap();
     let error = journal.append(&[object(2, 2), stranger]).unwrap_err();
     assert!(error.to_string().contains(&stranger.key.to_string()), "{error}");
     // Nothing of that batch was noted, and the journal takes what is right.
@@ -159,11 +160,11 @@ fn every_changed_byte_of_the_list_of_a_library_is_found() {
         let mut bytes = good.clone();
         bytes[at] ^= 1;
         std::fs::write(place.paths.base(), bytes).unwrap();
-        let error = existence::open(&place.paths, &place.location).expect_err("a changed byte");
+        let error = index::open(&place.paths, &place.location).expect_err("a changed byte");
         assert!(matches!(error, ListError::Damaged { .. }), "byte {at}: {error}");
     }
     std::fs::write(place.paths.base(), good).unwrap();
-    assert!(matches!(existence::open(&place.paths, &place.location), Ok(Opened::Complete(_))));
+    assert!(matches!(index::open(&place.paths, &place.location), Ok(Opened::Complete(_))));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use seaf_migrate::existence::{self, ListError, ListLock, ListPaths, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::{ListError, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKind};
 
 use crate::support::{Model, Place, list, location};
@@ -77,6 +78,6 @@ fn a_prefix_with_dots_and_blanks_is_kept_as_it_is() {
         let (builder, _) = SetBuilder::start_or_resume(&lock, &location).unwrap();
         list(&builder, KeyRange::ALL, &Model::new());
         builder.finish().unwrap();
-        assert!(existence::inspect(paths.base()).unwrap().is_empty());
+        assert!(index::inspect(paths.base()).unwrap().is_empty());
     }
 }

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 
 use proptest::prelude::*;
-use seaf_migrate::existence::{self, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::SetBuilder;
 use seaf_migrate::object::KeyRange;
 use seaf_migrate::store::Listed;
 
@@ -141,7 +142,7 @@ fn the_journal_is_seen_in_the_next_pass_and_its_sizes_win() {
     model.insert(shorter.key, shorter.size);
     model.insert(fresh.key, fresh.size);
     assert_same(&place.known().0, &model);
-    assert_same(&existence::look(&place.paths, &place.location).unwrap().unwrap(), &model);
+    assert_same(&index::look(&place.paths, &place.location).unwrap().unwrap(), &model);
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn a_long_journal_is_merged_and_begins_again() {
     let noted = model(50..6000, 2);
     place.note(&objects(&noted));
     expected.extend(noted);
-    assert_same(&existence::look(&place.paths, &place.location).unwrap().unwrap(), &expected);
+    assert_same(&index::look(&place.paths, &place.location).unwrap().unwrap(), &expected);
     let (set, journal) = place.known();
     assert!(journal.is_empty());
     assert_same(&set, &expected);
@@ -172,7 +173,7 @@ fn a_part_can_be_listed_again() {
     let (set, journal) = place.known();
     let part = set.shard_of(&fresh.key).range;
     drop(journal);
-    existence::forget(&place.lock(), set, &[part]).unwrap();
+    index::forget(&place.lock(), set, &[part]).unwrap();
     assert!(place.prepare().unwrap().known.is_none());
 
     // Half of what the part held is gone at the destination.
@@ -293,15 +294,15 @@ proptest! {
                 }
                 Step::Merge => {
                     let lock = place.lock();
-                    let (set, journal) = existence::prepare(&lock, &place.location).unwrap().known.unwrap();
-                    prop_assert!(existence::merge(&lock, &set, journal).unwrap().1.is_empty());
+                    let (set, journal) = index::prepare(&lock, &place.location).unwrap().known.unwrap();
+                    prop_assert!(index::merge(&lock, &set, journal).unwrap().1.is_empty());
                 }
                 Step::Reopen => {}
                 Step::Relist(number) => {
                     let (set, journal) = place.known();
                     drop(journal);
                     let part = set.shard_of(&object(number, libraries).key).range;
-                    existence::forget(&place.lock(), set, &[part]).unwrap();
+                    index::forget(&place.lock(), set, &[part]).unwrap();
                     place.build(&expected);
                 }
             }

@@ -1,6 +1,7 @@
 //! What is not ours, not now, or not in order is refused, and the message says what to do.
 
-use seaf_migrate::existence::{self, ListError, ListLock, ListPaths, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::{ListError, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKind};
 
 use crate::support::{Place, list, location, model, object};
@@ -56,7 +57,7 @@ fn two_runs_at_once_are_refused_and_the_first_is_named() {
     let error = ListLock::acquire(&place.paths).unwrap_err();
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
     // A dry run may look all the same.
-    assert!(existence::look(&place.paths, &place.location).unwrap().is_some());
+    assert!(index::look(&place.paths, &place.location).unwrap().is_some());
     drop(journal);
     place.lock();
 }

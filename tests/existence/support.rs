@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use seaf_migrate::conf::backend::{Backend, Location};
-use seaf_migrate::existence::{self, Journal, KnownSet, ListError, ListLock, ListPaths, Prepared, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::{Index, Journal, ListError, ListLock, ListPaths, Prepared, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
 
@@ -37,16 +38,16 @@ impl Place {
     }
 
     pub fn prepare(&self) -> Result<Prepared, ListError> {
-        existence::prepare(&self.lock(), &self.location)
+        index::prepare(&self.lock(), &self.location)
     }
 
     /// The set and its journal; fails when the destination would have to be listed.
-    pub fn known(&self) -> (KnownSet, Journal) {
+    pub fn known(&self) -> (Index, Journal) {
         self.prepare().unwrap().known.expect("a complete list")
     }
 
     /// Lists whatever is still missing, all of it from `model`.
-    pub fn build(&self, model: &Model) -> KnownSet {
+    pub fn build(&self, model: &Model) -> Index {
         let lock = self.lock();
         let (builder, missing) = SetBuilder::start_or_resume(&lock, &self.location).unwrap();
         for range in missing {
@@ -111,7 +112,7 @@ pub fn model(numbers: impl IntoIterator<Item = u64>, libraries: u64) -> Model {
 }
 
 /// Fails unless the set holds exactly the model, however it is asked.
-pub fn assert_same(set: &KnownSet, model: &Model) {
+pub fn assert_same(set: &Index, model: &Model) {
     assert_eq!(set.len(), model.len() as u64);
     let all: Vec<_> = set.iter().map(Result::unwrap).collect();
     assert!(all == objects(model), "the set holds something else than the model");

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use seaf_migrate::existence::{self, ListError, Opened, text};
+use seaf_migrate::index;
+use seaf_migrate::index::{ListError, Opened, text};
 
 use crate::support::{Model, Place, assert_same, model, object};
 
@@ -24,7 +25,7 @@ fn a_text_list_is_converted_kept_and_not_yet_believed() {
     written.push_str(&format!("{}\r\n", object(3, 4).key));
     written.push_str("01234567-89ab");
     std::fs::write(place.paths.base(), &written).unwrap();
-    assert!(matches!(existence::open(&place.paths, &place.location), Ok(Opened::TextList { lines: 300..310 })));
+    assert!(matches!(index::open(&place.paths, &place.location), Ok(Opened::TextList { lines: 300..310 })));
 
     let prepared = place.prepare().unwrap();
     let report = prepared.imported.unwrap();
@@ -47,7 +48,7 @@ fn an_imported_list_can_be_confirmed_without_losing_its_journal() {
     expected.extend(model(99..=99, 4));
     let (set, journal) = place.known();
     drop(journal);
-    let set = existence::confirm(&place.lock(), set).unwrap();
+    let set = index::confirm(&place.lock(), set).unwrap();
     assert!(!set.is_imported());
     assert_same(&set, &expected);
     let (set, journal) = place.known();
@@ -60,7 +61,7 @@ fn a_dry_run_reads_a_text_list_and_leaves_it() {
     let place = Place::new();
     let expected = without_sizes(model(0..30, 4));
     std::fs::write(place.paths.base(), lines(&expected)).unwrap();
-    let set = existence::look(&place.paths, &place.location).unwrap().unwrap();
+    let set = index::look(&place.paths, &place.location).unwrap().unwrap();
     assert!(set.is_imported());
     assert_same(&set, &expected);
     assert_eq!(place.names(), ["list.blocks"]);
@@ -109,10 +110,10 @@ fn export_gives_back_what_was_imported() {
 fn any_list_can_be_inspected_by_its_name() {
     let place = Place::new();
     place.build(&model(0..10, 1));
-    let set = existence::inspect(place.paths.base()).unwrap();
+    let set = index::inspect(place.paths.base()).unwrap();
     assert_eq!((set.len(), set.destination()), (10, "s3:host/bucket"));
     std::fs::write(place.paths.base(), lines(&model(0..3, 1))).unwrap();
-    assert!(matches!(existence::inspect(place.paths.base()), Err(ListError::Damaged { .. })));
+    assert!(matches!(index::inspect(place.paths.base()), Err(ListError::Damaged { .. })));
 }
 
 /// What comes of this text as a list.

@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use seaf_migrate::conf::backend::{Backend, Location};
-use seaf_migrate::existence::{Journal, KnownSet, ListLock, ListPaths, SetBuilder};
+use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
 
 /// The files of a run that went well.
 pub struct Good {
     lock: ListLock,
-    set: KnownSet,
+    set: Index,
     journal: Vec<u8>,
 }
 

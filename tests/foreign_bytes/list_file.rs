@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use seaf_migrate::conf::backend::{Backend, Location};
-use seaf_migrate::existence::{self, ListLock, ListPaths, Opened, SetBuilder};
+use seaf_migrate::index;
+use seaf_migrate::index::{ListLock, ListPaths, Opened, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
 
@@ -73,13 +74,13 @@ fn edited(bytes: &[u8], edits: &[u8]) -> (Vec<u8>, bool) {
 /// One run with the bytes of a fuzzer, or of a test.
 pub fn run(good: &Good, data: &[u8]) {
     std::fs::write(good.paths.base(), data).expect("room");
-    if let Ok(Opened::Complete(set)) = existence::open(&good.paths, &location()) {
+    if let Ok(Opened::Complete(set)) = index::open(&good.paths, &location()) {
         set.verify().expect("a list that opens is sound");
     }
 
     let (list_bytes, changed) = edited(&good.list, data);
     std::fs::write(good.paths.base(), list_bytes).expect("room");
-    let opened = existence::open(&good.paths, &location());
+    let opened = index::open(&good.paths, &location());
     assert_eq!(opened.is_err(), changed, "{opened:?}");
 
     std::fs::remove_file(good.paths.base()).expect("it was written");

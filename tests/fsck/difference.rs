@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::reach::{DefectKind, WalkOptions};
 use seaf_migrate::store::ErrorKind;
-use seaf_migrate::verify::walk::{WalkOptions, What};
 
 use crate::library::{Library, Params, Snapshot, Store};
 use crate::side::{Side, by_library, options, paths_in, whats};
@@ -81,7 +81,7 @@ fn whatever_is_missing_among_the_changes_is_found_with_its_paths() {
             side.shelf(kind).take(&ObjectKey::new(library.id, id));
             let found = by_library(&side.fsck());
             let [finding] = &found[&library.id][..] else { panic!("{kind} {id}: {found:?}") };
-            assert_eq!((finding.id, &finding.what), (Some(id), &What::Missing));
+            assert_eq!((finding.id, &finding.what), (Some(id), &DefectKind::Missing));
             assert_eq!(finding.paths, paths_in(new, kind, id));
             tried += 1;
         }
@@ -128,7 +128,7 @@ fn a_known_directory_that_is_gone_or_wrong_hides_nothing() {
             side.shelf(ObjectKind::Fs).put(root, data);
         }
         side.shelf(ObjectKind::Blocks).take(&ObjectKey::new(library.id, unchanged));
-        assert_eq!(whats(&side.fsck()), [What::Missing]);
+        assert_eq!(whats(&side.fsck()), [DefectKind::Missing]);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use seaf_migrate::content::Damage;
 use seaf_migrate::object::{LibraryId, ObjectKey, ObjectKind};
-use seaf_migrate::verify::walk::What;
+use seaf_migrate::reach::DefectKind;
 
 use crate::library;
 use crate::library::State;
@@ -23,7 +23,7 @@ fn every_missing_tree_object_is_found_with_its_paths_and_no_other() {
             .into_iter()
             .map(|(library, findings)| {
                 let [finding] = &findings[..] else { panic!("{kind} {key}: {findings:?}") };
-                assert_eq!((finding.kind, finding.id, &finding.what), (kind, Some(key.id), &What::Missing));
+                assert_eq!((finding.kind, finding.id, &finding.what), (kind, Some(key.id), &DefectKind::Missing));
                 (library, (finding.commit, finding.paths.clone()))
             })
             .collect();
@@ -47,10 +47,10 @@ fn every_missing_commit_is_found() {
             let [finding] = &found[&library.id][..] else { panic!("{found:?}") };
             assert_eq!((found.len(), finding.kind, finding.id), (1, ObjectKind::Commits, Some(snapshot.commit)));
             if snapshot.commit == library.head().commit {
-                assert_eq!((&finding.what, &finding.paths[..]), (&What::HeadMissing, &["/".to_owned()][..]));
+                assert_eq!((&finding.what, &finding.paths[..]), (&DefectKind::HeadMissing, &["/".to_owned()][..]));
             } else {
                 let child = library.snapshots[at + 1].commit;
-                assert_eq!((&finding.what, &finding.paths[..]), (&What::ParentMissing { child }, &[][..]));
+                assert_eq!((&finding.what, &finding.paths[..]), (&DefectKind::ParentMissing { child }, &[][..]));
             }
             side.shelf(ObjectKind::Commits).put(key, data);
         }
@@ -58,7 +58,7 @@ fn every_missing_commit_is_found() {
 }
 
 /// Plants `data` under `key` and returns what is found, blocks read.
-fn planted(side: &mut Side, kind: ObjectKind, key: &ObjectKey, data: Bytes) -> Vec<What> {
+fn planted(side: &mut Side, kind: ObjectKind, key: &ObjectKey, data: Bytes) -> Vec<DefectKind> {
     side.options.content = true;
     let before = side.shelf(kind).take(key);
     side.shelf(kind).put(*key, data);
@@ -74,11 +74,11 @@ fn damaged_objects_of_each_kind_are_found_and_named() {
     for (kind, key, other) in victims(&store) {
         let clean = side.shelf(kind).get(&key);
         let found = planted(&mut side, kind, &key, Bytes::new());
-        assert!(found.contains(&What::Damaged(Damage::Empty)), "empty {kind}: {found:?}");
+        assert!(found.contains(&DefectKind::Damaged(Damage::Empty)), "empty {kind}: {found:?}");
 
         let found = planted(&mut side, kind, &key, clean.slice(..clean.len() / 2));
         assert!(
-            found.iter().all(|what| matches!(what, What::Damaged(_))) && !found.is_empty(),
+            found.iter().all(|what| matches!(what, DefectKind::Damaged(_))) && !found.is_empty(),
             "cut {kind}: {found:?}"
         );
 
@@ -88,13 +88,13 @@ fn damaged_objects_of_each_kind_are_found_and_named() {
         flipped[at] ^= 1;
         let found = planted(&mut side, kind, &key, flipped.into());
         assert!(
-            found.iter().all(|what| matches!(what, What::Damaged(_))) && !found.is_empty(),
+            found.iter().all(|what| matches!(what, DefectKind::Damaged(_))) && !found.is_empty(),
             "bit {kind}: {found:?}"
         );
 
         let swapped = side.shelf(kind).get(&other);
         let found = planted(&mut side, kind, &key, swapped);
-        assert!(found.contains(&What::Damaged(Damage::WrongId { found: other.id })), "swapped {kind}: {found:?}");
+        assert!(found.contains(&DefectKind::Damaged(Damage::WrongId { found: other.id })), "swapped {kind}: {found:?}");
     }
     assert!(side.fsck().is_sound());
 }
@@ -124,14 +124,14 @@ fn an_object_of_the_wrong_kind_is_found() {
         for (other, stranger, _) in victims.iter().filter(|(other, ..)| other != kind) {
             let data = side.shelf(*other).get(stranger);
             let found = planted(&mut side, *kind, key, data);
-            assert!(found.iter().any(|what| matches!(what, What::Damaged(_))), "{other} as {kind}: {found:?}");
+            assert!(found.iter().any(|what| matches!(what, DefectKind::Damaged(_))), "{other} as {kind}: {found:?}");
         }
     }
     let (file, dir) = (victims[1].1, victims[2].1);
     let data = side.shelf(ObjectKind::Fs).get(&file);
     let found = planted(&mut side, ObjectKind::Fs, &dir, data);
     // The first thing found for an object is what is reported: its id is wrong, and so it is no directory either.
-    assert!(found.contains(&What::Damaged(Damage::WrongId { found: file.id })), "{found:?}");
+    assert!(found.contains(&DefectKind::Damaged(Damage::WrongId { found: file.id })), "{found:?}");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_directory_that_calls_a_file_a_directory_is_found() {
     side.roots.libraries.iter_mut().find(|roots| roots.id == library.id).unwrap().heads = vec![head];
     let found = by_library(&side.fsck());
     let [finding] = &found[&library.id][..] else { panic!("{found:?}") };
-    assert_eq!(finding.what, What::WrongKind { expected: "directory", found: "file" });
+    assert_eq!(finding.what, DefectKind::WrongKind { expected: "directory", found: "file" });
     assert_eq!((finding.id, &finding.paths[..]), (Some(file.id), &["/x/".to_owned()][..]));
 }
 
@@ -165,7 +165,7 @@ fn a_block_cut_short_is_found_without_reading_it() {
         side.shelf(ObjectKind::Blocks).put(key, data.slice(..data.len() - 100));
         let found = by_library(&side.fsck());
         let [finding] = &found[&library.id][..] else { panic!("{found:?}") };
-        assert!(matches!(finding.what, What::WrongSize { expected, .. } if expected == file.size), "{finding}");
+        assert!(matches!(finding.what, DefectKind::WrongSize { expected, .. } if expected == file.size), "{finding}");
         assert_eq!(&finding.paths[..], std::slice::from_ref(path));
     }
 }
@@ -180,7 +180,7 @@ fn a_commit_of_another_library_is_found() {
     let mut roots = side.roots.clone();
     roots.libraries.iter_mut().find(|roots| roots.id == library.id).unwrap().heads.push(other.head().commit);
     let side = Side { roots, ..side };
-    assert_eq!(whats(&side.fsck()), [What::WrongLibrary { found: other.id }]);
+    assert_eq!(whats(&side.fsck()), [DefectKind::WrongLibrary { found: other.id }]);
 }
 
 #[test]
@@ -199,9 +199,9 @@ fn a_base_commit_needs_its_directories_and_not_its_blocks() {
     side.shelf(ObjectKind::Blocks).take(&ObjectKey::new(origin.id, only_old(ObjectKind::Blocks)));
     assert!(side.fsck().is_sound());
     side.shelf(ObjectKind::Fs).take(&ObjectKey::new(origin.id, old.tree.dirs["/"]));
-    assert_eq!(whats(&side.fsck()), [What::Missing]);
+    assert_eq!(whats(&side.fsck()), [DefectKind::Missing]);
     side.shelf(ObjectKind::Commits).take(&ObjectKey::new(origin.id, old.commit));
-    assert_eq!(whats(&side.fsck()), [What::BaseMissing { library: needs }]);
+    assert_eq!(whats(&side.fsck()), [DefectKind::BaseMissing { library: needs }]);
 }
 
 #[test]
@@ -216,6 +216,6 @@ fn a_library_without_a_head_is_found() {
     connection.execute("INSERT INTO Repo VALUES ('not a library')", []).unwrap();
     let side = Side::of(store.objects.clone(), roots_of(&db));
     let result = side.fsck();
-    assert_eq!(whats(&result), [What::NoHead, What::NoHead]);
+    assert_eq!(whats(&result), [DefectKind::NoHead, DefectKind::NoHead]);
     assert_eq!(result.ignored.len(), 2, "{:?}", result.ignored);
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
+use seaf_migrate::commands::common::heads_cache;
+use seaf_migrate::commands::common::heads_cache::{Memory, WholeHeads};
+use seaf_migrate::commands::run::heads::check::HeadsCheck;
+use seaf_migrate::commands::run::verdict::{Broken, HeadsResult};
+use seaf_migrate::database::heads::Roots;
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::report::heads::{Broken, HeadsResult};
-use seaf_migrate::run::heads::check::HeadsCheck;
-use seaf_migrate::run::heads::memory::{self, Memory, WholeHeads};
-use seaf_migrate::stop::{Stop, StopReason};
+use seaf_migrate::reach::Progress;
 use seaf_migrate::store::{ErrorKind, StoreError};
-use seaf_migrate::verify::heads::Roots;
-use seaf_migrate::verify::walk::Progress;
+use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 use crate::library::{Params, Store};
 use crate::side::{Side, small, victims};
@@ -31,7 +32,7 @@ impl Pair {
         Self { store, source, destination, roots, whole: WholeHeads::new() }
     }
 
-    fn try_check(&mut self, stop: &Stop) -> Result<Option<HeadsResult>, StoreError> {
+    fn try_check(&mut self, stop: &Shutdown) -> Result<Option<HeadsResult>, StoreError> {
         let threads = NonZeroUsize::new(2).unwrap();
         let (destination, source) = (self.destination.stores(), self.source.stores());
         let progress = Progress::default();
@@ -40,7 +41,7 @@ impl Pair {
     }
 
     fn check(&mut self) -> HeadsResult {
-        self.try_check(&Stop::new()).unwrap().unwrap()
+        self.try_check(&Shutdown::new()).unwrap().unwrap()
     }
 
     /// How many calls the destination has had since this was asked last.
@@ -220,8 +221,8 @@ fn a_library_that_is_gone_from_the_database_is_forgotten() {
 #[test]
 fn a_check_that_was_stopped_has_no_result_and_remembers_nothing() {
     let mut pair = Pair::new(small());
-    let stop = Stop::new();
-    stop.request(StopReason::Signal(2));
+    let stop = Shutdown::new();
+    stop.request(ShutdownReason::Signal(2));
     assert_eq!(pair.try_check(&stop).unwrap(), None);
     assert!(pair.whole.is_empty());
 }
@@ -231,11 +232,11 @@ fn a_store_that_fails_on_either_side_is_never_an_answer() {
     let (kind, key, _) = victims(&small()).remove(1);
     let mut pair = Pair::new(small());
     pair.destination.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Timeout);
-    assert_eq!(pair.try_check(&Stop::new()).unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(pair.try_check(&Shutdown::new()).unwrap_err().kind(), ErrorKind::Timeout);
     let mut pair = Pair::new(small());
     pair.destination.shelf(kind).take(&key);
     pair.source.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Denied);
-    assert_eq!(pair.try_check(&Stop::new()).unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(pair.try_check(&Shutdown::new()).unwrap_err().kind(), ErrorKind::Denied);
 }
 
 #[test]
@@ -278,9 +279,9 @@ fn the_memory_comes_back_and_is_about_one_destination() {
     assert!(Memory::new(&prefix, places("there")).load().is_empty(), "believed about another destination");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(memory.path()).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
-    memory::forget(&prefix).unwrap();
+    heads_cache::forget(&prefix).unwrap();
     assert!(memory.load().is_empty());
-    memory::forget(&prefix).unwrap();
+    heads_cache::forget(&prefix).unwrap();
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "something is left behind");
 }
 

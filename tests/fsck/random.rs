@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use proptest::prelude::*;
+use seaf_migrate::commands::common::heads_cache::WholeHeads;
+use seaf_migrate::commands::run::heads::check::HeadsCheck;
+use seaf_migrate::commands::run::verdict::{Broken, HeadsResult};
+use seaf_migrate::database::heads::Roots;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::report::heads::{Broken, HeadsResult};
-use seaf_migrate::run::heads::check::HeadsCheck;
-use seaf_migrate::run::heads::memory::WholeHeads;
-use seaf_migrate::stop::Stop;
-use seaf_migrate::verify::heads::Roots;
-use seaf_migrate::verify::walk::Progress;
+use seaf_migrate::reach::Progress;
+use seaf_migrate::sys::shutdown::Shutdown;
 
 use crate::library::{Library, Params, Snapshot, State, Store};
 use crate::side::Side;
@@ -34,7 +34,7 @@ fn walked(store: &Store) -> impl Iterator<Item = &Library> {
 }
 
 fn check(source: &Side, destination: &Side, roots: &Roots, whole: &mut WholeHeads) -> HeadsResult {
-    let (stop, progress) = (Stop::new(), Progress::default());
+    let (stop, progress) = (Shutdown::new(), Progress::default());
     let (here, there) = (source.stores(), destination.stores());
     let threads = NonZeroUsize::new(2).unwrap();
     let check = HeadsCheck { destination: &there, source: &here, threads, stop: &stop, progress: &progress };

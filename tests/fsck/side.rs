@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use seaf_migrate::conf::DatabaseConf;
+use seaf_migrate::database::heads::Roots;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::stop::Stop;
+use seaf_migrate::reach::{Defect, DefectKind, FsckResult, Progress, Stores, WalkOptions, fsck};
 use seaf_migrate::store::{ReadStore, StoreError};
-use seaf_migrate::verify::heads::Roots;
-use seaf_migrate::verify::walk::{Finding, FsckResult, Progress, Stores, WalkOptions, What, fsck};
+use seaf_migrate::sys::shutdown::Shutdown;
 
 use crate::library::{Library, Params, State, Store};
 use crate::shelf::Shelf;
@@ -64,7 +64,7 @@ impl Side {
     }
 
     pub fn try_fsck(&self) -> Result<FsckResult, StoreError> {
-        fsck(&self.stores(), &self.roots, &self.options, &Stop::new(), &Progress::default())
+        fsck(&self.stores(), &self.roots, &self.options, &Shutdown::new(), &Progress::default())
     }
 
     pub fn fsck(&self) -> FsckResult {
@@ -81,12 +81,12 @@ pub fn small() -> Store {
 }
 
 /// What the check says of each library that suffers.
-pub fn by_library(result: &FsckResult) -> BTreeMap<LibraryId, Vec<Finding>> {
+pub fn by_library(result: &FsckResult) -> BTreeMap<LibraryId, Vec<Defect>> {
     let suffering = result.libraries.iter().filter(|library| !library.findings.is_empty());
     suffering.map(|library| (library.id, library.findings.clone())).collect()
 }
 
-pub fn whats(result: &FsckResult) -> Vec<What> {
+pub fn whats(result: &FsckResult) -> Vec<DefectKind> {
     result.libraries.iter().flat_map(|library| &library.findings).map(|finding| finding.what.clone()).collect()
 }
 

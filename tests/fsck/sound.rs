@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use seaf_migrate::conf::{BackendConf, FsConf, StoreConf};
+use seaf_migrate::database::heads::Roots;
 use seaf_migrate::object::{ObjectKey, ObjectKind};
-use seaf_migrate::stop::{Stop, StopReason};
-use seaf_migrate::store::fs::FsStore;
+use seaf_migrate::reach::{DefectKind, Progress, Stores, WalkOptions, fsck};
+use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{ErrorKind, ReadStore};
-use seaf_migrate::verify::heads::Roots;
-use seaf_migrate::verify::walk::{Progress, Stores, WalkOptions, What, fsck};
+use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 use crate::library::{Params, Store};
 use crate::sample;
@@ -69,13 +69,13 @@ fn history_ends_where_the_limit_says() {
     let limited = store.library("limited");
     let clean = Side::generated(&store);
     assert!(clean.fsck().is_sound());
-    let with = |change: &dyn Fn(&mut seaf_migrate::verify::heads::LibraryRoots, &mut WalkOptions)| {
+    let with = |change: &dyn Fn(&mut seaf_migrate::database::heads::LibraryRoots, &mut WalkOptions)| {
         let (mut roots, mut options) = (clean.roots.clone(), options());
         let library = roots.libraries.iter_mut().find(|roots| roots.id == limited.id).unwrap();
         library.valid_since = None;
         change(library, &mut options);
         options.only = vec![limited.id];
-        fsck(&clean.stores(), &roots, &options, &Stop::new(), &Progress::default()).unwrap()
+        fsck(&clean.stores(), &roots, &options, &Shutdown::new(), &Progress::default()).unwrap()
     };
     let unlimited = with(&|_, _| {});
     assert!(!unlimited.is_sound(), "the trees that were collected are missed when nothing explains it");
@@ -104,15 +104,15 @@ fn a_store_that_fails_is_never_taken_for_one_that_lacks() {
         }
         let side = Side::generated(&store);
         side.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Unreadable);
-        assert!(whats(&side.fsck()).contains(&What::Unreadable("told to fail".to_owned())), "{kind}");
+        assert!(whats(&side.fsck()).contains(&DefectKind::Unreadable("told to fail".to_owned())), "{kind}");
     }
 }
 
 #[test]
 fn a_check_that_was_stopped_is_not_a_sound_one() {
     let side = Side::generated(&small());
-    let stop = Stop::new();
-    stop.request(StopReason::Signal(2));
+    let stop = Shutdown::new();
+    stop.request(ShutdownReason::Signal(2));
     let result = fsck(&side.stores(), &side.roots, &options(), &stop, &Progress::default()).unwrap();
     assert_eq!((result.libraries.len(), result.unfinished), (0, side.roots.libraries.len()));
     assert!(!result.is_sound());
@@ -132,7 +132,7 @@ fn without_a_database_the_heads_are_the_commits_that_nobody_names() {
         };
         let shelves =
             [shelf(ObjectKind::Commits, commits), shelf(ObjectKind::Fs, fs), shelf(ObjectKind::Blocks, blocks)];
-        let roots = Roots::from_commits(&*shelves[0], &*shelves[1], options().threads, &Stop::new()).unwrap();
+        let roots = Roots::from_commits(&*shelves[0], &*shelves[1], options().threads, &Shutdown::new()).unwrap();
         assert!(roots.guessed);
         // The garbage library is one more; the history limit is not known, so that what it explains is found.
         assert_eq!(roots.libraries.len(), with_db.roots.libraries.len() + 1);
@@ -153,7 +153,7 @@ fn without_a_database_the_heads_are_the_commits_that_nobody_names() {
 #[test]
 fn the_real_store_is_sound_without_its_database() {
     let side = Side::sample();
-    let roots = Roots::from_commits(&*side.shelves[0], &*side.shelves[1], options().threads, &Stop::new()).unwrap();
+    let roots = Roots::from_commits(&*side.shelves[0], &*side.shelves[1], options().threads, &Shutdown::new()).unwrap();
     let side = Side { roots, ..side };
     let result = side.fsck();
     assert_eq!(result.libraries.len(), 11);
@@ -174,9 +174,9 @@ fn the_real_store_in_its_folder_is_sound_and_stays_as_it_is() {
         let location = StoreConf { kind, backend: BackendConf::Fs(conf.clone()) }.location();
         Arc::new(FsStore::source(&conf, kind, location).unwrap()) as Arc<dyn ReadStore>
     });
-    let guessed = Roots::from_commits(&*stores[0], &*stores[1], options().threads, &Stop::new()).unwrap();
+    let guessed = Roots::from_commits(&*stores[0], &*stores[1], options().threads, &Shutdown::new()).unwrap();
     for roots in [roots_of(&data.join("seafile.db")), guessed] {
-        let result = fsck(&stores, &roots, &options(), &Stop::new(), &Progress::default()).unwrap();
+        let result = fsck(&stores, &roots, &options(), &Shutdown::new(), &Progress::default()).unwrap();
         assert!(result.is_sound(), "{result}");
     }
     assert_eq!(state(), before);

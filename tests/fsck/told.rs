@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::stop::Stop;
-use seaf_migrate::verify::walk::{Progress, What, fsck};
+use seaf_migrate::reach::{DefectKind, Progress, fsck};
+use seaf_migrate::sys::shutdown::Shutdown;
 
 use crate::library;
 use crate::side::{Side, by_library, commit_of, larger, options, paths_in, small};
@@ -43,8 +43,8 @@ fn many_findings_are_counted_and_few_are_named() {
 fn progress_is_counted() {
     let side = Side::sample();
     let progress = Progress::default();
-    let result = fsck(&side.stores(), &side.roots, &options(), &Stop::new(), &progress).unwrap();
-    let sum = |count: fn(&seaf_migrate::verify::walk::Counts) -> u64| -> u64 {
+    let result = fsck(&side.stores(), &side.roots, &options(), &Shutdown::new(), &progress).unwrap();
+    let sum = |count: fn(&seaf_migrate::reach::Counts) -> u64| -> u64 {
         result.libraries.iter().map(|library| count(&library.counts)).sum()
     };
     assert_eq!(progress.libraries_done.load(Ordering::Relaxed), 10);
@@ -109,7 +109,7 @@ fn a_store_with_more_paths_than_there_is_time_is_done_all_the_same() {
     side.roots.libraries[0].heads = vec![head];
     let result = side.fsck();
     let [finding] = &result.libraries[0].findings[..] else { panic!("{result}") };
-    assert_eq!((&finding.what, finding.id, finding.paths.len()), (&What::Missing, Some(missing), 20));
+    assert_eq!((&finding.what, finding.id, finding.paths.len()), (&DefectKind::Missing, Some(missing), 20));
     assert!(finding.more_paths > 100);
 }
 

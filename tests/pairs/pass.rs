@@ -9,10 +9,10 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use seaf_migrate::conf::{Environment, Role, SideConf, SideSource, load_side};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
-use seaf_migrate::stop::Stop;
+use seaf_migrate::store::layer::retry::RetryPolicy;
 use seaf_migrate::store::open::{OpenOptions, open_destination_to_check, open_source};
-use seaf_migrate::store::retry::RetryPolicy;
 use seaf_migrate::store::{ReadStore, StoreError};
+use seaf_migrate::sys::shutdown::Shutdown;
 use tempfile::TempDir;
 
 use crate::sample::sample_objects;
@@ -43,7 +43,7 @@ fn side(conf: &Path) -> SideConf {
 }
 
 fn options() -> OpenOptions {
-    OpenOptions::new(AT_ONCE, std::time::Duration::from_secs(60), RetryPolicy::default(), &Stop::new())
+    OpenOptions::new(AT_ONCE, std::time::Duration::from_secs(60), RetryPolicy::default(), &Shutdown::new())
 }
 
 /// `seaf-migrate COMMAND` from one side to the other, with a report beside the new side's seafile.conf.

@@ -8,8 +8,8 @@ use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
 use http::Method;
 use seaf_migrate::conf::Backend;
 use seaf_migrate::object::ObjectKind;
+use seaf_migrate::store::http::runtime::block_on;
 use seaf_migrate::store::http::{HttpClient, HttpOptions, Request};
-use seaf_migrate::store::runtime::block_on;
 
 use crate::ceph::Pool;
 use crate::oss_server::{self, OssServer};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use seaf_migrate::conf::{BackendConf, FsConf, StoreConf};
-use seaf_migrate::existence::{self, ListPaths};
+use seaf_migrate::index;
+use seaf_migrate::index::ListPaths;
 use seaf_migrate::object::{ObjectKey, ObjectKind};
 
 use crate::library::bulk::bulk_to_dir;
@@ -20,7 +21,7 @@ fn remembered(world: &World, kind: ObjectKind) -> BTreeSet<ObjectKey> {
     let dir = world.at("target").canonicalize().unwrap();
     let location = StoreConf { kind, backend: BackendConf::Fs(FsConf { dir }) }.location();
     // Without a lock and without repair, so that the next run meets just what the kill left.
-    let set = existence::look(&paths, &location).unwrap();
+    let set = index::open_read_only(&paths, &location).unwrap();
     set.map_or_else(BTreeSet::new, |set| set.iter().map(|listed| listed.unwrap().key).collect())
 }
 

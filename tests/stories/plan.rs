@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use seaf_migrate::conf::backend::{Backend, Location};
-use seaf_migrate::existence::{ListLock, ListPaths};
-use seaf_migrate::lock::DestinationLock;
+use seaf_migrate::index::{ListLock, ListPaths};
 use seaf_migrate::object::ObjectKind;
+use seaf_migrate::sys::lock::DestinationLock;
 
 use crate::world::{Outcome, World, objects_below};
 

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::conf::{Environment, SideSource, load_pair};
+use seaf_migrate::history::{Pair, RunNote, StateDir, VerifyNote};
 use seaf_migrate::object::ObjectKind;
-use seaf_migrate::proof::{Pair, Proofs, RunNote, VerifyNote};
 use serde_json::Value;
 
 use crate::folder::Tmpfs;
@@ -68,8 +68,8 @@ fn pair(world: &World) -> Pair {
     Pair::new(&from, &to)
 }
 
-fn proofs(world: &World) -> Proofs {
-    Proofs::new(world.at("state"))
+fn proofs(world: &World) -> StateDir {
+    StateDir::new(world.at("state"))
 }
 
 /// Changes what the verification noted.

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use seaf_migrate::conf::{Environment, SideSource, load_pair};
-use seaf_migrate::lock::DestinationLock;
+use seaf_migrate::history::{Pair, PairHistory, StateDir, VerifyNote};
 use seaf_migrate::object::ObjectKind;
-use seaf_migrate::proof::{Pair, Proofs, Record, VerifyNote};
+use seaf_migrate::sys::lock::DestinationLock;
 use serde_json::Value;
 
 use crate::world::{Outcome, SECRET, World, objects_below};
@@ -48,10 +48,10 @@ pub fn named(outcome: &Outcome, list: &str) -> Vec<String> {
 }
 
 /// What is noted about the two sides.
-fn noted(world: &World) -> Option<Record> {
+fn noted(world: &World) -> Option<PairHistory> {
     let side = |name: &str| SideSource { path: world.at(name), data_dir: Some(world.at("old/seafile-data")) };
     let (from, to) = load_pair(&side("old"), &side("new"), &Environment::default()).unwrap();
-    Proofs::new(world.at("state")).load(&Pair::new(&from, &to)).unwrap()
+    StateDir::new(world.at("state")).load(&Pair::new(&from, &to)).unwrap()
 }
 
 pub fn verified(world: &World) -> Option<VerifyNote> {
@@ -70,7 +70,7 @@ fn a_clean_copy_in_a_folder_has_no_findings() {
         let note = verified(&world).unwrap();
         assert_eq!((note.objects, note.findings), (ALL, 0));
         assert_eq!(note.content_percent, if read > 0 { 100.0 } else { 0.0 });
-        assert_eq!(noted(&world).unwrap().lack_of_proof(), None);
+        assert_eq!(noted(&world).unwrap().why_unproven(), None);
     }
 }
 
@@ -146,7 +146,7 @@ fn each_finding_is_named_on_the_terminal_and_in_the_report() {
     let sum: u64 = libraries.iter().map(|row| row["blocks"]["missing"].as_u64().unwrap()).sum();
     assert_eq!(sum, 1);
     assert_eq!(verified(&world).unwrap().findings, 4);
-    assert!(noted(&world).unwrap().lack_of_proof().unwrap().contains("4 findings"));
+    assert!(noted(&world).unwrap().why_unproven().unwrap().contains("4 findings"));
 
     // A run repairs what is missing or shorter; what is longer or flipped has a good size or a better one.
     world.run(&[]).assert_code(0);
@@ -407,16 +407,16 @@ fn findings_weigh_more_than_damage_of_the_source() {
 #[test]
 fn a_proof_holds_until_the_next_run() {
     let world = migrated();
-    assert!(noted(&world).unwrap().lack_of_proof().unwrap().contains("never verified"));
+    assert!(noted(&world).unwrap().why_unproven().unwrap().contains("never verified"));
     world.verify(&[]).assert_code(0);
-    assert_eq!(noted(&world).unwrap().lack_of_proof(), None);
+    assert_eq!(noted(&world).unwrap().why_unproven(), None);
     world.run(&[]).assert_code(0);
-    assert!(noted(&world).unwrap().lack_of_proof().unwrap().contains("a run ended at"));
+    assert!(noted(&world).unwrap().why_unproven().unwrap().contains("a run ended at"));
     world.verify(&["--content"]).assert_code(0);
-    assert_eq!(noted(&world).unwrap().lack_of_proof(), None);
+    assert_eq!(noted(&world).unwrap().why_unproven(), None);
     fs::remove_file(there(&world, &nth(&world, "commits", 0))).unwrap();
     world.verify(&[]).assert_code(1);
-    assert!(noted(&world).unwrap().lack_of_proof().unwrap().contains("1 findings"));
+    assert!(noted(&world).unwrap().why_unproven().unwrap().contains("1 findings"));
 }
 
 #[test]
@@ -443,7 +443,7 @@ fn two_verifications_at_once_are_in_nobodys_way() {
     };
     let children = [quiet(1), quiet(2)];
     children.into_iter().for_each(|child| drop(world.finish(child).assert_code(0)));
-    assert_eq!(noted(&world).unwrap().lack_of_proof(), None);
+    assert_eq!(noted(&world).unwrap().why_unproven(), None);
 }
 
 #[test]

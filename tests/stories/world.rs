@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use seaf_migrate::demo;
+use seaf_migrate::commands::demo;
 use seaf_migrate::object::ObjectKind;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -11,7 +11,7 @@ use seaf_migrate::conf::backend::Location;
 use seaf_migrate::conf::{BackendConf, CephConf, StoreConf};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
-use seaf_migrate::store::ceph::{CephOptions, CephStore};
+use seaf_migrate::store::backend::ceph::{CephOptions, CephStore};
 
 /// The cluster's ceph.conf; why there is none otherwise.
 pub fn conf_file() -> Result<PathBuf, String> {

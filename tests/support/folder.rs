@@ -11,7 +11,7 @@ use std::process::Command;
 use seaf_migrate::conf::backend::Location;
 use seaf_migrate::conf::{Backend, FsConf};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
-use seaf_migrate::store::fs::FsStore;
+use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{Listed, Part, ReadStore, StoreError};
 
 pub const LIBRARY: &str = "3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b";

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use seaf_migrate::compare::{Comparison, Examined, Examiner, Fault, Object};
 use seaf_migrate::content::Damage;
-use seaf_migrate::existence::Held;
+use seaf_migrate::flow::Budget;
+use seaf_migrate::index::IndexEntry;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::pool::Budget;
-use seaf_migrate::store::memory::MemoryStore;
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, ReadStore, WriteStore};
-use seaf_migrate::verify::compare::{Examined, Examiner, Fault, Object, Outcome};
 
 use crate::faulty::{Action, Faulty};
 use crate::library::objects;
@@ -35,7 +35,7 @@ fn look(from: &Side, to: &Side, object: &Object) -> Examined {
 
 fn finding(examined: &Examined) -> (Fault, &str) {
     match &examined.outcome {
-        Outcome::Finding(fault, cause) => (*fault, cause),
+        Comparison::Finding(fault, cause) => (*fault, cause),
         other => panic!("{other:?}"),
     }
 }
@@ -45,7 +45,7 @@ const DATA: &[u8] = b"the bytes of a block";
 /// An object that both listings had, with sizes.
 fn listed(key: ObjectKey, content: bool) -> Object {
     let size = Some(DATA.len() as u64);
-    Object { key, from: size, to: Some(Held { size }), content }
+    Object { key, from: size, to: Some(IndexEntry { size }), content }
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_good_object_is_read_once_and_the_source_left_alone() {
     let (from, to) = (side(Some(DATA), &key), side(Some(DATA), &key));
     for from_size in [Some(DATA.len() as u64), None] {
         let examined = look(&from, &to, &Object { from: from_size, ..listed(key, true) });
-        assert!(matches!(examined.outcome, Outcome::Good));
+        assert!(matches!(examined.outcome, Comparison::Good));
         assert_eq!(examined.read, Some(DATA.len() as u64));
     }
     assert_eq!((from.calls(), to.calls()), (0, 2));
@@ -64,8 +64,8 @@ fn a_good_object_is_read_once_and_the_source_left_alone() {
 fn sizes_that_no_listing_gives_are_asked_for() {
     let key = block(DATA);
     let (from, to) = (side(Some(DATA), &key), side(Some(DATA), &key));
-    let unknown = Object { from: None, to: Some(Held { size: None }), ..listed(key, false) };
-    assert!(matches!(look(&from, &to, &unknown).outcome, Outcome::Good));
+    let unknown = Object { from: None, to: Some(IndexEntry { size: None }), ..listed(key, false) };
+    assert!(matches!(look(&from, &to, &unknown).outcome, Comparison::Good));
     assert_eq!((from.calls(), to.calls()), (1, 1));
     let shorter = side(Some(&DATA[1..]), &key);
     assert_eq!(
@@ -81,13 +81,13 @@ fn a_listing_that_is_out_of_date_accuses_nobody() {
     let key = block(DATA);
     let (from, to) = (side(Some(DATA), &key), side(Some(DATA), &key));
     // Not listed at the destination, and copied since.
-    assert!(matches!(look(&from, &to, &Object { to: None, ..listed(key, false) }).outcome, Outcome::Good));
+    assert!(matches!(look(&from, &to, &Object { to: None, ..listed(key, false) }).outcome, Comparison::Good));
     // Listed with another size, and copied anew since.
-    let other = Object { to: Some(Held { size: Some(3) }), ..listed(key, false) };
-    assert!(matches!(look(&from, &to, &other).outcome, Outcome::Good));
+    let other = Object { to: Some(IndexEntry { size: Some(3) }), ..listed(key, false) };
+    assert!(matches!(look(&from, &to, &other).outcome, Comparison::Good));
     // The source's listing was out of date.
     let other = Object { from: Some(3), ..listed(key, false) };
-    assert!(matches!(look(&from, &to, &other).outcome, Outcome::Good));
+    assert!(matches!(look(&from, &to, &other).outcome, Comparison::Good));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn what_is_gone_on_both_sides_has_vanished_and_what_the_source_has_is_missing() 
     let (there, gone) = (side(Some(DATA), &key), side(None, &key));
     for content in [false, true] {
         let object = Object { to: None, ..listed(key, content) };
-        assert!(matches!(look(&gone, &gone, &object).outcome, Outcome::Vanished));
+        assert!(matches!(look(&gone, &gone, &object).outcome, Comparison::Vanished));
         assert_eq!(finding(&look(&there, &gone, &object)).0, Fault::Missing);
         // Listed and then lost.
         assert_eq!(finding(&look(&there, &gone, &listed(key, true))).0, Fault::Missing);
@@ -117,7 +117,7 @@ fn damage_is_the_sources_when_its_bytes_are_the_same() {
     let (good, damaged) = (side(Some(DATA), &key), side(Some(&bad), &key));
     let object = listed(key, true);
     match look(&damaged, &damaged, &object).outcome {
-        Outcome::SourceDamage(Damage::WrongId { found }) => assert_eq!(found, objects::sha1(&bad)),
+        Comparison::SourceDamage(Damage::WrongId { found }) => assert_eq!(found, objects::sha1(&bad)),
         other => panic!("{other:?}"),
     }
     let examined = look(&good, &damaged, &object);
@@ -131,7 +131,7 @@ fn damage_is_the_sources_when_its_bytes_are_the_same() {
     let (fault, cause) = finding(&examined);
     assert!(fault == Fault::Damaged && cause.contains("the source no longer has"), "{cause}");
     // Without a look at the content nobody knows.
-    assert!(matches!(look(&good, &damaged, &Object { from: None, ..listed(key, false) }).outcome, Outcome::Good));
+    assert!(matches!(look(&good, &damaged, &Object { from: None, ..listed(key, false) }).outcome, Comparison::Good));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn the_empty_object_is_damaged_and_a_size_is_said_with_the_damage() {
     let examined = look(&good, &empty, &listed(key, true));
     assert_eq!(finding(&examined), (Fault::Shorter, "0 bytes at the destination, 20 in the source; empty"));
     let both = look(&empty, &empty, &Object { from: Some(0), ..listed(key, true) });
-    assert!(matches!(both.outcome, Outcome::SourceDamage(Damage::Empty)), "{both:?}");
+    assert!(matches!(both.outcome, Comparison::SourceDamage(Damage::Empty)), "{both:?}");
 }
 
 #[test]
@@ -159,17 +159,17 @@ fn an_object_that_cannot_be_read_is_a_finding_and_a_store_that_does_not_answer_i
     ] {
         let examined = look(&whole(), &whole().fail_always(Action::Read, kind), &listed(key, true));
         match &examined.outcome {
-            Outcome::Finding(Fault::Unreadable, cause) if is_finding => {
+            Comparison::Finding(Fault::Unreadable, cause) if is_finding => {
                 assert!(cause.contains("the destination cannot read it"), "{cause}")
             }
-            Outcome::Unchecked(error) if !is_finding => assert_eq!(error.kind(), kind),
+            Comparison::Unchecked(error) if !is_finding => assert_eq!(error.kind(), kind),
             other => panic!("{kind:?}: {other:?}"),
         }
         // The source is asked for a size that its listing did not give.
         let unsized_object = Object { from: None, ..listed(key, false) };
         let examined = look(&whole().fail_always(Action::Size, kind), &whole(), &unsized_object);
-        assert_eq!(matches!(examined.outcome, Outcome::Finding(Fault::Unreadable, _)), is_finding, "{kind:?}");
-        assert_eq!(matches!(examined.outcome, Outcome::Unchecked(_)), !is_finding, "{kind:?}");
+        assert_eq!(matches!(examined.outcome, Comparison::Finding(Fault::Unreadable, _)), is_finding, "{kind:?}");
+        assert_eq!(matches!(examined.outcome, Comparison::Unchecked(_)), !is_finding, "{kind:?}");
     }
 }
 
@@ -178,7 +178,7 @@ fn missing_is_said_only_when_the_source_answers() {
     let key = block(DATA);
     let gone = side(None, &key);
     let silent = side(Some(DATA), &key).fail_always(Action::Size, ErrorKind::Connection);
-    assert!(matches!(look(&silent, &gone, &listed(key, true)).outcome, Outcome::Unchecked(_)));
+    assert!(matches!(look(&silent, &gone, &listed(key, true)).outcome, Comparison::Unchecked(_)));
 }
 
 #[test]
@@ -211,12 +211,12 @@ fn each_kind_is_judged_by_its_own_format() {
         let store = MemoryStore::new(ObjectKind::Fs, "fs");
         store.write(&key, data.clone()).unwrap();
         let size = Some(data.len() as u64);
-        let object = Object { key, from: size, to: Some(Held { size }), content: true };
+        let object = Object { key, from: size, to: Some(IndexEntry { size }), content: true };
         let outcome =
             |kind| Examiner { kind, from: &store, to: Some(&store), budget: &budget }.examine(&object).outcome;
-        assert!(matches!(outcome(ObjectKind::Fs), Outcome::Good));
-        assert!(matches!(outcome(ObjectKind::Blocks), Outcome::SourceDamage(_)));
-        assert!(matches!(outcome(ObjectKind::Commits), Outcome::SourceDamage(_)));
+        assert!(matches!(outcome(ObjectKind::Fs), Comparison::Good));
+        assert!(matches!(outcome(ObjectKind::Blocks), Comparison::SourceDamage(_)));
+        assert!(matches!(outcome(ObjectKind::Commits), Comparison::SourceDamage(_)));
     }
 }
 
@@ -232,16 +232,16 @@ fn a_commit_with_another_parent_has_its_id_and_not_the_sources_bytes() {
     let key = ObjectKey::new(library, id);
     let (from, to, empty) = (side(Some(&data), &key), side(Some(&other), &key), side(None, &key));
     let (budget, size) = (Budget::new(1 << 20), Some(data.len() as u64));
-    let object = Object { key, from: size, to: Some(Held { size }), content: true };
+    let object = Object { key, from: size, to: Some(IndexEntry { size }), content: true };
     let examine = |from: &Side, to: &Side| {
         Examiner { kind: ObjectKind::Commits, from, to: Some(to), budget: &budget }.examine(&object)
     };
     let examined = examine(&from, &to);
     let (fault, cause) = finding(&examined);
     assert!(fault == Fault::Damaged && cause.contains("its bytes are not the source's, though its id fits"), "{cause}");
-    assert!(matches!(examine(&from, &from).outcome, Outcome::Good));
+    assert!(matches!(examine(&from, &from).outcome, Comparison::Good));
     // The source collected it meanwhile: its id fits, and there is nothing to compare with.
-    assert!(matches!(examine(&empty, &to).outcome, Outcome::Good));
+    assert!(matches!(examine(&empty, &to).outcome, Comparison::Good));
     let silent = side(Some(&data), &key).fail_always(Action::Read, ErrorKind::Timeout);
-    assert!(matches!(examine(&silent, &to).outcome, Outcome::Unchecked(_)));
+    assert!(matches!(examine(&silent, &to).outcome, Comparison::Unchecked(_)));
 }

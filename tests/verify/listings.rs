@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use proptest::prelude::*;
+use seaf_migrate::compare::{Object, Sample, Step, Steps, Tally};
 use seaf_migrate::conf::Backend;
 use seaf_migrate::conf::backend::Location;
-use seaf_migrate::existence::{KnownSet, ListLock, ListPaths, SetBuilder};
+use seaf_migrate::index::{Index, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
-use seaf_migrate::verify::compare::{Object, Sample, Step, Steps, Tally};
 
 type Listing = BTreeMap<ObjectKey, Option<u64>>;
 
 const NOTHING: Sample = Sample { percent: 0.0, seed: 1 };
 
-fn set(dir: &Path, name: &str, listing: &Listing) -> KnownSet {
+fn set(dir: &Path, name: &str, listing: &Listing) -> Index {
     let paths = ListPaths::new(&dir.join(name), ObjectKind::Blocks, None);
     let lock = ListLock::acquire(&paths).unwrap();
     let location = Location { backend: Backend::Fs, kind: ObjectKind::Blocks, place: name.to_owned() };
@@ -27,13 +27,13 @@ fn set(dir: &Path, name: &str, listing: &Listing) -> KnownSet {
     builder.finish().unwrap()
 }
 
-fn sets(from: &Listing, to: &Listing) -> (tempfile::TempDir, KnownSet, KnownSet) {
+fn sets(from: &Listing, to: &Listing) -> (tempfile::TempDir, Index, Index) {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (set(dir.path(), "from", from), set(dir.path(), "to", to));
     (dir, from, to)
 }
 
-fn steps(from: &KnownSet, to: &KnownSet, after: Option<ObjectKey>, sample: Sample) -> Vec<Step> {
+fn steps(from: &Index, to: &Index, after: Option<ObjectKey>, sample: Sample) -> Vec<Step> {
     Steps::new(from, to, after, sample).map(Result::unwrap).collect()
 }
 
@@ -55,7 +55,7 @@ fn expected(from: &Listing, to: &Listing, after: Option<ObjectKey>) -> (Tally, V
                 tally.bytes += size.unwrap();
             }
             there => {
-                let to = there.map(|size| seaf_migrate::existence::Held { size: *size });
+                let to = there.map(|size| seaf_migrate::index::IndexEntry { size: *size });
                 objects.push(Object { key: *key, from: *size, to, content: false });
             }
         }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use seaf_migrate::conf::{Backend, Environment, Role, SideSource, load_side};
 use seaf_migrate::object::{ObjectKey, ObjectKind};
-use seaf_migrate::stop::Stop;
+use seaf_migrate::store::layer::retry::RetryPolicy;
 use seaf_migrate::store::open::{OpenOptions, Store, open_destination_to_check};
-use seaf_migrate::store::retry::RetryPolicy;
+use seaf_migrate::sys::shutdown::Shutdown;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ use crate::oss_server::{self, OssServer};
 use crate::s3_server::S3Server;
 
 /// What holds the copy; it goes with the value.
-enum Held {
+enum IndexEntry {
     Folder,
     Server(S3Server),
     Oss(OssServer),
@@ -31,7 +31,7 @@ enum Held {
 /// Both sides, and the copy's stores to break things in.
 pub struct Place {
     dir: TempDir,
-    held: Held,
+    held: IndexEntry,
     stores: [Arc<dyn Store>; 3],
 }
 
@@ -52,36 +52,36 @@ impl Place {
         store.write_to_dir(&dir.path().join("old"));
         store.write_db(&dir.path().join("old/seafile.db"));
         let held = match backend {
-            Backend::Fs => Held::Folder,
+            Backend::Fs => IndexEntry::Folder,
             Backend::S3 => {
                 ObjectKind::ALL
                     .iter()
                     .for_each(|kind| std::fs::create_dir(dir.path().join(format!("buckets/b-{kind}"))).unwrap());
-                Held::Server(S3Server::start(&dir.path().join("buckets"), "access", "secret"))
+                IndexEntry::Server(S3Server::start(&dir.path().join("buckets"), "access", "secret"))
             }
-            Backend::Ceph => Held::Pools([Pool::or_skip()?, Pool::or_skip()?, Pool::or_skip()?]),
+            Backend::Ceph => IndexEntry::Pools([Pool::or_skip()?, Pool::or_skip()?, Pool::or_skip()?]),
             Backend::Oss => {
                 let server = OssServer::start();
                 ObjectKind::ALL.iter().for_each(|kind| server.create_bucket(&format!("b-{kind}")));
-                Held::Oss(server)
+                IndexEntry::Oss(server)
             }
             other => panic!("{other} is not tested here"),
         };
         let section = |kind: ObjectKind| match &held {
-            Held::Folder => format!("name = fs\ndir = {}", dir.path().join("target").display()),
-            Held::Server(server) => format!(
+            IndexEntry::Folder => format!("name = fs\ndir = {}", dir.path().join("target").display()),
+            IndexEntry::Server(server) => format!(
                 "name = s3\nbucket = b-{kind}\nkey_id = access\nkey = secret\nhost = {}\nuse_v4_signature = true\n\
                  aws_region = us-east-1\npath_style_request = true",
                 server.endpoint()
             ),
-            Held::Oss(server) => format!(
+            IndexEntry::Oss(server) => format!(
                 "name = oss\nbucket = b-{kind}\nkey_id = {}\nkey = {}\nendpoint = 127.0.0.1:{}\nregion = {}\nsignature_version = v4",
                 oss_server::KEY_ID,
                 oss_server::SECRET,
                 server.port(),
                 oss_server::REGION
             ),
-            Held::Pools(pools) => {
+            IndexEntry::Pools(pools) => {
                 let conf = &pools[kind.index()].conf;
                 format!("name = ceph\nceph_config = {}\npool = {}", conf.config_file.display(), conf.pool)
             }
@@ -96,7 +96,7 @@ impl Place {
         std::fs::write(dir.path().join("old/seafile.conf"), "").unwrap();
         let side = SideSource { path: dir.path().join("new"), data_dir: None };
         let side = load_side(&side, Role::Destination, &Environment::default()).unwrap();
-        let options = OpenOptions::new(8, Duration::from_secs(60), RetryPolicy::default(), &Stop::new());
+        let options = OpenOptions::new(8, Duration::from_secs(60), RetryPolicy::default(), &Shutdown::new());
         let stores = ObjectKind::ALL.map(|kind| open_destination_to_check(side.store(kind), &options).unwrap());
         let place = Self { dir, held, stores };
         assert_eq!(place.between("run", &["--no-check-heads"]).code, Some(0));
@@ -106,7 +106,7 @@ impl Place {
     /// The server, where it is the stand-in for OSS.
     pub fn oss(&self) -> &OssServer {
         match &self.held {
-            Held::Oss(server) => server,
+            IndexEntry::Oss(server) => server,
             _ => panic!("not on OSS"),
         }
     }

@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter, Write};
 use std::time::Duration;
 
 use super::Text;
-use crate::report::human;
-use crate::report::series::Point;
+use crate::metrics::series::Point;
+use crate::report::format;
 
 /// The units across and up that an area is drawn in; the page stretches it to the width there is.
 const WIDTH: f64 = 1000.0;
@@ -29,11 +29,11 @@ impl Display for Curve {
         writeln!(f, "<section class=\"curve\">\n<h2>{}</h2>", Text(&self.title))?;
         let bytes = self.rates(|point| point.bytes);
         let objects = self.rates(|point| point.objects);
-        self.area(f, "Bytes a second", &bytes, |rate| format!("{}/s", human::bytes(rate as u64)), at)?;
-        self.area(f, "Objects a second", &objects, |rate| format!("{}/s", human::count(rate as u64)), at)?;
-        writeln!(f, "<div class=\"times\"><span>0</span><span>{}</span></div>", human::span(end))?;
+        self.area(f, "Bytes a second", &bytes, |rate| format!("{}/s", format::bytes(rate as u64)), at)?;
+        self.area(f, "Objects a second", &objects, |rate| format!("{}/s", format::count(rate as u64)), at)?;
+        writeln!(f, "<div class=\"times\"><span>0</span><span>{}</span></div>", format::span(end))?;
         let parts: Vec<String> =
-            self.phases.iter().map(|(time, name)| format!("{name} from {}", human::span(*time))).collect();
+            self.phases.iter().map(|(time, name)| format!("{name} from {}", format::span(*time))).collect();
         if !parts.is_empty() {
             writeln!(f, "<p class=\"aside\">The lines show where each kind began: {}.</p>", Text(&parts.join(", ")))?;
         }

@@ -29,7 +29,7 @@ pub enum ListDialect {
 
 /// What the front does with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Decision {
     /// Served.
     Fine,
     /// Answered with this status; with 503 goes the wait in seconds, if any.
@@ -47,7 +47,7 @@ pub enum Fate {
 #[derive(Default)]
 struct Plan {
     /// Fates and the share in percent of the requests that meet them.
-    fates: Vec<(u32, Fate)>,
+    fates: Vec<(u32, Decision)>,
     dialect: ListDialect,
     /// How many listing answers are still given before they turn into errors.
     lists_left: Option<u64>,
@@ -66,32 +66,32 @@ pub struct Faults {
 impl Faults {
     /// `percent` of the requests answer `status` (500, 503, …).
     pub fn fail(&self, percent: u32, status: u16) {
-        self.add(percent, Fate::Status(status, None));
+        self.add(percent, Decision::Status(status, None));
     }
 
     /// `percent` of the requests answer 503 SlowDown with `Retry-After: seconds`.
     pub fn slow_down(&self, percent: u32, seconds: u32) {
-        self.add(percent, Fate::Status(503, Some(seconds)));
+        self.add(percent, Decision::Status(503, Some(seconds)));
     }
 
     /// `percent` of the requests find their connection reset; nothing was done.
     pub fn reset(&self, percent: u32) {
-        self.add(percent, Fate::Reset);
+        self.add(percent, Decision::Reset);
     }
 
     /// `percent` of the requests are done, but the connection is reset instead of an answer.
     pub fn lose_answers(&self, percent: u32) {
-        self.add(percent, Fate::LoseAnswer);
+        self.add(percent, Decision::LoseAnswer);
     }
 
     /// `percent` of the answers end after half of their body, the connection closed.
     pub fn cut_bodies(&self, percent: u32) {
-        self.add(percent, Fate::CutBody);
+        self.add(percent, Decision::CutBody);
     }
 
     /// `percent` of the answers end after half of their body, the connection reset.
     pub fn reset_bodies(&self, percent: u32) {
-        self.add(percent, Fate::ResetBody);
+        self.add(percent, Decision::ResetBody);
     }
 
     /// Every request waits this long before it is served.
@@ -136,29 +136,29 @@ impl Faults {
     }
 
     /// Counts a request and says what becomes of it.
-    pub(super) fn meet(&self, method: &str) -> Fate {
+    pub(super) fn meet(&self, method: &str) -> Decision {
         let mut plan = self.plan();
         *plan.counts.entry(method.to_owned()).or_default() += 1;
         if method == "LIST" {
             match &mut plan.lists_left {
-                Some(0) => return Fate::Status(500, None),
+                Some(0) => return Decision::Status(500, None),
                 Some(left) => *left -= 1,
                 None => {}
             }
         }
         // 37 and 100 have no common factor: a hundred requests meet every number once.
         let mut number = (self.seen.fetch_add(1, SeqCst) * 37 % 100) as u32;
-        for &(percent, fate) in &plan.fates {
+        for &(percent, decide) in &plan.fates {
             if number < percent {
-                return fate;
+                return decide;
             }
             number -= percent;
         }
-        Fate::Fine
+        Decision::Fine
     }
 
-    fn add(&self, percent: u32, fate: Fate) {
-        self.plan().fates.push((percent, fate));
+    fn add(&self, percent: u32, decide: Decision) {
+        self.plan().fates.push((percent, decide));
     }
 
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {

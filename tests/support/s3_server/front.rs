@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
-use super::faults::{Fate, Faults};
+use super::faults::{Decision, Faults};
 
 /// Serves every connection until the runtime ends.
 pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: S3Service, faults: Arc<Faults>) {
@@ -63,14 +63,14 @@ async fn answer(
     reset: &AtomicBool,
     request: Request<Incoming>,
 ) -> Result<HttpResponse, io::Error> {
-    let fate = faults.meet(&method(&request));
+    let decide = faults.meet(&method(&request));
     tokio::time::sleep(faults.delay_time()).await;
-    match fate {
-        Fate::Reset => {
+    match decide {
+        Decision::Reset => {
             reset.store(true, SeqCst);
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        Fate::Status(status, wait) => {
+        Decision::Status(status, wait) => {
             // Taken in whole, so that the connection can be used on.
             let _ = request.into_body().collect().await;
             return Ok(error(status, wait));
@@ -78,13 +78,13 @@ async fn answer(
         _ => {}
     }
     let answer = service.call(request.map(Body::from)).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
-    match fate {
-        Fate::LoseAnswer => {
+    match decide {
+        Decision::LoseAnswer => {
             reset.store(true, SeqCst);
             Err(io::ErrorKind::ConnectionReset.into())
         }
-        Fate::CutBody => cut(answer).await,
-        Fate::ResetBody => {
+        Decision::CutBody => cut(answer).await,
+        Decision::ResetBody => {
             reset.store(true, SeqCst);
             cut(answer).await
         }

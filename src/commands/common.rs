@@ -1,0 +1,9 @@
+//! What several commands share: their options, both sides opened, what the destination is known to hold.
+
+pub mod destination;
+pub mod flags;
+pub mod heads_cache;
+pub mod settings;
+pub mod size;
+pub mod state;
+pub mod verified_view;

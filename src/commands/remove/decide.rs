@@ -1,0 +1,122 @@
+//! Whether the destination vouches for one object right now.
+
+use std::time::SystemTime;
+
+use crate::commands::remove::report::Reason;
+use crate::content::{self, IdCheck};
+use crate::flow::Budget;
+use crate::object::{ObjectKey, ObjectKind};
+use crate::store::{ErrorKind, Listed, ReadStore, RemoveStore, StoreError};
+
+/// What is to become of an object.
+#[derive(Debug)]
+pub enum Decision {
+    /// The destination has it: it may be removed. The bytes it takes in the source.
+    Remove(u64),
+    /// The source does not have it any more.
+    Gone,
+    /// It stays: why, in a few words and in full.
+    Keep(Reason, String),
+    /// It stays, because a store did not answer.
+    Unknown(StoreError),
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// Which kind of object.
+    pub kind: ObjectKind,
+    /// The store that is to lose it.
+    pub source: &'a dyn RemoveStore,
+    /// The store that must have it.
+    pub destination: &'a dyn ReadStore,
+    /// Whether to read it there.
+    pub content: bool,
+    /// The bytes that all askers together may hold.
+    pub budget: &'a Budget,
+    /// When the verification began.
+    pub verified: SystemTime,
+}
+
+impl Asker<'_> {
+    /// Decides on one object.
+    ///
+    /// | source | destination | |
+    /// |---|---|---|
+    /// | gone | | nothing to do |
+    /// | written after the verification began | | kept |
+    /// | there | missing | kept |
+    /// | there | another size | kept |
+    /// | there | same size, not read | removed |
+    /// | there | same size, read, its id is right, no commit | removed |
+    /// | there | a commit of the same size, read, its id is right, the source's bytes are the same | removed |
+    /// | there | a commit of the same size, read, its id is right, the source's bytes differ | kept |
+    /// | there | same size, read, its id is wrong, the source's bytes are the same | removed |
+    /// | there | same size, read, its id is wrong, the source's bytes differ | kept |
+    /// | either does not answer | | kept |
+    pub fn ask(&self, object: &Listed) -> Decision {
+        match self.compare(object) {
+            Ok(decide) => decide,
+            Err(error) => Decision::Unknown(error),
+        }
+    }
+
+    fn compare(&self, object: &Listed) -> Result<Decision, StoreError> {
+        let key = &object.key;
+        let Some(here) = self.size_in_source(object)? else { return Ok(Decision::Gone) };
+        let Some(written) = if_there(self.source.written_at(key))? else { return Ok(Decision::Gone) };
+        if written.is_some_and(|written| written >= self.verified) {
+            let cause = "it was written after the verification began, so a server may still work here";
+            return Ok(Decision::Keep(Reason::Newer, cause.to_owned()));
+        }
+        let Some(there) = if_there(self.destination.size(key))? else {
+            return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned()));
+        };
+        if there != here {
+            return Ok(other_size(here, there));
+        }
+        if self.content { self.read(key, here) } else { Ok(Decision::Remove(here)) }
+    }
+
+    fn size_in_source(&self, object: &Listed) -> Result<Option<u64>, StoreError> {
+        match object.size {
+            Some(size) => Ok(Some(size)),
+            None => if_there(self.source.size(&object.key)),
+        }
+    }
+
+    fn read(&self, key: &ObjectKey, here: u64) -> Result<Decision, StoreError> {
+        // Twice the size, because a damaged object is read on both sides.
+        let _share = self.budget.acquire(here.saturating_mul(2));
+        let Some(copy) = if_there(self.destination.read(key))? else {
+            return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned()));
+        };
+        if copy.len() as u64 != here {
+            return Ok(other_size(here, copy.len() as u64));
+        }
+        let damage = match content::check(self.kind, &key.id, &copy) {
+            IdCheck::Damaged(damage) => damage.to_string(),
+            // A commit's id covers neither its parents nor the key of an encrypted library, so its bytes are compared.
+            IdCheck::Good if self.kind == ObjectKind::Commits => "its id is right".to_owned(),
+            IdCheck::Good => return Ok(Decision::Remove(here)),
+        };
+        let Some(own) = if_there(self.source.read(key))? else { return Ok(Decision::Gone) };
+        if own == copy {
+            return Ok(Decision::Remove(here));
+        }
+        Ok(Decision::Keep(Reason::Damaged, format!("{damage}, and the source's bytes are others")))
+    }
+}
+
+fn other_size(here: u64, there: u64) -> Decision {
+    Decision::Keep(Reason::OtherSize, format!("{here} bytes in the source, {there} at the destination"))
+}
+
+/// `None` for what is not there.
+fn if_there<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,132 @@
+//! Whether anything may be removed at all: a verification to go by, and no server that works on the old stores.
+
+use std::collections::BTreeMap;
+
+use crate::commands::remove::settings::RemoveSettings;
+use crate::conf::DatabaseConf;
+use crate::database::heads::Roots;
+use crate::history::{Pair, VerifyNote};
+use crate::object::ObjectKey;
+use crate::report::{Console, Ending};
+use crate::store::{ErrorKind, ReadStore};
+
+/// The commits of both sides: the old one's, then the new one's.
+type Commits<'a> = [&'a dyn ReadStore; 2];
+
+/// The verification that allows the removal.
+///
+/// # Errors
+/// Why nothing may be removed.
+pub fn proof(settings: &RemoveSettings, console: &Console) -> Result<VerifyNote, Ending> {
+    let verified = note(settings).map_err(Ending::Refused)?;
+    if !settings.content && verified.content_percent < 100.0 {
+        console.problem(
+            "Warning: the verification compared ids and sizes, not all contents, and this compares sizes again. \
+             --content reads each object at the destination before the source's is removed",
+        );
+    }
+    console.log(format_args!("Going by the verification of {}", verified.ended));
+    Ok(verified)
+}
+
+fn note(settings: &RemoveSettings) -> Result<VerifyNote, String> {
+    let pair = Pair::new(&settings.from, &settings.to);
+    let record = settings.proofs.load(&pair).map_err(|error| error.to_string())?;
+    let lack = match &record {
+        Some(record) => record.why_unproven(),
+        None => Some("these stores were never verified".to_owned()),
+    };
+    match (lack, record.and_then(|record| record.verified)) {
+        (None, Some(verified)) => Ok(verified),
+        (lack, _) => {
+            let lack = lack.unwrap_or_else(|| "these stores were never verified".to_owned());
+            Err(format!("nothing may be removed: {lack}. Run seaf-migrate verify with the same --from and --to first"))
+        }
+    }
+}
+
+/// Sees that no server works on the old stores. A head that moved shows one at work; where, is told by the commit that
+/// it moved to: after the switch that one is at the destination alone, and the old stores are at rest.
+///
+/// # Errors
+/// When one does, or nobody can tell.
+pub fn no_live_server(
+    settings: &RemoveSettings,
+    verified: &VerifyNote,
+    commits: Commits<'_>,
+    console: &Console,
+) -> Result<(), Ending> {
+    let unknown = match (&settings.database, &verified.heads) {
+        (Some(database), Some(noted)) => return no_head_moved(database, noted, commits, console),
+        (None, _) => {
+            "no database of the server is configured; name it with --db, or in [database] of the old seafile.conf"
+        }
+        (_, None) => "the verification noted no heads, because it ran without the database; verify again with it",
+    };
+    if settings.server_is_stopped {
+        console.problem("Warning: that no server works on the old stores is taken on your word (--server-is-stopped)");
+        return Ok(());
+    }
+    Err(Ending::Refused(format!(
+        "nothing may be removed: whether a server still works on the old stores cannot be told, because {unknown}. \
+         Or see that it is stopped, or that it works on the new stores, and add --server-is-stopped"
+    )))
+}
+
+fn no_head_moved(
+    database: &DatabaseConf,
+    noted: &BTreeMap<String, String>,
+    commits: Commits<'_>,
+    console: &Console,
+) -> Result<(), Ending> {
+    let roots = Roots::from_conf(database).map_err(|error| {
+        Ending::StoreFailed(format!("whether a server still works on the old stores cannot be told: {error}"))
+    })?;
+    let (mut moved, mut is_known) = (0, false);
+    for library in &roots.libraries {
+        let Some(head) = library.heads.first() else { continue };
+        let key = ObjectKey::new(library.id, *head);
+        if noted.get(&library.id.to_string()) == Some(&head.to_string()) {
+            // One is enough, and the first one mostly is.
+            is_known = is_known || has(commits[1], &key)?;
+            continue;
+        }
+        moved_on_the_new_side(&key, commits)?;
+        (moved, is_known) = (moved + 1, true);
+    }
+    if !is_known {
+        // As with the database of another server, whose heads may rest for ever.
+        return Err(Ending::Refused(
+            "nothing may be removed: of no library that the database names is the newest commit at the destination. \
+             See that it is the database of this server"
+                .to_owned(),
+        ));
+    }
+    if moved > 0 {
+        console.log(format_args!(
+            "{moved} heads moved since the verification, to commits that only the new side has: the server works there"
+        ));
+    }
+    Ok(())
+}
+
+fn moved_on_the_new_side(key: &ObjectKey, [old, new]: Commits<'_>) -> Result<(), Ending> {
+    let place = match (has(old, key)?, has(new, key)?) {
+        (false, true) => return Ok(()),
+        (true, _) => "which the old stores hold: a server works on them, or did since the verification",
+        (false, false) => "which neither side holds",
+    };
+    Err(Ending::Refused(format!(
+        "nothing may be removed: the newest commit of library {} is {} now, {place}. Stop the server, then run and \
+         verify again",
+        key.library, key.id
+    )))
+}
+
+fn has(commits: &dyn ReadStore, key: &ObjectKey) -> Result<bool, Ending> {
+    match commits.size(key) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Ending::StoreFailed(error.to_string())),
+    }
+}

@@ -1,0 +1,251 @@
+//! The page of a pass.
+
+use crate::commands::run::result::RunResult;
+use crate::commands::run::verdict::{Broken, Heads, HeadsResult};
+use crate::history::PairHistory;
+use crate::metrics::counters::{Counter, LibraryCounts};
+use crate::metrics::series::Point;
+use crate::metrics::slowest::Slow;
+use crate::metrics::{Findings, KindCounters};
+use crate::object::{LibraryId, ObjectKind};
+use crate::report::format;
+use crate::report::page::parts::{self, FINDINGS, LIBRARIES, capital, findings, time};
+use crate::report::page::{Banner, Cell, Column, Curve, Figure, Page, Part, Table};
+
+/// The page of a pass, with what is noted about its two sides.
+pub(in crate::commands::run) fn of(told: &RunResult<'_>, record: Option<&PairHistory>) -> Page {
+    let (plan, verdict) = (&told.settings.plan, &told.verdict);
+    let yes = if verdict.yes { "yes" } else { "no" };
+    let mut took = format!("{}, {}", format::span(told.took), speed(told));
+    if told.retries > 0 {
+        took += &format!("; {} repeated", format::plural(told.retries, "request"));
+    }
+    Page {
+        subject: "Seafile storage migration".to_owned(),
+        verdict: Banner {
+            good: verdict.yes,
+            headline: format!("Safe to switch: {yes}"),
+            why: capital(&verdict.why),
+            next: verdict.next.clone(),
+        },
+        facts: vec![
+            ("Result", vec![format!("{} (exit code {})", capital(&told.ending.to_string()), told.ending.exit_code())]),
+            ("Old side", plan.from.locations().into()),
+            ("New side", plan.to.locations().into()),
+            ("Began", vec![time(&told.started)]),
+            ("Took", vec![took]),
+        ],
+        figures: figures(told),
+        parts: parts(told, record),
+    }
+}
+
+/// Worst news first.
+fn parts(told: &RunResult<'_>, record: Option<&PairHistory>) -> Vec<Part> {
+    let state = told.state;
+    let failed = "The source has them, and the destination does not. A run again tries them again.";
+    let damaged =
+        "Their bytes do not have their id. They were copied as they are, so that nothing is worse than before.";
+    let mut parts = vec![objects("Not at the destination", failed, &state.failures)];
+    parts.extend(heads(&told.heads));
+    parts.push(objects("Damaged in the source", damaged, &state.damage));
+    parts.push(Some(Part::Table(kinds(told))));
+    parts.push(Some(Part::Curve(curve(told))));
+    parts.push(slowest(&state.counters.slowest.list()));
+    parts.push(Some(verified(record)));
+    parts.push(libraries(told));
+    parts.into_iter().flatten().collect()
+}
+
+fn total(told: &RunResult<'_>, number: fn(&KindCounters) -> &Counter) -> u64 {
+    told.state.counters.total(number)
+}
+
+fn speed(told: &RunResult<'_>) -> String {
+    let seconds = told.took.as_secs_f64().max(1e-3);
+    let (objects, bytes) = (total(told, |n| &n.copied), total(told, |n| &n.copied_bytes));
+    format!("{:.0} objects/s, {}/s", objects as f64 / seconds, format::bytes((bytes as f64 / seconds) as u64))
+}
+
+fn figures(told: &RunResult<'_>) -> Vec<Figure> {
+    let listed = total(told, |n| &n.listed);
+    let there = listed.saturating_sub(total(told, |n| &n.to_copy));
+    let (copied, failed) = (total(told, |n| &n.copied), total(told, |n| &n.failed));
+    let damaged = told.state.damage.count();
+    let (whole, of_all, all_whole) = match told.heads.result() {
+        Some(HeadsResult { libraries, whole, .. }) => {
+            (format::count(*whole), format!("of {}", format::libraries(*libraries)), whole == libraries)
+        }
+        None => ("not checked".to_owned(), String::new(), false),
+    };
+    vec![
+        Figure::new("In the source", format::count(listed), format::bytes(total(told, |n| &n.listed_bytes)), false),
+        Figure::new("Already there", format::count(there), "before this pass", false),
+        Figure::new("Copied", format::count(copied), format::bytes(total(told, |n| &n.copied_bytes)), false),
+        Figure::new("Failed", format::count(failed), "not at the destination", failed > 0),
+        Figure::new("Damaged", format::count(damaged), "in the source already", damaged > 0),
+        Figure::new("Libraries whole", whole, of_all, !all_whole),
+    ]
+}
+
+/// What failed or is damaged; nothing when there is none.
+fn objects(title: &str, intro: &str, of: &Findings) -> Option<Part> {
+    parts::objects(title, intro, of.count(), of.take(FINDINGS))
+}
+
+fn heads(heads: &Heads) -> Vec<Option<Part>> {
+    let title = "The newest state of every library".to_owned();
+    let result = match heads {
+        Heads::NotChecked { why, next } => return vec![Some(Part::Note(title, format!("Not checked: {why}. {next}")))],
+        Heads::Checked(result) => result,
+    };
+    let (whole, libraries) = (format::count(result.whole), format::libraries(result.libraries));
+    let unchanged = match result.unchanged {
+        0 => String::new(),
+        n => format!(" {} of them have not changed since an earlier pass found them so.", format::count(n)),
+    };
+    let all = format!(
+        "{whole} of {libraries} whole at the destination: everything that their newest commit needs is there.{unchanged}"
+    );
+    let broken = |title: &str, intro: &str, broken: &Broken| {
+        let count = broken.libraries.iter().map(|found| found.findings.len() as u64 + found.more_findings).sum();
+        let title = format!("{title}: {}", format::libraries(broken.count));
+        (broken.count > 0).then(|| Part::Table(findings(&title, intro, broken.libraries.iter(), count)))
+    };
+    vec![
+        broken("Not whole at the destination", "The source has what is missing or wrong here.", &result.not_whole),
+        Some(Part::Note(title, all)),
+        broken("Broken in the source", "The destination is as the source is.", &result.damaged_in_source),
+    ]
+}
+
+fn kinds(told: &RunResult<'_>) -> Table {
+    let row = |name: &str, number: &dyn Fn(fn(&KindCounters) -> &Counter) -> u64| {
+        let (listed, to_copy) = (number(|n| &n.listed), number(|n| &n.to_copy));
+        let numbers = [listed, listed.saturating_sub(to_copy), number(|n| &n.copied)].map(format::count);
+        let others = [number(|n| &n.vanished), number(|n| &n.damaged), number(|n| &n.failed)].map(format::count);
+        let bytes = format::bytes(number(|n| &n.copied_bytes));
+        let cells = [name.to_owned()].into_iter().chain(numbers).chain([bytes]).chain(others);
+        cells.map(Cell::Plain).collect::<Vec<_>>()
+    };
+    let counters = &told.state.counters;
+    let of_kind = |kind: ObjectKind| row(kind.as_str(), &|number| number(counters.kind(kind)).get());
+    let names = ["In source", "Already there", "Copied", "Bytes copied", "Vanished", "Damaged", "Failed"];
+    Table {
+        title: "By kind".to_owned(),
+        columns: [Column::Text("Kind")].into_iter().chain(names.map(Column::Number)).collect(),
+        rows: ObjectKind::ALL.map(of_kind).into(),
+        total: Some(row("total", &|number| counters.total(number))),
+        ..Table::default()
+    }
+}
+
+fn curve(told: &RunResult<'_>) -> Curve {
+    let end = Point { at: told.took, objects: total(told, |n| &n.copied), bytes: total(told, |n| &n.copied_bytes) };
+    let (points, phases) = told.state.counters.series.course(end);
+    Curve { title: "Throughput".to_owned(), points, phases }
+}
+
+fn slowest(slow: &[Slow]) -> Option<Part> {
+    let row = |slow: &Slow| {
+        let mut cells =
+            vec![Cell::Named(slow.kind.to_string(), slow.key.to_string()), Cell::Plain(format::bytes(slow.size))];
+        cells.extend([slow.spent.read, slow.spent.write, slow.total].map(|time| Cell::Plain(format::span(time))));
+        cells
+    };
+    let names = ["Size", "Read", "Write", "Together"].map(Column::Number);
+    (!slow.is_empty()).then(|| {
+        Part::Table(Table {
+            title: "The slowest objects".to_owned(),
+            intro: "Requests that were repeated count with all their waits.".to_owned(),
+            columns: [Column::Text("Object")].into_iter().chain(names).collect(),
+            rows: slow.iter().map(row).collect(),
+            ..Table::default()
+        })
+    })
+}
+
+/// What the newest verification of the two sides said, and whether that still counts.
+fn verified(record: Option<&PairHistory>) -> Part {
+    let title = "The last verification".to_owned();
+    let Some((record, verified)) = record.and_then(|record| Some((record, record.verified.as_ref()?))) else {
+        return Part::Note(title, "These two sides were not verified yet.".to_owned());
+    };
+    let depth = match verified.content_percent {
+        share if share > 0.0 => format!("ids and sizes, and {share} % of the objects read and hashed"),
+        _ => "ids and sizes".to_owned(),
+    };
+    let counts = record.why_unproven().map_or_else(
+        || "It counts for what is there now.".to_owned(),
+        |why| format!("It does not count for what is there now: {why}."),
+    );
+    let (objects, found) = (format::plural(verified.objects, "object"), format::plural(verified.findings, "finding"));
+    Part::Note(title, format!("{}: {objects} compared ({depth}), {found}. {counts}", verified.ended))
+}
+
+fn libraries(told: &RunResult<'_>) -> Option<Part> {
+    let mut all: Vec<(LibraryId, LibraryCounts)> =
+        told.state.counters.library_rows().into_iter().map(|(library, kinds)| (library, sum(&kinds))).collect();
+    if all.is_empty() {
+        return None;
+    }
+    all.sort_by_key(|(_, counts)| std::cmp::Reverse((counts.listed_bytes, counts.listed)));
+    let (shown, others) = all.split_at(all.len().min(LIBRARIES));
+    let cells = |first: Cell, counts: &LibraryCounts, last: Cell| {
+        let (listed, copied, failed) = (counts.listed, counts.copied, counts.failed);
+        let bytes = [counts.listed_bytes, counts.copied_bytes].map(format::bytes);
+        let [listed_bytes, copied_bytes] = bytes.map(Cell::Plain);
+        let [listed, copied, failed] = [listed, copied, failed].map(format::count).map(Cell::Plain);
+        vec![first, listed, listed_bytes, copied, copied_bytes, failed, last]
+    };
+    let names = told.state.names.get();
+    let row = |(library, counts): &(LibraryId, LibraryCounts)| {
+        let name = names.and_then(|names| names.get(library)).cloned().unwrap_or_default();
+        cells(Cell::Named(name, library.to_string()), counts, standing(told, *library))
+    };
+    let rest = (!others.is_empty()).then(|| {
+        let counts = sum(others.iter().map(|(_, counts)| counts));
+        cells(Cell::of(format!("{} others", format::count(others.len() as u64))), &counts, Cell::of(""))
+    });
+    let numbers = ["Objects", "Bytes", "Copied", "Bytes copied", "Failed"].map(Column::Number);
+    Some(Part::Table(Table {
+        title: format!("Libraries: {}", format::count(all.len() as u64)),
+        columns: [Column::Text("Library")].into_iter().chain(numbers).chain([Column::Text("State")]).collect(),
+        rows: shown.iter().map(row).collect(),
+        total: rest,
+        ..Table::default()
+    }))
+}
+
+/// Whether a library is whole at the destination, as far as the page can tell.
+fn standing(told: &RunResult<'_>, library: LibraryId) -> Cell {
+    let mark = |good, word: &str| Cell::Mark { good, word: word.to_owned() };
+    let Some(result) = told.heads.result() else { return Cell::of("not checked") };
+    let is_in = |broken: &Broken| broken.libraries.iter().any(|found| found.id == library);
+    let all_named = [&result.not_whole, &result.damaged_in_source]
+        .into_iter()
+        .all(|broken| broken.count == broken.libraries.len() as u64);
+    if is_in(&result.not_whole) {
+        mark(false, "not whole")
+    } else if is_in(&result.damaged_in_source) {
+        mark(false, "broken in the source")
+    } else if !told.state.names.get().is_some_and(|names| names.contains_key(&library)) {
+        Cell::of("no\u{a0}head")
+    } else if all_named {
+        mark(true, "whole")
+    } else {
+        Cell::of("see the report")
+    }
+}
+
+fn sum<'a>(counts: impl IntoIterator<Item = &'a LibraryCounts>) -> LibraryCounts {
+    counts.into_iter().fold(LibraryCounts::default(), |sum, more| LibraryCounts {
+        listed: sum.listed + more.listed,
+        listed_bytes: sum.listed_bytes + more.listed_bytes,
+        to_copy: sum.to_copy + more.to_copy,
+        to_copy_bytes: sum.to_copy_bytes + more.to_copy_bytes,
+        copied: sum.copied + more.copied,
+        copied_bytes: sum.copied_bytes + more.copied_bytes,
+        failed: sum.failed + more.failed,
+    })
+}

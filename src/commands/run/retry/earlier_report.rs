@@ -1,0 +1,181 @@
+//! Reads an earlier report back: which sides it is about, how that pass ended, and what failed.
+//!
+//! There may be millions of failures, so each is handed on as it is read and none is kept. The whole file is read
+//! before anybody acts on it: one that ends in the middle must not pass for one with fewer failures.
+
+use std::cell::Cell;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::commands::run::report::VERSION;
+use crate::history::Pair;
+use crate::metrics::Finding;
+use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
+
+/// What a report says beside its failures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldReport {
+    /// The sides that the pass was between.
+    pub pair: Pair,
+    /// How it ended, as [`Ending::name`](super::Ending::name) says it.
+    pub result: String,
+}
+
+/// An object that a report names as failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailedObject {
+    /// Its kind.
+    pub kind: ObjectKind,
+    /// Its name.
+    pub key: ObjectKey,
+    /// Whether it was written and then not made durable: what the destination shows of it is not to be believed.
+    pub is_doubtful: bool,
+}
+
+/// Why a file is of no use as a report.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} is of no use as the report of a run: {what}")]
+pub struct ReportError {
+    path: PathBuf,
+    what: String,
+}
+
+/// Reads the report at `path` and hands each failure to `take`, which may refuse it.
+///
+/// # Errors
+/// When the file cannot be read, ends early, is something else than a pass's report, or is of another version; and
+/// when `take` refuses.
+pub fn read(path: &Path, take: &mut dyn FnMut(FailedObject) -> Result<(), String>) -> Result<OldReport, ReportError> {
+    let failed = |what| ReportError { path: path.to_owned(), what };
+    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    let ended = Cell::new(false);
+    let mut reader = serde_json::Deserializer::from_reader(BufReader::new(Watched { file, ended: &ended }));
+    let read = (&mut reader).deserialize_map(Document { take });
+    read.and_then(|report| reader.end().map(|()| report)).map_err(|error| failed(explain(&error, ended.get())))
+}
+
+/// A file that tells whether it was read to its end.
+struct Watched<'a> {
+    file: File,
+    ended: &'a Cell<bool>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.ended.set(count == 0);
+        Ok(count)
+    }
+}
+
+fn explain(error: &serde_json::Error, ended: bool) -> String {
+    use serde_json::error::Category;
+    match error.classify() {
+        // A number that was cut after its point counts as bad syntax.
+        Category::Syntax if !ended => format!("it is not JSON ({error})"),
+        Category::Eof | Category::Syntax => format!("it ends in the middle, so part of it is lost ({error})"),
+        Category::Data | Category::Io => error.to_string(),
+    }
+}
+
+struct Document<'a> {
+    take: &'a mut dyn FnMut(FailedObject) -> Result<(), String>,
+}
+
+/// What has been seen of the document's fields.
+#[derive(Default)]
+struct Seen {
+    version: Option<u32>,
+    result: Option<String>,
+    from: Option<[String; 3]>,
+    to: Option<[String; 3]>,
+    failures: Option<()>,
+}
+
+impl<'de> Visitor<'de> for Document<'_> {
+    type Value = OldReport;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the report of a run, a JSON object")
+    }
+
+    /// The fields may come in any order, because tools that people run over JSON sort them.
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<OldReport, A::Error> {
+        let mut seen = Seen::default();
+        while let Some(name) = fields.next_key::<String>()? {
+            match name.as_str() {
+                "version" => seen.version = Some(known_version(fields.next_value()?)?),
+                "command" => command_of_run(&fields.next_value::<String>()?)?,
+                "result" => seen.result = Some(fields.next_value()?),
+                "from" => seen.from = Some(fields.next_value()?),
+                "to" => seen.to = Some(fields.next_value()?),
+                "failures" if seen.failures.is_some() => return Err(A::Error::duplicate_field("failures")),
+                "failures" => seen.failures = Some(fields.next_value_seed(Rows { take: &mut *self.take })?),
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        let missing = |name| move || A::Error::custom(format_args!("it has no field `{name}`"));
+        seen.version.ok_or_else(missing("version"))?;
+        seen.failures.ok_or_else(missing("failures"))?;
+        let from = seen.from.ok_or_else(missing("from"))?;
+        let pair = Pair { from, to: seen.to.ok_or_else(missing("to"))? };
+        Ok(OldReport { pair, result: seen.result.ok_or_else(missing("result"))? })
+    }
+}
+
+fn known_version<E: Error>(version: u32) -> Result<u32, E> {
+    if version == VERSION {
+        return Ok(version);
+    }
+    Err(E::custom(format_args!("it is of version {version}, and this program reads version {VERSION}")))
+}
+
+fn command_of_run<E: Error>(command: &str) -> Result<(), E> {
+    if command == "run" {
+        return Ok(());
+    }
+    Err(E::custom(format_args!("it is the report of `{command}`")))
+}
+
+struct Rows<'a> {
+    take: &'a mut dyn FnMut(FailedObject) -> Result<(), String>,
+}
+
+impl<'de> DeserializeSeed<'de> for Rows<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, array: D) -> Result<(), D::Error> {
+        array.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Rows<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the failures of a run, a JSON array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while let Some(row) = rows.next_element::<Finding>()? {
+            let object = object_of(&row).ok_or_else(|| {
+                A::Error::custom(format_args!(
+                    "{}/{}/{} is not the name of an object",
+                    row.kind, row.library, row.object
+                ))
+            })?;
+            (self.take)(object).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+fn object_of(row: &Finding) -> Option<FailedObject> {
+    let library = LibraryId::parse(row.library.as_bytes())?;
+    let key = ObjectKey::new(library, ObjectId::parse(row.object.as_bytes())?);
+    Some(FailedObject { kind: row.kind.parse().ok()?, key, is_doubtful: row.step == "sync" })
+}

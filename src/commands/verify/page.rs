@@ -1,0 +1,131 @@
+//! The page of a verification.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use jiff::Zoned;
+
+use crate::commands::verify::report::Verified;
+use crate::compare::Tally;
+use crate::object::ObjectKind;
+use crate::report::page::parts::{FINDINGS, LIBRARIES, capital, objects, time};
+use crate::report::page::{Banner, Cell, Column, Figure, Page, Part, Table};
+use crate::report::{Ending, Process, format};
+
+/// The page of a verification.
+///
+/// # Errors
+/// When what was found cannot be read back.
+pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
+    let missing =
+        "The source has them; the destination lacks them, or holds other bytes. A run copies what is missing.";
+    let damaged = "Their bytes do not have their id, on either side. Nothing is worse than before.";
+    let (found, bad) = (verified.findings.count(), verified.damaged.count());
+    let first = verified.findings.take(FINDINGS);
+    let unchecked = (verified.unchecked.len() as u64, verified.unchecked.iter().take(FINDINGS).cloned().collect());
+    let parts = [
+        objects("Not as in the source", missing, found, first),
+        objects("Could not be checked", "The stores did not answer for them.", unchecked.0, Ok(unchecked.1)),
+        objects("Damaged in the source", damaged, bad, verified.damaged.take(FINDINGS)),
+        Some(Part::Table(kinds(verified))),
+        libraries(verified.tallies()?),
+    ];
+    let only = match verified.only {
+        [] => "all".to_owned(),
+        some => some.join(", "),
+    };
+    let depth = match verified.content_percent {
+        share if share > 0.0 => format!("ids and sizes, and {share} % of the objects read and hashed"),
+        _ => "ids and sizes".to_owned(),
+    };
+    let began = process.started.parse().map_or_else(|_| process.started.clone(), |zoned: Zoned| time(&zoned));
+    Ok(Page {
+        subject: "Seafile storage verification".to_owned(),
+        verdict: verdict(verified),
+        facts: vec![
+            ("Old side", process.from.to_vec()),
+            ("New side", process.to.to_vec()),
+            ("Compared", vec![depth]),
+            ("Libraries", vec![only]),
+            ("Exit code", vec![verified.ending.exit_code().to_string()]),
+            ("Began", vec![began]),
+            ("Took", vec![format::span(Duration::try_from_secs_f64(process.seconds).unwrap_or_default())]),
+        ],
+        figures: figures(verified),
+        parts: parts.into_iter().flatten().collect(),
+    })
+}
+
+fn verdict(verified: &Verified<'_>) -> Banner {
+    let (good, word, next) = match verified.ending {
+        Ending::Complete | Ending::DamagedSource if !verified.only.is_empty() => {
+            (true, "yes, of these libraries", "Verify without --library to know it of all.")
+        }
+        Ending::Complete | Ending::DamagedSource => {
+            (true, "yes", "Nothing is to be done. A run that copies more from now on wants another verification.")
+        }
+        // A run believes its list files, and takes an object that is long enough for the right one.
+        Ending::Findings => (
+            false,
+            "no",
+            "Remove from the destination what has wrong bytes or is too long, run again with --relist, then verify again.",
+        ),
+        _ => (false, "not known", "Mend what stopped it, and verify again."),
+    };
+    let why = format!("{}.", capital(&verified.message));
+    Banner { good, headline: format!("Everything is there: {word}"), why, next: next.to_owned() }
+}
+
+fn figures(verified: &Verified<'_>) -> Vec<Figure> {
+    let total = verified.total();
+    let bad = |label, count: u64, note: &str| Figure::new(label, format::count(count), note, count > 0);
+    vec![
+        Figure::new("Compared", format::count(total.objects), format::bytes(total.bytes), false),
+        Figure::new("Read and hashed", format::count(total.read), format::bytes(total.read_bytes), false),
+        bad("Missing", total.missing, "at the destination"),
+        bad("Different", total.shorter + total.longer + total.damaged, "in size or bytes"),
+        bad("Unreadable", total.unreadable, "at the destination"),
+        bad("Damaged", total.source_damaged, "in the source already"),
+    ]
+}
+
+const NUMBERS: [&str; 8] =
+    ["Compared", "Read", "Missing", "Wrong size", "Damaged", "Unreadable", "Vanished", "Only new"];
+
+fn row(first: Cell, tally: &Tally) -> Vec<Cell> {
+    let wrong_size = tally.shorter + tally.longer;
+    let Tally { objects, read, missing, damaged, unreadable, vanished, extra, .. } = *tally;
+    let numbers = [objects, read, missing, wrong_size, damaged, unreadable, vanished, extra];
+    [first].into_iter().chain(numbers.map(format::count).map(Cell::Plain)).collect()
+}
+
+fn table(title: &str, first: &'static str, rows: Vec<Vec<Cell>>, total: Option<Vec<Cell>>) -> Table {
+    let columns = [Column::Text(first)].into_iter().chain(NUMBERS.map(Column::Number)).collect();
+    Table { title: title.to_owned(), columns, rows, total, ..Table::default() }
+}
+
+fn kinds(verified: &Verified<'_>) -> Table {
+    let of_kind = |kind: ObjectKind| row(Cell::of(kind), &verified.kinds[kind.index()].tally);
+    table("By kind", "Kind", ObjectKind::ALL.map(of_kind).into(), Some(row(Cell::of("total"), &verified.total())))
+}
+
+/// The largest libraries, those with something wrong before all others.
+fn libraries(tallies: BTreeMap<String, [Tally; 3]>) -> Option<Part> {
+    let sum = |tallies: &mut dyn Iterator<Item = &Tally>| {
+        let mut sum = Tally::default();
+        tallies.for_each(|tally| sum.add(tally));
+        sum
+    };
+    let mut all: Vec<(String, Tally)> =
+        tallies.into_iter().map(|(library, kinds)| (library, sum(&mut kinds.iter()))).collect();
+    all.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.findings() > 0, tally.bytes, tally.objects)));
+    let (shown, others) = all.split_at(all.len().min(LIBRARIES));
+    let rows = shown.iter().map(|(library, tally)| row(Cell::Id(library.clone()), tally)).collect();
+    let rest = (!others.is_empty()).then(|| {
+        let name = format!("{} others", format::count(others.len() as u64));
+        row(Cell::Plain(name), &sum(&mut others.iter().map(|(_, tally)| tally)))
+    });
+    let title = format!("Libraries: {}", format::count(all.len() as u64));
+    (!all.is_empty()).then(|| Part::Table(table(&title, "Library", rows, rest)))
+}

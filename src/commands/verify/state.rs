@@ -1,0 +1,182 @@
+//! What a verification knows so far: numbers, findings, and how far it is.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::checkpoint::{CheckpointScope, FOUND, Folder, State};
+use crate::commands::verify::progress::VerifyProgress;
+use crate::commands::verify::report::Row;
+use crate::compare::{Comparison, Examined, Step, Tally};
+use crate::metrics::Finding;
+use crate::object::{ObjectKey, ObjectKind};
+use crate::report::Ending;
+use crate::report::jsonl::JsonLog;
+
+/// How often the checkpoint is written at most. What came after the last one is done again.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Numbers, findings, and how far the verification is.
+#[derive(Debug)]
+pub(super) struct VerifyState {
+    pub(super) folder: Folder,
+    /// What the checkpoint says; `after` and `marks` are those of the last time it was kept.
+    pub(super) state: State,
+    /// The last key that is settled of the kind that is next.
+    pub(super) after: Option<ObjectKey>,
+    pub(super) findings: JsonLog<Finding>,
+    pub(super) damaged: JsonLog<Finding>,
+    pub(super) rows: JsonLog<Row>,
+    /// Whether an earlier process began it.
+    pub(super) is_resumed: bool,
+    saved: Instant,
+}
+
+/// A part of the work that is settled.
+#[derive(Debug)]
+pub(super) struct StepResult {
+    /// Which objects.
+    pub(super) step: Step,
+    /// What came of the one that needed a look.
+    pub(super) examined: Option<Examined>,
+    /// Whether that object was left over from before.
+    pub(super) again: bool,
+}
+
+impl VerifyState {
+    /// Goes on from what is in the folder, or begins.
+    ///
+    /// # Errors
+    /// When the checkpoint is about something else, or cannot be read or written.
+    pub(super) fn open(folder: Folder, bound: CheckpointScope) -> Result<Self, Ending> {
+        let loaded = folder.load(&bound)?;
+        let is_resumed = loaded.is_some();
+        let failed = |error: io::Error| {
+            let dir = folder.file("");
+            Ending::Refused(format!("the checkpoint {} cannot be used: {error}", dir.display()))
+        };
+        let state = match loaded {
+            Some(state) => state,
+            None => {
+                folder.clear().map_err(failed)?;
+                // Kept before anything else is there, so that whatever a kill leaves says what it belongs to.
+                let state = State::new(bound);
+                folder.save(&state).map_err(failed)?;
+                state
+            }
+        };
+        let [findings, damaged, rows] = state.marks;
+        let findings = JsonLog::open(&folder.file(FOUND[0]), findings).map_err(failed)?;
+        let damaged = JsonLog::open(&folder.file(FOUND[1]), damaged).map_err(failed)?;
+        let rows = JsonLog::open(&folder.file(FOUND[2]), rows).map_err(failed)?;
+        let after = state.after.as_ref().and_then(|text| text.parse().ok());
+        Ok(Self { folder, state, after, findings, damaged, rows, is_resumed, saved: Instant::now() })
+    }
+
+    /// The objects of `kind` that could not be checked.
+    pub(super) fn unchecked(&self, kind: ObjectKind) -> Vec<ObjectKey> {
+        let of_kind = self.state.unchecked.iter().filter(|finding| finding.kind == kind.as_str());
+        of_kind.filter_map(|finding| format!("{}/{}", finding.library, finding.object).parse().ok()).collect()
+    }
+
+    /// How many objects of `kind` are settled, or known not to be.
+    pub(super) fn accounted(&self, kind: ObjectKind) -> u64 {
+        self.state.kinds[kind.index()].objects + self.unchecked(kind).len() as u64
+    }
+
+    /// Takes in what is settled, in order, and keeps it now and then.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub(super) fn settle(
+        &mut self,
+        kind: ObjectKind,
+        settled: &StepResult,
+        progress: &VerifyProgress,
+    ) -> io::Result<()> {
+        let StepResult { step, examined, again } = settled;
+        let mut tally = step.plain;
+        if let (Some(object), Some(examined)) = (&step.object, examined) {
+            tally.count(object.from, examined);
+            if *again {
+                self.forget_unchecked(kind, &object.key);
+            }
+            self.name(kind, &object.key, &examined.outcome)?;
+        }
+        self.state.kinds[kind.index()].add(&tally);
+        self.row(kind, &step.last, &tally, *again)?;
+        if !again {
+            self.after = Some(step.last);
+        }
+        progress.settled.fetch_add(tally.objects, Ordering::Relaxed);
+        progress.read.fetch_add(tally.read_bytes, Ordering::Relaxed);
+        progress.findings.fetch_add(tally.findings(), Ordering::Relaxed);
+        if self.saved.elapsed() >= SAVE_EVERY { self.save() } else { Ok(()) }
+    }
+
+    fn forget_unchecked(&mut self, kind: ObjectKind, key: &ObjectKey) {
+        let (library, object) = (key.library.to_string(), key.id.to_string());
+        let is_it =
+            |finding: &Finding| finding.kind == kind.as_str() && finding.object == object && finding.library == library;
+        self.state.unchecked.retain(|finding| !is_it(finding));
+    }
+
+    /// Names what is not as it should be.
+    fn name(&mut self, kind: ObjectKind, key: &ObjectKey, outcome: &Comparison) -> io::Result<()> {
+        match outcome {
+            Comparison::Good | Comparison::Vanished => Ok(()),
+            Comparison::Finding(fault, cause) => {
+                self.findings.push(&Finding::new(kind, key, "verify", fault.as_str(), cause))
+            }
+            Comparison::SourceDamage(damage) => {
+                self.damaged.push(&Finding::new(kind, key, "check", "damaged in the source", damage))
+            }
+            Comparison::Unchecked(error) => {
+                self.state.unchecked.push(Finding::from_error(kind, key, error));
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds to the numbers of a library. One that is left is written down.
+    fn row(&mut self, kind: ObjectKind, key: &ObjectKey, tally: &Tally, again: bool) -> io::Result<()> {
+        let is_open = |row: &Row| row.kind == kind.as_str() && row.library.as_bytes() == key.library.text();
+        if let Some(row) = self.state.row.as_mut().filter(|row| is_open(row)) {
+            row.tally.add(tally);
+            return Ok(());
+        }
+        let row = Row { kind: kind.to_string(), library: key.library.to_string(), tally: *tally };
+        if again {
+            return self.rows.push(&row);
+        }
+        self.state.row.replace(row).map_or(Ok(()), |left| self.rows.push(&left))
+    }
+
+    /// Everything of a kind is settled.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub(super) fn end_kind(&mut self, kind: ObjectKind) -> io::Result<()> {
+        if let Some(row) = self.state.row.take() {
+            self.rows.push(&row)?;
+        }
+        self.after = None;
+        self.state.done = kind.index() + 1;
+        self.save()
+    }
+
+    /// Keeps everything so far.
+    ///
+    /// # Errors
+    /// When it cannot be kept; what was kept before stands then.
+    pub(super) fn save(&mut self) -> io::Result<()> {
+        // Nothing outlives the process otherwise, so there is nothing to wait for a disk for.
+        if self.folder.kept().is_some() {
+            self.state.after = self.after.map(|key| key.to_string());
+            self.state.marks = [self.findings.sync()?, self.damaged.sync()?, self.rows.sync()?];
+            self.folder.save(&self.state)?;
+        }
+        self.saved = Instant::now();
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! The heads: the commits from which everything that must be there can be reached.
+//!
+//! The server's tables say them: `Branch` joined with `Repo`, `RepoTrash.head_id`, and the base commits of virtual
+//! libraries. What is in `GarbageRepos` is about to be deleted and is no root. Without a database the heads are the
+//! commits that no other commit names.
+
+use std::collections::BTreeMap;
+
+use super::{DatabaseError, Row, Tables};
+use crate::conf::DatabaseConf;
+use crate::database;
+use crate::object::{LibraryId, ObjectId};
+
+mod inferred;
+
+/// Every library, and where to begin in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roots {
+    /// In the order of their ids.
+    pub libraries: Vec<LibraryRoots>,
+    /// How many libraries are in `GarbageRepos`.
+    pub garbage: usize,
+    /// Rows that no server can use either, in words.
+    pub ignored: Vec<String>,
+    /// Whether the heads were worked out from the commits, for want of a database. Such heads include uploads that
+    /// were never finished, and libraries that were deleted.
+    pub guessed: bool,
+}
+
+/// Where to begin in one library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryRoots {
+    /// The library.
+    pub id: LibraryId,
+    /// What its owner calls it, where the database says.
+    pub name: Option<String>,
+    /// Whether it is in the trash, from which it can be restored.
+    pub trashed: bool,
+    /// The newest commits: one from a database (none when the row lacks), any number otherwise.
+    pub heads: Vec<ObjectId>,
+    /// Commits that the virtual libraries of this one were last merged with. Merging needs their directories, not their blocks.
+    pub base_commits: Vec<BaseCommit>,
+    /// The library that holds the fs objects and blocks of a virtual library.
+    pub origin: Option<LibraryId>,
+    /// `RepoHistoryLimit.days` of the library, or of the origin of a virtual one.
+    pub history_days: Option<i64>,
+    /// `RepoValidSince.timestamp`, in seconds since 1970.
+    pub valid_since: Option<i64>,
+}
+
+/// A commit of an origin, and the virtual library that needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaseCommit {
+    /// The commit.
+    pub commit: ObjectId,
+    /// Who needs it.
+    pub library: LibraryId,
+}
+
+impl LibraryRoots {
+    /// A library of which nothing is known but its id.
+    pub const fn new(id: LibraryId) -> Self {
+        Self {
+            id,
+            name: None,
+            trashed: false,
+            heads: Vec::new(),
+            base_commits: Vec::new(),
+            origin: None,
+            history_days: None,
+            valid_since: None,
+        }
+    }
+
+    /// The library under whose id the fs objects and blocks are stored.
+    pub fn store_id(&self) -> LibraryId {
+        self.origin.unwrap_or(self.id)
+    }
+}
+
+const LIVE: &str = "SELECT Repo.repo_id, Branch.commit_id FROM Repo \
+                    LEFT JOIN Branch ON Branch.repo_id = Repo.repo_id AND Branch.name = 'master'";
+
+impl Roots {
+    /// Opens the database, reads the heads and closes it again, so that no writer waits for us.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, does not answer, or is not that of a Seafile server.
+    pub fn from_conf(conf: &DatabaseConf) -> Result<Self, DatabaseError> {
+        Self::from_database(&mut *database::open(conf)?)
+    }
+
+    /// Reads the heads from the server's tables.
+    ///
+    /// # Errors
+    /// When the database does not answer, or is not that of a Seafile server.
+    pub fn from_database(tables: &mut dyn Tables) -> Result<Self, DatabaseError> {
+        let mut reader = Reader { tables, libraries: BTreeMap::new(), ignored: Vec::new() };
+        reader.live()?;
+        reader.trash()?;
+        reader.names()?;
+        reader.history()?;
+        reader.virtual_libraries()?;
+        let garbage = reader.optional("GarbageRepos", "repo_id")?.len();
+        let libraries = reader.libraries.into_values().collect();
+        Ok(Self { libraries, garbage, ignored: reader.ignored, guessed: false })
+    }
+}
+
+struct Reader<'a> {
+    tables: &'a mut dyn Tables,
+    libraries: BTreeMap<LibraryId, LibraryRoots>,
+    ignored: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// The rows of a table that old servers may lack.
+    fn optional(&mut self, table: &str, columns: &str) -> Result<Vec<Row>, DatabaseError> {
+        if !self.tables.has(table)? {
+            return Ok(Vec::new());
+        }
+        self.tables.rows(&format!("SELECT {columns} FROM {table}"))
+    }
+
+    fn library_of(&mut self, table: &str, cell: Option<&String>) -> Option<LibraryId> {
+        let text = cell.map(String::as_str).unwrap_or_default();
+        let parsed = LibraryId::parse(text.trim_end().as_bytes());
+        if parsed.is_none() {
+            self.ignored.push(format!("{table}: {text:?} is not a library id"));
+        }
+        parsed
+    }
+
+    /// The commit in a row; none when the row lacks it or holds something else, which the walk reports.
+    fn commit_of(&mut self, table: &str, cell: Option<&String>) -> Option<ObjectId> {
+        let text = cell?;
+        let parsed = ObjectId::parse(text.trim_end().as_bytes());
+        if parsed.is_none() {
+            self.ignored.push(format!("{table}: {text:?} is not a commit id"));
+        }
+        parsed
+    }
+
+    fn live(&mut self) -> Result<(), DatabaseError> {
+        for row in self.tables.rows(LIVE)? {
+            let [library, commit] = &row[..] else { continue };
+            let Some(id) = self.library_of("Repo", library.as_ref()) else { continue };
+            let heads = self.commit_of("Branch", commit.as_ref()).into_iter().collect();
+            self.libraries.insert(id, LibraryRoots { heads, ..LibraryRoots::new(id) });
+        }
+        Ok(())
+    }
+
+    fn trash(&mut self) -> Result<(), DatabaseError> {
+        for row in self.optional("RepoTrash", "repo_id, head_id, repo_name")? {
+            let [library, head, name] = &row[..] else { continue };
+            let Some(id) = self.library_of("RepoTrash", library.as_ref()) else { continue };
+            let heads = self.commit_of("RepoTrash", head.as_ref()).into_iter().collect();
+            let trashed = LibraryRoots { heads, trashed: true, name: name.clone(), ..LibraryRoots::new(id) };
+            self.libraries.entry(id).or_insert(trashed);
+        }
+        Ok(())
+    }
+
+    fn names(&mut self) -> Result<(), DatabaseError> {
+        self.each("RepoInfo", "name", |library, name| library.name = Some(name))
+    }
+
+    fn history(&mut self) -> Result<(), DatabaseError> {
+        self.each("RepoHistoryLimit", "days", |library, days| library.history_days = days.parse().ok())?;
+        self.each("RepoValidSince", "timestamp", |library, time| library.valid_since = time.parse().ok())
+    }
+
+    /// Hands the column of an optional table to each library that has a value there.
+    fn each(
+        &mut self,
+        table: &str,
+        column: &str,
+        set: impl Fn(&mut LibraryRoots, String),
+    ) -> Result<(), DatabaseError> {
+        for row in self.optional(table, &format!("repo_id, {column}"))? {
+            let [library, Some(value)] = &row[..] else { continue };
+            let Some(id) = self.library_of(table, library.as_ref()) else { continue };
+            if let Some(library) = self.libraries.get_mut(&id) {
+                set(library, value.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn virtual_libraries(&mut self) -> Result<(), DatabaseError> {
+        for row in self.optional("VirtualRepo", "repo_id, origin_repo, base_commit")? {
+            let [library, origin, base] = &row[..] else { continue };
+            let Some(id) = self.library_of("VirtualRepo", library.as_ref()) else { continue };
+            let Some(origin_id) = self.library_of("VirtualRepo", origin.as_ref()) else { continue };
+            let base = self.commit_of("VirtualRepo", base.as_ref());
+            let days = self.libraries.get(&origin_id).and_then(|origin| origin.history_days);
+            // Passed over, because a row may outlive its library.
+            let Some(library) = self.libraries.get_mut(&id) else { continue };
+            library.origin = Some(origin_id);
+            library.history_days = days;
+            if let (Some(origin), Some(commit)) = (self.libraries.get_mut(&origin_id), base) {
+                origin.base_commits.push(BaseCommit { commit, library: id });
+            }
+        }
+        for library in self.libraries.values_mut() {
+            library.base_commits.sort_by_key(|base| (base.library, base.commit));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,278 @@
+//! A store listed into a set on disk, all of it or some libraries.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::commands::common::state::PassState;
+use crate::index::{Index, ListError, ListLock, SetBuilder, ShardStream, UnsortedInput};
+use crate::listing::{Stream, WalkError, walk};
+use crate::object::{KeyRange, LibraryId};
+use crate::report::Ending;
+use crate::store::{Listed, ReadStore, StoreError};
+use crate::sys::shutdown::Shutdown;
+
+/// Why it is not known what a store holds.
+#[derive(Debug)]
+pub enum LearnError {
+    /// The store could not be listed.
+    Store(StoreError),
+    /// The list file cannot be used or written.
+    List(ListError),
+    /// No temporary folder could be made.
+    Temporary(std::io::Error),
+    /// The memory of whole heads beside the list files could not be given up.
+    Heads(std::io::Error),
+    /// The list that this pass went by is not there any more.
+    Gone,
+    /// The pass was told to stop.
+    Interrupted,
+}
+
+impl From<ListError> for LearnError {
+    fn from(error: ListError) -> Self {
+        Self::List(error)
+    }
+}
+
+impl LearnError {
+    /// Ends the pass for this reason.
+    pub fn end(self, state: &PassState, stop: &Shutdown) {
+        match self {
+            Self::Store(error) => state.fatal(error, stop),
+            Self::List(error @ ListError::InUse { .. }) => state.end(Ending::Locked(error.to_string()), stop),
+            Self::List(error @ ListError::Io { .. }) => state.local_failure("keep the list file", &error, stop),
+            Self::List(error @ ListError::Order { .. }) => state.end(Ending::StoreFailed(error.to_string()), stop),
+            Self::List(error) => state.end(Ending::Refused(error.to_string()), stop),
+            Self::Temporary(error) => state.local_failure("make a temporary folder", &error, stop),
+            Self::Heads(error) => state.local_failure("forget the heads that were found whole", &error, stop),
+            Self::Gone => state.local_failure("look into the list of this pass", &"it was removed meanwhile", stop),
+            Self::Interrupted => {}
+        }
+    }
+}
+
+/// What is to be listed, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listing<'a> {
+    /// The right to write the set.
+    pub(crate) lock: &'a ListLock,
+    /// The store.
+    pub(crate) store: &'a dyn ReadStore,
+    /// How many listings run at once.
+    pub(crate) listers: usize,
+    /// Only these libraries, ascending, none twice; all when empty. Others count as listed and empty.
+    pub(crate) only: &'a [LibraryId],
+    /// Where objects are counted as they come.
+    pub(crate) counted: &'a AtomicU64,
+    /// The wish to end early.
+    pub(crate) stop: &'a Shutdown,
+}
+
+impl Listing<'_> {
+    /// Lists the store, going on where an earlier listing was interrupted.
+    ///
+    /// # Errors
+    /// When the store cannot be listed to its end, or the set not be written.
+    pub(crate) fn into_set(self) -> Result<Index, LearnError> {
+        let (builder, ranges) = SetBuilder::start_or_resume(self.lock, self.store.location())?;
+        let (wanted, gaps) = split(&ranges, self.only);
+        let listed = if self.store.is_ordered() {
+            for gap in gaps {
+                let mut nothing = builder.stream();
+                nothing.page(gap, &[])?;
+                nothing.finish()?;
+            }
+            let open = || Shards { stream: builder.stream(), counted: self.counted };
+            walk(self.store, &wanted, self.listers, self.stop, open)
+        } else {
+            let input = builder.unsorted();
+            let whole = if self.only.is_empty() { vec![builder.range()] } else { wanted };
+            let open = || Unsorted { input: &input, counted: self.counted };
+            match walk(self.store, &whole, self.listers, self.stop, open) {
+                Ok(walked) => input.finish().map(|()| walked).map_err(WalkError::Stream),
+                failed => failed,
+            }
+        };
+        match listed {
+            Ok(_) => Ok(builder.finish()?),
+            Err(WalkError::Store(error)) => Err(LearnError::Store(error)),
+            Err(WalkError::Stream(error)) => Err(LearnError::List(error)),
+            Err(WalkError::Interrupted) => Err(LearnError::Interrupted),
+        }
+    }
+}
+
+/// What of `ranges` lies in the libraries `only`, and what lies between them.
+fn split(ranges: &[KeyRange], only: &[LibraryId]) -> (Vec<KeyRange>, Vec<KeyRange>) {
+    if only.is_empty() {
+        return (ranges.to_vec(), Vec::new());
+    }
+    let (mut wanted, mut gaps) = (Vec::new(), Vec::new());
+    for range in ranges {
+        let mut rest = Some(*range);
+        for library in only {
+            let Some(open) = rest else { break };
+            let Some(hit) = open.intersection(&KeyRange::library(*library)) else { continue };
+            gaps.extend(open.before(hit.first()));
+            wanted.push(hit);
+            rest = open.after(hit.last());
+        }
+        gaps.extend(rest);
+    }
+    (wanted, gaps)
+}
+
+/// Pages of an ordered store go straight into the shards of the set.
+struct Shards<'a> {
+    stream: ShardStream<'a>,
+    pub(crate) counted: &'a AtomicU64,
+}
+
+impl Stream for Shards<'_> {
+    type Error = ListError;
+
+    fn page(&mut self, covered: KeyRange, objects: Vec<Listed>) -> Result<(), ListError> {
+        self.counted.fetch_add(objects.len() as u64, Ordering::Relaxed);
+        self.stream.page(covered, &objects)
+    }
+
+    fn end(self) -> Result<(), ListError> {
+        self.stream.finish()
+    }
+}
+
+/// Pages of a store without an order are sorted on disk first.
+struct Unsorted<'a> {
+    input: &'a UnsortedInput<'a>,
+    pub(crate) counted: &'a AtomicU64,
+}
+
+impl Stream for Unsorted<'_> {
+    type Error = ListError;
+
+    fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> Result<(), ListError> {
+        self.counted.fetch_add(objects.len() as u64, Ordering::Relaxed);
+        self.input.push(&objects)
+    }
+
+    fn end(self) -> Result<(), ListError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::conf::backend::Location;
+    use crate::index::ListPaths;
+    use crate::object::{ObjectId, ObjectKey, ObjectKind};
+    use crate::store::backend::memory::MemoryStore;
+    use crate::store::{Page, Part, WriteStore};
+
+    fn key(library: u8, id: u8) -> ObjectKey {
+        ObjectKey::new(LibraryId::from_bytes([library; 16]), ObjectId::from_bytes([id; 20]))
+    }
+
+    #[test]
+    fn libraries_and_what_lies_between_them_tile_the_ranges() {
+        let libraries = [2, 3, 9].map(|n| LibraryId::from_bytes([n; 16]));
+        for ranges in [
+            vec![KeyRange::ALL],
+            vec![KeyRange::new(key(1, 0), key(2, 7)).unwrap(), KeyRange::new(key(3, 1), key(5, 0)).unwrap()],
+        ] {
+            let (wanted, gaps) = split(&ranges, &libraries);
+            let mut all = [wanted.clone(), gaps].concat();
+            all.sort_unstable_by_key(KeyRange::first);
+            // Joined again where they touch, they are what was asked for.
+            let mut joined: Vec<KeyRange> = Vec::new();
+            for range in all {
+                match joined.last_mut() {
+                    Some(last) if last.is_followed_by(&range) => {
+                        *last = KeyRange::new(last.first(), range.last()).unwrap()
+                    }
+                    _ => joined.push(range),
+                }
+            }
+            assert_eq!(joined, ranges);
+            assert!(wanted.iter().all(|range| range.first().library == range.last().library));
+        }
+        assert_eq!(split(&[KeyRange::ALL], &libraries).0, libraries.map(KeyRange::library));
+        assert_eq!(split(&[KeyRange::ALL], &[]), (vec![KeyRange::ALL], vec![]));
+    }
+
+    /// A store that lists from the end, everything at once.
+    #[derive(Debug)]
+    struct Unordered(MemoryStore);
+
+    impl ReadStore for Unordered {
+        fn location(&self) -> &Location {
+            self.0.location()
+        }
+
+        fn is_ordered(&self) -> bool {
+            false
+        }
+
+        fn list(&self, part: &Part) -> Result<Page, StoreError> {
+            let mut page = self.0.list(part)?;
+            page.objects.reverse();
+            page.objects.iter_mut().for_each(|object| object.size = None);
+            Ok(page)
+        }
+
+        fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+            self.0.read(key)
+        }
+
+        fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+            self.0.size(key)
+        }
+    }
+
+    /// Lists `store` into a set in a folder of its own; what it holds, and how many objects were counted.
+    fn listed(store: &dyn ReadStore, only: &[LibraryId]) -> (Vec<ObjectKey>, u64) {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = ListLock::acquire(&ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None)).unwrap();
+        let (counted, stop) = (AtomicU64::new(0), Shutdown::new());
+        let listing = Listing { lock: &lock, store, listers: 3, only, counted: &counted, stop: &stop };
+        let set = listing.into_set().unwrap();
+        (set.iter().map(|object| object.unwrap().key).collect(), counted.into_inner())
+    }
+
+    #[test]
+    fn the_libraries_asked_for_are_listed_and_no_others_with_or_without_an_order() {
+        let fill = |store: MemoryStore| {
+            for library in 0..6 {
+                (0..50).for_each(|id| store.write(&key(library, id), Bytes::from_static(b"x")).unwrap());
+            }
+            store
+        };
+        let ordered = fill(MemoryStore::new(ObjectKind::Blocks, "a").with_page_size(7));
+        let unordered = Unordered(fill(MemoryStore::new(ObjectKind::Blocks, "b")));
+        let stores: [&dyn ReadStore; 2] = [&ordered, &unordered];
+        for store in stores {
+            for libraries in [&[][..], &[0], &[5], &[1, 2, 4], &[200]] {
+                let only: Vec<_> = libraries.iter().map(|n| LibraryId::from_bytes([*n; 16])).collect();
+                let is_wanted = |library: &u8| libraries.is_empty() || libraries.contains(library);
+                let expected: Vec<_> =
+                    (0..6).filter(is_wanted).flat_map(|library| (0..50).map(move |id| key(library, id))).collect();
+                assert_eq!(listed(store, &only), (expected.clone(), expected.len() as u64), "{libraries:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_leaves_a_listing_that_is_not_complete() {
+        let store = MemoryStore::new(ObjectKind::Blocks, "stopped");
+        store.write(&key(1, 1), Bytes::new()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None);
+        let lock = ListLock::acquire(&paths).unwrap();
+        let (counted, stop) = (AtomicU64::new(0), Shutdown::new());
+        stop.request(crate::sys::shutdown::ShutdownReason::Signal(2));
+        let listing = Listing { lock: &lock, store: &store, listers: 1, only: &[], counted: &counted, stop: &stop };
+        assert!(matches!(listing.into_set(), Err(LearnError::Interrupted)));
+        assert!(!paths.base().exists() && paths.building().exists());
+    }
+}

@@ -1,0 +1,267 @@
+//! What the destination confirmed since its list was made: an append-only file beside the list.
+//!
+//! Every record has a checksum over itself and its place, and says how far back its batch began. A
+//! batch is made durable before the next one is written, so that a bad record with records of a
+//! later batch behind it is damage, while one in the last batch is what a crash may leave, and is cut.
+//!
+//! A journal carries the number of the set that it continues. One of any other set is out of date:
+//! all that is in it went into a newer list, or was given up on purpose.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::entry::Entry;
+use super::error::ListError;
+use super::format::{Header, JOURNAL_MAGIC, VERSION};
+use super::paths::{ListLock, create_private, publish};
+use super::set::Index;
+use crate::object::KeyRange;
+use crate::store::Listed;
+
+const RECORD: usize = Entry::LEN + 6;
+/// The most records of one batch; how far back it began must fit 16 bits.
+const BATCH_MAX: usize = 32 * 1024;
+/// How many records are read at once.
+const READ_RECORDS: u64 = 16 * 1024;
+
+/// The journal of a list, open for appending.
+#[derive(Debug)]
+pub struct Journal {
+    noted: Noted,
+    /// The keys that the set answers for.
+    range: KeyRange,
+    failed: Option<String>,
+    _lock: ListLock,
+}
+
+impl Journal {
+    /// Opens the journal of `set`, or begins one. What a crash left half written is cut off.
+    ///
+    /// # Errors
+    /// [`ListError::Damaged`] when records are bad that were once durable.
+    pub fn open(lock: &ListLock, set: &Index) -> Result<Self, ListError> {
+        let path = lock.paths().journal();
+        let noted = match Noted::open(&path, set, true)? {
+            Some(noted) => {
+                noted.cut()?;
+                noted
+            }
+            None => Noted::create(&path, set.header())?,
+        };
+        Ok(Self { noted, range: set.header().range(), failed: None, _lock: lock.clone() })
+    }
+
+    /// The same for a list that ends with the process: what is noted need not survive a power loss.
+    #[must_use]
+    pub fn not_durable(mut self) -> Self {
+        self.noted.durable = false;
+        self
+    }
+
+    /// How many records there are. One object may have several.
+    pub const fn len(&self) -> u64 {
+        self.noted.records
+    }
+
+    /// Whether there is no record.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Notes objects that the destination holds durably. When this returns, the note survives a power loss.
+    ///
+    /// # Errors
+    /// When that cannot be promised; the journal takes nothing more then. When an object is not of the library that
+    /// the set is about; none of them is noted then.
+    pub fn append(&mut self, objects: &[Listed]) -> Result<(), ListError> {
+        if let Some(cause) = &self.failed {
+            return Err(ListError::Broken { path: self.noted.path.clone(), cause: cause.clone() });
+        }
+        if let Some(stray) = objects.iter().find(|object| !self.range.contains(&object.key)) {
+            return Err(ListError::Stray { path: self.noted.path.clone(), key: stray.key });
+        }
+        let done = objects.chunks(BATCH_MAX).try_for_each(|batch| self.noted.append(batch));
+        // Kept, because what a failed write left is in doubt, and a further batch behind it would look like damage.
+        self.failed = done.as_ref().err().map(ToString::to_string);
+        done
+    }
+
+    /// Every record, oldest first.
+    ///
+    /// # Errors
+    /// An item is an error when the file cannot be read; nothing comes after it.
+    pub fn records(&self) -> impl Iterator<Item = Result<Listed, ListError>> + '_ {
+        self.noted.entries().map(|entry| entry.map(|entry| entry.listed()))
+    }
+
+    pub(super) const fn noted(&self) -> &Noted {
+        &self.noted
+    }
+}
+
+/// The records of a journal file.
+#[derive(Debug)]
+pub(super) struct Noted {
+    path: PathBuf,
+    file: File,
+    /// Where the first record begins.
+    start: u64,
+    records: u64,
+    durable: bool,
+}
+
+impl Noted {
+    /// The journal of `set`; `None` when there is none, or that of another set.
+    pub(super) fn open(path: &Path, set: &Index, write: bool) -> Result<Option<Self>, ListError> {
+        let file = match OpenOptions::new().read(true).write(write).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ListError::io("open", path)(error)),
+        };
+        let length = file.metadata().map_err(ListError::io("read", path))?.len();
+        let (header, start) = read_header(&file, path, length)?;
+        if header.set_id != set.header().set_id {
+            return Ok(None);
+        }
+        if (&header.destination, header.kind) != (&set.header().destination, set.header().kind) {
+            return Err(ListError::damaged_journal(path, "it names another destination than its list", 0));
+        }
+        let mut noted = Self { path: path.to_owned(), file, start, records: 0, durable: true };
+        noted.records = noted.sound_records((length - start) / RECORD as u64)?;
+        Ok(Some(noted))
+    }
+
+    /// An empty journal in place of whatever is at `path`. It is renamed into place, so that there
+    /// is never half a header.
+    fn create(path: &Path, set: &Header) -> Result<Self, ListError> {
+        let header = Header { imported: false, ..set.clone() }.encode(JOURNAL_MAGIC);
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        let file = create_private(&new)?;
+        file.write_all_at(&header, 0).map_err(ListError::io("write", &new))?;
+        publish(&file, &new, path)?;
+        Ok(Self { path: path.to_owned(), file, start: header.len() as u64, records: 0, durable: true })
+    }
+
+    pub(super) const fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Of `whole` records, how many can be used.
+    fn sound_records(&self, whole: u64) -> Result<u64, ListError> {
+        let mut bad: Option<u64> = None;
+        for from in (0..whole).step_by(READ_RECORDS as usize) {
+            for (at, record) in (from..).zip(self.read(from, whole.min(from + READ_RECORDS))?) {
+                match (decode(&record, at), bad) {
+                    (None, None) => bad = Some(at),
+                    (Some((_, back)), Some(bad)) if at - u64::from(back) > bad => {
+                        return Err(ListError::damaged_journal(
+                            &self.path,
+                            "a record is not what was written",
+                            self.offset(bad),
+                        ));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(bad.unwrap_or(whole))
+    }
+
+    /// Cuts off what comes after the last good record.
+    fn cut(&self) -> Result<(), ListError> {
+        let end = self.offset(self.records);
+        let length = self.file.metadata().map_err(ListError::io("read", &self.path))?.len();
+        if length == end {
+            return Ok(());
+        }
+        let cut = self.file.set_len(end).and_then(|()| self.file.sync_all());
+        cut.map_err(ListError::io("cut", &self.path))
+    }
+
+    fn append(&mut self, batch: &[Listed]) -> Result<(), ListError> {
+        let mut bytes = Vec::with_capacity(batch.len() * RECORD);
+        for (back, object) in (0u16..).zip(batch) {
+            bytes.extend(encode(&Entry::new(object), back, self.records + u64::from(back)));
+        }
+        self.file.write_all_at(&bytes, self.offset(self.records)).map_err(ListError::io("write", &self.path))?;
+        if self.durable {
+            self.file.sync_data().map_err(ListError::io("sync", &self.path))?;
+        }
+        self.records += batch.len() as u64;
+        Ok(())
+    }
+
+    /// Every entry, oldest first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Result<Entry, ListError>> + '_ {
+        (0..self.records).step_by(READ_RECORDS as usize).flat_map(|from| {
+            let damaged = |at| ListError::damaged_journal(&self.path, "a record has changed", self.offset(at));
+            match self.read(from, self.records.min(from + READ_RECORDS)) {
+                Ok(records) => (from..)
+                    .zip(records)
+                    .map(|(at, record)| decode(&record, at).map(|(entry, _)| entry).ok_or_else(|| damaged(at)))
+                    .collect(),
+                Err(error) => vec![Err(error)],
+            }
+        })
+    }
+
+    fn read(&self, from: u64, to: u64) -> Result<Vec<[u8; RECORD]>, ListError> {
+        let count = usize::try_from(to - from).expect("a few thousand records are read at once");
+        let mut bytes = vec![0; count * RECORD];
+        self.file.read_exact_at(&mut bytes, self.offset(from)).map_err(ListError::io("read", &self.path))?;
+        Ok(bytes.as_chunks().0.to_vec())
+    }
+
+    fn offset(&self, record: u64) -> u64 {
+        self.start + record * RECORD as u64
+    }
+}
+
+fn read_header(file: &File, path: &Path, length: u64) -> Result<(Header, u64), ListError> {
+    let changed = || ListError::damaged_journal(path, "the header is not what was written", 0);
+    let mut bytes = vec![0; 12];
+    if length < bytes.len() as u64 {
+        return Err(changed());
+    }
+    file.read_exact_at(&mut bytes, 0).map_err(ListError::io("read", path))?;
+    let header_length = Header::length(&bytes, JOURNAL_MAGIC).map_err(|_| changed())?;
+    if length < header_length as u64 {
+        return Err(changed());
+    }
+    bytes.resize(header_length, 0);
+    file.read_exact_at(&mut bytes, 0).map_err(ListError::io("read", path))?;
+    let (header, _) = Header::decode(&bytes, JOURNAL_MAGIC).map_err(|_| changed())?;
+    if header.version > VERSION {
+        return Err(ListError::NewerVersion { path: path.to_owned(), found: header.version, known: VERSION });
+    }
+    Ok((header, header_length as u64))
+}
+
+/// The record number `at` of the file, whose batch began `back` records before it.
+fn encode(entry: &Entry, back: u16, at: u64) -> [u8; RECORD] {
+    let mut out = [0; RECORD];
+    out[..Entry::LEN].copy_from_slice(&entry.to_bytes());
+    out[Entry::LEN..RECORD - 4].copy_from_slice(&back.to_le_bytes());
+    let sum = checksum(&out, at);
+    out[RECORD - 4..].copy_from_slice(&sum.to_le_bytes());
+    out
+}
+
+fn decode(record: &[u8; RECORD], at: u64) -> Option<(Entry, u16)> {
+    let (entry, rest) = record.split_first_chunk()?;
+    let (back, sum) = rest.split_first_chunk()?;
+    let back = u16::from_le_bytes(*back);
+    let sound = checksum(record, at).to_le_bytes() == sum && u64::from(back) <= at;
+    sound.then(|| (Entry::from_bytes(entry), back))
+}
+
+/// Over the place of the record and all of it but the checksum.
+fn checksum(record: &[u8; RECORD], at: u64) -> u32 {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(&at.to_le_bytes());
+    hash.update(&record[..RECORD - 4]);
+    hash.finalize()
+}

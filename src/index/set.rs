@@ -1,0 +1,348 @@
+//! What a destination is known to hold: the list on disk and, over it, what the journal added.
+
+use std::fmt;
+use std::path::Path;
+
+use super::entry::{Entry, IndexEntry};
+use super::error::ListError;
+use super::file::SetFile;
+use super::format::Header;
+use super::shard::ShardView;
+use crate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
+use crate::store::Listed;
+
+/// A complete list, opened. It can be asked from any number of threads at once.
+pub struct Index {
+    pub(super) file: Box<SetFile>,
+    /// What the journal noted since, ascending; it wins over the list because it is newer.
+    newer: Vec<Entry>,
+    len: u64,
+}
+
+/// A part of the list, as [`Index::shards`] shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardInfo {
+    /// The keys it answers for.
+    pub range: KeyRange,
+    /// How many it holds, the journal's left out.
+    pub keys: u64,
+}
+
+/// How much of a library the destination holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LibraryCount {
+    /// Which library.
+    pub library: LibraryId,
+    /// How many objects.
+    pub objects: u64,
+    /// Their sizes together in bytes, as far as they are known.
+    pub bytes: u64,
+    /// How many objects have no known size.
+    pub unsized_objects: u64,
+}
+
+impl Index {
+    pub(super) fn new(file: SetFile) -> Self {
+        let len = file.shards.iter().map(|shard| u64::from(shard.meta.keys)).sum();
+        Self { file: Box::new(file), newer: Vec::new(), len }
+    }
+
+    /// The same set with the journal's entries over it; ascending, none twice.
+    pub(super) fn with_newer(mut self, newer: Vec<Entry>) -> Self {
+        let mut cursor = self.cursor();
+        let added = newer.iter().filter(|entry| cursor.find(&entry.key).is_none()).count();
+        self.len += added as u64;
+        self.newer = newer;
+        self
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        &self.file.raw.header
+    }
+
+    pub(super) fn newer(&self) -> &[Entry] {
+        &self.newer
+    }
+
+    /// How many objects the destination is known to hold.
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether none is known.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The file behind the set.
+    pub fn path(&self) -> &Path {
+        &self.file.raw.path
+    }
+
+    /// The kind of object listed.
+    pub fn kind(&self) -> ObjectKind {
+        self.header().kind
+    }
+
+    /// The one library that the list is about; `None` when it is about all of them.
+    pub fn library(&self) -> Option<LibraryId> {
+        self.header().library
+    }
+
+    /// The destination, in the words of its [`Location`](crate::conf::backend::Location).
+    pub fn destination(&self) -> &str {
+        &self.header().destination
+    }
+
+    /// When the listing began, in seconds since 1970: nothing in the list was seen earlier.
+    pub fn listed_at(&self) -> u64 {
+        self.header().listed_at
+    }
+
+    /// Whether the set was made from a text list of the old script and neither a listing nor a
+    /// sample has confirmed it since.
+    pub fn is_imported(&self) -> bool {
+        self.header().imported
+    }
+
+    /// How long the file is, in bytes.
+    pub fn file_len(&self) -> u64 {
+        self.file.raw.length
+    }
+
+    /// What is known of an object; `None` when it is not known to be at the destination.
+    pub fn find(&self, key: &ObjectKey) -> Option<IndexEntry> {
+        self.cursor().find(key)
+    }
+
+    /// [`Index::find`] for many keys: quick when they ascend, right in any order.
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor { set: self, newer: 0, shard: None }
+    }
+
+    /// The parts of the list; together they cover every key, in ascending order.
+    pub fn shards(&self) -> impl Iterator<Item = ShardInfo> + '_ {
+        self.file.shards.iter().map(|shard| ShardInfo { range: shard.meta.range, keys: shard.meta.keys.into() })
+    }
+
+    /// The part that answers for `key`.
+    pub fn shard_of(&self, key: &ObjectKey) -> ShardInfo {
+        let shard = &self.file.shards[self.file.shard_of(key)].meta;
+        ShardInfo { range: shard.range, keys: shard.keys.into() }
+    }
+
+    /// Everything in the set in ascending order, one shard in memory at a time.
+    ///
+    /// # Errors
+    /// An item is an error when the file holds what no program of ours wrote; nothing comes after it.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { set: self, shard: 0, entries: Vec::new().into_iter() }
+    }
+
+    /// [`Index::iter`] from the first object after `key`.
+    pub fn iter_after(&self, key: ObjectKey) -> Iter<'_> {
+        let shard = self.file.shard_of(&key);
+        let mut items = Iter { set: self, shard, entries: Vec::new().into_iter() };
+        if let Ok(entries) = self.entries(shard) {
+            let rest: Vec<Entry> = entries.into_iter().filter(|entry| entry.key > key).collect();
+            // A part that cannot be read is left to the iterator, which says so.
+            (items.shard, items.entries) = (shard + 1, rest.into_iter());
+        }
+        items
+    }
+
+    /// The objects of each library that has any, in ascending order.
+    ///
+    /// # Errors
+    /// As [`Index::iter`].
+    pub fn libraries(&self) -> impl Iterator<Item = Result<LibraryCount, ListError>> + '_ {
+        let mut items = self.iter().peekable();
+        std::iter::from_fn(move || {
+            let first = match items.next()? {
+                Ok(first) => first,
+                Err(error) => return Some(Err(error)),
+            };
+            let library = first.key.library;
+            let mut count = LibraryCount { library, objects: 0, bytes: 0, unsized_objects: 0 };
+            count.add(&first);
+            let same = |next: &Result<Listed, _>| next.as_ref().is_ok_and(|next| next.key.library == library);
+            while let Some(Ok(next)) = items.next_if(same) {
+                count.add(&next);
+            }
+            Some(Ok(count))
+        })
+    }
+
+    /// About `wanted` objects for a check, in ascending order: chosen at random within each part
+    /// of the list, so that no region goes unasked. All of them when there are fewer.
+    ///
+    /// # Errors
+    /// As [`Index::iter`].
+    pub fn sample(&self, wanted: u64, seed: u64) -> impl Iterator<Item = Result<Listed, ListError>> + '_ {
+        let mut random = fastrand::Rng::with_seed(seed);
+        // Every object is worth `share`; what adds up to a whole number is taken. It begins at a random fraction, so
+        // that each region has the same chance.
+        let share = if self.len == 0 { 0.0 } else { wanted as f64 / self.len as f64 };
+        let mut due = random.f64();
+        (0..self.file.shards.len()).flat_map(move |at| {
+            let range = self.file.shards[at].meta.range;
+            due += share * (u64::from(self.file.shards[at].meta.keys) + self.newer_in(&range).len() as u64) as f64;
+            let take = due.floor();
+            due -= take;
+            if take < 1.0 {
+                return Vec::new();
+            }
+            match self.entries(at) {
+                Ok(entries) => pick(&entries, take as usize, &mut random),
+                Err(error) => vec![Err(error)],
+            }
+        })
+    }
+
+    /// Reads every entry and compares it with what the index says.
+    ///
+    /// # Errors
+    /// [`ListError::Damaged`] at the first part that does not hold what it should.
+    pub fn verify(&self) -> Result<(), ListError> {
+        (0..self.file.shards.len()).try_for_each(|at| {
+            let (shard, entries) = (&self.file.shards[at], self.file.entries(at)?);
+            let inside = entries.iter().all(|entry| shard.meta.range.contains(&entry.key));
+            let ascending = entries.windows(2).all(|pair| pair[0].key < pair[1].key);
+            if inside && ascending && entries.len() == shard.meta.keys as usize {
+                return Ok(());
+            }
+            Err(ListError::damaged(self.path(), "a part of the list holds keys of another", shard.offset))
+        })
+    }
+
+    /// The entries of a shard with the journal's over them, ascending.
+    fn entries(&self, at: usize) -> Result<Vec<Entry>, ListError> {
+        Ok(merged(self.file.entries(at)?, self.newer_in(&self.file.shards[at].meta.range)))
+    }
+
+    fn newer_in(&self, range: &KeyRange) -> &[Entry] {
+        let from = self.newer.partition_point(|entry| entry.key < range.first());
+        let to = self.newer.partition_point(|entry| entry.key <= range.last());
+        &self.newer[from..to]
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KnownSet({} objects of {} in {})", self.len, self.destination(), self.path().display())
+    }
+}
+
+impl LibraryCount {
+    fn add(&mut self, object: &Listed) {
+        self.objects += 1;
+        self.bytes += object.size.unwrap_or(0);
+        self.unsized_objects += u64::from(object.size.is_none());
+    }
+}
+
+/// Two ascending lists as one; of a key in both, `newer` wins.
+pub(super) fn merged(older: Vec<Entry>, newer: &[Entry]) -> Vec<Entry> {
+    if newer.is_empty() {
+        return older;
+    }
+    let (mut out, mut newer) = (Vec::with_capacity(older.len() + newer.len()), newer.iter().peekable());
+    for entry in older {
+        while let Some(earlier) = newer.next_if(|new| new.key < entry.key) {
+            out.push(*earlier);
+        }
+        if newer.peek().is_none_or(|new| new.key != entry.key) {
+            out.push(entry);
+        }
+    }
+    out.extend(newer);
+    out
+}
+
+/// `wanted` entries, each as likely as the other, in their order.
+fn pick(entries: &[Entry], wanted: usize, random: &mut fastrand::Rng) -> Vec<Result<Listed, ListError>> {
+    let mut needed = wanted.min(entries.len());
+    let mut out = Vec::with_capacity(needed);
+    for (at, entry) in entries.iter().enumerate() {
+        if random.usize(..entries.len() - at) < needed {
+            needed -= 1;
+            out.push(Ok(entry.listed()));
+        }
+    }
+    out
+}
+
+/// All objects of a set; see [`Index::iter`].
+#[derive(Debug)]
+pub struct Iter<'s> {
+    set: &'s Index,
+    shard: usize,
+    entries: std::vec::IntoIter<Entry>,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Result<Listed, ListError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                return Some(Ok(entry.listed()));
+            }
+            if self.shard == self.set.file.shards.len() {
+                return None;
+            }
+            match self.set.entries(self.shard) {
+                Ok(entries) => self.entries = entries.into_iter(),
+                Err(error) => {
+                    self.shard = self.set.file.shards.len();
+                    return Some(Err(error));
+                }
+            }
+            self.shard += 1;
+        }
+    }
+}
+
+/// Looks up one key after the other; see [`Index::cursor`].
+pub struct Cursor<'s> {
+    set: &'s Index,
+    /// Where in the journal's entries the last key was, or would be.
+    newer: usize,
+    /// The shard of the last key.
+    shard: Option<(KeyRange, ShardView<'s>)>,
+}
+
+impl Cursor<'_> {
+    /// What is known of an object; `None` when it is not known to be at the destination.
+    pub fn find(&mut self, key: &ObjectKey) -> Option<IndexEntry> {
+        self.find_newer(key).or_else(|| self.find_listed(key)).map(|entry| entry.held())
+    }
+
+    fn find_newer(&mut self, key: &ObjectKey) -> Option<Entry> {
+        let all = &self.set.newer;
+        if self.newer > 0 && all[self.newer - 1].key >= *key {
+            self.newer = 0;
+        }
+        let rest = &all[self.newer..];
+        let mut reach = 1;
+        while reach < rest.len() && rest[reach].key < *key {
+            reach *= 2;
+        }
+        self.newer += rest[..rest.len().min(reach + 1)].partition_point(|entry| entry.key < *key);
+        all.get(self.newer).filter(|entry| entry.key == *key).copied()
+    }
+
+    fn find_listed(&mut self, key: &ObjectKey) -> Option<Entry> {
+        if !self.shard.as_ref().is_some_and(|(range, _)| range.contains(key)) {
+            let at = self.set.file.shard_of(key);
+            self.shard = Some((self.set.file.shards[at].meta.range, self.set.file.view(at)));
+        }
+        self.shard.as_ref().and_then(|(_, view)| view.get(key))
+    }
+}
+
+impl fmt::Debug for Cursor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cursor({:?})", self.set)
+    }
+}

@@ -1,0 +1,273 @@
+//! Lists a store in parallel and in bounded memory.
+//!
+//! A listing begins as the parts that the store suggests. Whenever a lister has a page in hand,
+//! more is to come, and other listers have nothing to do, it cuts what is left of its part and
+//! gives the later pieces away. So one huge library, ten of them, or a hundred thousand tiny ones
+//! all end up spread over every lister, without asking the store first how its keys are
+//! distributed. Each piece is a contiguous range listed in order, which is what the builder of an
+//! existence set wants.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::Scope;
+
+use crate::object::KeyRange;
+use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError};
+use crate::sys::shutdown::Shutdown;
+
+/// The most pieces that one lister makes of what it has left. Enough that 32 listers are busy after two answers; not as
+/// many as there are idle listers, because towards the end most pieces would hold nothing and cost a request each.
+const MOST_PIECES: usize = 8;
+
+/// Receives what one lister finds, page by page.
+pub trait Stream {
+    /// Why a page could not be taken.
+    type Error: Send;
+
+    /// Takes the objects of `covered`. In an ordered store, successive calls on one stream cover
+    /// adjacent, ascending ranges and `objects` ascend; otherwise `covered` is the range asked for.
+    ///
+    /// # Errors
+    /// Whatever the receiver cannot live with; it ends the whole listing.
+    fn page(&mut self, covered: KeyRange, objects: Vec<Listed>) -> Result<(), Self::Error>;
+
+    /// Nothing more comes on this stream. Also called when the listing ends early: what was
+    /// covered until then is good.
+    ///
+    /// # Errors
+    /// As [`Stream::page`].
+    fn end(self) -> Result<(), Self::Error>;
+}
+
+/// Why a listing did not reach its end.
+#[derive(Debug)]
+pub enum WalkError<E> {
+    /// The store could not be listed.
+    Store(StoreError),
+    /// A stream refused what it was given.
+    Stream(E),
+    /// The pass was told to stop.
+    Interrupted,
+}
+
+/// What a whole listing came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// Names seen that are not objects.
+    pub ignored: u64,
+    /// Pages asked for.
+    pub pages: u64,
+}
+
+/// Lists every object of `ranges` with up to `listers` listers at once, each range in a stream or
+/// several made by `open`.
+///
+/// # Errors
+/// The first failure of the store or of a stream; the streams that are open then are ended, so
+/// that what they covered can be kept.
+pub fn walk<S, O>(
+    store: &dyn ReadStore,
+    ranges: &[KeyRange],
+    listers: usize,
+    stop: &Shutdown,
+    open: O,
+) -> Result<Walked, WalkError<S::Error>>
+where
+    S: Stream + Send,
+    O: Fn() -> S + Sync,
+{
+    let listers = listers.max(1);
+    let walk = Walk {
+        store,
+        stop,
+        open,
+        listers,
+        waiting: AtomicUsize::new(0),
+        running: AtomicUsize::new(0),
+        failed: AtomicBool::new(false),
+        failure: Mutex::new(None),
+        ignored: AtomicU64::new(0),
+        pages: AtomicU64::new(0),
+    };
+    // A pool of its own, because listers spend their time waiting for a store: they would starve
+    // whatever else uses the global pool, and there may be many more of them than processors.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(listers)
+        .thread_name(|n| format!("lister-{n}"))
+        .build()
+        .map_err(|error| WalkError::Store(StoreError::new(ErrorKind::Setup, "list", "store", error)))?;
+    pool.scope(|scope| {
+        for range in ranges {
+            match store.parts(range) {
+                Ok(parts) => parts.into_iter().for_each(|part| walk.spawn(scope, part)),
+                Err(error) => return walk.fail(WalkError::Store(error)),
+            }
+        }
+    });
+    match walk.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(failure) => Err(failure),
+        None => Ok(Walked { ignored: walk.ignored.into_inner(), pages: walk.pages.into_inner() }),
+    }
+}
+
+struct Walk<'a, O, E> {
+    store: &'a dyn ReadStore,
+    stop: &'a Shutdown,
+    open: O,
+    listers: usize,
+    /// Parts that no lister has taken up yet.
+    waiting: AtomicUsize,
+    /// Parts being listed now.
+    running: AtomicUsize,
+    failed: AtomicBool,
+    failure: Mutex<Option<WalkError<E>>>,
+    ignored: AtomicU64,
+    pages: AtomicU64,
+}
+
+impl<S, O> Walk<'_, O, S::Error>
+where
+    S: Stream + Send,
+    O: Fn() -> S + Sync,
+{
+    fn spawn<'scope>(&'scope self, scope: &Scope<'scope>, part: Part) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        scope.spawn(move |scope| {
+            self.running.fetch_add(1, Ordering::Relaxed);
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.list_part(scope, part);
+            self.running.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    fn list_part<'scope>(&'scope self, scope: &Scope<'scope>, part: Part) {
+        if self.failed.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut stream = (self.open)();
+        let listed = self.list_pages(scope, part, &mut stream);
+        // Ended whatever happened, because pages taken before a failure are good, and may be resumed from.
+        let ended = stream.end().map_err(WalkError::Stream);
+        if let Err(failure) = listed.and(ended) {
+            self.fail(failure);
+        }
+    }
+
+    fn list_pages<'scope>(
+        &'scope self,
+        scope: &Scope<'scope>,
+        mut part: Part,
+        stream: &mut S,
+    ) -> Result<(), WalkError<S::Error>> {
+        loop {
+            if self.failed.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            if self.stop.requested() {
+                return Err(WalkError::Interrupted);
+            }
+            let page = self.store.list(&part).map_err(WalkError::Store)?;
+            self.pages.fetch_add(1, Ordering::Relaxed);
+            self.ignored.fetch_add(page.ignored, Ordering::Relaxed);
+            let one_library = page.objects.first().map(|o| o.key.library) == page.objects.last().map(|o| o.key.library);
+            let (covered, rest) = self.settle(&part, &page)?;
+            stream.page(covered, page.objects).map_err(WalkError::Stream)?;
+            let Some(rest) = rest else { return Ok(()) };
+            part = match self.idle_listers() {
+                0 => rest,
+                idle => self.share(scope, rest, one_library, idle + 1),
+            };
+        }
+    }
+
+    /// Which keys a page settles, and what is left.
+    fn settle(&self, part: &Part, page: &Page) -> Result<(KeyRange, Option<Part>), WalkError<S::Error>> {
+        let Some(rest) = &page.rest else { return Ok((part.range, None)) };
+        if !self.store.is_ordered() {
+            return Ok((part.range, Some(rest.clone())));
+        }
+        match part.range.before(rest.range.first()) {
+            Some(covered) if part.range.after(covered.last()) == Some(rest.range) => Ok((covered, Some(rest.clone()))),
+            _ => Err(WalkError::Store(StoreError::new(
+                ErrorKind::Protocol,
+                "list",
+                self.store.location().to_string(),
+                format!("the listing of {:?} went on at {:?}", part.range, rest.range),
+            ))),
+        }
+    }
+
+    /// How many listers have nothing to do and nothing waiting for them; 0 where nothing can be given to them.
+    fn idle_listers(&self) -> usize {
+        if !self.store.is_ordered() || self.waiting.load(Ordering::Relaxed) > 0 {
+            return 0;
+        }
+        self.listers.saturating_sub(self.running.load(Ordering::Relaxed))
+    }
+
+    /// Gives the later pieces of `rest` to other listers and returns the first, to go on with.
+    fn share<'scope>(&'scope self, scope: &Scope<'scope>, rest: Part, one_library: bool, count: usize) -> Part {
+        let mut pieces = cut(&rest.range, one_library, count.min(MOST_PIECES)).into_iter();
+        let first = pieces.next().unwrap_or(rest.range);
+        for piece in pieces {
+            self.spawn(scope, rest.with_range(piece));
+        }
+        rest.with_range(first)
+    }
+
+    fn fail(&self, failure: WalkError<S::Error>) {
+        self.failed.store(true, Ordering::Relaxed);
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+    }
+}
+
+/// Cuts a range into about `count` that tile it. When the page before it lay within one library, that library is
+/// probably a large one, so half of the pieces are what remains of its ids; the middle of all keys would leave the large
+/// library whole.
+fn cut(range: &KeyRange, one_library: bool, count: usize) -> Vec<KeyRange> {
+    let library = KeyRange::library(range.first().library);
+    let Some(within) = range.intersection(&library).filter(|_| one_library) else {
+        return pieces(*range, count);
+    };
+    // Two at least of what comes after it, too: the library may have been as large as the page, and with one piece for all
+    // others, one of two listers would go through them alone.
+    let each = (count / 2).max(2);
+    let mut all = pieces(within, each);
+    all.extend(range.after(library.last()).into_iter().flat_map(|after| pieces(after, each)));
+    all
+}
+
+/// Halves a range, and its halves, until there are at least `count` pieces or nothing is left to halve.
+fn pieces(range: KeyRange, count: usize) -> Vec<KeyRange> {
+    let mut pieces = vec![range];
+    while pieces.len() < count {
+        let halves = |piece: &KeyRange| piece.halves().map_or_else(|| vec![*piece], |(low, high)| vec![low, high]);
+        let halved: Vec<_> = pieces.iter().flat_map(halves).collect();
+        if halved.len() == pieces.len() {
+            break;
+        }
+        pieces = halved;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{LibraryId, ObjectId, ObjectKey};
+
+    #[test]
+    fn pieces_tile_the_range_they_were_cut_from() {
+        let key =
+            |library: u8, id: u8| ObjectKey::new(LibraryId::from_bytes([library; 16]), ObjectId::from_bytes([id; 20]));
+        for (first, last) in [(key(1, 1), key(1, 9)), (key(1, 1), key(7, 0)), (key(3, 3), key(3, 3))] {
+            let range = KeyRange::new(first, last).unwrap();
+            for (one_library, count) in [(false, 2), (false, 8), (true, 2), (true, 3), (true, 8)] {
+                let pieces = cut(&range, one_library, count);
+                assert_eq!((pieces[0].first(), pieces[pieces.len() - 1].last()), (first, last));
+                assert!(pieces.windows(2).all(|pair| pair[0].is_followed_by(&pair[1])), "{pieces:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What is wrong with the stores of both sides, all of it at once, before anything is copied.
+//!
+//! Every store is opened and the first page of its listing read; at the destination an object is written, read back,
+//! measured and removed. All stores are asked at the same time, so that a host that is gone costs one wait. Where a
+//! bucket keeps old versions of its objects, one of this object stays as any other would.
+
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fmt, fs};
+
+use bytes::Bytes;
+
+use crate::conf::{BackendConf, SideConf, StoreConf};
+use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
+use crate::store::backend::fs::FsStore;
+use crate::store::layer::retry::RetryPolicy;
+use crate::store::open::{OpenOptions, Store, open_destination_to_check, open_source};
+use crate::store::{ErrorKind, Part, ReadStore, StoreError};
+
+mod owner;
+mod table;
+
+/// The name of the object that is written at the destination. No object of Seafile's can have it: a library is named
+/// by a random UUID of version 4, which has a 4 where this one (RFC 9562's Max UUID) has an f; and the id is that of
+/// the empty file, which is never stored. It is always the same, so that one that a kill left behind is replaced and
+/// removed by the next check.
+pub const PROBE: ObjectKey = ObjectKey::new(LibraryId::from_bytes([255; 16]), ObjectId::EMPTY);
+
+/// How long a check waits for an answer. A pass waits longer, since it has more to lose.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The same for Ceph, where the stores of one cluster connect one after the other.
+const CEPH_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a check repeats what fails for a passing reason.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Which side a store is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The old one.
+    From,
+    /// The new one.
+    To,
+}
+
+impl Side {
+    /// `from` or `to`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::From => "from",
+            Self::To => "to",
+        }
+    }
+}
+
+/// One thing that was tried.
+#[derive(Debug)]
+pub enum Probe {
+    /// It works.
+    Good,
+    /// It was not tried, because it is not wanted here or because what comes before it failed.
+    Untried,
+    /// It does not.
+    Bad(StoreError),
+}
+
+/// What became of one store.
+#[derive(Debug)]
+pub struct StoreProbe {
+    /// Which kind of object it holds.
+    pub kind: ObjectKind,
+    /// Whose it is.
+    pub side: Side,
+    /// Backend and place.
+    pub location: String,
+    /// Whether it answers at all.
+    pub reachable: Probe,
+    /// Whether it can be listed.
+    pub list: Probe,
+    /// Whether an object can be written, read and removed.
+    pub write: Probe,
+}
+
+impl StoreProbe {
+    /// What is wrong.
+    pub fn problems(&self) -> impl Iterator<Item = &StoreError> {
+        [&self.reachable, &self.list, &self.write].into_iter().filter_map(|answer| match answer {
+            Probe::Bad(error) => Some(error),
+            Probe::Good | Probe::Untried => None,
+        })
+    }
+}
+
+/// What became of all stores. [`fmt::Display`] gives the table, and below it what the stores said.
+#[derive(Debug)]
+pub struct PreflightReport {
+    /// A row a store: each kind, and of each the old side first.
+    pub rows: Vec<StoreProbe>,
+    /// What works now and will be regretted, a line each.
+    pub warnings: Vec<String>,
+}
+
+impl PreflightReport {
+    /// What is wrong, of all stores.
+    pub fn problems(&self) -> impl Iterator<Item = &StoreError> {
+        self.rows.iter().flat_map(StoreProbe::problems)
+    }
+
+    /// Whether nothing is.
+    pub fn is_good(&self) -> bool {
+        self.problems().next().is_none()
+    }
+}
+
+impl fmt::Display for PreflightReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        table::write(f, &self.rows)
+    }
+}
+
+/// Checks the stores of both sides. Nothing is left behind. Nobody else may be writing to the destination.
+pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions) -> PreflightReport {
+    let passing = passing_folders(to);
+    let stores = ObjectKind::ALL.into_iter().flat_map(|kind| [(Side::From, kind), (Side::To, kind)]);
+    let rows = std::thread::scope(|scope| {
+        let asked: Vec<_> = stores
+            .map(|(side, kind)| {
+                let conf = if side == Side::From { from } else { to }.store(kind);
+                scope.spawn(move || row(conf, side, &brief(options, conf)))
+            })
+            .collect();
+        asked.into_iter().map(|row| row.join().expect("a check does not panic")).collect()
+    });
+    // Only now, because the kinds share the outer folder; one that holds something is not removed.
+    passing.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+    PreflightReport { rows, warnings: owner::warnings(to) }
+}
+
+/// The same options with less patience.
+fn brief(options: &OpenOptions, conf: &StoreConf) -> OpenOptions {
+    let longest = if matches!(conf.backend, BackendConf::Ceph(_)) { CEPH_TIMEOUT } else { TIMEOUT };
+    let retry = RetryPolicy { patience: PATIENCE, ..options.retry };
+    OpenOptions::new(options.connections, options.timeout.min(longest), retry, &options.stop)
+}
+
+/// The folders that are there for the probe alone, outer ones before inner ones.
+fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
+    let mut passing = Vec::new();
+    for conf in &to.stores {
+        let BackendConf::Fs(folder) = &conf.backend else { continue };
+        let [storage, root, library, shard] = FsStore::folders_of(folder, conf.kind, &PROBE);
+        passing.extend([storage, root].into_iter().filter(|folder| fs::symlink_metadata(folder).is_err()));
+        // These two go even if they were there before: a check that was killed left them.
+        passing.extend([library, shard]);
+    }
+    passing.sort();
+    passing
+}
+
+fn row(conf: &StoreConf, side: Side, options: &OpenOptions) -> StoreProbe {
+    let (reachable, list, write) = match side {
+        Side::From => match open_source(conf, options) {
+            Ok(store) => with_list(first_page(&*store), || Probe::Untried),
+            Err(error) => (Probe::Bad(error), Probe::Untried, Probe::Untried),
+        },
+        Side::To => match open_destination_to_check(conf, options) {
+            Ok(store) => with_list(first_page(&*store), || probe(&*store).into()),
+            Err(error) => (Probe::Bad(error), Probe::Untried, Probe::Untried),
+        },
+    };
+    StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write }
+}
+
+impl From<Result<(), StoreError>> for Probe {
+    fn from(result: Result<(), StoreError>) -> Self {
+        result.map_or_else(Self::Bad, |()| Self::Good)
+    }
+}
+
+/// The three answers of a store whose listing went like this; writing is tried where it may go otherwise.
+fn with_list(listed: Result<(), StoreError>, write: impl FnOnce() -> Probe) -> (Probe, Probe, Probe) {
+    match listed {
+        Ok(()) => (Probe::Good, Probe::Good, write()),
+        Err(error) if error.kind().is_transient() => (Probe::Bad(error), Probe::Untried, Probe::Untried),
+        Err(error) if error.kind() == ErrorKind::Denied => (Probe::Good, Probe::Bad(error), write()),
+        Err(error) => (Probe::Good, Probe::Bad(error), Probe::Untried),
+    }
+}
+
+fn first_page(store: &(impl ReadStore + ?Sized)) -> Result<(), StoreError> {
+    store.list(&Part::new(KeyRange::ALL)).map(drop)
+}
+
+/// Writes the probe object, looks at it, and removes it whatever came before.
+fn probe(store: &dyn Store) -> Result<(), StoreError> {
+    let tried = write_and_read(store);
+    let removed = store.remove(&PROBE);
+    match (tried, removed) {
+        (Ok(()), removed) => removed.map_err(|error| error.because("the object is still there: remove it by hand")),
+        // Not said of a write that was refused, because that left nothing.
+        (Err(error), Err(_)) if error.action() != "write" || error.kind().is_transient() => {
+            Err(error.because(format_args!("the object {PROBE} may still be there: remove it by hand")))
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn write_and_read(store: &dyn Store) -> Result<(), StoreError> {
+    // Never the same twice, so that an old probe cannot pass for this one.
+    let data = Bytes::from(format!("seaf-migrate wrote this to see whether it can: {:032x}\n", fastrand::u128(..)));
+    store.write(&PROBE, data.clone())?;
+    let size = store.size(&PROBE)?;
+    if size != data.len() as u64 {
+        let cause = format!("{} bytes were written, and the store says it has {size}", data.len());
+        return Err(StoreError::object(ErrorKind::Protocol, "size", &PROBE, cause));
+    }
+    if store.read(&PROBE)? != data {
+        let cause = "the bytes read are not the bytes written";
+        return Err(StoreError::object(ErrorKind::Protocol, "read", &PROBE, cause));
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Turns what a walk noted into findings, in an order that is the same each time.
+
+use std::collections::HashMap;
+
+use super::result::{Counts, Defect, DefectKind, LibraryResult};
+use super::seen::{Node, Places};
+use crate::database::heads::LibraryRoots;
+use crate::object::{ObjectId, ObjectKind};
+
+/// What a walk noted.
+pub(super) struct Noted {
+    pub(super) bad: HashMap<Node, DefectKind>,
+    pub(super) places: HashMap<Node, Places>,
+    /// How many more objects are bad.
+    pub(super) more: u64,
+}
+
+pub(super) fn of_library(roots: &LibraryRoots, counts: Counts, noted: Noted) -> LibraryResult {
+    let Noted { bad, mut places, more } = noted;
+    let mut bad: Vec<_> = bad.into_iter().collect();
+    bad.sort_by_key(|(node, _)| *node);
+    let headless = roots.heads.is_empty().then(|| of_everything(None, DefectKind::NoHead));
+    let others = bad.into_iter().map(|(node, what)| match node {
+        Node::Commit(id) if roots.heads.contains(&id) => of_everything(Some(id), what),
+        _ => of_paths(node, what, places.remove(&node).unwrap_or_default()),
+    });
+    let findings = headless.into_iter().chain(others).collect();
+    let (id, name, trashed) = (roots.id, roots.name.clone(), roots.trashed);
+    LibraryResult { id, name, trashed, counts, findings, more_findings: more }
+}
+
+fn of_paths(node: Node, what: DefectKind, places: Places) -> Defect {
+    let Places { commit, mut paths, more } = places;
+    paths.sort_unstable();
+    Defect { kind: node.kind(), id: Some(node.id()), what, paths, more_paths: more, commit }
+}
+
+/// A finding from which everything in the library suffers.
+fn of_everything(id: Option<ObjectId>, what: DefectKind) -> Defect {
+    let paths = vec!["/".to_owned()];
+    Defect { kind: ObjectKind::Commits, id, what, paths, more_paths: 0, commit: None }
+}

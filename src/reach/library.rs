@@ -1,0 +1,302 @@
+//! The walk of one library: tasks on a pool of threads, each of which reads one object and spawns those it names.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use rayon::{Scope, ThreadPool};
+
+use super::findings::{self, Noted};
+use super::result::{Counts, DefectKind, LibraryResult};
+use super::seen::{Block, Blocks, Defects, Node, Seen, Snapshot};
+use super::{Progress, Side, incremental, lock, paths};
+use crate::content::{Commit, Damage, FsObject, IdCheck, check};
+use crate::database::heads::LibraryRoots;
+use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
+use crate::store::{ErrorKind, StoreError};
+
+/// The blocks of a file that one task asks for; the others of a large file are asked for beside it.
+const BLOCKS_A_TASK: usize = 64;
+
+/// Who named a commit, which is what its absence means.
+#[derive(Clone, Copy)]
+enum Named {
+    Head,
+    ParentOf(ObjectId),
+    BaseOf(LibraryId),
+}
+
+/// How a tree is to be walked.
+#[derive(Clone, Copy)]
+struct Tree {
+    /// Whether its blocks matter.
+    blocks: bool,
+    encrypted: bool,
+    /// The directory in its place in a tree that is known to be whole.
+    whole: Option<ObjectId>,
+}
+
+/// A file whose blocks are being asked for by several tasks.
+struct FileBlocks {
+    file: ObjectId,
+    size: u64,
+    encrypted: bool,
+    blocks: Vec<ObjectId>,
+}
+
+pub(super) struct Walk<'a> {
+    pub(super) side: &'a Side<'a>,
+    pub(super) roots: &'a LibraryRoots,
+    /// The time before which parents are not followed; 0 follows none, a negative one all.
+    truncate: i64,
+    /// The root of a tree that is known to be whole.
+    whole: Option<ObjectId>,
+    commits: Seen,
+    dirs: Seen,
+    files: Seen,
+    blocks: Blocks,
+    bad: Defects,
+    snapshots: Mutex<Vec<Snapshot>>,
+    sums: Mutex<Vec<FileBlocks>>,
+}
+
+/// Walks the library; `None` when it was left in the middle.
+pub(super) fn walk(side: &Side<'_>, pool: &ThreadPool, roots: &LibraryRoots) -> Option<LibraryResult> {
+    let walk = Walk {
+        side,
+        roots,
+        truncate: truncate_time(side, roots),
+        whole: incremental::known_root(side, roots),
+        commits: Seen::default(),
+        dirs: Seen::default(),
+        files: Seen::default(),
+        blocks: Blocks::default(),
+        bad: Defects::new(side.options.findings_max),
+        snapshots: Mutex::default(),
+        sums: Mutex::default(),
+    };
+    pool.scope(|scope| roots.heads.iter().for_each(|head| walk.commit(scope, *head, Named::Head)));
+    // After the heads, because a file that only a base commit has needs no blocks, and one that a head has does.
+    pool.scope(|scope| {
+        roots.base_commits.iter().for_each(|base| walk.commit(scope, base.commit, Named::BaseOf(base.library)));
+    });
+    walk.add_up();
+    (!side.halt.is_on()).then(|| walk.finish(pool)).flatten()
+}
+
+/// When history ends, worked out as the server does (server/repo-mgr.c `get_repo_truncate_time`): a positive time cuts
+/// there, 0 keeps the head alone, a negative one keeps all.
+fn truncate_time(side: &Side<'_>, roots: &LibraryRoots) -> i64 {
+    let days = roots.history_days.filter(|days| *days >= 0).or(side.options.keep_days).unwrap_or(-1);
+    let since = roots.valid_since.unwrap_or(-1);
+    match days {
+        _ if !side.options.full_history => 0,
+        1.. => since.max(side.options.now.saturating_sub(days.saturating_mul(86_400))),
+        0 => 0,
+        _ => since,
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// Reads an object; `None` when the walk ends, or the object is bad, which is then noted.
+    fn read(&self, node: Node, missing: DefectKind) -> Option<Bytes> {
+        if self.side.halt.is_on() {
+            return None;
+        }
+        match self.side.stores[node.kind().index()].read(&self.key(node)) {
+            Ok(data) => {
+                Progress::add(&self.side.progress.bytes, data.len() as u64);
+                Some(data)
+            }
+            Err(error) => {
+                self.note_error(node, error, missing);
+                None
+            }
+        }
+    }
+
+    pub(super) fn key(&self, node: Node) -> ObjectKey {
+        let library = if node.kind() == ObjectKind::Commits { self.roots.id } else { self.roots.store_id() };
+        ObjectKey::new(library, node.id())
+    }
+
+    fn note_error(&self, node: Node, error: StoreError, missing: DefectKind) {
+        match error.kind() {
+            ErrorKind::NotFound => self.note(node, missing),
+            ErrorKind::Unreadable => self.note(node, DefectKind::Unreadable(error.cause().to_owned())),
+            _ => self.side.halt.fail(error),
+        }
+    }
+
+    fn note(&self, node: Node, what: DefectKind) {
+        if self.bad.add(node, what) {
+            Progress::add(&self.side.progress.findings, 1);
+        }
+    }
+
+    fn commit<'s>(&'s self, scope: &Scope<'s>, id: ObjectId, named: Named) {
+        if !self.commits.claim(id) {
+            return;
+        }
+        scope.spawn(move |scope| self.visit_commit(scope, id, named));
+    }
+
+    fn visit_commit<'s>(&'s self, scope: &Scope<'s>, id: ObjectId, named: Named) {
+        let missing = match named {
+            Named::Head => DefectKind::HeadMissing,
+            Named::ParentOf(child) => DefectKind::ParentMissing { child },
+            Named::BaseOf(library) => DefectKind::BaseMissing { library },
+        };
+        let Some(data) = self.read(Node::Commit(id), missing) else { return };
+        Progress::add(&self.side.progress.commits, 1);
+        let parsed = match Commit::parse(&id, &data) {
+            Ok(parsed) => parsed,
+            Err(damage) => return self.note(Node::Commit(id), DefectKind::Damaged(damage)),
+        };
+        if let Some(found) = parsed.wrong_id {
+            self.note(Node::Commit(id), DefectKind::Damaged(Damage::WrongId { found }));
+        }
+        let commit = parsed.object;
+        if commit.repo_id != self.roots.id {
+            self.note(Node::Commit(id), DefectKind::WrongLibrary { found: commit.repo_id });
+        }
+        let is_head = matches!(named, Named::Head);
+        lock(&self.snapshots).push(Snapshot { commit: id, root: commit.root_id, ctime: commit.ctime, is_head });
+        let blocks = !matches!(named, Named::BaseOf(_));
+        let whole = self.whole.filter(|_| blocks);
+        if whole != Some(commit.root_id) {
+            self.fs(scope, Node::Dir(commit.root_id), Tree { blocks, encrypted: commit.encrypted, whole });
+        }
+        if blocks && self.follows_parents(&commit, is_head) {
+            commit.parents().for_each(|parent| self.commit(scope, parent, Named::ParentOf(id)));
+        }
+    }
+
+    /// The first commit older than the limit is still kept, so that what its child deleted can be restored.
+    fn follows_parents(&self, commit: &Commit, is_head: bool) -> bool {
+        match self.truncate {
+            0 => false,
+            1.. => is_head || commit.ctime >= self.truncate,
+            _ => true,
+        }
+    }
+
+    fn fs<'s>(&'s self, scope: &Scope<'s>, node: Node, tree: Tree) {
+        let seen = if matches!(node, Node::Dir(_)) { &self.dirs } else { &self.files };
+        if node.id() != ObjectId::EMPTY && seen.claim(node.id()) {
+            scope.spawn(move |scope| self.visit_fs(scope, node, tree));
+        }
+    }
+
+    fn visit_fs<'s>(&'s self, scope: &Scope<'s>, node: Node, tree: Tree) {
+        let Some(data) = self.read(node, DefectKind::Missing) else { return };
+        Progress::add(&self.side.progress.fs_objects, 1);
+        let parsed = match FsObject::parse(&node.id(), &data) {
+            Ok(parsed) => parsed,
+            Err(damage) => return self.note(node, DefectKind::Damaged(damage)),
+        };
+        if let Some(found) = parsed.wrong_id {
+            // Only noted, because the server does not look at ids: what is below is still what users see.
+            self.note(node, DefectKind::Damaged(Damage::WrongId { found }));
+        }
+        match (node, parsed.object) {
+            (Node::Dir(_), FsObject::Dir { entries }) => {
+                let twin = incremental::twin(self.side, self.roots, tree.whole);
+                for entry in entries.iter().filter(|entry| !twin.has(entry)) {
+                    let child = if entry.is_dir() { Node::Dir(entry.id) } else { Node::File(entry.id) };
+                    self.fs(scope, child, Tree { whole: twin.dir(entry), ..tree });
+                }
+            }
+            (Node::File(_), FsObject::File { .. }) if !tree.blocks => {}
+            (Node::File(file), FsObject::File { block_ids, size }) => {
+                self.file(scope, FileBlocks { file, size, encrypted: tree.encrypted, blocks: block_ids });
+            }
+            (Node::Dir(_), _) => self.note(node, DefectKind::WrongKind { expected: "directory", found: "file" }),
+            (_, _) => self.note(node, DefectKind::WrongKind { expected: "file", found: "directory" }),
+        }
+    }
+
+    fn file<'s>(&'s self, scope: &Scope<'s>, sum: FileBlocks) {
+        let (here, beside) = sum.blocks.split_at(sum.blocks.len().min(BLOCKS_A_TASK));
+        for chunk in beside.chunks(BLOCKS_A_TASK) {
+            let chunk = chunk.to_vec();
+            scope.spawn(move |_| chunk.iter().for_each(|id| self.block(*id)));
+        }
+        here.iter().for_each(|id| self.block(*id));
+        if self.is_added_up(&sum).is_none() {
+            lock(&self.sums).push(sum);
+        }
+    }
+
+    fn block(&self, id: ObjectId) {
+        if self.side.halt.is_on() || !self.blocks.claim(id) {
+            return;
+        }
+        Progress::add(&self.side.progress.blocks, 1);
+        let node = Node::Block(id);
+        let length = if self.side.options.content { self.block_content(id) } else { self.block_size(id) };
+        if length == Some(0) {
+            self.note(node, DefectKind::Damaged(Damage::Empty));
+        }
+        self.blocks.set(id, length.filter(|length| *length > 0).map_or(Block::Defects, Block::Size));
+    }
+
+    fn block_size(&self, id: ObjectId) -> Option<u64> {
+        match self.side.stores[ObjectKind::Blocks.index()].size(&self.key(Node::Block(id))) {
+            Ok(size) => Some(size),
+            Err(error) => {
+                self.note_error(Node::Block(id), error, DefectKind::Missing);
+                None
+            }
+        }
+    }
+
+    fn block_content(&self, id: ObjectId) -> Option<u64> {
+        let data = self.read(Node::Block(id), DefectKind::Missing)?;
+        match check(ObjectKind::Blocks, &id, &data) {
+            IdCheck::Good => Some(data.len() as u64),
+            IdCheck::Damaged(damage) => {
+                self.note(Node::Block(id), DefectKind::Damaged(damage));
+                None
+            }
+        }
+    }
+
+    /// Adds up the files that had to wait for blocks which another task asked for.
+    fn add_up(&self) {
+        for sum in std::mem::take(&mut *lock(&self.sums)) {
+            self.is_added_up(&sum);
+        }
+    }
+
+    /// Compares the length of a file with its blocks; `None` while some of them are not known yet.
+    fn is_added_up(&self, sum: &FileBlocks) -> Option<()> {
+        let mut total = 0u64;
+        for id in &sum.blocks {
+            match self.blocks.get(id) {
+                Block::Asked => return None,
+                Block::Size(size) => total = total.saturating_add(size),
+                Block::Defects => return Some(()),
+            }
+        }
+        // A range, because each block is encrypted by itself and padded by 1 to 16 bytes.
+        let count = sum.blocks.len() as u64;
+        let padding = if sum.encrypted { count..=16 * count } else { 0..=0 };
+        if !total.checked_sub(sum.size).is_some_and(|extra| padding.contains(&extra)) {
+            self.note(Node::File(sum.file), DefectKind::WrongSize { expected: sum.size, found: total });
+        }
+        Some(())
+    }
+
+    fn finish(self, pool: &ThreadPool) -> Option<LibraryResult> {
+        let Self { side, roots, commits, dirs, files, blocks, bad, snapshots, .. } = self;
+        let (bad, more) = bad.into_found();
+        let snapshots = snapshots.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let places = match bad.is_empty() {
+            true => HashMap::new(),
+            false => pool.install(|| paths::locate(side, roots, snapshots, &bad))?,
+        };
+        let (commits, dirs, files, blocks) = (commits.count(), dirs.count(), files.count(), blocks.count());
+        Some(findings::of_library(roots, Counts { commits, dirs, files, blocks }, Noted { bad, places, more }))
+    }
+}

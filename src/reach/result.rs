@@ -1,0 +1,271 @@
+//! What a check found, for people and for programs.
+
+use std::fmt;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::content::Damage;
+use crate::object::{LibraryId, ObjectId, ObjectKind};
+
+/// What is wrong with an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefectKind {
+    /// It is not there.
+    Missing,
+    /// The newest commit of the library is not there.
+    HeadMissing,
+    /// A commit that `child` follows is not there, and no history limit explains it.
+    ParentMissing {
+        /// The commit that names it.
+        child: ObjectId,
+    },
+    /// The commit that a virtual library was last merged with is not there.
+    BaseMissing {
+        /// The virtual library.
+        library: LibraryId,
+    },
+    /// The database names no head for the library, or something that is not a commit id.
+    NoHead,
+    /// It is there and its bytes are wrong.
+    Damaged(Damage),
+    /// It is there and the store cannot read it: why.
+    Unreadable(String),
+    /// It is not what the directory that names it says.
+    WrongKind {
+        /// What the directory says.
+        expected: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A commit of another library.
+    WrongLibrary {
+        /// The library it says.
+        found: LibraryId,
+    },
+    /// The blocks of a file do not add up to its length.
+    WrongSize {
+        /// The length that the file says, in bytes.
+        expected: u64,
+        /// What the blocks hold, in bytes.
+        found: u64,
+    },
+}
+
+impl DefectKind {
+    /// The `what` of a JSON report.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::HeadMissing => "head_missing",
+            Self::ParentMissing { .. } => "parent_missing",
+            Self::BaseMissing { .. } => "base_missing",
+            Self::NoHead => "no_head",
+            Self::Damaged(_) => "damaged",
+            Self::Unreadable(_) => "unreadable",
+            Self::WrongKind { .. } => "wrong_kind",
+            Self::WrongLibrary { .. } => "wrong_library",
+            Self::WrongSize { .. } => "wrong_size",
+        }
+    }
+}
+
+impl fmt::Display for DefectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("missing"),
+            Self::HeadMissing => f.write_str("head missing"),
+            Self::ParentMissing { child } => write!(f, "parent missing, commit {child} follows it"),
+            Self::BaseMissing { library } => write!(f, "missing, virtual library {library} was merged with it"),
+            Self::NoHead => f.write_str("the database names no head commit"),
+            Self::Damaged(damage) => write!(f, "damaged: {damage}"),
+            Self::Unreadable(why) => write!(f, "unreadable: {why}"),
+            Self::WrongKind { expected, found } => write!(f, "wrong kind: a {found} where a {expected} must be"),
+            Self::WrongLibrary { found } => write!(f, "wrong library: it belongs to {found}"),
+            Self::WrongSize { expected, found } => {
+                write!(f, "wrong size: the file has {expected} bytes, its blocks hold {found}")
+            }
+        }
+    }
+}
+
+/// One object that is wrong, and what suffers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defect {
+    /// Its kind.
+    pub kind: ObjectKind,
+    /// Its id; none when there should be one and is not.
+    pub id: Option<ObjectId>,
+    /// What is wrong.
+    pub what: DefectKind,
+    /// The files and directories (with a slash at the end) that need it. Empty for a commit of the past.
+    pub paths: Vec<String>,
+    /// How many more paths need it.
+    pub more_paths: u64,
+    /// The snapshot that has those paths; `None` for what users see now.
+    pub commit: Option<ObjectId>,
+}
+
+impl Serialize for Defect {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Finding", 7)?;
+        out.serialize_field("kind", self.kind.as_str())?;
+        out.serialize_field("id", &self.id.map(|id| id.to_string()))?;
+        out.serialize_field("what", self.what.code())?;
+        out.serialize_field("detail", &self.what.to_string())?;
+        out.serialize_field("paths", &self.paths)?;
+        out.serialize_field("more_paths", &self.more_paths)?;
+        out.serialize_field("commit", &self.commit.map(|id| id.to_string()))?;
+        out.end()
+    }
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind)?;
+        if let Some(id) = self.id {
+            write!(f, " {id}")?;
+        }
+        write!(f, ": {}", self.what)?;
+        if let (Some(commit), false) = (self.commit, self.paths.is_empty()) {
+            write!(f, " (in commit {commit})")?;
+        }
+        for path in &self.paths {
+            write!(f, "\n    {}", OneLine(path))?;
+        }
+        if self.more_paths > 0 {
+            write!(f, "\n    and {} more", self.more_paths)?;
+        }
+        Ok(())
+    }
+}
+
+/// A name without the control characters that could move a terminal's cursor or begin a new line.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| match char.is_control() {
+            true => write!(f, "{}", char.escape_default()),
+            false => write!(f, "{char}"),
+        })
+    }
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// How many different objects were looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Commits.
+    pub commits: u64,
+    /// Directories.
+    pub dirs: u64,
+    /// File descriptions.
+    pub files: u64,
+    /// Blocks.
+    pub blocks: u64,
+}
+
+/// One library, walked to the end.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LibraryResult {
+    /// The library.
+    #[serde(serialize_with = "as_text")]
+    pub id: LibraryId,
+    /// Its name, where it is known.
+    pub name: Option<String>,
+    /// Whether it is in the trash.
+    pub trashed: bool,
+    /// What was looked at.
+    pub counts: Counts,
+    /// What is wrong, commits first; empty when all is well.
+    pub findings: Vec<Defect>,
+    /// How many more things are wrong.
+    pub more_findings: u64,
+}
+
+impl LibraryResult {
+    /// The same with no more than the first `most` findings; the others are counted.
+    #[must_use]
+    pub fn cut(mut self, most: usize) -> Self {
+        self.more_findings += self.findings.len().saturating_sub(most) as u64;
+        self.findings.truncate(most);
+        self
+    }
+}
+
+fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+impl fmt::Display for LibraryResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.findings.len() as u64 + self.more_findings {
+            0 => f.write_str("OK")?,
+            found => f.write_str(&counted(found, "finding", "findings"))?,
+        }
+        write!(f, "  {}", self.id)?;
+        if let Some(name) = &self.name {
+            write!(f, "  {}", OneLine(name))?;
+        }
+        let Counts { commits, dirs, files, blocks } = self.counts;
+        write!(f, "  ({commits} commits, {dirs} directories, {files} files, {blocks} blocks")?;
+        f.write_str(if self.trashed { ", in the trash)" } else { ")" })?;
+        for finding in &self.findings {
+            write!(f, "\n  {finding}")?;
+        }
+        if self.more_findings > 0 {
+            write!(f, "\n  and {} more findings", self.more_findings)?;
+        }
+        Ok(())
+    }
+}
+
+/// A whole check.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FsckResult {
+    /// The libraries walked to the end, in the order of their ids.
+    pub libraries: Vec<LibraryResult>,
+    /// How many were not, because the check was told to stop.
+    pub unfinished: usize,
+    /// Whether the heads were worked out without a database.
+    pub guessed: bool,
+    /// Rows of the database that name no library or commit.
+    pub ignored: Vec<String>,
+}
+
+impl FsckResult {
+    /// How many things are wrong.
+    pub fn findings(&self) -> u64 {
+        self.libraries.iter().map(|library| library.findings.len() as u64 + library.more_findings).sum()
+    }
+
+    /// Whether every library was walked and nothing was found.
+    pub fn is_sound(&self) -> bool {
+        self.findings() == 0 && self.unfinished == 0
+    }
+}
+
+impl fmt::Display for FsckResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for library in &self.libraries {
+            writeln!(f, "{library}")?;
+        }
+        for row in &self.ignored {
+            writeln!(f, "ignored  {row}")?;
+        }
+        if self.guessed {
+            f.write_str(
+                "Without a database, uploads that were never finished and deleted libraries were walked as well.\n",
+            )?;
+        }
+        let libraries = |count: usize| counted(count as u64, "library", "libraries");
+        write!(f, "{}, {}", libraries(self.libraries.len()), counted(self.findings(), "finding", "findings"))?;
+        if self.unfinished > 0 {
+            write!(f, "; {} not checked, told to stop", libraries(self.unfinished))?;
+        }
+        Ok(())
+    }
+}

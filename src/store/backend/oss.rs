@@ -1,0 +1,215 @@
+//! Alibaba Cloud OSS: the objects of a kind are in one bucket, named `<library>/<object>`.
+//!
+//! Requests are signed by `aliyun-oss-client` (V1) or `reqsign-aliyun-oss` (V4) and sent by the HTTP
+//! client that Swift uses too ([`sign`] says why). A listing is stateless: each page begins after a
+//! name worked out from the keys that are left.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, ETAG, HeaderValue};
+use http::{Method, StatusCode};
+use md5::{Digest, Md5};
+
+use crate::conf::backend::{Location, OssConf};
+use crate::object::{ObjectKey, encode_hex};
+use crate::store::http::{HttpClient, HttpOptions, Request, Response};
+use crate::store::listing::Answer;
+use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+
+mod errors;
+mod listing;
+mod sign;
+
+use errors::Said;
+use listing::Query;
+use sign::Signer;
+
+/// A bucket of OSS.
+pub struct OssStore {
+    location: Location,
+    bucket: String,
+    /// The address of the bucket, with a slash at its end.
+    url: String,
+    client: HttpClient,
+    signer: Signer,
+}
+
+impl fmt::Debug for OssStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OssStore({})", self.location)
+    }
+}
+
+impl OssStore {
+    /// The bucket that `conf` names. Nothing is asked of the server yet.
+    ///
+    /// `conf.ca_file` is trusted beside what `options` says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Setup`] when V4 is wanted without a region, when the CA file is no good or the
+    /// machine gives no threads.
+    pub fn open(conf: &OssConf, location: Location, options: HttpOptions) -> Result<Self, StoreError> {
+        let store = location.to_string();
+        let signer = Signer::new(conf).map_err(|why| StoreError::new(ErrorKind::Setup, "open", &store, why))?;
+        let ca_file = conf.ca_file.clone().or(options.ca_file);
+        let client = HttpClient::new(HttpOptions { ca_file, ..options }, &store)?;
+        Ok(Self { location, bucket: conf.bucket.clone(), url: bucket_url(conf), client, signer })
+    }
+
+    /// Signs and sends a request for `name` in the bucket (empty for the bucket itself).
+    fn send(
+        &self,
+        action: &'static str,
+        subject: &str,
+        method: Method,
+        name: &str,
+        query: Option<&Query>,
+        fill: impl FnOnce(Request) -> Request,
+    ) -> Result<Response, StoreError> {
+        let url = format!("{}{name}{}", self.url, query.map(Query::text).unwrap_or_default());
+        let mut request = fill(Request::new(method, &url).map_err(|error| error.into_store(action, subject))?);
+        let token = query.and_then(Query::continuation_token);
+        self.signer
+            .sign(&mut request, &sign::resource(&self.bucket, name, token))
+            .map_err(|why| StoreError::new(ErrorKind::Setup, action, subject, format!("cannot be signed: {why}")))?;
+        self.client.send(&request).map_err(|error| error.into_store(action, subject))
+    }
+
+    fn on_object(
+        &self,
+        action: &'static str,
+        key: &ObjectKey,
+        method: Method,
+        fill: impl FnOnce(Request) -> Request,
+    ) -> Result<Response, StoreError> {
+        let name = key.to_string();
+        let response = self.send(action, &name, method, &name, None, fill)?;
+        if response.status.is_success() { Ok(response) } else { Err(self.refused(&response, action, key)) }
+    }
+
+    /// What the answer to a call on an object, not a success, stands for.
+    fn refused(&self, response: &Response, action: &'static str, key: &ObjectKey) -> StoreError {
+        let said = Said::of(response);
+        match said.kind(response) {
+            ErrorKind::ContainerMissing => said.error(response, action, self.location.to_string()),
+            // The bucket is asked, because a HEAD that does not name its error leaves open what is missing.
+            ErrorKind::NotFound if said.is_silent() => match self.one_name(action) {
+                Ok(()) => said.error(response, action, key.to_string()),
+                Err(error) => error,
+            },
+            _ => said.error(response, action, key.to_string()),
+        }
+    }
+
+    /// Lists a single name, to see whether the bucket is there.
+    fn one_name(&self, action: &'static str) -> Result<(), StoreError> {
+        self.names(action, &Query::one_name()).map(drop)
+    }
+
+    /// One answer of a listing.
+    fn names(&self, action: &'static str, query: &Query) -> Result<Answer, StoreError> {
+        let subject = self.location.to_string();
+        let response = self.send(action, &subject, Method::GET, "", Some(query), |get| get)?;
+        if response.status != StatusCode::OK {
+            return Err(Said::of(&response).error(&response, action, subject));
+        }
+        listing::parse(&response.body).map_err(|why| StoreError::new(ErrorKind::Protocol, action, subject, why))
+    }
+}
+
+/// The bucket in front of the endpoint, or behind it when that is an address or `localhost`, as
+/// Alibaba's SDKs do.
+fn bucket_url(conf: &OssConf) -> String {
+    let scheme = if conf.https { "https" } else { "http" };
+    let (bucket, endpoint) = (&conf.bucket, conf.endpoint.trim_end_matches('/'));
+    if is_address(endpoint) {
+        format!("{scheme}://{endpoint}/{bucket}/")
+    } else {
+        format!("{scheme}://{bucket}.{endpoint}/")
+    }
+}
+
+fn is_address(endpoint: &str) -> bool {
+    let host = match endpoint.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => endpoint.split(':').next(),
+    };
+    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok())
+}
+
+impl ReadStore for OssStore {
+    fn location(&self) -> &Location {
+        &self.location
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        crate::store::listing::page(&part.range, |start| self.names("list", &Query::of(&part.range, start)))
+            .map_err(|fault| fault.of_listing(&self.location))
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        let response = self.on_object("read", key, Method::GET, |get| get.answer_limit(Request::OBJECT_LIMIT))?;
+        response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
+    }
+
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.on_object("size", key, Method::HEAD, |head| head)?.content_length().ok_or_else(|| {
+            StoreError::object(ErrorKind::Protocol, "size", key, "the answer does not say how long the object is")
+        })
+    }
+}
+
+impl WriteStore for OssStore {
+    fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
+        let md5 = Md5::digest(&data);
+        let response = self.on_object("write", key, Method::PUT, |put| {
+            let put =
+                put.header(CONTENT_TYPE.as_str(), HeaderValue::from_static("application/octet-stream")).body(data);
+            if !self.signer.signs_md5() {
+                return put;
+            }
+            let md5 = HeaderValue::from_str(&STANDARD.encode(md5)).expect("base64 makes a header");
+            put.header("content-md5", md5)
+        })?;
+        match stored_md5(&response) {
+            Some(stored) if !stored.eq_ignore_ascii_case(&hex(&md5)) => Err(StoreError::object(
+                ErrorKind::Connection,
+                "write",
+                key,
+                format_args!("OSS stored something else: MD5 {stored} instead of {}", hex(&md5)),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing to wait for: OSS answers a write once it is kept.
+    fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl RemoveStore for OssStore {
+    fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        match self.on_object("remove", key, Method::DELETE, |delete| delete) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The MD5 of what a PUT stored. With KMS encryption the ETag is something else.
+fn stored_md5(response: &Response) -> Option<&str> {
+    let etag = response.header(ETAG.as_str())?.trim_matches('"');
+    let is_md5 = etag.len() == 32 && response.header("x-oss-server-side-encryption") != Some("KMS");
+    is_md5.then_some(etag)
+}
+
+fn hex(md5: &[u8]) -> String {
+    let mut hex = [0; 32];
+    encode_hex(md5, &mut hex);
+    hex.map(char::from).iter().collect()
+}

@@ -1,0 +1,320 @@
+//! Amazon S3 and servers that speak its protocol.
+//!
+//! An object is the key `<library>/<object>` of the kind's bucket. Amazon and its peers answer a
+//! PUT only once the object is durable, so `sync` has nothing to do.
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::list_objects::ListObjectsOutput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::EncodingType;
+use bytes::Bytes;
+
+use self::errors::Failure;
+use self::list::Reading;
+use self::sse::{SseKey, with_key};
+use crate::conf::backend::Location;
+use crate::conf::{S3Conf, S3Signature};
+use crate::object::{KeyRange, ObjectKey};
+use crate::store::http::runtime::{self, block_on};
+use crate::store::listing::{self, Answer, Fault, Start};
+use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+
+mod client;
+mod errors;
+mod list;
+mod sigv2;
+mod sse;
+
+/// How the connections of a store are held.
+#[derive(Clone, Debug)]
+pub struct S3Options {
+    /// How many idle connections are kept for the next request; as many as there are threads that
+    /// call the store.
+    pub connections: usize,
+    /// How long a connection may take to be made, TLS included.
+    pub connect_timeout: Duration,
+    /// How long the server may take to begin its answer, and to send the next piece of it. A write
+    /// gets more: the time that its body takes at 32 KiB/s.
+    pub read_timeout: Duration,
+}
+
+impl Default for S3Options {
+    fn default() -> Self {
+        Self { connections: 64, connect_timeout: Duration::from_secs(10), read_timeout: Duration::from_secs(60) }
+    }
+}
+
+/// The slowest upload that is still waited for, in bytes a second.
+const SLOWEST_UPLOAD: f64 = 32.0 * 1024.0;
+
+/// Names asked for in one listing request: the most that S3 gives.
+const PAGE: i32 = 1000;
+
+/// One kind's objects in a bucket.
+#[derive(Debug)]
+pub struct S3Store {
+    client: Client,
+    bucket: String,
+    location: Location,
+    signature: S3Signature,
+    sse: Option<SseKey>,
+    read_timeout: Duration,
+    /// Set once the server showed that it does not know the second version of the listing.
+    lists_v1: AtomicBool,
+    /// Set once the server answered as it does only when the bucket is there.
+    bucket_seen: AtomicBool,
+}
+
+impl S3Store {
+    /// The store that `conf` describes. Sends no request yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Setup`] when `conf` makes no client: a host that is no host, a `ca_file` that
+    /// cannot be read, an `sse_c_key` that is not 32 characters.
+    pub fn open(conf: &S3Conf, location: Location, options: &S3Options) -> Result<Self, StoreError> {
+        runtime::start(&location.to_string())?;
+        let setup = |cause| StoreError::new(ErrorKind::Setup, "open", location.to_string(), cause);
+        let client = client::build(conf, options).map_err(setup)?;
+        let sse = conf.sse_c_key.as_ref().map(SseKey::new).transpose().map_err(setup)?;
+        Ok(Self {
+            client,
+            bucket: conf.bucket.clone(),
+            location,
+            signature: conf.signature,
+            sse,
+            read_timeout: options.read_timeout,
+            lists_v1: AtomicBool::new(false),
+            bucket_seen: AtomicBool::new(false),
+        })
+    }
+
+    /// What `request` gives, or its failure, at the latest after the read timeout and the time for
+    /// a body of `upload` bytes.
+    async fn within<T, E>(
+        &self,
+        upload: usize,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let limit = self.read_timeout + Duration::from_secs_f64(upload as f64 / SLOWEST_UPLOAD);
+        match tokio::time::timeout(limit, request).await {
+            Ok(answer) => answer.map_err(|error| Failure::from_sdk(&error, self.signature)),
+            Err(_) => Err(Failure::timeout(limit)),
+        }
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Bytes, Failure> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key.to_string());
+        let answer = self.within(0, with_key!(request, self.sse).send()).await?;
+        let length = answer.content_length().and_then(|length| usize::try_from(length).ok()).ok_or_else(|| {
+            let text = "the answer has no Content-Length, so a short object could not be told from a whole one";
+            Failure::new(ErrorKind::Protocol, text)
+        })?;
+        self.body(answer.body, length).await
+    }
+
+    /// The whole body, which the headers said to be `length` bytes.
+    async fn body(&self, mut body: ByteStream, length: usize) -> Result<Bytes, Failure> {
+        let mut data = Vec::with_capacity(length.min(LARGEST_PREALLOCATION));
+        while let Some(piece) = tokio::time::timeout(self.read_timeout, body.next())
+            .await
+            .map_err(|_| Failure::timeout(self.read_timeout))?
+        {
+            let piece = piece.map_err(|error| {
+                let text = format!("broke off after {} of {length} bytes: {}", data.len(), errors::chain_text(&error));
+                Failure::new(ErrorKind::Connection, text)
+            })?;
+            data.extend_from_slice(&piece);
+        }
+        if data.len() != length {
+            return Err(Failure::new(ErrorKind::Connection, format!("{} of {length} bytes came", data.len())));
+        }
+        Ok(data.into())
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<u64, Failure> {
+        let request = self.client.head_object().bucket(&self.bucket).key(key.to_string());
+        let answer = self.within(0, with_key!(request, self.sse).send()).await?;
+        answer
+            .content_length()
+            .and_then(|length| u64::try_from(length).ok())
+            .ok_or_else(|| Failure::new(ErrorKind::Protocol, "the answer has no Content-Length"))
+    }
+
+    async fn put(&self, key: &ObjectKey, data: Bytes) -> Result<(), Failure> {
+        let upload = data.len();
+        let request = self.client.put_object().bucket(&self.bucket).key(key.to_string()).body(ByteStream::from(data));
+        let request = with_key!(request, self.sse).customize().disable_payload_signing();
+        self.within(upload, request.send()).await.map(drop).map_err(Failure::about_bucket)
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        let request = self.client.delete_object().bucket(&self.bucket).key(key.to_string());
+        match self.within(0, request.send()).await {
+            Err(failure) if failure.kind == ErrorKind::NotFound => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn list_v2(&self, prefix: &str, start: &Start) -> Result<Answer, Failure> {
+        let (after, token) = match start {
+            Start::First => (None, None),
+            Start::After(name) => (Some(String::from_utf8_lossy(name).into_owned()), None),
+            Start::Token(token) => (None, Some(token.clone())),
+        };
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .set_prefix((!prefix.is_empty()).then(|| prefix.to_owned()))
+            .set_start_after(after)
+            .set_continuation_token(token)
+            .encoding_type(EncodingType::Url)
+            .max_keys(PAGE);
+        let reading = Reading::new(|| ListObjectsV2Output::builder().build());
+        self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
+        let mut listing = reading.answer()?;
+        let token = listing.token.take();
+        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+    }
+
+    /// The first version of the listing: `marker` in place of `start-after`.
+    async fn list_v1(&self, prefix: &str, start: &Start) -> Result<Answer, Failure> {
+        let marker = match start {
+            Start::First => None,
+            Start::After(name) => Some(String::from_utf8_lossy(name).into_owned()),
+            Start::Token(marker) => Some(marker.clone()),
+        };
+        let request = self
+            .client
+            .list_objects()
+            .bucket(&self.bucket)
+            .set_prefix((!prefix.is_empty()).then(|| prefix.to_owned()))
+            .set_marker(marker)
+            .encoding_type(EncodingType::Url)
+            .max_keys(PAGE);
+        let reading = Reading::new(|| ListObjectsOutput::builder().build());
+        self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
+        let mut listing = reading.answer()?;
+        let token = listing.marker.take();
+        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+    }
+
+    fn page(&self, range: &KeyRange, v1: bool) -> Result<Page, Fault<Failure>> {
+        let prefix = range.common_prefix();
+        listing::page(range, |start| {
+            block_on(async { if v1 { self.list_v1(&prefix, start).await } else { self.list_v2(&prefix, start).await } })
+        })
+    }
+
+    /// The reason for a failed HEAD, whose answer has no body to tell it.
+    async fn explain_head(&self, key: &ObjectKey, failure: Failure) -> Failure {
+        match failure.status {
+            Some(404) => self.which_is_missing(failure).await,
+            Some(300..500) => {
+                // One byte of the object is asked for, because that is refused for the same reason, and its answer says
+                // it.
+                let request = self.client.get_object().bucket(&self.bucket).key(key.to_string()).range("bytes=0-0");
+                let told = self.within(0, with_key!(request, self.sse).send()).await.err();
+                told.filter(|told| told.status == failure.status).unwrap_or(failure)
+            }
+            _ => failure,
+        }
+    }
+
+    /// Whether it is the object that is missing or its bucket. An answer that only a bucket can
+    /// give settles it for the store's lifetime.
+    async fn which_is_missing(&self, failure: Failure) -> Failure {
+        if self.bucket_seen.load(Ordering::Relaxed) {
+            return failure;
+        }
+        let request = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
+        match self.within(0, request.send()).await {
+            Err(other) if other.kind == ErrorKind::ContainerMissing => other,
+            other => {
+                self.bucket_seen.store(other.is_ok(), Ordering::Relaxed);
+                failure
+            }
+        }
+    }
+
+    fn object_error(action: &'static str, key: &ObjectKey, failure: Failure) -> StoreError {
+        StoreError::object(failure.kind, action, key, failure.text).with_retry_after(failure.retry_after)
+    }
+
+    fn list_error(&self, fault: Fault<Failure>) -> StoreError {
+        let failure = match fault {
+            Fault::Request(failure) => failure.about_bucket(),
+            Fault::IgnoresStart => {
+                Failure::new(ErrorKind::Protocol, "the server lists from the beginning wherever it is told to start")
+            }
+            Fault::Broken(text) => Failure::new(ErrorKind::Protocol, text),
+        };
+        StoreError::new(failure.kind, "list", self.location.to_string(), failure.text)
+            .with_retry_after(failure.retry_after)
+    }
+}
+
+/// The most that is set aside for a body before its bytes are there.
+const LARGEST_PREALLOCATION: usize = 64 << 20;
+
+impl ReadStore for S3Store {
+    fn location(&self) -> &Location {
+        &self.location
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        let v1 = self.lists_v1.load(Ordering::Relaxed);
+        let page = match self.page(&part.range, v1) {
+            Err(Fault::IgnoresStart) if !v1 => {
+                // The first version instead, because old servers take the second for it, and the first knows no
+                // start-after.
+                let page = self.page(&part.range, true);
+                self.lists_v1.store(page.is_ok(), Ordering::Relaxed);
+                page
+            }
+            page => page,
+        };
+        page.map_err(|fault| self.list_error(fault))
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        block_on(self.get(key)).map_err(|failure| Self::object_error("read", key, failure))
+    }
+
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        let size = block_on(async {
+            match self.head(key).await {
+                Ok(size) => Ok(size),
+                Err(failure) => Err(self.explain_head(key, failure).await),
+            }
+        });
+        size.map_err(|failure| Self::object_error("size", key, failure))
+    }
+}
+
+impl WriteStore for S3Store {
+    fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
+        block_on(self.put(key, data)).map_err(|failure| Self::object_error("write", key, failure))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl RemoveStore for S3Store {
+    fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        block_on(self.delete(key)).map_err(|failure| Self::object_error("remove", key, failure))
+    }
+}

@@ -1,0 +1,170 @@
+//! The SDK's client, set up so that nothing is guessed: a fixed endpoint, our own timeouts and
+//! retries, no checksums that old servers do not know, nothing read from the environment.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    SharedHttpClient, StalledStreamProtectionConfig,
+};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use super::S3Options;
+use super::sigv2::{AlwaysV2, SigV2};
+use crate::conf::{S3Conf, S3Credentials, S3Signature};
+use crate::store::http::runtime::block_on;
+
+/// Where a signature needs a region and the configuration has none.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// The client for the bucket of `conf`; an error text says what in `conf` makes none.
+pub(super) fn build(conf: &S3Conf, options: &S3Options) -> Result<Client, String> {
+    let timeouts = TimeoutConfig::builder().connect_timeout(options.connect_timeout).build();
+    let config = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region(conf)))
+        .endpoint_resolver(FixedEndpoint::new(conf)?)
+        .http_client(http_client(conf, options, conf.https)?)
+        .timeout_config(timeouts)
+        // None here, because repeating is the retry decorator's work: it knows the budget of the whole pass.
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        // Only where required, because servers older than 2025 refuse the trailing checksums that are the SDK's
+        // default.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    let config = with_credentials(config, conf, options)?;
+    Ok(Client::from_conf(with_signature(config, conf).build()))
+}
+
+fn region(conf: &S3Conf) -> String {
+    conf.region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned())
+}
+
+fn with_signature(config: Builder, conf: &S3Conf) -> Builder {
+    match conf.signature {
+        S3Signature::V4 => config,
+        S3Signature::V2 => {
+            let virtual_host = is_virtual_host(conf).then(|| conf.bucket.clone());
+            config.push_auth_scheme(SigV2::new(virtual_host)).auth_scheme_resolver(AlwaysV2)
+        }
+    }
+}
+
+fn with_credentials(config: Builder, conf: &S3Conf, options: &S3Options) -> Result<Builder, String> {
+    match &conf.credentials {
+        S3Credentials::Key { id, secret } => {
+            Ok(config.credentials_provider(Credentials::new(id, secret.expose(), None, None, "seafile.conf")))
+        }
+        S3Credentials::IamRole => {
+            // Made only here, so that environment, profile files and the machine's metadata service are not asked when
+            // a key is given.
+            let role = aws_config::defaults(BehaviorVersion::latest())
+                .region(Region::new(region(conf)))
+                .http_client(http_client(conf, options, true)?);
+            let provider = block_on(role.load()).credentials_provider().ok_or("no provider of credentials")?;
+            Ok(config.credentials_provider(provider))
+        }
+    }
+}
+
+/// The one URL that every request of a store begins with.
+///
+/// The SDK's own resolver would work it out anew for each request, and knows nothing of virtual
+/// hosts at endpoints other than Amazon's.
+#[derive(Debug)]
+struct FixedEndpoint(Endpoint);
+
+impl FixedEndpoint {
+    fn new(conf: &S3Conf) -> Result<Self, String> {
+        let url = base_url(conf);
+        match url.parse::<http::Uri>() {
+            Ok(_) => Ok(Self(Endpoint::builder().url(url).build())),
+            Err(error) => Err(format!("{url} is not an address ({error}): check host and bucket")),
+        }
+    }
+}
+
+impl ResolveEndpoint for FixedEndpoint {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
+}
+
+/// `http://bucket.host` or `http://host/bucket`.
+fn base_url(conf: &S3Conf) -> String {
+    let (scheme, host, bucket) = (if conf.https { "https" } else { "http" }, conf.endpoint_host(), &conf.bucket);
+    if is_virtual_host(conf) { format!("{scheme}://{bucket}.{host}") } else { format!("{scheme}://{host}/{bucket}") }
+}
+
+/// Whether the bucket goes into the host name: when asked for, and possible. An address has no
+/// names below it, and a certificate for `*.host` does not cover a bucket with a dot.
+fn is_virtual_host(conf: &S3Conf) -> bool {
+    let host = conf.endpoint_host();
+    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+    let is_address = host.starts_with('[') || name.parse::<IpAddr>().is_ok();
+    !(conf.path_style || is_address || conf.https && conf.bucket.contains('.'))
+}
+
+/// What sends the requests. Certificates are read only where they are needed.
+fn http_client(conf: &S3Conf, options: &S3Options, https: bool) -> Result<SharedHttpClient, String> {
+    let trust = if https { trusted(conf.ca_file.as_deref())? } else { TrustStore::empty() };
+    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| error.to_string())?;
+    Ok(aws_smithy_http_client::Builder::new()
+        .pool_max_idle_per_host(options.connections)
+        .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .build_with_resolver(Resolver))
+}
+
+/// The system's resolver, with `*.localhost` at home (RFC 6761): many systems do not know that,
+/// and a bucket of a server on this machine is such a name.
+#[derive(Clone, Debug)]
+struct Resolver;
+
+impl ResolveDns for Resolver {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        if name.ends_with(".localhost") {
+            return DnsFuture::ready(Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]));
+        }
+        DnsFuture::new(async move {
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// The system's certificates and those of `ca_file`.
+fn trusted(ca_file: Option<&Path>) -> Result<TrustStore, String> {
+    let has_roots = !rustls_native_certs::load_native_certs().certs.is_empty();
+    let mut trust = TrustStore::empty().with_native_roots(has_roots);
+    match ca_file {
+        Some(path) => {
+            trust.add_pem_certificate(read_certificates(path)?);
+        }
+        None if has_roots => {}
+        None => return Err("https needs certificates to trust: install ca-certificates, or set ca_file".to_owned()),
+    }
+    Ok(trust)
+}
+
+/// The content of a PEM file in which every certificate can be used; the SDK panics on others.
+fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
+    let fault = |cause: String| format!("ca_file {}: {cause}", path.display());
+    let pem = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| fault(format!("not PEM: {error}")))?;
+        roots.add(certificate).map_err(|error| fault(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(fault("no certificate in it".to_owned())) } else { Ok(pem) }
+}

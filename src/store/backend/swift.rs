@@ -1,0 +1,238 @@
+//! OpenStack Swift: the objects of a kind are in one container, named `<library>/<object>`.
+//!
+//! One login serves every thread; when its token expires, one thread renews it ([`session`]). A
+//! listing is stateless: each page begins at a marker worked out from the keys that are left.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, ETAG, HeaderValue};
+use http::{Method, StatusCode};
+use md5::{Digest, Md5};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::conf::backend::{Location, SwiftConf};
+use crate::object::{ObjectKey, encode_hex};
+use crate::store::http::{HttpClient, HttpOptions, Request, Response};
+use crate::store::listing::Answer;
+use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+
+mod listing;
+mod login;
+mod session;
+
+use session::{Account, Session};
+
+/// What stays as it is in a path or query (RFC 3986, unreserved).
+const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn escape(text: &str) -> String {
+    utf8_percent_encode(text, &ESCAPED).to_string()
+}
+
+/// How often one request may be refused for its token before the credentials are blamed. More than
+/// once, because v1.0 hands out the token it has, which may be about to expire.
+const TOKENS_TRIED: usize = 3;
+
+/// A container of Swift.
+pub struct SwiftStore {
+    location: Location,
+    container: String,
+    client: HttpClient,
+    account: Account,
+}
+
+impl fmt::Debug for SwiftStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SwiftStore({})", self.location)
+    }
+}
+
+impl SwiftStore {
+    /// The container that `conf` names. Nothing is asked of the server yet: the first call logs in.
+    ///
+    /// `conf.ca_file` is trusted beside what `options` says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Setup`] when the CA file is no good or the machine gives no threads.
+    pub fn open(conf: &SwiftConf, location: Location, options: HttpOptions) -> Result<Self, StoreError> {
+        let ca_file = conf.ca_file.clone().or(options.ca_file);
+        let client = HttpClient::new(HttpOptions { ca_file, ..options }, &location.to_string())?;
+        Ok(Self { location, container: escape(&conf.container), client, account: Account::new(conf.clone()) })
+    }
+
+    /// Sends a request with the token at hand, with a renewed one when Swift no longer knows it.
+    fn call(
+        &self,
+        action: &'static str,
+        subject: &str,
+        request: impl Fn(&Session) -> Result<Request, StoreError>,
+    ) -> Result<Response, StoreError> {
+        let mut session = self.account.session(&self.client)?;
+        for _ in 0..TOKENS_TRIED {
+            let request = request(&session)?.header("x-auth-token", session.token.clone());
+            let response = self.client.send(&request).map_err(|error| error.into_store(action, subject))?;
+            if response.status != StatusCode::UNAUTHORIZED {
+                return Ok(response);
+            }
+            session = self.account.newer_than(session.generation, &self.client)?;
+        }
+        let cause = "Swift refuses the tokens that its login has just given";
+        Err(StoreError::new(ErrorKind::BadCredentials, action, subject, cause))
+    }
+
+    /// A call on the object `key`.
+    fn on_object(
+        &self,
+        action: &'static str,
+        key: &ObjectKey,
+        method: &Method,
+        fill: impl Fn(Request) -> Request,
+    ) -> Result<Response, StoreError> {
+        let subject = key.to_string();
+        self.call(action, &subject, |session| {
+            let url = format!("{}/{}/{subject}", session.storage_url, self.container);
+            let request = Request::new(method.clone(), &url).map_err(|error| error.into_store(action, &subject))?;
+            Ok(fill(request))
+        })
+    }
+
+    /// A call on the container; `query` begins with its question mark, if there is one.
+    fn on_container(&self, action: &'static str, method: &Method, query: &str) -> Result<Response, StoreError> {
+        let subject = self.location.to_string();
+        self.call(action, &subject, |session| {
+            let url = format!("{}/{}{query}", session.storage_url, self.container);
+            Request::new(method.clone(), &url).map_err(|error| error.into_store(action, &subject))
+        })
+    }
+
+    /// What the answer to a call on an object, not a success, stands for.
+    fn refused(&self, response: &Response, action: &'static str, key: &ObjectKey) -> StoreError {
+        match response.status {
+            StatusCode::NOT_FOUND => self.missing(response, action, key),
+            StatusCode::UNPROCESSABLE_ENTITY => response.error_of(
+                ErrorKind::Connection,
+                action,
+                key.to_string(),
+                "the object arrived with another MD5 than it was sent with",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE if says_quota(response) => {
+                response.error_of(ErrorKind::NoSpace, action, key.to_string(), "the quota is used up")
+            }
+            _ => response.error(action, key.to_string()),
+        }
+    }
+
+    /// Swift answers alike for a missing object and a missing container; the container tells them apart.
+    fn missing(&self, response: &Response, action: &'static str, key: &ObjectKey) -> StoreError {
+        match self.on_container(action, &Method::HEAD, "") {
+            Ok(answer) if answer.status == StatusCode::NOT_FOUND => self.container_missing(&answer, action),
+            Ok(answer) if answer.status.is_success() => {
+                response.error_of(ErrorKind::NotFound, action, key.to_string(), "no such object")
+            }
+            Ok(answer) => answer.error(action, self.location.to_string()),
+            Err(error) => error,
+        }
+    }
+
+    /// One answer of a listing.
+    fn names(&self, query: &str) -> Result<Answer, StoreError> {
+        let response = self.on_container("list", &Method::GET, query)?;
+        match response.status {
+            StatusCode::OK => listing::parse(&response.body)
+                .map_err(|why| StoreError::new(ErrorKind::Protocol, "list", self.location.to_string(), why)),
+            StatusCode::NO_CONTENT => Ok(Answer::default()),
+            StatusCode::NOT_FOUND => Err(self.container_missing(&response, "list")),
+            _ => Err(response.error("list", self.location.to_string())),
+        }
+    }
+
+    fn container_missing(&self, response: &Response, action: &'static str) -> StoreError {
+        let said = "no such container: create it, or correct `container` in seafile.conf";
+        response.error_of(ErrorKind::ContainerMissing, action, self.location.to_string(), said)
+    }
+}
+
+/// Whether a 413 is about the account's or container's quota and not about this object's size.
+fn says_quota(response: &Response) -> bool {
+    String::from_utf8_lossy(&response.body).to_ascii_lowercase().contains("quota")
+}
+
+fn md5_hex(data: &[u8]) -> String {
+    let mut hex = [0; 32];
+    encode_hex(&Md5::digest(data), &mut hex);
+    hex.map(char::from).iter().collect()
+}
+
+impl ReadStore for SwiftStore {
+    fn location(&self) -> &Location {
+        &self.location
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        crate::store::listing::page(&part.range, |start| self.names(&listing::query(&part.range, start)))
+            .map_err(|fault| fault.of_listing(&self.location))
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        let response = self.on_object("read", key, &Method::GET, |get| get.answer_limit(Request::OBJECT_LIMIT))?;
+        match response.status {
+            StatusCode::OK => response.whole_body().map_err(|error| error.into_store("read", key.to_string())),
+            _ => Err(self.refused(&response, "read", key)),
+        }
+    }
+
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        let response = self.on_object("size", key, &Method::HEAD, |head| head)?;
+        if !response.status.is_success() {
+            return Err(self.refused(&response, "size", key));
+        }
+        response.content_length().ok_or_else(|| {
+            StoreError::object(ErrorKind::Protocol, "size", key, "the answer does not say how long the object is")
+        })
+    }
+}
+
+impl WriteStore for SwiftStore {
+    /// The MD5 goes along, so that Swift refuses what was damaged on the way.
+    fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
+        let md5 = md5_hex(&data);
+        let etag = HeaderValue::from_str(&md5).expect("hex digits make a header");
+        let response = self.on_object("write", key, &Method::PUT, |put| {
+            put.header("etag", etag.clone())
+                .header(CONTENT_TYPE.as_str(), HeaderValue::from_static("application/octet-stream"))
+                .body(data.clone())
+        })?;
+        match response.status {
+            StatusCode::NOT_FOUND => Err(self.container_missing(&response, "write")),
+            status if status.is_success() => match response.header(ETAG.as_str()) {
+                Some(stored) if !stored.trim_matches('"').eq_ignore_ascii_case(&md5) => Err(StoreError::object(
+                    ErrorKind::Connection,
+                    "write",
+                    key,
+                    format_args!("Swift stored something else: MD5 {stored} instead of {md5}"),
+                )),
+                _ => Ok(()),
+            },
+            _ => Err(self.refused(&response, "write", key)),
+        }
+    }
+
+    /// Nothing to wait for: Swift answers a write once most of the copies are on disk.
+    fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl RemoveStore for SwiftStore {
+    fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let response = self.on_object("remove", key, &Method::DELETE, |delete| delete)?;
+        if response.status.is_success() {
+            return Ok(());
+        }
+        match self.refused(&response, "remove", key) {
+            error if error.kind() == ErrorKind::NotFound => Ok(()),
+            error => Err(error),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Decorators: a store around a store, which adds one behaviour and keeps every promise of the traits.
+
+pub mod limit;
+pub mod retry;
+pub(super) mod shared;

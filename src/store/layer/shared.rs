@@ -1,0 +1,64 @@
+//! A shared pointer to a store is a store, so that a decorator may wrap one that others hold too,
+//! or one whose backend is not known at compile time.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use crate::conf::backend::Location;
+use crate::object::{KeyRange, ObjectKey};
+use crate::store::{Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
+    fn location(&self) -> &Location {
+        (**self).location()
+    }
+
+    fn is_ordered(&self) -> bool {
+        (**self).is_ordered()
+    }
+
+    fn parts(&self, within: &KeyRange) -> Result<Vec<Part>, StoreError> {
+        (**self).parts(within)
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        (**self).list(part)
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        (**self).read(key)
+    }
+
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        (**self).size(key)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: WriteStore + ?Sized> WriteStore for Arc<S> {
+    fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
+        (**self).write(key, data)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        (**self).sync()
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: RemoveStore + ?Sized> RemoveStore for Arc<S> {
+    fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        (**self).remove(key)
+    }
+
+    fn written_at(&self, key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {
+        (**self).written_at(key)
+    }
+
+    fn remove_empty_folders(&self, within: &KeyRange) -> Result<u64, StoreError> {
+        (**self).remove_empty_folders(within)
+    }
+}
