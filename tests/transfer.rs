@@ -113,7 +113,7 @@ impl Pass {
     fn run(&self, source: &dyn ReadStore, destination: &dyn WriteStore) -> Ending {
         let console = Console::new();
         let plan = &self.settings.plan;
-        let known = match destination::learn(KIND, destination, plan, false, &console, &self.stop) {
+        let known = match destination::load_or_list(KIND, destination, plan, false, &console, &self.stop) {
             Ok(known) => known,
             Err(failure) => {
                 failure.end(&self.state, &self.stop);
@@ -144,7 +144,7 @@ impl Pass {
     /// What the next pass would go by.
     fn remembered(&self, destination: &dyn ReadStore) -> BTreeSet<ObjectKey> {
         let paths = ListPaths::new(&self.folder.path().join("list"), KIND, None);
-        let set = index::look(&paths, destination.location()).unwrap().expect("a complete list");
+        let set = index::open_read_only(&paths, destination.location()).unwrap().expect("a complete list");
         set.iter().map(|object| object.unwrap().key).collect()
     }
 

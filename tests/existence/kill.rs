@@ -157,7 +157,7 @@ fn check(folder: &Path) {
     };
     let (there, promised) = (keys("there"), keys("promised"));
     let lock = ListLock::acquire(&paths).unwrap();
-    let looked = index::look(&paths, &location("host/bucket")).unwrap();
+    let looked = index::open_read_only(&paths, &location("host/bucket")).unwrap();
     let Some((set, journal)) = index::prepare(&lock, &location("host/bucket")).unwrap().known else {
         assert!(looked.is_none());
         // What is still to be listed makes the list exact again.

@@ -39,7 +39,7 @@ fn lists_of_libraries_beside_the_whole_list_keep_apart() {
         drop((journal, lock));
         // What was noted for one library is not known to the other lists.
         assert_same(&place.known().0, &all);
-        let set = index::look(&paths, &place.location).unwrap().unwrap();
+        let set = index::open_read_only(&paths, &place.location).unwrap().unwrap();
         assert_eq!((set.library(), set.len()), (Some(library), own.len() as u64 + 1));
         assert!(all.keys().filter(|key| key.library != library).all(|key| set.find(key).is_none()));
         index::forget_all(&ListLock::acquire(&paths).unwrap()).unwrap();

@@ -142,7 +142,7 @@ fn the_journal_is_seen_in_the_next_pass_and_its_sizes_win() {
     model.insert(shorter.key, shorter.size);
     model.insert(fresh.key, fresh.size);
     assert_same(&place.known().0, &model);
-    assert_same(&index::look(&place.paths, &place.location).unwrap().unwrap(), &model);
+    assert_same(&index::open_read_only(&place.paths, &place.location).unwrap().unwrap(), &model);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_long_journal_is_merged_and_begins_again() {
     let noted = model(50..6000, 2);
     place.note(&objects(&noted));
     expected.extend(noted);
-    assert_same(&index::look(&place.paths, &place.location).unwrap().unwrap(), &expected);
+    assert_same(&index::open_read_only(&place.paths, &place.location).unwrap().unwrap(), &expected);
     let (set, journal) = place.known();
     assert!(journal.is_empty());
     assert_same(&set, &expected);

@@ -57,7 +57,7 @@ fn two_runs_at_once_are_refused_and_the_first_is_named() {
     let error = ListLock::acquire(&place.paths).unwrap_err();
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
     // A dry run may look all the same.
-    assert!(index::look(&place.paths, &place.location).unwrap().is_some());
+    assert!(index::open_read_only(&place.paths, &place.location).unwrap().is_some());
     drop(journal);
     place.lock();
 }

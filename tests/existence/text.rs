@@ -61,7 +61,7 @@ fn a_dry_run_reads_a_text_list_and_leaves_it() {
     let place = Place::new();
     let expected = without_sizes(model(0..30, 4));
     std::fs::write(place.paths.base(), lines(&expected)).unwrap();
-    let set = index::look(&place.paths, &place.location).unwrap().unwrap();
+    let set = index::open_read_only(&place.paths, &place.location).unwrap().unwrap();
     assert!(set.is_imported());
     assert_same(&set, &expected);
     assert_eq!(place.names(), ["list.blocks"]);

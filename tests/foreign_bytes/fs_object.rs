@@ -1,7 +1,7 @@
 //! Directories and file descriptions come from whoever uploads: reading one must never panic, and what it says about
 //! the id must be the same on both ways to ask.
 
-use seaf_migrate::content::{FsObject, Verdict, check};
+use seaf_migrate::content::{FsObject, IdCheck, check};
 use seaf_migrate::object::{ObjectId, ObjectKind};
 
 /// One run with the bytes of a fuzzer, or of a test.
@@ -9,6 +9,6 @@ pub fn run(data: &[u8]) {
     let name = ObjectId::EMPTY;
     let verdict = check(ObjectKind::Fs, &name, data);
     if let Ok(parsed) = FsObject::parse(&name, data) {
-        assert_eq!(verdict == Verdict::Good, parsed.wrong_id.is_none());
+        assert_eq!(verdict == IdCheck::Good, parsed.wrong_id.is_none());
     }
 }
