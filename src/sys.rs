@@ -1,5 +1,7 @@
-//! What the program asks of the machine and the process it is: memory, locks, signals' effect.
+//! What the program asks of the machine and of its own process: memory, private files, locks, cancellation.
 
 pub mod allocator;
+pub mod file_lock;
 pub mod lock;
+pub mod private_file;
 pub mod shutdown;

@@ -7,17 +7,18 @@
 //! A journal carries the number of the set that it continues. One of any other set is out of date:
 //! all that is in it went into a newer list, or was given up on purpose.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::entry::Entry;
 use super::error::ListError;
 use super::format::{Header, JOURNAL_MAGIC, VERSION};
-use super::paths::{ListLock, create_private, publish};
+use super::paths::{ListLock, create_private, open_if_there, publish};
 use super::set::Index;
 use crate::object::KeyRange;
 use crate::store::Listed;
+use crate::sys::private_file::Access;
 
 const RECORD: usize = Entry::LEN + 6;
 /// The most records of one batch; how far back it began must fit 16 bits.
@@ -42,7 +43,7 @@ impl Journal {
     /// [`ListError::Damaged`] when records are bad that were once durable.
     pub fn open(lock: &ListLock, set: &Index) -> Result<Self, ListError> {
         let path = lock.paths().journal();
-        let noted = match Noted::open(&path, set, true)? {
+        let noted = match Noted::open(&path, set, Access::ReadWrite)? {
             Some(noted) => {
                 noted.cut()?;
                 noted
@@ -113,12 +114,8 @@ pub(super) struct Noted {
 
 impl Noted {
     /// The journal of `set`; `None` when there is none, or that of another set.
-    pub(super) fn open(path: &Path, set: &Index, write: bool) -> Result<Option<Self>, ListError> {
-        let file = match OpenOptions::new().read(true).write(write).open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(ListError::io("open", path)(error)),
-        };
+    pub(super) fn open(path: &Path, set: &Index, access: Access) -> Result<Option<Self>, ListError> {
+        let Some(file) = open_if_there(path, access)? else { return Ok(None) };
         let length = file.metadata().map_err(ListError::io("read", path))?.len();
         let (header, start) = read_header(&file, path, length)?;
         if header.set_id != set.header().set_id {

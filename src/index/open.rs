@@ -12,6 +12,7 @@ use super::sort::Sorter;
 use super::text::{self, ImportReport};
 use super::upkeep::{merge, merged_into};
 use crate::conf::backend::Location;
+use crate::sys::private_file::Access;
 
 /// What is at the place of a list.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub enum Opened {
 /// When there is a file that is damaged, or about something else.
 pub fn open(paths: &ListPaths, location: &Location) -> Result<Opened, ListError> {
     let base = paths.base();
-    if let Some(file) = open_if_there(base)? {
+    if let Some(file) = open_if_there(base, Access::Read)? {
         match Raw::read(base, file)? {
             Kind::List(raw) => {
                 return Ok(Opened::Complete(Index::new(raw.bound_to(location, paths.library())?.complete()?)));
@@ -127,7 +128,7 @@ pub fn open_read_only(paths: &ListPaths, location: &Location) -> Result<Option<I
 
 /// The set with its journal over it, nothing on disk changed.
 fn with_journal(paths: &ListPaths, set: Index) -> Result<Index, ListError> {
-    let Some(noted) = Noted::open(&paths.journal(), &set, false)? else { return Ok(set) };
+    let Some(noted) = Noted::open(&paths.journal(), &set, Access::Read)? else { return Ok(set) };
     let (folder, elsewhere) = temporary(paths)?;
     if !is_long(noted.records(), &set) {
         return Ok(set.with_newer(sorted(&elsewhere, &noted)?));

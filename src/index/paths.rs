@@ -1,14 +1,15 @@
 //! Where the files of a list are, who may touch them, and how they are put in place.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::ListError;
 use crate::object::{LibraryId, ObjectKind};
+use crate::sys::file_lock::{FileLock, FileLockError};
+use crate::sys::private_file::{self, Access};
 
 /// The files of one list: the list itself and what lies beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl ListPaths {
 
     /// The folder that all of them are in.
     pub(super) fn folder(&self) -> &Path {
-        folder(&self.base)
+        private_file::parent_of(&self.base)
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -93,19 +94,12 @@ impl ListPaths {
     }
 }
 
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
 /// The right to change a list; one process at a time has it. Clones are the same right, and it
 /// ends with the last of them.
 #[derive(Clone, Debug)]
 pub struct ListLock {
     paths: ListPaths,
-    _held: Arc<File>,
+    _held: Arc<FileLock>,
 }
 
 impl ListLock {
@@ -114,24 +108,11 @@ impl ListLock {
     /// # Errors
     /// [`ListError::InUse`] when another run holds it.
     pub fn acquire(paths: &ListPaths) -> Result<Self, ListError> {
-        let path = paths.lock();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(ListError::io("open", &path))?;
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(ListError::InUse { holder: holder(&mut file), path }),
-            Err(errno) => return Err(ListError::io("lock", &path)(errno.into())),
-        }
-        // The number is for messages only; the lock itself ends with the process, so a stale number does no harm.
-        let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        noted.map_err(ListError::io("write", &path))?;
-        Ok(Self { paths: paths.clone(), _held: Arc::new(file) })
+        let held = FileLock::acquire(&paths.lock()).map_err(|error| match error {
+            FileLockError::Held { holder, path } => ListError::InUse { holder, path },
+            FileLockError::Io { path, cause } => ListError::io("open", &path)(cause),
+        })?;
+        Ok(Self { paths: paths.clone(), _held: Arc::new(held) })
     }
 
     /// The files that this lock is for.
@@ -140,27 +121,14 @@ impl ListLock {
     }
 }
 
-fn holder(file: &mut File) -> String {
-    let mut text = String::new();
-    match file.take(20).read_to_string(&mut text) {
-        Ok(_) if text.trim().parse::<u32>().is_ok() => format!("process {}", text.trim()),
-        _ => "another run".to_owned(),
-    }
-}
-
 /// Creates or empties a file that only its owner may read.
 pub(super) fn create_private(path: &Path) -> Result<File, ListError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(true).mode(0o600);
-    let file = options.open(path).map_err(ListError::io("create", path))?;
-    // A file that was there already keeps its mode otherwise.
-    file.set_permissions(Permissions::from_mode(0o600)).map_err(ListError::io("restrict", path))?;
-    Ok(file)
+    private_file::create(path).map_err(ListError::io("create", path))
 }
 
-/// Opens a file for reading; `None` when it is not there.
-pub(super) fn open_if_there(path: &Path) -> Result<Option<File>, ListError> {
-    match File::open(path) {
+/// Opens a file; `None` when it is not there.
+pub(super) fn open_if_there(path: &Path, access: Access) -> Result<Option<File>, ListError> {
+    match private_file::open(path, access) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ListError::io("open", path)(error)),
@@ -169,10 +137,7 @@ pub(super) fn open_if_there(path: &Path) -> Result<Option<File>, ListError> {
 
 /// Deletes a file; one that is not there is deleted.
 pub(super) fn remove_if_there(path: &Path) -> Result<(), ListError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(ListError::io("remove", path)(error)),
-        _ => Ok(()),
-    }
+    private_file::remove_if_there(path).map_err(ListError::io("remove", path))
 }
 
 /// Puts a finished file in its place so that it is there, whole, after a power loss.
@@ -184,6 +149,5 @@ pub(super) fn publish(file: &File, from: &Path, to: &Path) -> Result<(), ListErr
 
 /// Makes the names in the folder of `path` durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), ListError> {
-    let folder = folder(path);
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(ListError::io("sync", folder))
+    private_file::sync_folder_of(path).map_err(ListError::io("sync", private_file::parent_of(path)))
 }

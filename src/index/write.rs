@@ -1,7 +1,6 @@
 //! The file of a list while it is written: shards in any order, and in the end the index.
 
-use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,9 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::error::ListError;
 use super::file::{Kind, Raw, SetFile};
 use super::format::{Header, LIST_MAGIC, Shard, ShardMeta, encode_footer};
-use super::paths::{create_private, publish, sync_folder};
+use super::paths::{create_private, open_if_there, publish, sync_folder};
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, LibraryId};
+use crate::sys::private_file::Access;
 
 /// A list that is not complete. Shards may be added from many threads at once.
 #[derive(Debug)]
@@ -47,11 +47,7 @@ impl Output {
         location: &Location,
         library: Option<LibraryId>,
     ) -> Result<Option<Self>, ListError> {
-        let file = match OpenOptions::new().read(true).write(true).open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(ListError::io("open", path)(error)),
-        };
+        let Some(file) = open_if_there(path, Access::ReadWrite)? else { return Ok(None) };
         let raw = match Raw::read(path, file) {
             Ok(Kind::List(raw)) => raw.bound_to(location, library)?,
             // A header that a crash left half written. Begun anew, because the shards after it could be of any

@@ -7,6 +7,12 @@ use serde::Serialize;
 
 use crate::conf::SideConf;
 
+/// The version of the fields of every report; it grows whenever one changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// Which program writes a report.
+pub const PROGRAM: &str = concat!("seaf-migrate ", env!("CARGO_PKG_VERSION"));
+
 /// When a process ran, and between which stores.
 #[derive(Clone, Debug, Serialize)]
 pub struct Process {

@@ -3,15 +3,15 @@
 //! A checkpoint keeps what was found so far in such files. They are written ahead of the checkpoint that says how long
 //! they are, so whatever a kill left behind that mark is cut off when they are opened again.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::findings::SHOWN;
+use crate::sys::private_file;
 
 /// How much of a file counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +37,7 @@ impl<T: Serialize + DeserializeOwned + Clone> JsonLog<T> {
     /// # Errors
     /// When it cannot be opened, or holds less than `mark` says or anything else than such items.
     pub fn open(path: &Path, mark: Position) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let file = private_file::open_or_create(path)?;
         if file.metadata()?.len() < mark.bytes {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is shorter than it was"));
         }

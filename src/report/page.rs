@@ -4,8 +4,10 @@
 //! well-formed XML as well as HTML. Every text in it is escaped here and nowhere else, because names come from users.
 
 use std::fmt::{self, Display, Formatter};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
+
+use crate::sys::private_file;
 
 mod chart;
 mod html;
@@ -132,12 +134,7 @@ impl Cell {
 /// # Errors
 /// When the file cannot be written; what was there is then unchanged.
 pub fn write(path: &Path, page: &Page) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Made 0600, and stays so under its final name, so that only its owner can read it.
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(page.to_string().as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|failed| failed.error)
+    private_file::replace(path, |out| write!(out, "{page}"))
 }
 
 const STYLE: &str = include_str!("page/style.css");

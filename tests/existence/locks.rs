@@ -52,7 +52,7 @@ fn what_stands_in_the_lock_file_does_no_harm() {
         std::fs::write(place.paths.lock(), old).unwrap();
         let held = place.lock();
         let error = ListLock::acquire(&place.paths).unwrap_err().to_string();
-        assert!(error.contains(&format!("in use by process {}. Wait for it", std::process::id())), "{error}");
+        assert!(error.contains(&format!("in use by process {}, since ", std::process::id())), "{error}");
         drop(held);
     }
 }

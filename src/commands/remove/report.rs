@@ -6,11 +6,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::commands::run::report;
 use crate::metrics::Findings;
 use crate::metrics::counters::{Counters, LibraryCounts};
 use crate::object::{LibraryId, ObjectKind};
 use crate::report::Process;
+use crate::report::header::{PROGRAM, VERSION};
+use crate::sys::private_file;
 
 /// Why an object was kept although it could be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -193,9 +194,9 @@ pub fn write(
     kept: &Findings,
 ) -> io::Result<()> {
     let document = Document {
-        version: report::VERSION,
+        version: VERSION,
         command: "remove",
-        program: report::PROGRAM,
+        program: PROGRAM,
         head,
         folders_removed: tally.folders,
         reasons: tally.reasons.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
@@ -204,7 +205,7 @@ pub fn write(
     };
     let text = serde_json::to_string_pretty(&document)?;
     // What was kept follows inside the last brace, because it may be more than fits in memory.
-    report::replace(path, |out| {
+    private_file::replace(path, |out| {
         write!(out, "{},\n  \"kept\": [", text.strip_suffix("\n}").unwrap_or(&text))?;
         kept.write_json(out)?;
         out.write_all(b"]\n}\n")

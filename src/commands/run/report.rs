@@ -1,8 +1,8 @@
 //! The report file: one JSON document, written whole or not at all, mode 0600.
 //!
-//! `docs/report.md` describes the fields; [`VERSION`] grows whenever one changes its meaning.
+//! `docs/report.md` describes the fields; [`VERSION`](crate::report::header::VERSION) grows whenever one changes its meaning.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -13,13 +13,9 @@ use crate::metrics::counters::LibraryCounts;
 use crate::metrics::{Counters, Findings};
 use crate::object::ObjectKind;
 use crate::report::Process;
+use crate::report::header::{PROGRAM, VERSION};
 use crate::report::outcome::Ending;
-
-/// The version of the report's fields.
-pub const VERSION: u32 = 1;
-
-/// Which program writes it.
-pub(crate) const PROGRAM: &str = concat!("seaf-migrate ", env!("CARGO_PKG_VERSION"));
+use crate::sys::private_file;
 
 /// What the report says beside the numbers and the findings.
 #[derive(Clone, Debug, Serialize)]
@@ -101,29 +97,13 @@ pub fn write(
     // The findings are not part of the document above but follow it, inside its last brace, because they may be many
     // more than fit in memory.
     let open = text.strip_suffix("\n}").unwrap_or(&text);
-    replace(path, |out| {
+    private_file::replace(path, |out| {
         write!(out, "{open},\n  \"failures\": [")?;
         failures.write_json(out)?;
         out.write_all(b"],\n  \"damaged\": [")?;
         damaged.write_json(out)?;
         out.write_all(b"]\n}\n")
     })
-}
-
-/// Puts what `fill` writes in the place of `path`, whole or not at all, readable by its owner only.
-///
-/// # Errors
-/// When it cannot be written; what was there is then unchanged.
-pub(crate) fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The temporary file is made 0600, and stays so under its final name, so that only its owner can read it.
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    let mut out = BufWriter::new(file.as_file_mut());
-    fill(&mut out)?;
-    out.flush()?;
-    drop(out);
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|failed| failed.error)
 }
 
 fn kind_row(kind: ObjectKind, counters: &Counters, head: &ReportHeader) -> KindRow {

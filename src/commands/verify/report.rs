@@ -8,13 +8,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::commands::run::report;
 use crate::compare::Tally;
 use crate::metrics::Finding;
 use crate::metrics::findings::SHOWN;
 use crate::object::ObjectKind;
+use crate::report::header::{PROGRAM, VERSION};
 use crate::report::jsonl::JsonLog;
 use crate::report::{Console, Ending, Process, format};
+use crate::sys::private_file;
 
 /// The numbers of one library and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,9 +107,9 @@ impl Verified<'_> {
             KindRow { kind: kind.as_str(), in_source, at_destination, tally }
         });
         let document = serde_json::to_string_pretty(&Document {
-            version: report::VERSION,
+            version: VERSION,
             command: "verify",
-            program: report::PROGRAM,
+            program: PROGRAM,
             result: self.ending.name(),
             exit_code: self.ending.exit_code(),
             message: &self.message,
@@ -118,7 +119,7 @@ impl Verified<'_> {
             only_libraries: self.only,
             kinds: kinds.into(),
         })?;
-        report::replace(path, |out| {
+        private_file::replace(path, |out| {
             write!(out, "{}", document.strip_suffix("\n}").unwrap_or(&document))?;
             array(out, "libraries", |each| self.libraries()?.iter().try_for_each(|row| each(text(row)?)))?;
             array(out, "findings", |each| self.findings.each(|finding| each(text(&finding)?)))?;

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::commands::run::report::VERSION;
 use crate::history::Pair;
 use crate::metrics::Finding;
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
+use crate::report::header::VERSION;
 
 /// What a report says beside its failures.
 #[derive(Clone, Debug, PartialEq, Eq)]

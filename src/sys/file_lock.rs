@@ -1,0 +1,117 @@
+//! A lock on a file of this machine, which one process at a time holds.
+//!
+//! It is an advisory lock of the kernel (`flock`), which lets go of it however the process ends: nothing is ever left
+//! to be cleaned up. The file stays, with a line about whoever held it last, which is for messages only.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::private_file::{self, Access};
+
+/// The longest note about a holder that is shown, in bytes.
+const NOTE_MAX: u64 = 100;
+
+/// A held lock; dropping it lets go.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+/// Why a lock was not acquired.
+#[derive(Debug, thiserror::Error)]
+pub enum FileLockError {
+    /// Another process holds it.
+    #[error("{holder} holds the lock {path}")]
+    Held {
+        /// Which process, as it wrote it: `process 1234, since …`.
+        holder: String,
+        /// The lock's file.
+        path: PathBuf,
+    },
+    /// The file cannot be used.
+    #[error("the lock file {path} cannot be used: {cause}")]
+    Io {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+impl FileLock {
+    /// Acquires the lock, without waiting.
+    ///
+    /// # Errors
+    /// When another process holds it, or the file cannot be used.
+    pub fn acquire(path: &Path) -> Result<Self, FileLockError> {
+        let failed = |cause| FileLockError::Io { path: path.to_owned(), cause };
+        let mut file = private_file::open_or_create(path).map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                return Err(FileLockError::Held { holder: read_note(&mut file), path: path.to_owned() });
+            }
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        let note = format!("process {}, since {}\n", std::process::id(), jiff::Zoned::now().strftime("%F %T"));
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+
+    /// Which process holds the lock; `None` when none does, or it cannot be told. Nothing is acquired or written.
+    pub fn holder(path: &Path) -> Option<String> {
+        let mut file = private_file::open(path, Access::Read).ok()?;
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Err(Errno::WOULDBLOCK) => Some(read_note(&mut file)),
+            // Let go of with the file, at once.
+            _ => None,
+        }
+    }
+}
+
+/// What the holder wrote, as far as it is a line that this program writes.
+fn read_note(file: &mut File) -> String {
+    let mut note = String::new();
+    // A failure is passed over, because the note is a courtesy; that the lock is held is what counts.
+    let _ = file.rewind().and_then(|()| file.take(NOTE_MAX).read_to_string(&mut note));
+    let note = note.trim();
+    let is_ours = note.starts_with("process ") && note.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    if is_ours { note.to_owned() } else { "another process".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_holds_it_and_gets_it_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let own = format!("process {}, since ", std::process::id());
+        let held = FileLock::acquire(&path).unwrap();
+        let refused = FileLock::acquire(&path).unwrap_err();
+        assert!(matches!(&refused, FileLockError::Held { holder, .. } if holder.starts_with(&own)), "{refused}");
+        assert!(FileLock::holder(&path).unwrap().starts_with(&own));
+        drop(held);
+        assert_eq!(FileLock::holder(&path), None);
+        assert_eq!(FileLock::holder(&dir.path().join("none")), None);
+        FileLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn a_note_of_something_else_is_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let _held = FileLock::acquire(&path).unwrap();
+        for note in ["", "process \u{1b}[2J", "something else", &"process ".repeat(1000)] {
+            std::fs::write(&path, note).unwrap();
+            let told = FileLock::holder(&path).unwrap();
+            assert!(told == "another process" || told.len() <= 100, "{told:?}");
+            assert!(!told.contains('\u{1b}'));
+        }
+    }
+}
