@@ -4,13 +4,11 @@
 //! listing only raises a suspicion: before anything is called missing or of another size, both stores are asked anew,
 //! because a live server writes and collects garbage meanwhile.
 
-use std::cmp::Ordering;
-
 use crate::content::{self, Damage, IdCheck};
 use crate::flow::Budget;
 use crate::index::IndexEntry;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, ReadStore, StoreError};
+use crate::store::{self, ErrorKind, ReadStore, SizeMatch, StoreError};
 
 pub mod merge;
 pub mod sample;
@@ -151,7 +149,8 @@ impl Examiner<'_> {
             return Ok(Some(Seen { size: data.len() as u64, content: Some(Content { damage, digest }) }));
         }
         // A listing is believed unless it is the only witness against the object.
-        let believed = listed.filter(|_| object.from.is_none() || object.from == listed);
+        let is_believed = matches!(SizeMatch::of(listed, object.from), SizeMatch::Same | SizeMatch::Unknown);
+        let believed = listed.filter(|_| is_believed);
         let size = match believed {
             Some(size) => Some(size),
             None => found(to.size(&object.key), "the destination")?,
@@ -161,20 +160,20 @@ impl Examiner<'_> {
 
     /// What is to be said of an object that the destination lacks.
     fn absent(&self, key: &ObjectKey) -> Comparison {
-        match self.from.size(key) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Comparison::Vanished,
+        match store::found(self.from.size(key)) {
+            Ok(None) => Comparison::Vanished,
             Err(error) if must_be_asked_again(&error) => Comparison::Unchecked(error),
             // One that the source cannot read is missing all the same.
-            Ok(_) | Err(_) => Comparison::Finding(Fault::Missing, "not at the destination".to_owned()),
+            Ok(Some(_)) | Err(_) => Comparison::Finding(Fault::Missing, "not at the destination".to_owned()),
         }
     }
 
     fn judge(&self, object: &Object, seen: &Seen) -> Result<Comparison, Comparison> {
         let (size, here) = (self.source_size(object, seen)?, seen.size);
-        let fault = match size.map(|size| here.cmp(&size)) {
-            Some(Ordering::Less) => Fault::Shorter,
-            Some(Ordering::Greater) => Fault::Longer,
-            Some(Ordering::Equal) | None => {
+        let fault = match SizeMatch::of(Some(here), size) {
+            SizeMatch::Shorter => Fault::Shorter,
+            SizeMatch::Longer => Fault::Longer,
+            SizeMatch::Same | SizeMatch::Unknown => {
                 return seen
                     .content
                     .as_ref()
@@ -192,8 +191,10 @@ impl Examiner<'_> {
     fn source_size(&self, object: &Object, seen: &Seen) -> Result<Option<u64>, Comparison> {
         let is_good = seen.content.as_ref().is_some_and(|content| content.damage.is_none());
         let is_proven = is_good && self.kind == ObjectKind::Blocks;
-        if object.from == Some(seen.size) || (object.from.is_none() && is_proven) {
-            return Ok(object.from);
+        match SizeMatch::of(Some(seen.size), object.from) {
+            SizeMatch::Same => return Ok(object.from),
+            SizeMatch::Unknown if is_proven => return Ok(None),
+            SizeMatch::Unknown | SizeMatch::Shorter | SizeMatch::Longer => {}
         }
         // What the listing said counts when the object is gone by now.
         Ok(found(self.from.size(&object.key), "the source")?.or(object.from))
@@ -228,11 +229,10 @@ impl Examiner<'_> {
     }
 }
 
-/// What a call found; `None` for an object that is not there.
+/// What a call found; `None` for an object that is not there. An error is what it makes of the comparison.
 fn found<T>(answer: Result<T, StoreError>, whose: &str) -> Result<Option<T>, Comparison> {
-    match answer {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+    match store::found(answer) {
+        Ok(value) => Ok(value),
         Err(error) if must_be_asked_again(&error) => Err(Comparison::Unchecked(error)),
         Err(error) => {
             let (kind, cause) = (error.kind().as_str(), error.cause());

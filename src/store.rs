@@ -25,8 +25,10 @@ pub mod layer;
 mod listing;
 pub mod names;
 pub mod open;
+mod sizes;
 
-pub use error::{ErrorKind, StoreError};
+pub use error::{ErrorKind, StoreError, found};
+pub use sizes::SizeMatch;
 
 /// An object as a listing shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,8 +60,6 @@ const TO_GO: &[&str] = &[
     "index::from_listing is an engine and imports commands::common::state",
     "index::from_listing imports report, which is below it",
     "index::from_listing is an engine and imports report",
-    "metrics::slowest imports transfer::copy, which is below it",
-    "metrics::throughput imports report::format, which is below it",
     "transfer imports commands::common::destination, which is below it",
     "transfer is an engine and imports commands::common::destination",
     "transfer imports commands::common::settings, which is below it",

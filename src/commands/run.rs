@@ -225,7 +225,7 @@ fn open(settings: &RunSettings, options: &OpenOptions) -> Result<Sides, StoreErr
 }
 
 pub(crate) fn lock(to: &SideConf) -> Result<Vec<DestinationLock>, Ending> {
-    let locks = to.stores.iter().map(|store| DestinationLock::take(&store.location()));
+    let locks = to.stores.iter().map(|store| DestinationLock::take(&store.location().to_string()));
     locks.collect::<Result<_, _>>().map_err(|error| match error {
         LockError::Held { .. } => Ending::Locked(error.to_string()),
         LockError::Io { .. } => Ending::Refused(error.to_string()),

@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use super::{Object, Sample, Tally};
 use crate::index::{Index, IndexEntry, Iter, ListError};
 use crate::object::ObjectKey;
-use crate::store::Listed;
+use crate::store::{Listed, SizeMatch};
 
 /// How many objects a step settles at most, so that progress moves.
 const STEP: u64 = 4096;
@@ -84,7 +84,7 @@ impl<'s> Steps<'s> {
 
 /// Whether both listings say the same size and nobody wants the content.
 fn is_settled(object: &Object) -> bool {
-    !object.content && object.from.is_some() && object.to.is_some_and(|held| held.size == object.from)
+    !object.content && object.to.is_some_and(|held| SizeMatch::of(held.size, object.from) == SizeMatch::Same)
 }
 
 impl Iterator for Steps<'_> {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::flow::pool;
 use crate::index::{self, Index, ListError, ListLock};
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{ErrorKind, Listed, ReadStore, StoreError};
+use crate::store::{Listed, ReadStore, SizeMatch, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 
 /// The share of an imported list that is asked for, and the least number of objects.
@@ -56,12 +56,9 @@ pub fn sample(
     stop: &Shutdown,
 ) -> Result<Sampled, SampleError> {
     let (missing, failure) = (Mutex::new(Vec::new()), Mutex::new(None));
-    let ask = |object: Listed| match destination.size(&object.key) {
-        Ok(size) if object.size.is_none_or(|listed| size >= listed) => {}
+    let ask = |object: Listed| match found(destination.size(&object.key)) {
+        Ok(size) if size.is_some() && SizeMatch::of(size, object.size) != SizeMatch::Shorter => {}
         Ok(_) => missing.lock().unwrap_or_else(PoisonError::into_inner).push(object.key),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            missing.lock().unwrap_or_else(PoisonError::into_inner).push(object.key);
-        }
         Err(error) => {
             failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(SampleError::Store(error));
         }

@@ -7,10 +7,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::object::{ObjectKey, ObjectKind};
-use crate::transfer::copy::Timing;
 
 /// How many are kept.
 pub const KEPT: usize = 20;
+
+/// How long an object took, repetitions and waits for a store included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timing {
+    /// Reading it from the source.
+    pub read: Duration,
+    /// Writing it to the destination.
+    pub write: Duration,
+}
 
 /// An object that was copied slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::report::format;
-
 /// Work whose end can be estimated.
 pub trait Work {
     /// Objects and bytes that need no further work.
@@ -14,6 +12,19 @@ pub trait Work {
 
     /// Whether nothing will be added to what is left.
     fn is_all_known(&self) -> bool;
+}
+
+/// How fast work goes now, and when it will be done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Objects a second.
+    pub objects_per_second: f64,
+    /// Bytes a second.
+    pub bytes_per_second: f64,
+    /// The time that what is left takes; `None` while nothing moves.
+    pub remaining: Option<Duration>,
+    /// Whether nothing will be added to what is left.
+    pub is_all_known: bool,
 }
 
 /// Speed over the last moments, smoothed so that a batch that was just confirmed does not make it
@@ -46,17 +57,13 @@ impl Throughput {
         (self.at, self.objects, self.bytes) = (now, objects, bytes);
     }
 
-    /// Speed and estimate in words.
-    pub fn describe(&self, work: &impl Work) -> String {
-        let speed = format!(
-            "{:.0} objects/s, {}/s",
-            self.objects_per_second,
-            format::bytes(self.bytes_per_second.max(0.0) as u64)
-        );
-        match self.remaining(work) {
-            Some(time) if work.is_all_known() => format!("{speed}, ETA {}", format::duration(time)),
-            Some(time) => format!("{speed}, ETA {} or more, still listing", format::duration(time)),
-            None => speed,
+    /// The speed now, and how long what is left of `work` takes at it.
+    pub fn estimate(&self, work: &impl Work) -> Estimate {
+        Estimate {
+            objects_per_second: self.objects_per_second,
+            bytes_per_second: self.bytes_per_second,
+            remaining: self.remaining(work),
+            is_all_known: work.is_all_known(),
         }
     }
 
@@ -99,9 +106,17 @@ mod tests {
 
     #[test]
     fn the_slower_of_objects_and_bytes_says_when_it_ends() {
-        assert_eq!(at(10.0, 4000.0).describe(&Half(true)), "10 objects/s, 4.0 kB/s, ETA 00:00:10");
-        assert_eq!(at(10.0, 400.0).describe(&Half(true)), "10 objects/s, 400 B/s, ETA 00:00:20");
-        assert_eq!(at(10.0, 0.0).describe(&Half(false)), "10 objects/s, 0 B/s, ETA 00:00:10 or more, still listing");
-        assert_eq!(at(0.0, 0.0).describe(&Half(true)), "0 objects/s, 0 B/s");
+        let estimate = |objects_per_second, bytes_per_second, is_all_known| {
+            let estimate = at(objects_per_second, bytes_per_second).estimate(&Half(is_all_known));
+            assert_eq!(
+                (estimate.objects_per_second, estimate.bytes_per_second),
+                (objects_per_second, bytes_per_second)
+            );
+            (estimate.remaining.map(|time| time.as_secs()), estimate.is_all_known)
+        };
+        assert_eq!(estimate(10.0, 4000.0, true), (Some(10), true));
+        assert_eq!(estimate(10.0, 400.0, true), (Some(20), true));
+        assert_eq!(estimate(10.0, 0.0, false), (Some(10), false));
+        assert_eq!(estimate(0.0, 0.0, true), (None, true));
     }
 }

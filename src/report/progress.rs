@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Console, format};
-use crate::metrics::throughput::{Throughput, Work};
+use crate::metrics::throughput::{Estimate, Throughput, Work};
 use crate::metrics::{Counters, KindCounters};
 use crate::object::ObjectKind;
 
@@ -54,7 +54,7 @@ fn draw(bar: &ProgressBar, numbers: &KindCounters, rate: &Throughput) {
         format::count(numbers.listed.get()),
         format::count(numbers.to_copy.get()),
         format::count(numbers.copied.get()),
-        rate.describe(numbers)
+        estimate(&rate.estimate(numbers))
     ));
 }
 
@@ -65,8 +65,19 @@ fn line(kind: ObjectKind, numbers: &KindCounters, rate: &Throughput) -> String {
         numbers.copied.get(),
         format::count(numbers.listed.get()),
         format::count(numbers.to_copy.get()),
-        rate.describe(numbers)
+        estimate(&rate.estimate(numbers))
     )
+}
+
+/// Speed and estimate in words.
+pub(crate) fn estimate(estimate: &Estimate) -> String {
+    let Estimate { objects_per_second, bytes_per_second, remaining, is_all_known } = *estimate;
+    let speed = format!("{objects_per_second:.0} objects/s, {}/s", format::bytes(bytes_per_second.max(0.0) as u64));
+    match remaining {
+        Some(time) if is_all_known => format!("{speed}, ETA {}", format::duration(time)),
+        Some(time) => format!("{speed}, ETA {} or more, still listing", format::duration(time)),
+        None => speed,
+    }
 }
 
 /// Objects that need no further work: copied, vanished or failed.
@@ -86,5 +97,22 @@ impl Work for KindCounters {
 
     fn is_all_known(&self) -> bool {
         self.source_listed.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_says_what_it_rests_on() {
+        let text = |objects_per_second, bytes_per_second, seconds: Option<u64>, is_all_known| {
+            let remaining = seconds.map(Duration::from_secs);
+            estimate(&Estimate { objects_per_second, bytes_per_second, remaining, is_all_known })
+        };
+        assert_eq!(text(10.0, 4000.0, Some(10), true), "10 objects/s, 4.0 kB/s, ETA 00:00:10");
+        assert_eq!(text(10.0, 400.0, Some(20), true), "10 objects/s, 400 B/s, ETA 00:00:20");
+        assert_eq!(text(10.0, 0.0, Some(10), false), "10 objects/s, 0 B/s, ETA 00:00:10 or more, still listing");
+        assert_eq!(text(0.0, 0.0, None, true), "0 objects/s, 0 B/s");
     }
 }

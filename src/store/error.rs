@@ -162,3 +162,30 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+/// What a call about one object found; `None` when the store says that the object is not there.
+///
+/// # Errors
+/// Every failure but [`ErrorKind::NotFound`].
+pub fn found<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_not_found_is_no_error() {
+        let failed = |kind| found::<u64>(Err(StoreError::new(kind, "size", "x", "why"))).map_err(|error| error.kind());
+        assert_eq!(found(Ok(7)).map_err(|error| error.kind()), Ok(Some(7)));
+        assert_eq!(failed(ErrorKind::NotFound), Ok(None));
+        for kind in [ErrorKind::ContainerMissing, ErrorKind::Unreadable, ErrorKind::Timeout, ErrorKind::Other] {
+            assert_eq!(failed(kind), Err(kind));
+        }
+    }
+}

@@ -13,8 +13,6 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use sha1::{Digest, Sha1};
 
-use crate::conf::backend::Location;
-
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct DestinationLock {
@@ -45,20 +43,21 @@ pub enum LockError {
 }
 
 impl DestinationLock {
-    /// Takes the lock of one destination, without waiting.
+    /// Takes the lock of one destination, without waiting. `location` is its name, as messages show it: the same name
+    /// is the same lock.
     ///
     /// # Errors
     /// When another run holds it, or the lock file cannot be used.
-    pub fn take(location: &Location) -> Result<Self, LockError> {
+    pub fn take(location: &str) -> Result<Self, LockError> {
         Self::take_file(&path_of(location), location)
     }
 
     /// Who holds the lock of a destination; `None` when nobody does, or it cannot be told. Nothing is taken or written.
-    pub fn holder(location: &Location) -> Option<String> {
+    pub fn holder(location: &str) -> Option<String> {
         Self::holder_of_file(&path_of(location), location)
     }
 
-    fn holder_of_file(path: &Path, location: &Location) -> Option<String> {
+    fn holder_of_file(path: &Path, location: &str) -> Option<String> {
         let mut file = File::open(path).ok()?;
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Err(Errno::WOULDBLOCK) => Some(format!("{location}: {}", read_holder(&mut file))),
@@ -67,7 +66,7 @@ impl DestinationLock {
         }
     }
 
-    fn take_file(path: &Path, location: &Location) -> Result<Self, LockError> {
+    fn take_file(path: &Path, location: &str) -> Result<Self, LockError> {
         let failed = |cause| LockError::Io { path: path.to_owned(), cause };
         // A link planted under this name in a folder that all may write to must not be followed.
         let mut file = OpenOptions::new()
@@ -81,7 +80,7 @@ impl DestinationLock {
             .map_err(failed)?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let holder = read_holder(&mut file);
-            return Err(LockError::Held { location: location.to_string(), holder });
+            return Err(LockError::Held { location: location.to_owned(), holder });
         }
         let note = format!("process {}, since {}\n", std::process::id(), jiff::Zoned::now().strftime("%F %T"));
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
@@ -97,13 +96,13 @@ fn read_holder(file: &mut File) -> String {
     if holder.trim().is_empty() { "process unknown".to_owned() } else { holder.trim().to_owned() }
 }
 
-fn path_of(location: &Location) -> PathBuf {
+fn path_of(location: &str) -> PathBuf {
     lock_dir().join(format!("seaf-migrate-{}.lock", name_of(location)))
 }
 
 /// A digest of the location: short, and fit for a file name whatever the location holds.
-fn name_of(location: &Location) -> String {
-    let digest = Sha1::digest(location.to_string().as_bytes());
+fn name_of(location: &str) -> String {
+    let digest = Sha1::digest(location.as_bytes());
     digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -120,23 +119,21 @@ fn lock_dir() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conf::Backend;
-    use crate::object::ObjectKind;
 
     #[test]
     fn the_second_taker_is_told_who_has_it_and_gets_it_afterwards() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let location = Location { backend: Backend::S3, kind: ObjectKind::Fs, place: "host/bucket".into() };
-        let held = DestinationLock::take_file(&path, &location).unwrap();
-        let refused = DestinationLock::take_file(&path, &location).unwrap_err().to_string();
+        let location = "s3:host/bucket";
+        let held = DestinationLock::take_file(&path, location).unwrap();
+        let refused = DestinationLock::take_file(&path, location).unwrap_err().to_string();
         assert!(refused.contains("s3:host/bucket"), "{refused}");
         assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
-        let holder = DestinationLock::holder_of_file(&path, &location).unwrap();
+        let holder = DestinationLock::holder_of_file(&path, location).unwrap();
         assert!(holder.contains(&format!("process {}", std::process::id())), "{holder}");
         drop(held);
-        assert_eq!(DestinationLock::holder_of_file(&path, &location), None);
-        assert_eq!(DestinationLock::holder_of_file(&dir.path().join("none"), &location), None);
-        DestinationLock::take_file(&path, &location).unwrap();
+        assert_eq!(DestinationLock::holder_of_file(&path, location), None);
+        assert_eq!(DestinationLock::holder_of_file(&dir.path().join("none"), location), None);
+        DestinationLock::take_file(&path, location).unwrap();
     }
 }

@@ -1,25 +1,17 @@
 //! Moves one object: read it, check its id, write it, and say what came of it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::content::{self, Damage, IdCheck};
 use crate::flow::Budget;
+use crate::metrics::slowest::Timing;
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, Listed, ReadStore, StoreError, WriteStore};
+use crate::store::{Listed, ReadStore, StoreError, WriteStore, found};
 
 /// What an object of unknown size may take of the budget while it is read, in bytes: the largest
 /// block that Seafile's chunking makes, and far more than most trees and commits need.
 const UNKNOWN_BLOCK: u64 = 10 << 20;
 const UNKNOWN_OTHER: u64 = 1 << 20;
-
-/// How long an object took, repetitions and waits for a store included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timing {
-    /// Reading it from the source.
-    pub read: Duration,
-    /// Writing it to the destination.
-    pub write: Duration,
-}
 
 /// What came of one object.
 #[derive(Debug)]
@@ -61,9 +53,9 @@ impl Copier<'_> {
             ObjectKind::Commits | ObjectKind::Fs => UNKNOWN_OTHER,
         }));
         let began = Instant::now();
-        let data = match self.source.read(&object.key) {
-            Ok(data) => data,
-            Err(error) if error.kind() == ErrorKind::NotFound => return CopyOutcome::Vanished,
+        let data = match found(self.source.read(&object.key)) {
+            Ok(Some(data)) => data,
+            Ok(None) => return CopyOutcome::Vanished,
             Err(error) => return CopyOutcome::Failed(error),
         };
         let (size, read) = (data.len() as u64, began.elapsed());

@@ -1,7 +1,7 @@
 //! What the source has and the destination lacks.
 
 use crate::index::Index;
-use crate::store::Listed;
+use crate::store::{Listed, SizeMatch};
 
 pub use crate::transfer::spool::Spool;
 
@@ -18,7 +18,7 @@ pub fn missing_from(known: &Index, page: &[Listed]) -> Vec<Listed> {
     let mut cursor = known.cursor();
     let is_missing = |object: &&Listed| match cursor.find(&object.key) {
         None => true,
-        Some(held) => matches!((held.size, object.size), (Some(there), Some(here)) if there < here),
+        Some(held) => SizeMatch::of(held.size, object.size) == SizeMatch::Shorter,
     };
     page.iter().filter(is_missing).copied().collect()
 }

@@ -68,7 +68,7 @@ fn a_plan_needs_no_lock_and_takes_none() {
             let place = world.at("target/storage").join(kind.as_str()).display().to_string();
             let location = Location { backend: Backend::Fs, kind, place };
             let paths = ListPaths::new(&world.at("objects"), kind, None);
-            (DestinationLock::take(&location).unwrap(), ListLock::acquire(&paths).unwrap())
+            (DestinationLock::take(&location.to_string()).unwrap(), ListLock::acquire(&paths).unwrap())
         })
         .collect();
     let planned = plan(&world, &["--object-list", &list]).assert_code(0);

@@ -223,7 +223,7 @@ fn a_run_under_way_is_warned_of() {
     let world = migrated();
     let side = |name: &str| SideSource { path: world.at(name), data_dir: Some(world.at("old/seafile-data")) };
     let (_, to) = load_pair(&side("old"), &side("new"), &Environment::default()).unwrap();
-    let held = DestinationLock::take(&to.store(ObjectKind::Fs).location()).unwrap();
+    let held = DestinationLock::take(&to.store(ObjectKind::Fs).location().to_string()).unwrap();
     let outcome = world.verify(&[]).assert_code(0);
     let expected = format!(
         "a run is writing to the destination ({}: process {}",

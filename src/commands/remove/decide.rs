@@ -6,7 +6,7 @@ use crate::commands::remove::report::Reason;
 use crate::content::{self, IdCheck};
 use crate::flow::Budget;
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, Listed, ReadStore, RemoveStore, StoreError};
+use crate::store::{Listed, ReadStore, RemoveStore, SizeMatch, StoreError, found};
 
 /// What is to become of an object.
 #[derive(Debug)]
@@ -64,15 +64,15 @@ impl Asker<'_> {
     fn compare(&self, object: &Listed) -> Result<Decision, StoreError> {
         let key = &object.key;
         let Some(here) = self.size_in_source(object)? else { return Ok(Decision::Gone) };
-        let Some(written) = if_there(self.source.written_at(key))? else { return Ok(Decision::Gone) };
+        let Some(written) = found(self.source.written_at(key))? else { return Ok(Decision::Gone) };
         if written.is_some_and(|written| written >= self.verified) {
             let cause = "it was written after the verification began, so a server may still work here";
             return Ok(Decision::Keep(Reason::Newer, cause.to_owned()));
         }
-        let Some(there) = if_there(self.destination.size(key))? else {
+        let Some(there) = found(self.destination.size(key))? else {
             return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned()));
         };
-        if there != here {
+        if SizeMatch::of(Some(there), Some(here)) != SizeMatch::Same {
             return Ok(other_size(here, there));
         }
         if self.content { self.read(key, here) } else { Ok(Decision::Remove(here)) }
@@ -81,18 +81,19 @@ impl Asker<'_> {
     fn size_in_source(&self, object: &Listed) -> Result<Option<u64>, StoreError> {
         match object.size {
             Some(size) => Ok(Some(size)),
-            None => if_there(self.source.size(&object.key)),
+            None => found(self.source.size(&object.key)),
         }
     }
 
     fn read(&self, key: &ObjectKey, here: u64) -> Result<Decision, StoreError> {
         // Twice the size, because a damaged object is read on both sides.
         let _share = self.budget.acquire(here.saturating_mul(2));
-        let Some(copy) = if_there(self.destination.read(key))? else {
+        let Some(copy) = found(self.destination.read(key))? else {
             return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned()));
         };
-        if copy.len() as u64 != here {
-            return Ok(other_size(here, copy.len() as u64));
+        let there = copy.len() as u64;
+        if SizeMatch::of(Some(there), Some(here)) != SizeMatch::Same {
+            return Ok(other_size(here, there));
         }
         let damage = match content::check(self.kind, &key.id, &copy) {
             IdCheck::Damaged(damage) => damage.to_string(),
@@ -100,7 +101,7 @@ impl Asker<'_> {
             IdCheck::Good if self.kind == ObjectKind::Commits => "its id is right".to_owned(),
             IdCheck::Good => return Ok(Decision::Remove(here)),
         };
-        let Some(own) = if_there(self.source.read(key))? else { return Ok(Decision::Gone) };
+        let Some(own) = found(self.source.read(key))? else { return Ok(Decision::Gone) };
         if own == copy {
             return Ok(Decision::Remove(here));
         }
@@ -110,13 +111,4 @@ impl Asker<'_> {
 
 fn other_size(here: u64, there: u64) -> Decision {
     Decision::Keep(Reason::OtherSize, format!("{here} bytes in the source, {there} at the destination"))
-}
-
-/// `None` for what is not there.
-fn if_there<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }

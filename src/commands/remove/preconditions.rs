@@ -8,7 +8,7 @@ use crate::database::heads::Roots;
 use crate::history::{Pair, VerifyNote};
 use crate::object::ObjectKey;
 use crate::report::{Console, Ending};
-use crate::store::{ErrorKind, ReadStore};
+use crate::store::{ReadStore, found};
 
 /// The commits of both sides: the old one's, then the new one's.
 type Commits<'a> = [&'a dyn ReadStore; 2];
@@ -124,9 +124,6 @@ fn moved_on_the_new_side(key: &ObjectKey, [old, new]: Commits<'_>) -> Result<(),
 }
 
 fn has(commits: &dyn ReadStore, key: &ObjectKey) -> Result<bool, Ending> {
-    match commits.size(key) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Ending::StoreFailed(error.to_string())),
-    }
+    let size = found(commits.size(key)).map_err(|error| Ending::StoreFailed(error.to_string()))?;
+    Ok(size.is_some())
 }

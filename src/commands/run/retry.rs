@@ -17,7 +17,7 @@ use crate::flow::pool::{self, Queue};
 use crate::history::Pair;
 use crate::object::{ObjectKey, ObjectKind};
 use crate::report::{Console, Ending, format};
-use crate::store::{ErrorKind, Listed, ReadStore, StoreError};
+use crate::store::{Listed, ReadStore, SizeMatch, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::Spool;
 
@@ -223,9 +223,9 @@ impl LookUp<'_> {
     }
 
     fn decide(&self, key: ObjectKey, is_doubtful: bool) -> Decision {
-        let object = match self.source.size(&key) {
-            Ok(size) => Listed { key, size: Some(size) },
-            Err(error) if error.kind() == ErrorKind::NotFound => return Decision::Gone(Listed { key, size: None }),
+        let object = match found(self.source.size(&key)) {
+            Ok(Some(size)) => Listed { key, size: Some(size) },
+            Ok(None) => return Decision::Gone(Listed { key, size: None }),
             Err(error) => return Decision::Failed(error),
         };
         if is_doubtful {
@@ -233,7 +233,9 @@ impl LookUp<'_> {
         }
         match self.held(&key) {
             // Shorter is what a crash leaves, as in a full pass.
-            Ok(Some(held)) if Some(held) >= object.size => Decision::There(object),
+            Ok(held) if held.is_some() && SizeMatch::of(held, object.size) != SizeMatch::Shorter => {
+                Decision::There(object)
+            }
             Ok(_) => Decision::ToCopy(object),
             Err(error) => Decision::Failed(error),
         }
@@ -246,11 +248,7 @@ impl LookUp<'_> {
             Some(Some(held)) if held.size.is_some() => return Ok(held.size),
             Some(Some(_)) | None => {}
         }
-        match self.destination.size(key) {
-            Ok(size) => Ok(Some(size)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        found(self.destination.size(key))
     }
 }
 

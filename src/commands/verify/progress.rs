@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::metrics::throughput::{Throughput, Work};
-use crate::report::progress::{BAR_EVERY, LINE_EVERY, new_bar};
+use crate::report::progress::{BAR_EVERY, LINE_EVERY, estimate, new_bar};
 use crate::report::{Console, format};
 
 /// How far a verification is; added to by many threads.
@@ -81,7 +81,7 @@ impl VerifyProgress {
             format::count(get(&self.objects)),
             format::bytes(get(&self.read)),
             format::plural(get(&self.findings), "finding"),
-            rate.describe(self)
+            estimate(&rate.estimate(self))
         )
     }
 }

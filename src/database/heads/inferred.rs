@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{LibraryRoots, Roots};
 use crate::content::Commit;
 use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
-use crate::store::{ErrorKind, Part, ReadStore, StoreError};
+use crate::store::{ErrorKind, Part, ReadStore, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 
 impl Roots {
@@ -137,12 +137,10 @@ fn guess_origins(
         };
         for candidate in &with_fs {
             interrupted(stop)?;
-            match fs.size(&ObjectKey::new(*candidate, root)) {
-                Ok(_) => library.origin = Some(*candidate),
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
+            if found(fs.size(&ObjectKey::new(*candidate, root)))?.is_some() {
+                library.origin = Some(*candidate);
+                break;
             }
-            break;
         }
     }
     Ok(())

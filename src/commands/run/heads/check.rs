@@ -9,7 +9,7 @@ use crate::content::FsObject;
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::object::{ObjectKey, ObjectKind};
 use crate::reach::{Defect, DefectKind, LibraryResult, Progress, Stores, WalkOptions, fsck};
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, SizeMatch, StoreError};
 use crate::sys::shutdown::Shutdown;
 
 /// How many libraries are walked before their findings are judged and let go.
@@ -109,7 +109,9 @@ impl HeadsCheck<'_> {
             | DefectKind::ParentMissing { .. }
             | DefectKind::BaseMissing { .. } => Ok(answered(here.size(&key))? == Err(ErrorKind::NotFound)),
             DefectKind::Unreadable(_) => Ok(answered(here.read(&key))? == Err(ErrorKind::Unreadable)),
-            DefectKind::WrongSize { found, .. } => Ok(self.size_in_source(&key)? == Some(*found)),
+            DefectKind::WrongSize { found, .. } => {
+                Ok(SizeMatch::of(Some(*found), self.size_in_source(&key)?) == SizeMatch::Same)
+            }
             DefectKind::Damaged(_) | DefectKind::WrongKind { .. } | DefectKind::WrongLibrary { .. } => {
                 let theirs = answered(here.read(&key))?;
                 Ok(theirs.is_ok() && theirs == answered(there.read(&key))?)
