@@ -1,6 +1,7 @@
 //! What several commands share: their options, both sides opened, what the destination is known to hold.
 
 pub mod destination;
+pub mod failure;
 pub mod flags;
 pub mod heads_cache;
 pub mod settings;

@@ -100,3 +100,18 @@ impl fmt::Display for Ending {
         }
     }
 }
+
+/// How a command ended: its sentence, its exit code, its short name.
+pub trait Outcome: fmt::Display {
+    /// The process's exit code.
+    fn exit_code(&self) -> u8;
+    /// A short name for the report.
+    fn name(&self) -> &'static str;
+    /// The last line of a command: `Result: ….`, with the exit code unless that is 0.
+    fn result_line(&self) -> String {
+        match self.exit_code() {
+            0 => format!("Result: {self}."),
+            code => format!("Result: {self} (exit code {code})."),
+        }
+    }
+}
