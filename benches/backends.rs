@@ -6,23 +6,14 @@
 //! this folder.
 #![allow(missing_docs, dead_code, unreachable_pub, clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../tests/support/ceph.rs"]
-mod ceph;
-#[path = "../tests/support/library.rs"]
-mod library;
-#[path = "../tests/support/oss_server.rs"]
-mod oss_server;
-#[path = "../tests/pairs/pass.rs"]
-mod pass;
-#[path = "../tests/pairs/places.rs"]
-mod places;
-#[path = "../tests/support/sample.rs"]
-mod sample;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::time::Instant;
 
-use places::{Form, Place};
 use seaf_migrate::conf::Backend;
+use support::places::{Form, Place};
+use support::{library, pass, places};
 use tempfile::TempDir;
 
 /// How each backend is spoken to, and what the form is called.

@@ -1,6 +1,6 @@
 //! Moves the object store of a Seafile server from any storage backend to any other, verified.
 //!
-//! `ARCHITECTURE.md` has the map. A module imports only from those named before it here (`tests/layers.rs` holds the
+//! `ARCHITECTURE.md` has the map. A module imports only from those named before it here (`tests/rooms/layers.rs` holds the
 //! order):
 //!
 //! 1. [`sys`] is the machine, [`object`] names what a store holds, [`content`] recomputes an id from an object's bytes.

@@ -3,7 +3,7 @@
 #![no_main]
 
 // The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
-#[path = "../../tests/foreign_bytes/commit.rs"]
+#[path = "../../tests/rooms/foreign_bytes/commit.rs"]
 mod commit;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| commit::run(data));

@@ -3,7 +3,7 @@
 #![no_main]
 
 // The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
-#[path = "../../tests/foreign_bytes/fs_object.rs"]
+#[path = "../../tests/rooms/foreign_bytes/fs_object.rs"]
 mod fs_object;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fs_object::run(data));

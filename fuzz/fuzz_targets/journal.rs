@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 // The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
-#[path = "../../tests/foreign_bytes/journal.rs"]
+#[path = "../../tests/rooms/foreign_bytes/journal.rs"]
 mod journal;
 
 static GOOD: OnceLock<journal::Good> = OnceLock::new();

@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 // The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
-#[path = "../../tests/foreign_bytes/list_file.rs"]
+#[path = "../../tests/rooms/foreign_bytes/list_file.rs"]
 mod list_file;
 
 static GOOD: OnceLock<list_file::Good> = OnceLock::new();

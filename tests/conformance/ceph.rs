@@ -9,11 +9,8 @@ use seaf_migrate::store::{ReadStore, StoreError, WriteStore};
 
 use super::harness::{FullStore, Harness, Skipped};
 use super::samples::{LIBRARIES, keys, list_plainly};
-
-#[path = "../support/ceph.rs"]
-mod support;
-
-use support::Pool;
+use crate::support::ceph as support;
+use crate::support::ceph::Pool;
 
 fn full(store: Result<impl FullStore + 'static, StoreError>) -> Result<Arc<dyn FullStore>, StoreError> {
     store.map(|store| Arc::new(store) as Arc<dyn FullStore>)

@@ -64,6 +64,9 @@ macro_rules! conformance {
     };
 }
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod harness;
 mod listings;
 mod objects;

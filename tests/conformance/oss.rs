@@ -13,11 +13,7 @@ use seaf_migrate::store::http::HttpOptions;
 
 use super::harness::{FullStore, Harness, Skipped};
 use super::samples::LIBRARIES;
-
-#[path = "../support/oss_server.rs"]
-mod oss_server;
-
-use oss_server::{KEY_ID, OssServer, REGION, SECRET};
+use crate::support::oss_server::{KEY_ID, OssServer, REGION, SECRET};
 
 const BUCKET: &str = "seaf-blocks";
 

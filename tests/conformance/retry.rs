@@ -10,10 +10,7 @@ use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
 use seaf_migrate::sys::shutdown::Shutdown;
 
 use super::harness::{Harness, Skipped};
-
-#[path = "../support/faulty.rs"]
-mod faulty;
-use faulty::{Action, Faulty};
+use crate::support::faulty::{Action, Faulty};
 
 fn harness(case: &str) -> Result<Harness, Skipped> {
     let memory = MemoryStore::new(ObjectKind::Blocks, case);

@@ -10,10 +10,7 @@ use seaf_migrate::store::backend::s3::{S3Options, S3Store};
 
 use super::harness::{FullStore, Harness, Skipped};
 use super::samples::LIBRARIES;
-
-#[path = "../support/s3_server.rs"]
-mod s3_server;
-use s3_server::S3Server;
+use crate::support::s3_server::S3Server;
 
 const BUCKET: &str = "seafile-blocks";
 

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::library::bulk::bulk_to_dir;
+use crate::support::library::bulk::bulk_to_dir;
 use crate::world::{World, assert_same_objects, objects_below};
 
 /// Any user but root, for whom permissions count.

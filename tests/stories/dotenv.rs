@@ -5,7 +5,7 @@ use std::path::Path;
 
 use seaf_migrate::object::ObjectKind;
 
-use crate::s3_server::S3Server;
+use crate::support::s3_server::S3Server;
 use crate::world::{ACCESS, SECRET, World, bucket_of, objects_below, objects_in_buckets};
 
 /// The variables of a server on this S3, as its `.env` has them.

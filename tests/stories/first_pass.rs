@@ -100,7 +100,7 @@ fn blocks_come_before_the_trees_and_trees_before_the_commits_that_name_them() {
 #[test]
 fn a_generated_store_with_every_kind_of_library_moves_whole() {
     let world = World::new();
-    let store = crate::library::Store::generate(&crate::library::Params::default());
+    let store = crate::support::library::Store::generate(&crate::support::library::Params::default());
     store.write_to_dir(&world.at("old/seafile-data"));
     let outcome = world.run(&[]).assert_code(0);
     assert_eq!(outcome.total("copied"), store.all().count() as u64);

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
 use serde_json::Value;
 
-use crate::library::{Library, Params, Store, output::object_path};
+use crate::support::library::{Library, Params, Store, output::object_path};
 use crate::world::{Outcome, World, objects_below, wait_for_line};
 
 /// A world whose old side is a generated store with its database, and what is in it.

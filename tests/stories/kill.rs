@@ -8,7 +8,7 @@ use seaf_migrate::index;
 use seaf_migrate::index::ListPaths;
 use seaf_migrate::object::{ObjectKey, ObjectKind};
 
-use crate::library::bulk::bulk_to_dir;
+use crate::support::library::bulk::bulk_to_dir;
 use crate::world::World;
 
 const ROUNDS: u32 = 20;

@@ -1,6 +1,6 @@
 //! Listings that fail or lie: never taken for an end.
 
-use crate::library::bulk::bulk_to_dir;
+use crate::support::library::bulk::bulk_to_dir;
 use crate::world::{World, objects_in_buckets};
 
 /// How many pages of each side the check before a pass lists, and how many objects it writes: one a kind.

@@ -1,17 +1,13 @@
 //! What users live through, each told with the program as they run it: a process, its conf files,
 //! its output and its exit code.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, unreachable_pub)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
-#[path = "../support/folder.rs"]
-mod folder;
-#[path = "../support/library.rs"]
-mod library;
-#[path = "../support/page.rs"]
-mod page_text;
-#[path = "../support/s3_server.rs"]
-mod s3_server;
+#[path = "../support/mod.rs"]
+mod support;
 
+mod backends;
 mod check;
+mod cli;
 mod damage;
 mod disk;
 mod dotenv;
@@ -25,6 +21,7 @@ mod kill;
 mod listing;
 mod lists;
 mod lock;
+mod migrate_sh;
 mod network;
 mod page;
 mod plan;

@@ -8,8 +8,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::object::{ObjectKey, ObjectKind};
 
 use crate::heads::{db, run, world_of};
-use crate::library::{Params, output::object_path};
-use crate::page_text::PageText;
+use crate::support::library::{Params, output::object_path};
+use crate::support::page::PageText;
 use crate::world::{Outcome, SECRET, World, objects_below, wait_for_line};
 
 fn options(world: &World) -> [String; 2] {

@@ -15,10 +15,10 @@ use seaf_migrate::history::{Pair, RunNote, StateDir, VerifyNote};
 use seaf_migrate::object::ObjectKind;
 use serde_json::Value;
 
-use crate::folder::Tmpfs;
-use crate::library::bulk::bulk_to_dir;
-use crate::library::{Params, Store};
-use crate::s3_server::S3Server;
+use crate::support::folder::Tmpfs;
+use crate::support::library::bulk::bulk_to_dir;
+use crate::support::library::{Params, Store};
+use crate::support::s3_server::S3Server;
 use crate::world::{Outcome, World, objects_below, objects_in_buckets, s3_section, wait_for_line};
 
 /// What the sample holds: commits, fs, blocks.

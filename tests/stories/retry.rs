@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::object::ObjectKind;
 use serde_json::{Value, json};
 
-use crate::s3_server::S3Server;
+use crate::support::s3_server::S3Server;
 use crate::world::{Outcome, World, objects_below, objects_in_buckets};
 
 /// How many requests of a sort the check before every pass makes.

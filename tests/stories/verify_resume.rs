@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::object::ObjectKind;
 use serde_json::Value;
 
-use crate::library::bulk::bulk_to_dir;
-use crate::s3_server::S3Server;
+use crate::support::library::bulk::bulk_to_dir;
+use crate::support::s3_server::S3Server;
 use crate::verify::{ALL, name, named, verified};
 use crate::world::{Outcome, World, bucket_of, objects_below, wait_for_line};
 

@@ -12,7 +12,7 @@ use seaf_migrate::object::ObjectKind;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::s3_server::S3Server;
+use crate::support::s3_server::S3Server;
 
 pub const ACCESS: &str = "STORYACCESSKEY";
 pub const SECRET: &str = "StorySecretKey0123456789";

@@ -1,6 +1,5 @@
 //! A pool of a test's own in the cluster that `scripts/services.sh up` starts.
 //! Use it with `#[path = "support/ceph.rs"] mod ceph;` (or `"../support/ceph.rs"` from a folder).
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! Real bytes with changes that a disk, an editor, a server or an attacker makes; the same in every run.
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use fastrand::Rng;
 

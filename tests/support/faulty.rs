@@ -3,7 +3,6 @@
 //!
 //! A script is a row of rules; each call asks them in the order in which they were added, and the
 //! first that wants a failure decides. Counting starts at 1 and is per rule.
-#![allow(dead_code, unreachable_pub)]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};

@@ -1,5 +1,4 @@
 //! A folder store to break, and the disks and users that break it.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,4 @@
 //! A real MariaDB for the tests: the one that scripts/services.sh started, or a private one.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::net::TcpListener;
 use std::path::Path;

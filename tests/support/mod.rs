@@ -1,7 +1,19 @@
-//! What several test targets share; each part can also be included alone with `#[path]`.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+//! What several tests share. Each test binary declares it once; benches and examples include single files of it.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+pub mod ceph;
+pub mod changed;
+pub mod faulty;
+pub mod folder;
+pub mod http_stub;
 pub mod library;
+pub mod mariadb;
+pub mod oss_server;
+mod oss_signature;
+pub mod page;
+pub mod pass;
+pub mod places;
+pub mod s3_server;
 pub mod sample;
-
-pub use sample::sample_store;
+pub mod shelf;
+pub mod side;

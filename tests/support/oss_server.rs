@@ -2,9 +2,7 @@
 //!
 //! It checks signatures V1 and V4 by a computation of its own, from Alibaba's documentation, and
 //! speaks PutObject, GetObject, HeadObject, DeleteObject and ListObjectsV2 with the documented XML,
-//! headers and errors. That it does so rightly is shown by Alibaba's own SDK (tests/oss_sdk.rs).
-
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
+//! headers and errors. That it does so rightly is shown by Alibaba's own SDK (tests/services/oss_sdk.rs).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -15,12 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-#[path = "http_stub.rs"]
-pub mod http_stub;
-#[path = "oss_signature.rs"]
-mod oss_signature;
-
-use http_stub::{Asked, Reply, Stub};
+use super::http_stub::{Asked, Reply, Stub};
 
 pub const KEY_ID: &str = "LTAItestKeyId";
 pub const SECRET: &str = "TheTestSecret+/=";
@@ -117,7 +110,7 @@ impl State {
         self.requests.fetch_add(1, Ordering::AcqRel);
         let (bucket, name) = target(asked);
         let instead = self.instead.lock().unwrap().pop();
-        let outcome = oss_signature::check(self, asked, &bucket, &name).and_then(|()| match instead {
+        let outcome = super::oss_signature::check(self, asked, &bucket, &name).and_then(|()| match instead {
             Some(reply) => Ok(reply),
             None => self.act(asked, &bucket, &name),
         });

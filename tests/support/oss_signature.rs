@@ -11,7 +11,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::http_stub::Asked;
-use super::{ESCAPED, KEY_ID, REGION, Refusal, SECRET, State, refusal};
+use super::oss_server::{ESCAPED, KEY_ID, REGION, Refusal, SECRET, State, refusal};
 
 /// How far clocks may be apart, in seconds.
 const SKEW: i64 = 15 * 60;

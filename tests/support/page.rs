@@ -1,5 +1,4 @@
 //! Reads a page as strictly as XML is read, and says what is in it.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 

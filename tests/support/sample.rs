@@ -1,5 +1,4 @@
 //! The real store that the project ships.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::io::Read;
 use std::path::Path;

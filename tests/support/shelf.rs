@@ -1,6 +1,5 @@
 //! A store in memory for tests that plant faults: objects can be changed behind the back of whoever reads, calls are
 //! counted, and it can be told to fail.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};

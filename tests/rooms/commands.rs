@@ -1,0 +1,9 @@
+//! What the commands do beyond the engines that they call.
+
+mod earlier_report;
+mod heads_check;
+mod heads_check_random;
+mod pages;
+mod pass_state;
+mod remove;
+mod verified_view;

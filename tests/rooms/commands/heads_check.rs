@@ -1,0 +1,304 @@
+//! The heads at a destination: whole or not, whose damage it is, and what a second look costs.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use seaf_migrate::commands::common::heads_cache;
+use seaf_migrate::commands::common::heads_cache::{Memory, WholeHeads};
+use seaf_migrate::commands::run::heads::check::HeadsCheck;
+use seaf_migrate::commands::run::verdict::{Broken, HeadsResult};
+use seaf_migrate::database::heads::Roots;
+use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::reach::Progress;
+use seaf_migrate::store::{ErrorKind, StoreError};
+use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
+
+use crate::support::library::{Params, Store};
+use crate::support::side::{Side, small, victims};
+
+/// A store on both sides, and what is remembered of the destination.
+struct Pair {
+    store: Store,
+    source: Side,
+    destination: Side,
+    roots: Roots,
+    whole: WholeHeads,
+}
+
+impl Pair {
+    fn new(store: Store) -> Self {
+        let (source, destination) = (Side::generated(&store), Side::generated(&store));
+        let roots = source.roots.clone();
+        Self { store, source, destination, roots, whole: WholeHeads::new() }
+    }
+
+    fn try_check(&mut self, stop: &Shutdown) -> Result<Option<HeadsResult>, StoreError> {
+        let threads = NonZeroUsize::new(2).unwrap();
+        let (destination, source) = (self.destination.stores(), self.source.stores());
+        let progress = Progress::default();
+        let check = HeadsCheck { destination: &destination, source: &source, threads, stop, progress: &progress };
+        check.run(&self.roots, &mut self.whole)
+    }
+
+    fn check(&mut self) -> HeadsResult {
+        self.try_check(&Shutdown::new()).unwrap().unwrap()
+    }
+
+    /// How many calls the destination has had since this was asked last.
+    fn calls(&self) -> usize {
+        let shelves = self.destination.shelves.iter();
+        shelves.map(|shelf| shelf.asked.lock().unwrap().drain().map(|(_, count)| count).sum::<usize>()).sum()
+    }
+
+    /// Moves the head of a library back by one commit.
+    fn step_back(&mut self, name: &str) {
+        let library = self.store.library(name);
+        let before = library.snapshots[library.snapshots.len() - 2].commit;
+        let roots = self.roots.libraries.iter_mut().find(|roots| roots.id == library.id).unwrap();
+        roots.heads = vec![before];
+    }
+}
+
+fn names(broken: &Broken) -> Vec<&str> {
+    let mut names: Vec<_> = broken.libraries.iter().map(|library| library.name.as_deref().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn every_library_of_a_copy_is_whole() {
+    let mut pair = Pair::new(small());
+    let result = pair.check();
+    assert_eq!((result.libraries, result.whole, result.unchanged), (8, 8, 0));
+    assert_eq!((result.not_whole.count, result.damaged_in_source.count), (0, 0));
+    assert_eq!(pair.whole.len(), 8);
+    let asked_source: usize = pair.source.shelves.iter().map(|shelf| shelf.asked.lock().unwrap().len()).sum();
+    assert_eq!(asked_source, 0, "the source is asked about what is wrong only");
+}
+
+#[test]
+fn a_library_that_did_not_change_costs_no_call() {
+    let mut pair = Pair::new(small());
+    pair.check();
+    assert!(pair.calls() > 100);
+    let again = pair.check();
+    assert_eq!((again.whole, again.unchanged, pair.calls()), (8, 8, 0));
+}
+
+#[test]
+fn a_library_that_changed_costs_what_changed() {
+    let mut pair = Pair::new(Store::generate(&Params { files: 200, libraries: 1, ..Params::default() }));
+    pair.step_back("plain 0 ✓");
+    pair.check();
+    let full = pair.calls();
+    pair.roots = pair.source.roots.clone();
+    let result = pair.check();
+    let calls = pair.calls();
+    assert_eq!((result.whole, result.unchanged), (8, 7));
+    assert!(calls > 5 && calls * 5 < full, "{calls} calls after {full}");
+}
+
+#[test]
+fn what_the_destination_lacks_is_named_with_its_paths() {
+    for (kind, key, _) in victims(&small()) {
+        let mut pair = Pair::new(small());
+        pair.destination.shelf(kind).take(&key);
+        let result = pair.check();
+        assert!(names(&result.not_whole).contains(&"plain 0 ✓"), "{kind} {key}: {:?}", names(&result.not_whole));
+        assert_eq!(result.whole + result.not_whole.count, 8);
+        let library = result.not_whole.libraries.iter().find(|found| found.id == key.library).unwrap();
+        assert_eq!(library.findings[0].id, Some(key.id));
+        assert!(!library.findings[0].paths.is_empty(), "{kind} {key}");
+        assert!(!pair.whole.contains_key(&key.library), "it was remembered as whole");
+    }
+}
+
+#[test]
+fn what_is_broken_in_the_source_in_the_same_way_is_the_sources_damage() {
+    for (kind, key, _) in victims(&small()) {
+        let mut pair = Pair::new(small());
+        for side in [&pair.source, &pair.destination] {
+            side.shelf(kind).take(&key);
+        }
+        let result = pair.check();
+        assert_eq!(result.not_whole.count, 0, "{kind} {key}");
+        assert!(names(&result.damaged_in_source).contains(&"plain 0 ✓"), "{kind} {key}");
+        assert!(!pair.whole.contains_key(&key.library));
+    }
+}
+
+/// Puts the same wrong bytes on both sides, or other ones on the destination.
+#[test]
+fn the_same_damage_on_both_sides_is_the_sources_and_other_damage_is_not() {
+    let wrong: [&[u8]; 2] = [b"these bytes have another id", b"and these yet another one"];
+    for (kind, key, _) in victims(&small()).into_iter().filter(|(kind, ..)| *kind != ObjectKind::Blocks) {
+        for (there, is_same) in [(wrong[0], true), (wrong[1], false)] {
+            let mut pair = Pair::new(small());
+            pair.source.shelf(kind).put(key, wrong[0].into());
+            pair.destination.shelf(kind).put(key, there.into());
+            let result = pair.check();
+            assert_eq!(result.not_whole.count == 0, is_same, "{kind} {key}");
+            assert_eq!(result.damaged_in_source.count > 0, is_same, "{kind} {key}");
+        }
+    }
+}
+
+#[test]
+fn a_block_that_is_too_short_is_found_by_the_length_of_its_file() {
+    for (both, is_same) in [(true, true), (false, false)] {
+        let (kind, key, _) = victims(&small()).remove(0);
+        let mut pair = Pair::new(small());
+        let short = pair.source.shelf(kind).get(&key).slice(1..);
+        pair.destination.shelf(kind).put(key, short.clone());
+        if both {
+            pair.source.shelf(kind).put(key, short);
+        }
+        let result = pair.check();
+        assert_eq!((result.not_whole.count == 0, result.damaged_in_source.count > 0), (is_same, is_same));
+    }
+}
+
+#[test]
+fn one_thing_that_only_the_destination_lacks_is_enough() {
+    let victims = victims(&small());
+    let mut pair = Pair::new(small());
+    let ((kind, both, _), (_, _, only)) = (victims[0], victims[0]);
+    pair.source.shelf(kind).take(&both);
+    pair.destination.shelf(kind).take(&both);
+    pair.destination.shelf(kind).take(&only);
+    let result = pair.check();
+    assert!(names(&result.not_whole).contains(&"plain 0 ✓"));
+    assert!(!names(&result.damaged_in_source).contains(&"plain 0 ✓"));
+}
+
+#[test]
+fn a_library_without_a_head_in_the_database_is_the_sources_damage() {
+    let mut pair = Pair::new(small());
+    pair.roots.libraries[0].heads.clear();
+    let result = pair.check();
+    assert_eq!((result.whole, result.damaged_in_source.count, result.not_whole.count), (7, 1, 0));
+    assert_eq!(pair.check().unchanged, 7, "without a head there is nothing to remember");
+}
+
+#[test]
+fn a_virtual_library_is_looked_for_in_its_origin() {
+    let mut pair = Pair::new(small());
+    let origin = pair.store.library("plain 0 ✓").id;
+    let file = &pair.store.library("virtual").head().tree.files["/same two"];
+    pair.destination.shelf(ObjectKind::Blocks).take(&ObjectKey::new(origin, file.blocks[0]));
+    let result = pair.check();
+    assert_eq!(names(&result.not_whole), ["plain 0 ✓", "virtual"]);
+    let of_virtual = result.not_whole.libraries.iter().find(|found| found.name.as_deref() == Some("virtual")).unwrap();
+    assert_eq!(of_virtual.findings[0].paths, ["/same two"]);
+}
+
+#[test]
+fn a_library_in_the_trash_is_looked_for_as_well() {
+    let mut pair = Pair::new(small());
+    let trashed = pair.store.library("trashed");
+    pair.destination.shelf(ObjectKind::Commits).take(&ObjectKey::new(trashed.id, trashed.head().commit));
+    assert_eq!(names(&pair.check().not_whole), ["trashed"]);
+}
+
+#[test]
+fn what_no_head_needs_is_not_looked_for() {
+    let mut pair = Pair::new(small());
+    let library = pair.store.library("plain 0 ✓").clone();
+    let old = library.snapshots[0].commit;
+    pair.destination.shelf(ObjectKind::Commits).take(&ObjectKey::new(library.id, old));
+    assert_eq!(pair.check().whole, 8);
+}
+
+#[test]
+fn a_library_that_is_gone_from_the_database_is_forgotten() {
+    let mut pair = Pair::new(small());
+    pair.check();
+    let gone = pair.roots.libraries.remove(2).id;
+    assert_eq!(pair.check().whole, 7);
+    assert!(!pair.whole.contains_key(&gone));
+}
+
+#[test]
+fn a_check_that_was_stopped_has_no_result_and_remembers_nothing() {
+    let mut pair = Pair::new(small());
+    let stop = Shutdown::new();
+    stop.request(ShutdownReason::Signal(2));
+    assert_eq!(pair.try_check(&stop).unwrap(), None);
+    assert!(pair.whole.is_empty());
+}
+
+#[test]
+fn a_store_that_fails_on_either_side_is_never_an_answer() {
+    let (kind, key, _) = victims(&small()).remove(1);
+    let mut pair = Pair::new(small());
+    pair.destination.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Timeout);
+    assert_eq!(pair.try_check(&Shutdown::new()).unwrap_err().kind(), ErrorKind::Timeout);
+    let mut pair = Pair::new(small());
+    pair.destination.shelf(kind).take(&key);
+    pair.source.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Denied);
+    assert_eq!(pair.try_check(&Shutdown::new()).unwrap_err().kind(), ErrorKind::Denied);
+}
+
+#[test]
+fn what_the_source_cannot_read_is_no_excuse_for_what_the_destination_lacks() {
+    let (kind, key, _) = victims(&small()).remove(1);
+    let mut pair = Pair::new(small());
+    pair.destination.shelf(kind).take(&key);
+    pair.source.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Unreadable);
+    assert!(pair.check().not_whole.count > 0);
+}
+
+#[test]
+fn more_damage_than_is_judged_counts_as_not_whole() {
+    let store = Store::generate(&Params { files: 1200, libraries: 1, special: false, commits: 1, ..Params::default() });
+    let mut pair = Pair::new(store);
+    for side in [&pair.source, &pair.destination] {
+        side.shelf(ObjectKind::Blocks).objects.lock().unwrap().clear();
+    }
+    let result = pair.check();
+    assert_eq!((result.not_whole.count, result.damaged_in_source.count), (1, 0));
+    let library = &result.not_whole.libraries[0];
+    assert_eq!(library.findings.len(), 20);
+    assert!(library.more_findings > 1000, "{}", library.more_findings);
+}
+
+fn places(name: &str) -> [String; 3] {
+    ["commits", "fs", "blocks"].map(|kind| format!("{name}/{kind}"))
+}
+
+#[test]
+fn the_memory_comes_back_and_is_about_one_destination() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("objects");
+    let library = small().libraries[0].clone();
+    let heads = WholeHeads::from([(library.id, library.head().commit)]);
+    let memory = Memory::new(&prefix, places("here"));
+    assert!(memory.load().is_empty());
+    memory.save(&heads).unwrap();
+    assert_eq!(memory.load(), heads);
+    assert!(Memory::new(&prefix, places("there")).load().is_empty(), "believed about another destination");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(memory.path()).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    heads_cache::forget(&prefix).unwrap();
+    assert!(memory.load().is_empty());
+    heads_cache::forget(&prefix).unwrap();
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "something is left behind");
+}
+
+#[test]
+fn a_memory_that_cannot_be_understood_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("objects");
+    let memory = Memory::new(&prefix, places("here"));
+    let heads = BTreeMap::from([(small().libraries[0].id, ObjectId::from_bytes([7; 20]))]);
+    memory.save(&heads).unwrap();
+    let good = std::fs::read_to_string(memory.path()).unwrap();
+    let newer = good.replace("\"version\": 1", "\"version\": 2");
+    for text in ["", "{}", "no JSON", &good[..good.len() / 2], &newer] {
+        std::fs::write(memory.path(), text).unwrap();
+        assert!(memory.load().is_empty(), "{text}");
+    }
+    // A head that is none is left out; the others stand.
+    std::fs::write(memory.path(), good.replace("\"heads\": {", "\"heads\": {\"x\": \"y\",")).unwrap();
+    assert_eq!(memory.load(), heads);
+}

@@ -1,0 +1,4 @@
+//! Two listings side by side, and one object in both stores.
+
+mod examine;
+mod merge;

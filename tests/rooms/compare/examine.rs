@@ -1,0 +1,248 @@
+//! One object, both stores: what the look at it comes to, whatever the stores answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use seaf_migrate::compare::{Comparison, Examined, Examiner, Fault, Object};
+use seaf_migrate::content::Damage;
+use seaf_migrate::flow::Budget;
+use seaf_migrate::index::IndexEntry;
+use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::memory::MemoryStore;
+use seaf_migrate::store::{ErrorKind, ReadStore, WriteStore};
+
+use crate::support::faulty::{Action, Faulty};
+use crate::support::library::objects;
+
+type Side = Faulty<MemoryStore>;
+
+fn side(data: Option<&[u8]>, key: &ObjectKey) -> Side {
+    let store = MemoryStore::new(ObjectKind::Blocks, "side");
+    if let Some(data) = data {
+        store.write(key, Bytes::copy_from_slice(data)).unwrap();
+    }
+    Faulty::new(store)
+}
+
+fn block(data: &[u8]) -> ObjectKey {
+    ObjectKey::new(LibraryId::from_bytes([7; 16]), objects::sha1(data))
+}
+
+fn look(from: &Side, to: &Side, object: &Object) -> Examined {
+    let budget = Budget::new(1 << 20);
+    Examiner { kind: ObjectKind::Blocks, from, to: Some(to), budget: &budget }.examine(object)
+}
+
+fn finding(examined: &Examined) -> (Fault, &str) {
+    match &examined.outcome {
+        Comparison::Finding(fault, cause) => (*fault, cause),
+        other => panic!("{other:?}"),
+    }
+}
+
+const DATA: &[u8] = b"the bytes of a block";
+
+/// An object that both listings had, with sizes.
+fn listed(key: ObjectKey, content: bool) -> Object {
+    let size = Some(DATA.len() as u64);
+    Object { key, from: size, to: Some(IndexEntry { size }), content }
+}
+
+#[test]
+fn a_good_object_is_read_once_and_the_source_left_alone() {
+    let key = block(DATA);
+    let (from, to) = (side(Some(DATA), &key), side(Some(DATA), &key));
+    for from_size in [Some(DATA.len() as u64), None] {
+        let examined = look(&from, &to, &Object { from: from_size, ..listed(key, true) });
+        assert!(matches!(examined.outcome, Comparison::Good));
+        assert_eq!(examined.read, Some(DATA.len() as u64));
+    }
+    assert_eq!((from.calls(), to.calls()), (0, 2));
+}
+
+#[test]
+fn sizes_that_no_listing_gives_are_asked_for() {
+    let key = block(DATA);
+    let (from, to) = (side(Some(DATA), &key), side(Some(DATA), &key));
+    let unknown = Object { from: None, to: Some(IndexEntry { size: None }), ..listed(key, false) };
+    assert!(matches!(look(&from, &to, &unknown).outcome, Comparison::Good));
+    assert_eq!((from.calls(), to.calls()), (1, 1));
+    let shorter = side(Some(&DATA[1..]), &key);
+    assert_eq!(
+        finding(&look(&from, &shorter, &unknown)),
+        (Fault::Shorter, "19 bytes at the destination, 20 in the source")
+    );
+    let longer = side(Some(&[DATA, DATA].concat()), &key);
+    assert_eq!(finding(&look(&from, &longer, &unknown)).0, Fault::Longer);
+}
+
+#[test]
+fn a_listing_that_is_out_of_date_accuses_nobody() {
+    let key = block(DATA);
+    let (from, to) = (side(Some(DATA), &key), side(Some(DATA), &key));
+    // Not listed at the destination, and copied since.
+    assert!(matches!(look(&from, &to, &Object { to: None, ..listed(key, false) }).outcome, Comparison::Good));
+    // Listed with another size, and copied anew since.
+    let other = Object { to: Some(IndexEntry { size: Some(3) }), ..listed(key, false) };
+    assert!(matches!(look(&from, &to, &other).outcome, Comparison::Good));
+    // The source's listing was out of date.
+    let other = Object { from: Some(3), ..listed(key, false) };
+    assert!(matches!(look(&from, &to, &other).outcome, Comparison::Good));
+}
+
+#[test]
+fn what_is_gone_on_both_sides_has_vanished_and_what_the_source_has_is_missing() {
+    let key = block(DATA);
+    let (there, gone) = (side(Some(DATA), &key), side(None, &key));
+    for content in [false, true] {
+        let object = Object { to: None, ..listed(key, content) };
+        assert!(matches!(look(&gone, &gone, &object).outcome, Comparison::Vanished));
+        assert_eq!(finding(&look(&there, &gone, &object)).0, Fault::Missing);
+        // Listed and then lost.
+        assert_eq!(finding(&look(&there, &gone, &listed(key, true))).0, Fault::Missing);
+        // The source has it and cannot read it: missing all the same.
+        let unreadable = side(Some(DATA), &key).fail_always(Action::Size, ErrorKind::Unreadable);
+        assert_eq!(finding(&look(&unreadable, &gone, &object)).0, Fault::Missing);
+    }
+    let budget = Budget::new(1 << 20);
+    let nowhere = Examiner { kind: ObjectKind::Blocks, from: &there, to: None, budget: &budget };
+    assert_eq!(finding(&nowhere.examine(&listed(key, true))).0, Fault::Missing);
+}
+
+#[test]
+fn damage_is_the_sources_when_its_bytes_are_the_same() {
+    let key = block(DATA);
+    let mut bad = DATA.to_vec();
+    bad[3] ^= 1;
+    let (good, damaged) = (side(Some(DATA), &key), side(Some(&bad), &key));
+    let object = listed(key, true);
+    match look(&damaged, &damaged, &object).outcome {
+        Comparison::SourceDamage(Damage::WrongId { found }) => assert_eq!(found, objects::sha1(&bad)),
+        other => panic!("{other:?}"),
+    }
+    let examined = look(&good, &damaged, &object);
+    let (fault, cause) = finding(&examined);
+    assert!(fault == Fault::Damaged && cause.ends_with("the source's bytes are good"), "{cause}");
+    bad[4] ^= 1;
+    let examined = look(&side(Some(&bad), &key), &damaged, &object);
+    let (fault, cause) = finding(&examined);
+    assert!(fault == Fault::Damaged && cause.contains("are others, and damaged, too"), "{cause}");
+    let examined = look(&side(None, &key), &damaged, &object);
+    let (fault, cause) = finding(&examined);
+    assert!(fault == Fault::Damaged && cause.contains("the source no longer has"), "{cause}");
+    // Without a look at the content nobody knows.
+    assert!(matches!(look(&good, &damaged, &Object { from: None, ..listed(key, false) }).outcome, Comparison::Good));
+}
+
+#[test]
+fn the_empty_object_is_damaged_and_a_size_is_said_with_the_damage() {
+    let key = block(DATA);
+    let (good, empty) = (side(Some(DATA), &key), side(Some(b""), &key));
+    let examined = look(&good, &empty, &listed(key, true));
+    assert_eq!(finding(&examined), (Fault::Shorter, "0 bytes at the destination, 20 in the source; empty"));
+    let both = look(&empty, &empty, &Object { from: Some(0), ..listed(key, true) });
+    assert!(matches!(both.outcome, Comparison::SourceDamage(Damage::Empty)), "{both:?}");
+}
+
+#[test]
+fn an_object_that_cannot_be_read_is_a_finding_and_a_store_that_does_not_answer_is_none() {
+    let key = block(DATA);
+    let whole = || side(Some(DATA), &key);
+    for (kind, is_finding) in [
+        (ErrorKind::Unreadable, true),
+        (ErrorKind::Archived, true),
+        (ErrorKind::Protocol, true),
+        (ErrorKind::Timeout, false),
+        (ErrorKind::Unavailable, false),
+        (ErrorKind::Denied, false),
+        (ErrorKind::Interrupted, false),
+    ] {
+        let examined = look(&whole(), &whole().fail_always(Action::Read, kind), &listed(key, true));
+        match &examined.outcome {
+            Comparison::Finding(Fault::Unreadable, cause) if is_finding => {
+                assert!(cause.contains("the destination cannot read it"), "{cause}")
+            }
+            Comparison::Unchecked(error) if !is_finding => assert_eq!(error.kind(), kind),
+            other => panic!("{kind:?}: {other:?}"),
+        }
+        // The source is asked for a size that its listing did not give.
+        let unsized_object = Object { from: None, ..listed(key, false) };
+        let examined = look(&whole().fail_always(Action::Size, kind), &whole(), &unsized_object);
+        assert_eq!(matches!(examined.outcome, Comparison::Finding(Fault::Unreadable, _)), is_finding, "{kind:?}");
+        assert_eq!(matches!(examined.outcome, Comparison::Unchecked(_)), !is_finding, "{kind:?}");
+    }
+}
+
+#[test]
+fn missing_is_said_only_when_the_source_answers() {
+    let key = block(DATA);
+    let gone = side(None, &key);
+    let silent = side(Some(DATA), &key).fail_always(Action::Size, ErrorKind::Connection);
+    assert!(matches!(look(&silent, &gone, &listed(key, true)).outcome, Comparison::Unchecked(_)));
+}
+
+#[test]
+fn many_at_once_share_a_small_budget_without_waiting_for_each_other() {
+    let key = block(DATA);
+    let mut bad = DATA.to_vec();
+    bad[0] ^= 1;
+    let (good, damaged) = (side(Some(DATA), &key), Arc::new(side(Some(&bad), &key)));
+    // Room for a single object: whoever held one and wanted another would wait for ever.
+    let budget = Budget::new(DATA.len() as u64);
+    let to: &dyn ReadStore = &*damaged;
+    let examiner = Examiner { kind: ObjectKind::Blocks, from: &good, to: Some(to), budget: &budget };
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                (0..50).for_each(|_| assert_eq!(finding(&examiner.examine(&listed(key, true))).0, Fault::Damaged))
+            });
+        }
+    });
+}
+
+#[test]
+fn each_kind_is_judged_by_its_own_format() {
+    let id = ObjectId::from_bytes([1; 20]);
+    let (file, data) = objects::file(1, 1000, &[id]);
+    let (legacy, binary) = objects::file(0, 1000, &[id]);
+    let budget = Budget::new(1 << 20);
+    for (id, data) in [(file, data), (legacy, binary)] {
+        let key = ObjectKey::new(LibraryId::from_bytes([7; 16]), id);
+        let store = MemoryStore::new(ObjectKind::Fs, "fs");
+        store.write(&key, data.clone()).unwrap();
+        let size = Some(data.len() as u64);
+        let object = Object { key, from: size, to: Some(IndexEntry { size }), content: true };
+        let outcome =
+            |kind| Examiner { kind, from: &store, to: Some(&store), budget: &budget }.examine(&object).outcome;
+        assert!(matches!(outcome(ObjectKind::Fs), Comparison::Good));
+        assert!(matches!(outcome(ObjectKind::Blocks), Comparison::SourceDamage(_)));
+        assert!(matches!(outcome(ObjectKind::Commits), Comparison::SourceDamage(_)));
+    }
+}
+
+#[test]
+fn a_commit_with_another_parent_has_its_id_and_not_the_sources_bytes() {
+    let library = LibraryId::from_bytes([7; 16]);
+    let parent = |n: u8| vec![ObjectId::from_bytes([n; 20])];
+    let commit = |n: u8| {
+        objects::CommitText { parents: parent(n), ..crate::support::side::commit_of(library) }
+            .encode(objects::Writer::C)
+    };
+    let ((id, data), (same_id, other)) = (commit(1), commit(2));
+    assert!(id == same_id && data != other && data.len() == other.len());
+    let key = ObjectKey::new(library, id);
+    let (from, to, empty) = (side(Some(&data), &key), side(Some(&other), &key), side(None, &key));
+    let (budget, size) = (Budget::new(1 << 20), Some(data.len() as u64));
+    let object = Object { key, from: size, to: Some(IndexEntry { size }), content: true };
+    let examine = |from: &Side, to: &Side| {
+        Examiner { kind: ObjectKind::Commits, from, to: Some(to), budget: &budget }.examine(&object)
+    };
+    let examined = examine(&from, &to);
+    let (fault, cause) = finding(&examined);
+    assert!(fault == Fault::Damaged && cause.contains("its bytes are not the source's, though its id fits"), "{cause}");
+    assert!(matches!(examine(&from, &from).outcome, Comparison::Good));
+    // The source collected it meanwhile: its id fits, and there is nothing to compare with.
+    assert!(matches!(examine(&empty, &to).outcome, Comparison::Good));
+    let silent = side(Some(&data), &key).fail_always(Action::Read, ErrorKind::Timeout);
+    assert!(matches!(examine(&silent, &to).outcome, Comparison::Unchecked(_)));
+}

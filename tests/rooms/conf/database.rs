@@ -1,0 +1,154 @@
+//! Where the server's tables are: the section, the variables that win over it, and what is said of mistakes.
+
+use seaf_migrate::conf::*;
+
+use super::support::*;
+
+fn with_env(conf: &str, env: &[(&str, &str)]) -> Result<SideConf, ConfErrors> {
+    parse_side(&side_text(conf), Role::Source, &env.iter().copied().collect())
+}
+
+const MYSQL: &str = "[database]\ntype = mysql\nhost = db\nuser = u\npassword = p\ndb_name = d\n";
+
+/// Host, port, user and name of a database of MySQL.
+fn mysql(side: &SideConf) -> (&str, u16, &str, &str) {
+    match side.database.as_ref().expect("a database") {
+        DatabaseConf::Mysql { host, port, user, db_name, .. } => (host, *port, user, db_name),
+        DatabaseConf::Sqlite { path } => panic!("{}", path.display()),
+    }
+}
+
+#[test]
+fn a_section_without_a_type_is_sqlite_in_the_data_folder() {
+    let expected = Some(DatabaseConf::Sqlite { path: "/data/seafile.db".into() });
+    for conf in ["[database]\n", "[database]\ntype =\n", "[database]\nhost = left over\n"] {
+        assert_eq!(parse(conf).unwrap().database, expected, "{conf}");
+    }
+}
+
+#[test]
+fn sqlite_without_a_known_data_folder_is_no_database_and_is_told() {
+    let stores = all_kinds("name = fs\ndir = /x");
+    let text = SideText { data_dir: None, ..side_text(&format!("{stores}[database]\ntype = sqlite\n")) };
+    let side = parse_side(&text, Role::Source, &Environment::default()).unwrap();
+    assert_eq!(side.database, None);
+    assert_says(&side.warnings[0], &["[database] type: ", "seafile.db, is not known: heads cannot be checked"]);
+}
+
+#[test]
+fn the_type_is_taken_in_any_case_as_the_server_takes_it() {
+    for name in ["mysql", "MySQL", "MYSQL"] {
+        let side = parse(&MYSQL.replace("mysql", name)).unwrap();
+        assert_eq!(mysql(&side), ("db", 3306, "u", "d"), "{name}");
+        assert!(side.warnings.is_empty(), "{:?}", side.warnings);
+    }
+    assert!(matches!(parse("[database]\ntype = SQLite\n").unwrap().database, Some(DatabaseConf::Sqlite { .. })));
+}
+
+#[test]
+fn another_type_of_database_does_not_stop_a_copy() {
+    let side = parse("[database]\ntype = pgsql\nhost = db\n").unwrap();
+    assert_eq!(side.database, None);
+    assert_eq!(side.warnings.len(), 1);
+    assert_says(&side.warnings[0], &["seafile.conf:2: [database] type: \"pgsql\" is not read", "heads cannot"]);
+}
+
+#[test]
+fn a_port_is_a_number_that_a_port_can_be() {
+    for (text, port) in [("1", 1), ("3306", 3306), ("65535", 65535), ("03307", 3307)] {
+        assert_eq!(mysql(&parse(&format!("{MYSQL}port = {text}\n")).unwrap()).1, port);
+    }
+    for wrong in ["0", "65536", "-1", "+1", "3306x", "3 306", "0x10", "99999999999999999999"] {
+        let line = only_line(parse(&format!("{MYSQL}port = {wrong}\n")));
+        assert_says(&line, &["seafile.conf:7: [database] port: ", wrong, "is not a port; allowed: 1 to 65535"]);
+    }
+}
+
+#[test]
+fn a_host_that_carries_its_port_or_is_a_url_is_told() {
+    let with = |host: &str| only_line(parse(&MYSQL.replace("host = db", &format!("host = {host}"))));
+    for host in ["db:3306", "[::1]:3306", "10.0.0.1:1"] {
+        assert_says(&with(host), &["seafile.conf:3: [database] host: holds a port", "an option of its own"]);
+    }
+    assert_says(&with("mysql://u:hunter2@db"), &["[database] host: is a URL"]);
+    assert!(!with("mysql://u:hunter2@db").contains("hunter2"));
+}
+
+#[test]
+fn everything_that_a_database_lacks_is_told_at_once() {
+    let text = lines(parse("[database]\ntype = mysql\nuser =\n")).join("\n");
+    assert_says(
+        &text,
+        &[
+            "seafile.conf:1: [database] host: is missing",
+            "seafile.conf:3: [database] user: is empty",
+            "seafile.conf:1: [database] db_name: is missing; allowed: the name of the database such as seafile_db",
+        ],
+    );
+}
+
+#[test]
+fn a_server_may_have_no_password() {
+    let side = parse(&MYSQL.replace("password = p\n", "")).unwrap();
+    let Some(DatabaseConf::Mysql { password, .. }) = side.database else { panic!() };
+    assert_eq!(password.expose(), "");
+}
+
+#[test]
+fn variables_win_and_the_section_fills_what_they_leave_out() {
+    let conf = format!("{MYSQL}port = 3307\n");
+    let side = with_env(&conf, &[("SEAFILE_MYSQL_DB_HOST", "other")]).unwrap();
+    assert_eq!(mysql(&side), ("other", 3307, "u", "d"));
+    let all = [
+        ("SEAFILE_MYSQL_DB_HOST", "h"),
+        ("SEAFILE_MYSQL_DB_PORT", "1"),
+        ("SEAFILE_MYSQL_DB_USER", "v"),
+        ("SEAFILE_MYSQL_DB_SEAFILE_DB_NAME", "n"),
+    ];
+    assert_eq!(mysql(&with_env(&conf, &all).unwrap()), ("h", 1, "v", "n"));
+    let without_host = with_env(&conf, &all[1..]).unwrap();
+    assert_eq!(mysql(&without_host), ("db", 3307, "u", "d"), "the server asks for the host first");
+    let empty = with_env(&conf, &[("SEAFILE_MYSQL_DB_HOST", "h"), ("SEAFILE_MYSQL_DB_USER", "")]).unwrap();
+    assert_eq!(mysql(&empty), ("h", 3307, "u", "d"));
+}
+
+#[test]
+fn what_is_wrong_with_a_variable_names_the_variable() {
+    let text = lines(with_env("", &[("SEAFILE_MYSQL_DB_HOST", "h"), ("SEAFILE_MYSQL_DB_PORT", "x")])).join("\n");
+    assert_says(
+        &text,
+        &["environment: SEAFILE_MYSQL_DB_PORT: \"x\" is not a port", "environment: SEAFILE_MYSQL_DB_USER: is missing"],
+    );
+}
+
+#[test]
+fn a_value_from_the_section_keeps_its_line_when_variables_are_in_charge() {
+    let conf = format!("{MYSQL}port = none\n");
+    let line = only_line(with_env(&conf, &[("SEAFILE_MYSQL_DB_HOST", "h")]));
+    assert_says(&line, &["seafile.conf:7: SEAFILE_MYSQL_DB_PORT: \"none\" is not a port"]);
+}
+
+#[test]
+fn variables_of_the_process_do_not_describe_the_new_side() {
+    let env = [("SEAFILE_MYSQL_DB_HOST", "h"), ("SEAFILE_MYSQL_DB_USER", "u")];
+    let side = parse_side(&side_text(""), Role::Destination, &env.into_iter().collect()).unwrap();
+    assert_eq!(side.database, None);
+}
+
+#[test]
+fn an_ipv6_address_is_a_host_with_brackets_and_without() {
+    for written in ["::1", "[::1]"] {
+        let side = parse(&MYSQL.replace("host = db", &format!("host = {written}"))).unwrap();
+        assert_eq!(mysql(&side), ("::1", 3306, "u", "d"), "{written}");
+    }
+}
+
+#[test]
+fn a_database_behind_a_socket_does_not_stop_a_copy() {
+    // The server takes a socket in place of host, user and password.
+    let side = parse("[database]\ntype = mysql\nunix_socket = /run/mysqld/mysqld.sock\ndb_name = d\n").unwrap();
+    assert_eq!(side.database, None);
+    assert_says(&side.warnings.join("\n"), &["seafile.conf:3: [database] unix_socket: ", "heads cannot be checked"]);
+    let with_host = parse(&format!("{MYSQL}unix_socket = /run/mysqld/mysqld.sock\n")).unwrap();
+    assert_eq!(mysql(&with_host).0, "db");
+}

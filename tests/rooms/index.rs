@@ -1,0 +1,13 @@
+//! Existence sets: what is put in is found again, and nothing else, whatever happens in between.
+
+mod borders;
+mod crash;
+mod damage;
+mod kill;
+mod library;
+mod locks;
+mod model;
+mod recheck;
+mod refuse;
+mod support;
+mod text;

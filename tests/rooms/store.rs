@@ -1,0 +1,14 @@
+//! The backends and the layers over them, where a server, a disk or an answer is not as it should be. What every
+//! backend must do is in `tests/conformance/`.
+
+mod foreign_answers;
+mod fs_faults;
+mod fs_layout;
+mod http;
+mod names;
+mod oss;
+mod retry;
+mod s3_access;
+mod s3_faults;
+mod swift;
+mod swift_login;

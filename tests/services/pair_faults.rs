@@ -1,0 +1,145 @@
+//! Servers that fail in the middle of a pass: tokens that expire, an OSD that hangs for a while or for good.
+//!
+//! These tests stop the cluster's OSD, so they are a target of their own, because cargo runs one target after the other;
+//! and only one of those that do so runs at a time.
+
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use seaf_migrate::conf::CephConf;
+use seaf_migrate::object::ObjectKind;
+use tempfile::TempDir;
+
+use crate::support::ceph::Pool;
+use crate::support::library::bulk::{bulk, bulk_to_dir};
+use crate::support::pass;
+use crate::support::pass::Objects;
+use crate::support::places::{Account, Containers, Form, Place, skip};
+
+const SEED: u64 = 11;
+/// So many that one worker needs several times the three seconds that a token lives.
+const MANY_FOR_SWIFT: usize = 1_200;
+/// So many that a pass is far from its end when it has begun to copy.
+const MANY_FOR_CEPH: usize = 4_000;
+
+fn generated(count: usize) -> Objects {
+    bulk(SEED, count, 200..=4_000).map(|(kind, key, data)| ((kind, key), data)).collect()
+}
+
+/// The generated store in a folder.
+fn folder(count: usize) -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    bulk_to_dir(dir.path(), SEED, count, 200..=4_000);
+    Place::Fs(dir)
+}
+
+#[test]
+fn tokens_that_expire_in_the_middle_of_a_pass_lose_nothing() {
+    let account = match Account::short() {
+        Ok(account) => account,
+        Err(missing) => return skip("swift, tokens of three seconds", &missing),
+    };
+    let (from, there, back) =
+        (folder(MANY_FOR_SWIFT), Place::Swift(Containers::new(account)), Place::Fs(tempfile::tempdir().unwrap()));
+    let conf = |place: &Place| pass::conf(|kind| place.section(kind, Form::New));
+    let (old, swift, new) = (conf(&from), conf(&there), conf(&back));
+    for (from, to) in [(&old, &swift), (&swift, &new)] {
+        let began = Instant::now();
+        pass::finish(pass::start("run", from, to, &["--nworker", "1"]), 0);
+        // Otherwise no token had the time to expire, and this says nothing.
+        assert!(began.elapsed() > Duration::from_secs(4), "the pass was over after {:?}", began.elapsed());
+        pass::assert_holds(to, &generated(MANY_FOR_SWIFT));
+    }
+}
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The OSD, standing still until the value is dropped.
+struct Frozen(Pid);
+
+impl Frozen {
+    fn osd() -> Self {
+        let pid = std::env::var("SEAF_TEST_CEPH_OSD_PID").unwrap().parse().unwrap();
+        let osd = Pid::from_raw(pid).unwrap();
+        kill_process(osd, Signal::STOP).unwrap();
+        Self(osd)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        kill_process(self.0, Signal::CONT).unwrap();
+    }
+}
+
+/// A configuration with three pools, whose operations end after `seconds` at the latest.
+fn impatient(pools: &[Pool; 3], seconds: &str) -> (TempDir, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let CephConf { config_file, .. } = pools[0].conf_with(folder.path(), &[("rados osd op timeout", seconds)]);
+    let conf = pass::conf(|kind: ObjectKind| {
+        let pool = &pools[kind.index()].conf.pool;
+        format!("name = ceph\nceph_config = {}\npool = {pool}\n", config_file.display())
+    });
+    (conf, folder)
+}
+
+fn pools() -> Option<[Pool; 3]> {
+    Some([Pool::or_skip()?, Pool::or_skip()?, Pool::or_skip()?])
+}
+
+/// Reads what the program prints until it begins to copy; the rest is read on, so that it can go on printing.
+fn wait_until_it_copies(child: &mut Child) {
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Start to migrate [blocks]") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "the program ended before it copied");
+    }
+    std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+}
+
+#[test]
+fn an_osd_that_hangs_for_twenty_seconds_costs_nothing() {
+    let _alone = alone();
+    let Some(pools) = pools() else { return };
+    let (from, (to, _folder)) = (folder(MANY_FOR_CEPH), impatient(&pools, "4"));
+    let old = pass::conf(|kind| from.section(kind, Form::New));
+    let mut child = pass::start("run", &old, &to, &["--nworker", "4", "--attempts", "20"]);
+    wait_until_it_copies(&mut child);
+    let frozen = Frozen::osd();
+    std::thread::sleep(Duration::from_secs(20));
+    drop(frozen);
+    pass::finish(child, 0);
+    assert!(pass::reported(&to, "retries") >= 4, "the pass was over before the OSD hung");
+    pass::assert_holds(&to, &generated(MANY_FOR_CEPH));
+}
+
+#[test]
+fn an_osd_that_hangs_for_good_ends_the_pass_and_a_rerun_completes_it() {
+    let _alone = alone();
+    let Some(pools) = pools() else { return };
+    let (from, (to, _folder)) = (folder(MANY_FOR_CEPH), impatient(&pools, "3"));
+    let old = pass::conf(|kind| from.section(kind, Form::New));
+    let mut child = pass::start("run", &old, &to, &["--attempts", "2"]);
+    wait_until_it_copies(&mut child);
+    let frozen = Frozen::osd();
+    let output = pass::finish(child, 3);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("timeout") && said.contains("taken for gone"), "{said}");
+
+    // Found before the next pass, too.
+    let output = pass::finish(pass::start("check", &old, &to, &["--attempts", "1"]), 3);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said.matches(": timeout: ").count(), 3, "{said}");
+
+    drop(frozen);
+    pass::run(&old, &to);
+    pass::assert_holds(&to, &generated(MANY_FOR_CEPH));
+}

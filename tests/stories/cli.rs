@@ -1,0 +1,403 @@
+//! The command line by itself: what is refused, with which code and words, and what it prints about itself.
+
+use std::fs::{self, OpenOptions};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use seaf_migrate::conf::backend::{Backend, Location};
+use seaf_migrate::index::{ListLock, ListPaths, SetBuilder};
+use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
+use seaf_migrate::store::Listed;
+
+/// A folder with an old and a new side in it, both empty folders.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        for folder in ["old", "new", "data/storage/commits", "data/storage/fs", "data/storage/blocks", "target"] {
+            fs::create_dir_all(desk.at(folder)).unwrap();
+        }
+        fs::write(desk.at("old/seafile.conf"), "").unwrap();
+        let dir = desk.at("target").display().to_string();
+        let sections = ["commit_object_backend", "fs_object_backend", "block_backend"];
+        let conf: String = sections.iter().map(|name| format!("[{name}]\ndir = {dir}\n")).collect();
+        fs::write(desk.at("new/seafile.conf"), conf).unwrap();
+        desk
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seaf-migrate"));
+        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command.env_clear().env("TMPDIR", self.0.path()).env("SEAF_MIGRATE_STATE_DIR", self.at("state"));
+        command
+    }
+
+    fn call(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        told(&self.command(arguments).output().unwrap())
+    }
+
+    /// `run` from old to new, with these options behind it.
+    fn run(&self, options: &[&str]) -> (Option<i32>, String, String) {
+        self.call(&[&["run", "--from", "old", "--to", "new", "--data-dir", "data"], options].concat())
+    }
+}
+
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// The names of the subcommands, as `--help` lists them, `help` left out.
+fn subcommands(help: &str) -> Vec<String> {
+    let block = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names = block.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.map(|line| line.split_whitespace().next().unwrap().to_owned());
+    names.filter(|name| name != "help").collect()
+}
+
+// ---- what it prints about itself
+
+#[test]
+fn every_command_explains_itself_and_is_in_the_manual_page_and_in_every_completion() {
+    let desk = Desk::new();
+    let (code, help, _) = desk.call(&["--help"]);
+    assert_eq!(code, Some(0));
+    let commands = subcommands(&help);
+    for wanted in ["run", "plan", "check", "fsck", "list", "demo", "completions", "man"] {
+        assert!(commands.iter().any(|name| name == wanted), "{wanted} is not in {commands:?}");
+    }
+    let (_, manual, _) = desk.call(&["man"]);
+    let completions: Vec<(&str, String)> = ["bash", "zsh", "fish", "elvish", "powershell"]
+        .into_iter()
+        .map(|shell| (shell, desk.call(&["completions", shell]).1))
+        .collect();
+    for name in &commands {
+        let (code, own, _) = desk.call(&[name, "--help"]);
+        assert_eq!(code, Some(0), "{name}");
+        assert!(own.contains(&format!("Usage: seaf-migrate {name}")), "{own}");
+        assert!(manual.contains(&format!("seaf\\-migrate\\-{name}(1)")), "{name} is not in the manual page");
+        for (shell, script) in &completions {
+            assert!(script.contains(name), "{name} is not completed by {shell}");
+        }
+    }
+}
+
+#[test]
+fn every_list_command_is_completed_with_its_options() {
+    let desk = Desk::new();
+    let (_, help, _) = desk.call(&["list", "--help"]);
+    assert_eq!(subcommands(&help), ["show", "verify", "export", "import"]);
+    let (_, script, _) = desk.call(&["completions", "bash"]);
+    for word in ["--libraries", "--to", "--object-list", "--nworker", "--strict"] {
+        assert!(script.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn the_help_names_every_exit_code() {
+    let (_, help, _) = Desk::new().call(&["--help"]);
+    let codes = help.split("Exit codes:").nth(1).unwrap();
+    for code in ["  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "  5  ", "130, 143"] {
+        assert!(codes.contains(code), "{code:?} is not in {codes}");
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let (code, version, _) = Desk::new().call(&["--version"]);
+    assert_eq!((code, version.trim()), (Some(0), concat!("seaf-migrate ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn a_full_disk_under_what_is_printed_is_an_error_and_no_crash() {
+    let desk = Desk::new();
+    for arguments in [&["completions", "bash"][..], &["completions", "zsh"], &["man"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = desk.command(arguments).stdout(full).output().unwrap();
+        let (code, _, stderr) = told(&output);
+        assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("No space left"), "{stderr}");
+    }
+}
+
+// ---- misuse
+
+#[test]
+fn wrong_usage_is_2_and_says_what_is_wrong() {
+    let desk = Desk::new();
+    for (arguments, says) in [
+        (&["--from", "old"][..], "unexpected argument '--from'"),
+        (&["rnu"], "unrecognized subcommand 'rnu'"),
+        (&["run"], "--from"),
+        (&["run", "--from", "old"], "--to"),
+        (&["run", "--from"], "a value is required for '--from <OLD_CONF>'"),
+        (&["run", "old", "new"], "unexpected argument 'old'"),
+        (&["plan", "--from", "old", "--to", "new", "--strict"], "unexpected argument '--strict'"),
+        (&["check", "--from", "old", "--to", "new", "--report", "x"], "unexpected argument '--report'"),
+        (&["list"], "Usage: seaf-migrate list"),
+        (&["list", "shwo", "x"], "unrecognized subcommand 'shwo'"),
+        (&["list", "show"], "<FILE>"),
+        (&["list", "import", "x"], "--to"),
+        (&["completions", "tcsh"], "invalid value 'tcsh'"),
+        (&["fsck"], "--conf"),
+        (&["fsck", "--conf", "old", "--library", "x"], "not a library id"),
+    ] {
+        let (code, stdout, stderr) = desk.call(arguments);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(stderr.contains(says), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn numbers_out_of_their_range_are_refused_with_the_range() {
+    let desk = Desk::new();
+    for (option, values, says) in [
+        ("--nworker", &["0", "4097", "-1", "x", "1.5", ""][..], "--nworker"),
+        ("--listers", &["0", "1025"], "--listers"),
+        ("--attempts", &["0", "101"], "--attempts"),
+        ("--timeout", &["0", "3601", "1m"], "--timeout"),
+        ("--maxsize", &["0", "10000001"], "--maxsize"),
+        ("--recheck", &["-1", "101", "101%", "%", "5%%", "nan", "inf", "half"], "not a share from 0% to 100%"),
+        ("--memory", &["", "M", "1.5G", "-1", "256MB", "99999999999T", "1 G"], "not a size; write a whole number"),
+    ] {
+        for value in values {
+            let (code, _, stderr) = desk.run(&[&format!("{option}={value}")]);
+            assert_eq!(code, Some(2), "{option}={value}");
+            assert!(stderr.contains(says), "{option}={value}: {stderr}");
+        }
+    }
+    assert!(!desk.at("target/storage").exists(), "nothing may have been done");
+}
+
+#[test]
+fn a_variable_is_checked_as_its_option_is() {
+    let desk = Desk::new();
+    for (name, value) in [
+        ("SEAF_MIGRATE_NWORKER", "0"),
+        ("SEAF_MIGRATE_LISTERS", "many"),
+        ("SEAF_MIGRATE_ATTEMPTS", "0"),
+        ("SEAF_MIGRATE_TIMEOUT", "0"),
+        ("SEAF_MIGRATE_MAXSIZE", "0"),
+        ("SEAF_MIGRATE_MEMORY", "lots"),
+    ] {
+        let mut command = desk.command(&["run", "--from", "old", "--to", "new", "--data-dir", "data"]);
+        let (code, _, stderr) = told(&command.env(name, value).output().unwrap());
+        assert_eq!(code, Some(2), "{name}={value}: {stderr}");
+        assert!(stderr.contains(value), "{stderr}");
+    }
+}
+
+#[test]
+fn the_least_memory_is_16_mib_to_the_byte() {
+    let desk = Desk::new();
+    for too_little in ["0", "16777215", "16383K", "15M"] {
+        let (code, _, stderr) = desk.run(&["--memory", too_little]);
+        assert_eq!(code, Some(2), "{too_little}");
+        assert!(stderr.contains("--memory: must be at least 16M"), "{stderr}");
+    }
+    for enough in ["16777216", "16384k", "16M"] {
+        let (code, _, stderr) = desk.run(&["--memory", enough]);
+        assert_eq!(code, Some(0), "{enough}: {stderr}");
+    }
+}
+
+#[test]
+fn places_for_files_are_checked_before_any_work() {
+    let desk = Desk::new();
+    for (option, value, says) in [
+        ("--report", "nowhere/report.json", "--report: the folder nowhere does not exist; create it"),
+        ("--report", "target", "--report: target is a folder; name a file in it"),
+        ("--object-list", "nowhere/objects", "OBJECT_LIST_FILE_PATH (--object-list): the folder nowhere"),
+        ("--object-list", "target", "is a folder; name a file in it"),
+        ("--temp-dir", "nowhere", "--temp-dir: nowhere is not a folder"),
+        ("--temp-dir", "old/seafile.conf", "--temp-dir: old/seafile.conf is not a folder"),
+    ] {
+        let (code, _, stderr) = desk.run(&[option, value]);
+        assert_eq!(code, Some(2), "{option} {value}");
+        assert!(stderr.contains(says), "{stderr}");
+    }
+    assert!(!desk.at("target/storage").exists(), "nothing may have been done");
+}
+
+#[test]
+fn an_empty_variable_for_the_lists_means_no_lists() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["run", "--from", "old", "--to", "new", "--data-dir", "data"]);
+    let (code, _, stderr) = told(&command.env("OBJECT_LIST_FILE_PATH", "").output().unwrap());
+    assert_eq!(code, Some(0), "{stderr}");
+    let lists = fs::read_dir(desk.0.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains(".blocks"));
+    assert_eq!(lists.count(), 0);
+}
+
+// ---- list files by name
+
+/// A complete list of three objects under this name.
+fn write_list(desk: &Desk, name: &str, kind: ObjectKind) -> ListLock {
+    let lock = ListLock::acquire(&ListPaths::new(&desk.at(name), kind, None)).unwrap();
+    let place = desk.at("target/storage").join(kind.as_str()).display().to_string();
+    let location = Location { backend: Backend::Fs, kind, place };
+    let (builder, _) = SetBuilder::start_or_resume(&lock, &location).unwrap();
+    let objects: Vec<Listed> =
+        (1..4).map(|byte| Listed { key: ObjectKey::from_bytes(&[byte; ObjectKey::LEN]), size: Some(500) }).collect();
+    let mut stream = builder.stream();
+    stream.page(KeyRange::ALL, &objects).unwrap();
+    stream.finish().unwrap();
+    builder.finish().unwrap();
+    lock
+}
+
+#[test]
+fn a_list_that_is_not_there_is_an_error_said_once() {
+    let desk = Desk::new();
+    for action in ["show", "verify", "export"] {
+        let (code, stdout, stderr) = desk.call(&["list", action, "missing.fs"]);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{action}");
+        assert_eq!(stderr, "seaf-migrate: cannot open missing.fs: No such file or directory (os error 2)\n");
+    }
+}
+
+#[test]
+fn what_is_no_list_is_a_finding_of_show_and_verify() {
+    let desk = Desk::new();
+    drop(write_list(&desk, "good", ObjectKind::Fs));
+    let good = fs::read(desk.at("good.fs")).unwrap();
+    fs::write(desk.at("short.fs"), &good[..good.len() - 1]).unwrap();
+    fs::write(desk.at("head.fs"), &good[..20]).unwrap();
+    fs::write(desk.at("text.fs"), "hello\n").unwrap();
+    fs::write(desk.at("empty.fs"), "").unwrap();
+    for name in ["short.fs", "head.fs", "text.fs", "empty.fs"] {
+        for action in ["show", "verify"] {
+            let (code, stdout, stderr) = desk.call(&["list", action, name]);
+            assert_eq!((code, stdout.as_str()), (Some(1), ""), "{action} {name}");
+            assert!(stderr.contains(&format!("{name} is damaged at byte")), "{stderr}");
+            assert!(stderr.contains("Remove the file and run again"), "{stderr}");
+        }
+        assert_eq!(desk.call(&["list", "export", name]).0, Some(2), "{name}");
+    }
+    assert_eq!(desk.call(&["list", "verify", "good.fs"]).0, Some(0));
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_list_is_an_error() {
+    let desk = Desk::new();
+    fs::create_dir(desk.at("folder.fs")).unwrap();
+    for action in ["show", "verify", "export"] {
+        let (code, _, stderr) = desk.call(&["list", action, "folder.fs"]);
+        assert_eq!(code, Some(2), "{action}: {stderr}");
+        assert!(stderr.contains("folder.fs"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_listing_that_never_ended_is_no_list_under_any_name() {
+    let desk = Desk::new();
+    let lock = ListLock::acquire(&ListPaths::new(&desk.at("objects"), ObjectKind::Blocks, None)).unwrap();
+    let place = desk.at("target/storage/blocks").display().to_string();
+    let location = Location { backend: Backend::Fs, kind: ObjectKind::Blocks, place };
+    let (builder, _) = SetBuilder::start_or_resume(&lock, &location).unwrap();
+    let mut stream = builder.stream();
+    stream.page(KeyRange::ALL.halves().unwrap().0, &[]).unwrap();
+    stream.finish().unwrap();
+    assert!(builder.finish().is_err());
+    // Somebody helps himself by giving it the name of a whole one.
+    fs::copy(desk.at("objects.blocks.building"), desk.at("renamed.blocks")).unwrap();
+    for name in ["objects.blocks.building", "renamed.blocks"] {
+        for action in ["show", "verify"] {
+            let (code, stdout, stderr) = desk.call(&["list", action, name]);
+            assert_eq!((code, stdout.as_str()), (Some(1), ""), "{action} {name}: {stderr}");
+            assert!(stderr.contains(name), "{stderr}");
+        }
+        assert_eq!(desk.call(&["list", "export", name]).0, Some(2));
+    }
+    let list = desk.at("renamed").display().to_string();
+    let (code, _, stderr) = desk.run(&["--object-list", &list]);
+    assert_eq!(code, Some(2), "{stderr}");
+}
+
+#[test]
+fn show_tells_a_list_by_its_destination_and_its_libraries() {
+    let desk = Desk::new();
+    drop(write_list(&desk, "objects", ObjectKind::Blocks));
+    let (code, stdout, _) = desk.call(&["list", "show", "objects.blocks", "--libraries"]);
+    assert_eq!(code, Some(0));
+    for line in
+        ["target/storage/blocks", "kind         blocks", "objects      3", "00:00:0", " 1 part, every byte checked"]
+    {
+        assert!(stdout.contains(line), "{line:?} is not in {stdout}");
+    }
+    for library in ["01010101-0101", "02020202-0202", "03030303-0303"] {
+        let row = stdout.lines().find(|line| line.starts_with(library)).unwrap();
+        assert!(row.contains(" 1 ") && row.ends_with("500 B"), "{row}");
+    }
+}
+
+#[test]
+fn an_export_never_writes_over_a_file() {
+    let desk = Desk::new();
+    drop(write_list(&desk, "objects", ObjectKind::Blocks));
+    fs::write(desk.at("there.txt"), "mine").unwrap();
+    let (code, _, stderr) = desk.call(&["list", "export", "objects.blocks", "there.txt"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("cannot create there.txt: File exists"), "{stderr}");
+    assert_eq!(fs::read_to_string(desk.at("there.txt")).unwrap(), "mine");
+    let (code, stdout, _) = desk.call(&["list", "export", "objects.blocks", "new.txt"]);
+    assert_eq!((code, stdout.as_str()), (Some(0), "3 lines written to new.txt\n"));
+    assert_eq!(fs::read_to_string(desk.at("new.txt")).unwrap(), desk.call(&["list", "export", "objects.blocks"]).1);
+}
+
+#[test]
+fn an_import_takes_text_lists_of_the_right_name_only() {
+    let desk = Desk::new();
+    let line = format!("{}\n", ObjectKey::MIN);
+    for name in ["objects", "objects.block", "objects.blocks.txt"] {
+        fs::write(desk.at(name), &line).unwrap();
+        let (code, _, stderr) = desk.call(&["list", "import", name, "--to", "new"]);
+        assert_eq!(code, Some(2), "{name}");
+        assert!(stderr.contains("the name of a list ends in .commits, .fs or .blocks"), "{stderr}");
+        assert_eq!(fs::read_to_string(desk.at(name)).unwrap(), line);
+    }
+    drop(write_list(&desk, "list", ObjectKind::Fs));
+    for (name, says) in [("list.fs", "is not a text list"), ("missing.fs", "is not a text list")] {
+        let (code, _, stderr) = desk.call(&["list", "import", name, "--to", "new"]);
+        assert_eq!(code, Some(2), "{name}");
+        assert!(stderr.contains(says), "{stderr}");
+    }
+    fs::write(desk.at("objects.blocks"), &line).unwrap();
+    let (code, stdout, stderr) = desk.call(&["list", "import", "objects.blocks", "--to", "new"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        stdout.contains("objects.blocks: 1 lines; the text is kept as objects.blocks.text-backup. 1 object of fs:"),
+        "{stdout}"
+    );
+    assert_eq!(fs::read_to_string(desk.at("objects.blocks.text-backup")).unwrap(), line);
+}
+
+#[test]
+fn an_import_while_a_run_holds_the_list_is_locked_out() {
+    let desk = Desk::new();
+    let text = format!("{}\n", ObjectKey::MIN);
+    fs::write(desk.at("objects.blocks"), &text).unwrap();
+    let held = ListLock::acquire(&ListPaths::new(&desk.at("objects"), ObjectKind::Blocks, None)).unwrap();
+    let (code, _, stderr) = desk.call(&["list", "import", "objects.blocks", "--to", "new"]);
+    assert_eq!(code, Some(4), "{stderr}");
+    assert!(stderr.contains(&format!("is in use by process {}", std::process::id())), "{stderr}");
+    assert_eq!(fs::read_to_string(desk.at("objects.blocks")).unwrap(), text);
+    drop(held);
+}
+
+#[test]
+fn the_demonstration_ends_well_and_leaves_nothing() {
+    let desk = Desk::new();
+    let before = fs::read_dir(desk.0.path()).unwrap().count();
+    let (code, stdout, stderr) = desk.call(&["demo"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("1,029"), "{stdout}");
+    assert_eq!(fs::read_dir(desk.0.path()).unwrap().count(), before);
+}
