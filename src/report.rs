@@ -10,6 +10,7 @@ pub mod jsonl;
 pub mod outcome;
 pub mod page;
 pub mod progress;
+pub mod table;
 
 pub use crate::metrics::counters::{Counters, KindCounters};
 pub use crate::metrics::findings::{Finding, Findings};

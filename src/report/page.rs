@@ -13,9 +13,10 @@ mod chart;
 mod html;
 pub mod parts;
 
+pub use super::table::{Cell, Column, Table};
 pub use chart::Curve;
 
-use html::{Text, table};
+use html::{CellHtml, Text, table};
 
 /// Everything on a page, from top to bottom.
 #[derive(Clone, Debug)]
@@ -69,63 +70,10 @@ pub enum Part {
     Note(String, String),
 }
 
-/// Rows and columns.
-#[derive(Clone, Debug, Default)]
-pub struct Table {
-    /// The heading.
-    pub title: String,
-    /// What is to be said before; may be empty.
-    pub intro: String,
-    /// One for each cell of a row.
-    pub columns: Vec<Column>,
-    /// The rows.
-    pub rows: Vec<Vec<Cell>>,
-    /// The last row, set off from the others.
-    pub total: Option<Vec<Cell>>,
-    /// What is to be said after; may be empty.
-    pub outro: String,
-}
-
-/// What a column holds, and its heading.
-#[derive(Clone, Copy, Debug)]
-pub enum Column {
-    /// Words, to the left.
-    Text(&'static str),
-    /// Numbers, to the right, digit below digit.
-    Number(&'static str),
-}
-
-/// What is in a row and a column.
-#[derive(Clone, Debug)]
-pub enum Cell {
-    /// A text or a number.
-    Plain(String),
-    /// An id.
-    Id(String),
-    /// A name, and below it an id.
-    Named(String, String),
-    /// Several texts, one below the other.
-    Lines(Vec<String>),
-    /// A word that says whether all is well.
-    Mark {
-        /// Whether it is.
-        good: bool,
-        /// The word.
-        word: String,
-    },
-}
-
 impl Figure {
     /// A figure that is worth worrying about when `bad`.
     pub fn new(label: &str, value: impl Into<String>, note: impl Into<String>, bad: bool) -> Self {
         Self { label: label.to_owned(), value: value.into(), note: note.into(), bad }
-    }
-}
-
-impl Cell {
-    /// A text or a number.
-    pub fn of(text: impl Display) -> Self {
-        Self::Plain(text.to_string())
     }
 }
 
@@ -155,7 +103,7 @@ impl Display for Page {
         write!(f, "{verdict}")?;
         writeln!(f, "<dl class=\"facts\">")?;
         for (name, value) in facts {
-            writeln!(f, "<div><dt>{}</dt><dd>{}</dd></div>", Text(name), Cell::Lines(value.clone()))?;
+            writeln!(f, "<div><dt>{}</dt><dd>{}</dd></div>", Text(name), CellHtml(&Cell::Lines(value.clone())))?;
         }
         writeln!(f, "</dl>\n<ul class=\"figures\">")?;
         figures.iter().try_for_each(|figure| write!(f, "{figure}"))?;

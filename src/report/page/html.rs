@@ -24,7 +24,7 @@ impl Display for Text<'_> {
 }
 
 impl Column {
-    const fn parts(self) -> (&'static str, &'static str) {
+    const fn name_and_class(self) -> (&'static str, &'static str) {
         match self {
             Self::Text(name) => (name, ""),
             Self::Number(name) => (name, " class=\"n\""),
@@ -38,7 +38,7 @@ pub(super) fn table(f: &mut Formatter<'_>, table: &Table) -> fmt::Result {
     paragraph(f, intro)?;
     if !rows.is_empty() {
         writeln!(f, "<div class=\"scroll\"><table>\n<thead><tr>")?;
-        for (name, class) in columns.iter().map(|column| column.parts()) {
+        for (name, class) in columns.iter().map(|column| column.name_and_class()) {
             write!(f, "<th scope=\"col\"{class}>{}</th>", Text(name))?;
         }
         writeln!(f, "</tr></thead>\n<tbody>")?;
@@ -62,29 +62,32 @@ fn paragraph(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
 fn row(f: &mut Formatter<'_>, columns: &[Column], cells: &[Cell]) -> fmt::Result {
     f.write_str("<tr>")?;
     for (column, cell) in columns.iter().zip(cells) {
-        let (name, class) = column.parts();
+        let (name, class) = column.name_and_class();
         // The heading goes with each cell, because on a narrow screen a row becomes a list.
-        write!(f, "<td{class} data-name=\"{}\"><span>{cell}</span></td>", Text(name))?;
+        write!(f, "<td{class} data-name=\"{}\"><span>{}</span></td>", Text(name), CellHtml(cell))?;
     }
     writeln!(f, "</tr>")
 }
 
-impl Display for Cell {
+/// A cell as HTML.
+pub(super) struct CellHtml<'a>(pub(super) &'a Cell);
+
+impl Display for CellHtml<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(text) => Text(text).fmt(f),
-            Self::Id(id) => write!(f, "<code>{}</code>", Text(id)),
-            Self::Named(name, id) if id.is_empty() => write!(f, "<b>{}</b>", Text(name)),
-            Self::Named(name, id) if name.is_empty() => write!(f, "<code>{}</code>", Text(id)),
-            Self::Named(name, id) => {
+        match self.0 {
+            Cell::Plain(text) => Text(text).fmt(f),
+            Cell::Id(id) => write!(f, "<code>{}</code>", Text(id)),
+            Cell::Named(name, id) if id.is_empty() => write!(f, "<b>{}</b>", Text(name)),
+            Cell::Named(name, id) if name.is_empty() => write!(f, "<code>{}</code>", Text(id)),
+            Cell::Named(name, id) => {
                 // A library and an object are better parted at the slash than anywhere else.
                 let id = Text(id).to_string().replace('/', "/<wbr/>");
                 write!(f, "<b>{}</b><code>{id}</code>", Text(name))
             }
-            Self::Lines(lines) => {
+            Cell::Lines(lines) => {
                 lines.iter().try_for_each(|line| write!(f, "<span class=\"line\">{}</span>", Text(line)))
             }
-            Self::Mark { good, word } => {
+            Cell::Mark { good, word } => {
                 write!(f, "<span class=\"mark {}\">{}</span>", if *good { "good" } else { "bad" }, Text(word))
             }
         }
