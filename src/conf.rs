@@ -19,6 +19,7 @@ mod path;
 mod read;
 pub mod secret;
 pub mod side;
+mod side_id;
 
 pub use backend::{
     Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature,
@@ -30,3 +31,4 @@ pub use finding::{ConfError, ConfErrors};
 pub use load::{load_pair, load_side, parse_side};
 pub use secret::Secret;
 pub use side::{Role, SideConf, SideSource, SideText, TextFile};
+pub use side_id::SideId;

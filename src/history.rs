@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 
-use crate::conf::{Environment, SideConf};
+use crate::conf::{Environment, SideConf, SideId};
+use crate::object::{LibraryId, ObjectId};
 
 /// The version of the file's fields.
 pub const VERSION: u32 = 1;
@@ -23,24 +24,24 @@ pub const VERSION: u32 = 1;
 /// Names the folder that overrides the usual one.
 pub const STATE_DIR: &str = "SEAF_MIGRATE_STATE_DIR";
 
-/// Which sides something is noted about: the place of each kind's store, in the order of [`ObjectKind::ALL`].
+/// Which sides something is noted about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// The old side.
-    pub from: [String; 3],
+    pub from: SideId,
     /// The new side.
-    pub to: [String; 3],
+    pub to: SideId,
 }
 
 impl Pair {
     /// The pair that two configurations say. The same places make the same pair, however they are configured.
     pub fn new(from: &SideConf, to: &SideConf) -> Self {
-        Self { from: from.locations(), to: to.locations() }
+        Self { from: from.id(), to: to.id() }
     }
 
     fn file_name(&self) -> String {
         let mut digest = Sha1::new();
-        for place in self.from.iter().chain(&self.to) {
+        for place in self.from.places().chain(self.to.places()) {
             digest.update(place.as_bytes());
             digest.update([0]);
         }
@@ -87,7 +88,7 @@ pub struct VerifyNote {
     /// Objects compared.
     pub objects: u64,
     /// The newest commit of each library when it began, out of the database; `None` without a database.
-    pub heads: Option<BTreeMap<String, String>>,
+    pub heads: Option<BTreeMap<LibraryId, ObjectId>>,
 }
 
 /// Why a note could not be read or written.

@@ -7,8 +7,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+mod per_kind;
 pub mod range;
+mod text;
 
+pub use per_kind::PerKind;
 pub use range::KeyRange;
 
 /// One of the three namespaces of a Seafile store.
@@ -43,7 +46,8 @@ impl ObjectKind {
         }
     }
 
-    /// The position of this kind in [`ObjectKind::ALL`], for tables with a row a kind.
+    /// The position of this kind in [`ObjectKind::ALL`], as list files and checkpoints note it. In memory, [`PerKind`]
+    /// holds a value for each kind.
     pub const fn index(self) -> usize {
         self as usize
     }

@@ -147,7 +147,7 @@ fn brief(options: &OpenOptions, conf: &StoreConf) -> OpenOptions {
 /// The folders that are there for the probe alone, outer ones before inner ones.
 fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
     let mut passing = Vec::new();
-    for conf in &to.stores {
+    for conf in to.stores.values() {
         let BackendConf::Fs(folder) = &conf.backend else { continue };
         let [storage, root, library, shard] = FsStore::folders_of(folder, conf.kind, &PROBE);
         passing.extend([storage, root].into_iter().filter(|folder| fs::symlink_metadata(folder).is_err()));

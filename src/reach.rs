@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::database::heads::{LibraryRoots, Roots};
-use crate::object::{LibraryId, ObjectId};
+use crate::object::{LibraryId, ObjectId, PerKind};
 use crate::store::{ErrorKind, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
 
@@ -30,8 +30,8 @@ mod seen;
 
 pub use result::{Counts, Defect, DefectKind, FsckResult, LibraryResult};
 
-/// The stores of one side, in the order of [`crate::object::ObjectKind::ALL`].
-pub type Stores = [Arc<dyn ReadStore>; 3];
+/// The stores of one side.
+pub type Stores = PerKind<Arc<dyn ReadStore>>;
 
 /// How far and how thoroughly to look.
 #[derive(Clone, Debug)]

@@ -76,8 +76,7 @@ fn check(settings: &FsckSettings, console: &Console, stop: &Shutdown) -> Result<
             .map_err(|error| Failure(Ending::StoreFailed(format!("the database: {error}"))))?,
         None => {
             console.log("No database is configured: the heads are worked out from the commits");
-            let [commits, fs, _] = &stores;
-            Roots::from_commits(&**commits, &**fs, threads, stop)?
+            Roots::from_commits(&*stores[ObjectKind::Commits], &*stores[ObjectKind::Fs], threads, stop)?
         }
     };
     let walk = WalkOptions {
@@ -123,9 +122,7 @@ fn check(settings: &FsckSettings, console: &Console, stop: &Shutdown) -> Result<
 }
 
 fn open(settings: &FsckSettings, options: &OpenOptions) -> Result<Stores, StoreError> {
-    let open = |kind| open_source(settings.side.store(kind), options);
-    let [commits, fs, blocks] = ObjectKind::ALL;
-    Ok([open(commits)?, open(fs)?, open(blocks)?])
+    Stores::try_from_fn(|kind| open_source(settings.side.store(kind), options))
 }
 
 /// Prints a line of progress every few seconds until `done` is closed. Meant for a thread of its own.

@@ -111,7 +111,7 @@ fn print(state: &PassState, libraries: bool, console: &Console) {
     if libraries {
         console.line("");
         for (library, kinds) in state.counters.library_rows() {
-            for (kind, n) in ObjectKind::ALL.into_iter().zip(kinds).filter(|(_, n)| n.listed > 0) {
+            for (kind, n) in kinds.into_iter().filter(|(_, n)| n.listed > 0) {
                 row(&format!("{library} {kind}"), cells(n.listed, n.listed_bytes, n.to_copy, n.to_copy_bytes));
             }
         }

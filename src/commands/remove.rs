@@ -14,7 +14,7 @@ use crate::commands::remove::settings::RemoveSettings;
 use crate::flow::rate::RealClock;
 use crate::flow::{Budget, RateLimiter};
 use crate::history::VerifyNote;
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, PerKind};
 use crate::report::{Console, Ending, Process};
 use crate::store::open::{OpenOptions, open_source, open_source_to_remove};
 use crate::store::{ReadStore, RemoveStore, StoreError};
@@ -91,7 +91,7 @@ impl Remover<'_> {
         let _locks = self.lock()?;
         let verified = preconditions::proof(settings, console)?;
         let sides = self.open().map_err(|error| Ending::StoreFailed(error.to_string()))?;
-        let commits = ObjectKind::Commits.index();
+        let commits = ObjectKind::Commits;
         preconditions::no_live_server(settings, &verified, [&*sides.from[commits], &*sides.to[commits]], console)?;
         let since = UNIX_EPOCH + std::time::Duration::try_from(verified.began.as_duration()).unwrap_or_default();
         self.verified = Some(verified);
@@ -102,7 +102,7 @@ impl Remover<'_> {
             if stop.requested() {
                 break;
             }
-            let (source, destination) = (&*sides.from[kind.index()], &*sides.to[kind.index()]);
+            let (source, destination) = (&*sides.from[kind], &*sides.to[kind]);
             let asker =
                 Asker { kind, source, destination, content: settings.content, budget: &budget, verified: since };
             self.remove_kind(asker, rate.as_ref(), journal.as_mut());
@@ -153,8 +153,7 @@ impl Remover<'_> {
     fn open(&self) -> Result<Sides, StoreError> {
         let from = |kind| open_source_to_remove(self.settings.from.store(kind), &self.options);
         let to = |kind| open_source(self.settings.to.store(kind), &self.options);
-        let [commits, fs, blocks] = ObjectKind::ALL;
-        Ok(Sides { from: [from(commits)?, from(fs)?, from(blocks)?], to: [to(commits)?, to(fs)?, to(blocks)?] })
+        Ok(Sides { from: PerKind::try_from_fn(from)?, to: PerKind::try_from_fn(to)? })
     }
 
     /// The journal; `None` in a dry run, which is one because it has none.
@@ -163,7 +162,7 @@ impl Remover<'_> {
             return Ok(None);
         }
         let RemoveSettings { from, to, journal: path, .. } = self.settings;
-        let about = format!("from {} to {}", from.locations().join(", "), to.locations().join(", "));
+        let about = format!("from {} to {}", from.id(), to.id());
         match RemovalJournal::open(path, &about) {
             Ok(journal) => {
                 self.console.log(format_args!("What is removed is noted in {}", path.display()));
@@ -214,8 +213,8 @@ impl Remover<'_> {
     }
 }
 
-/// Both sides, a store a kind, in the order of [`ObjectKind::ALL`].
+/// Both sides.
 struct Sides {
-    from: [Arc<dyn RemoveStore>; 3],
-    to: [Arc<dyn ReadStore>; 3],
+    from: PerKind<Arc<dyn RemoveStore>>,
+    to: PerKind<Arc<dyn ReadStore>>,
 }

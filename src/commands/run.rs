@@ -17,7 +17,7 @@ use crate::commands::run::verdict::{Heads, Verdict};
 use crate::conf::SideConf;
 use crate::flow::Budget;
 use crate::index::from_listing::LearnError;
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, PerKind};
 use crate::reach::Stores;
 use crate::report::{Console, Ending, format};
 use crate::store::open::{OpenOptions, open_destination, open_source};
@@ -118,23 +118,16 @@ impl Pass<'_> {
             if stop.requested() {
                 return;
             }
-            match destination::load_or_list(
-                kind,
-                &*sides.to[kind.index()],
-                &settings.plan,
-                heads.is_some(),
-                console,
-                stop,
-            ) {
+            match destination::load_or_list(kind, &*sides.to[kind], &settings.plan, heads.is_some(), console, stop) {
                 Ok(learned) => {
                     state.counters.kind(kind).held.add(learned.set.len());
-                    known.push(learned);
+                    known.push((kind, learned));
                 }
                 Err(failure) => return failure.end(state, stop),
             }
         }
         let budget = Budget::new(settings.memory);
-        for (kind, known) in ObjectKind::COPY_ORDER.into_iter().zip(&known) {
+        for &(kind, ref known) in &known {
             if stop.requested() {
                 break;
             }
@@ -164,7 +157,7 @@ impl Pass<'_> {
                 continue;
             }
             retry::announce(kind, of_kind, console);
-            match destination::remembered(kind, &*sides.to[kind.index()], &settings.plan, console, stop) {
+            match destination::remembered(kind, &*sides.to[kind], &settings.plan, console, stop) {
                 Ok(known) => {
                     state.counters.kind(kind).held.add(known.as_ref().map_or(0, |known| known.set.len()));
                     self.transfer(kind, sides, Work::Failed(of_kind, known.as_ref()), &budget);
@@ -178,9 +171,9 @@ impl Pass<'_> {
         let Pass { settings, state, console, stop, .. } = *self;
         Transfer {
             kind,
-            source: &*sides.from[kind.index()],
+            source: &*sides.from[kind],
             listers: settings.plan.store.listers_for(settings.plan.from.store(kind)),
-            destination: &*sides.to[kind.index()],
+            destination: &*sides.to[kind],
             work,
             settings,
             budget,
@@ -201,31 +194,30 @@ impl Pass<'_> {
 }
 
 /// The destination as the pass may vouch for it now.
-fn settle(sides: &Sides, known: Vec<DestinationIndex>) -> Result<Stores, LearnError> {
+fn settle(sides: &Sides, known: Vec<(ObjectKind, DestinationIndex)>) -> Result<Stores, LearnError> {
     let mut stores = sides.to.clone().map(|store| store as Arc<dyn ReadStore>);
-    for (kind, known) in ObjectKind::COPY_ORDER.into_iter().zip(known) {
-        let store = &mut stores[kind.index()];
+    for (kind, known) in known {
+        let store = &mut stores[kind];
         *store = Arc::new(VerifiedView::new(Arc::clone(store), known.snapshot(store.location())?));
     }
     Ok(stores)
 }
 
-/// Both sides, a store a kind, in the order of [`ObjectKind::ALL`].
+/// Both sides.
 #[derive(Debug)]
 struct Sides {
-    from: [Arc<dyn ReadStore>; 3],
-    to: [Arc<dyn WriteStore>; 3],
+    from: PerKind<Arc<dyn ReadStore>>,
+    to: PerKind<Arc<dyn WriteStore>>,
 }
 
 fn open(settings: &RunSettings, options: &OpenOptions) -> Result<Sides, StoreError> {
     let from = |kind| open_source(settings.plan.from.store(kind), options);
     let to = |kind| open_destination(settings.plan.to.store(kind), options);
-    let [commits, fs, blocks] = ObjectKind::ALL;
-    Ok(Sides { from: [from(commits)?, from(fs)?, from(blocks)?], to: [to(commits)?, to(fs)?, to(blocks)?] })
+    Ok(Sides { from: PerKind::try_from_fn(from)?, to: PerKind::try_from_fn(to)? })
 }
 
 pub(crate) fn lock(to: &SideConf) -> Result<Vec<DestinationLock>, Ending> {
-    let locks = to.stores.iter().map(|store| DestinationLock::take(&store.location().to_string()));
+    let locks = to.stores.values().map(|store| DestinationLock::take(&store.location().to_string()));
     locks.collect::<Result<_, _>>().map_err(|error| match error {
         LockError::Held { .. } => Ending::Locked(error.to_string()),
         LockError::Io { .. } => Ending::Refused(error.to_string()),

@@ -16,12 +16,12 @@ use super::common::state::PassState;
 use crate::commands::verify::progress::VerifyProgress;
 use crate::commands::verify::settings::VerifySettings;
 use crate::conf::SideConf;
-use crate::database::heads::Roots;
+use crate::database::heads::{LibraryRoots, Roots};
 use crate::flow::Budget;
 use crate::history::Pair;
 use crate::index::from_listing::{LearnError, Listing};
 use crate::index::{self, Index, ListLock, ListPaths, Opened, SetBuilder};
-use crate::object::ObjectKind;
+use crate::object::{LibraryId, ObjectId, ObjectKind, PerKind};
 use crate::report::{Console, Ending, format};
 use crate::store::layer::limit::{Bandwidth, Limited};
 use crate::store::open::{OpenOptions, open_destination_to_read, open_source};
@@ -63,7 +63,7 @@ pub fn run(settings: &VerifySettings, console: &Console, stop: &Shutdown) -> End
 
 /// Missing objects are nothing to worry about while they are still being copied.
 fn warn_of_a_run(to: &SideConf, console: &Console) {
-    if let Some(holder) = to.stores.iter().find_map(|store| DestinationLock::holder(&store.location().to_string())) {
+    if let Some(holder) = to.stores.values().find_map(|store| DestinationLock::holder(&store.location().to_string())) {
         console.problem(format_args!(
             "Warning: a run is writing to the destination ({holder}), so objects that it has not copied yet are missing"
         ));
@@ -85,9 +85,10 @@ struct Verification<'a> {
     /// Tells an outage from single failures, and how the verification ended early.
     state: PassState,
     record: VerifyState,
-    heads: Option<BTreeMap<String, String>>,
+    heads: Option<BTreeMap<LibraryId, ObjectId>>,
     progress: VerifyProgress,
-    listed: Vec<ListedPair>,
+    /// What both sides hold, as far as they are listed.
+    listed: PerKind<Option<ListedPair>>,
 }
 
 impl<'a> Verification<'a> {
@@ -107,15 +108,14 @@ impl<'a> Verification<'a> {
             console.log(format_args!("Going on with the verification that began at {}", record.state.began));
         }
         let options = settings.store.open_options(stop);
-        let (state, progress, listed) = (PassState::default(), VerifyProgress::default(), Vec::new());
+        let (state, progress, listed) = (PassState::default(), VerifyProgress::default(), PerKind::default());
         Ok(Self { settings, console, stop, options, state, record, heads: None, progress, listed })
     }
 
     /// The whole of it. How it went is in `state` and `record`.
     fn verify(&mut self) {
         self.learn_heads();
-        let stores: Result<Vec<_>, _> = ObjectKind::ALL.into_iter().map(|kind| self.open(kind)).collect();
-        let stores = match stores {
+        let stores = match PerKind::try_from_fn(|kind| self.open(kind)) {
             Ok(stores) => stores,
             Err(error) => return self.state.fatal(error, self.stop),
         };
@@ -146,10 +146,8 @@ impl<'a> Verification<'a> {
                 return;
             }
         };
-        let head = |library: crate::database::heads::LibraryRoots| {
-            Some((library.id.to_string(), library.heads.first()?.to_string()))
-        };
-        let heads: BTreeMap<String, String> = roots.libraries.into_iter().filter_map(head).collect();
+        let head = |library: &LibraryRoots| Some((library.id, *library.heads.first()?));
+        let heads: BTreeMap<LibraryId, ObjectId> = roots.libraries.iter().filter_map(head).collect();
         let kept =
             serde_json::to_vec(&heads).map_err(Into::into).and_then(|text| self.record.folder.replace(HEADS, &text));
         match kept {
@@ -165,8 +163,8 @@ impl<'a> Verification<'a> {
     }
 
     /// Lists both sides of every kind, or takes the listings that an earlier process finished.
-    fn list(&mut self, stores: &[KindStores], progress: &VerifyProgress) {
-        for (kind, stores) in ObjectKind::ALL.into_iter().zip(stores) {
+    fn list(&mut self, stores: &PerKind<KindStores>, progress: &VerifyProgress) {
+        for (kind, stores) in stores.iter() {
             if self.stop.requested() {
                 return;
             }
@@ -182,7 +180,7 @@ impl<'a> Verification<'a> {
                 (Ok(from), Ok(to)) => {
                     let (old, new) = (format::count(from.len()), format::count(to.len()));
                     self.console.log(format_args!("[{kind}] {old} objects in the source, {new} at the destination"));
-                    self.listed.push(ListedPair { from, to });
+                    self.listed[kind] = Some(ListedPair { from, to });
                 }
                 (Err(failure), _) | (_, Err(failure)) => return failure.end(&self.state, self.stop),
             }
@@ -218,8 +216,8 @@ impl<'a> Verification<'a> {
         Listing { lock: &lock, store, listers, only, counted, stop }.into_set()
     }
 
-    fn compare(&mut self, stores: &[KindStores], progress: &VerifyProgress) {
-        if self.stop.requested() || self.listed.len() < stores.len() {
+    fn compare(&mut self, stores: &PerKind<KindStores>, progress: &VerifyProgress) {
+        if self.stop.requested() || self.listed.values().any(Option::is_none) {
             return;
         }
         if let Err(error) = self.expect(progress) {
@@ -227,13 +225,14 @@ impl<'a> Verification<'a> {
         }
         let budget = Budget::new(self.settings.memory);
         let bandwidth = self.settings.bandwidth.map(|rate| Arc::new(Bandwidth::new(rate, self.stop)));
-        for kind in ObjectKind::ALL {
-            if self.stop.requested() {
+        for (kind, listed) in self.listed.iter() {
+            let Some(ListedPair { from: listed_from, to: listed_to }) =
+                listed.as_ref().filter(|_| !self.stop.requested())
+            else {
                 break;
-            }
+            };
             self.console.log(format_args!("Start to compare [{kind}] object"));
-            let KindStores { from, to } = stores[kind.index()].limited(bandwidth.as_ref());
-            let ListedPair { from: listed_from, to: listed_to } = &self.listed[kind.index()];
+            let KindStores { from, to } = stores[kind].limited(bandwidth.as_ref());
             KindComparison {
                 kind,
                 from: &*from,
@@ -247,7 +246,7 @@ impl<'a> Verification<'a> {
                 stop: self.stop,
             }
             .run(&mut self.record);
-            let tally = &self.record.state.kinds[kind.index()];
+            let tally = &self.record.state.kinds[kind];
             let (compared, findings) = (format::count(tally.objects), format::plural(tally.findings(), "finding"));
             self.console.log(format_args!("[{kind}] {compared} objects compared, {findings}"));
         }
@@ -259,7 +258,8 @@ impl<'a> Verification<'a> {
     /// Says how much there is to do, and how much of it was done before.
     fn expect(&self, progress: &VerifyProgress) -> Result<(), index::ListError> {
         let (mut objects, mut bytes, mut settled, mut read) = (0, 0, 0, 0);
-        for (listed, tally) in self.listed.iter().zip(&self.record.state.kinds) {
+        for (kind, listed) in self.listed.iter() {
+            let (Some(listed), tally) = (listed, &self.record.state.kinds[kind]) else { continue };
             objects += listed.from.len();
             settled += tally.objects;
             read += tally.read_bytes;

@@ -20,8 +20,8 @@ enum Relation {
 
 /// Notes every store of the new side that is, holds, or is held by one of the old side.
 pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings) {
-    for to in &new.conf.stores {
-        for from in &old.conf.stores {
+    for to in new.conf.stores.values() {
+        for from in old.conf.stores.values() {
             let (kind, place) = (from.kind, from.location());
             let problem = match relation(from, to) {
                 Relation::Apart => continue,
@@ -41,8 +41,9 @@ pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings
 /// Notes kinds of one side that share a bucket, container or pool: the names of their objects do not tell them apart.
 pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) {
     let stores = &side.conf.stores;
-    for (index, second) in stores.iter().enumerate() {
-        let Some(first) = stores[..index].iter().find(|first| same_container(first, second)) else {
+    for second in stores.values() {
+        let mut before = stores.values().take_while(|first| first.kind != second.kind);
+        let Some(first) = before.find(|first| same_container(first, second)) else {
             continue;
         };
         let problem = format!("{} and {} are both in {}", first.kind, second.kind, second.location());
@@ -61,7 +62,7 @@ pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) 
 }
 
 fn finding(side: &ReadSide, kind: ObjectKind, problem: String) -> ConfError {
-    let error = ConfError::new(&side.places[kind.index()], problem);
+    let error = ConfError::new(&side.places[kind], problem);
     if side.from_file { error.section(section_of(kind)) } else { error.option(STORAGE_TYPE) }
 }
 

@@ -13,7 +13,7 @@ use super::options::{self, Options};
 use super::read::{self, Context};
 use super::side::{ReadSide, Role, STORAGE_TYPE, SideConf, SideSource, SideText, TextFile, section_of};
 use super::{Environment, conflict, database, path};
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, PerKind};
 
 const WANTED: [&str; 7] =
     ["commit_object_backend", "fs_object_backend", "block_backend", "storage", "store_crypt", "database", "history"];
@@ -154,19 +154,18 @@ fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &
     let database = database::read_database(sections.get("database"), &variables, data_dir.as_deref(), findings);
     let keep_days = sections.get("history").and_then(|section| read_keep_days(section, findings));
     let (from_file, stores) = read_stores(text, &sections, &variables, &context, findings);
-    let [commits, fs, blocks] = stores;
-    let (commits, fs, blocks) = (commits?, fs?, blocks?);
+    let placed = stores.all()?;
     let side = ReadSide {
         conf: SideConf {
             path: text.path.clone(),
-            stores: [commits.0, fs.0, blocks.0],
+            stores: placed.each_ref().map(|(store, _)| store.clone()),
             database,
             data_dir,
             keep_days,
             warnings: Vec::new(),
         },
         from_file,
-        places: [commits.1, fs.1, blocks.1],
+        places: placed.map(|(_, place)| place),
     };
     conflict::check_kinds(&side, role, findings);
     Some(side)
@@ -194,7 +193,8 @@ fn refuse_encryption(sections: &BTreeMap<String, Section>, findings: &mut Findin
 
 const IAM_ROLE: (&str, &str) = ("use_iam_role", "S3_USE_IAM_ROLE");
 
-type PlacedStores = [Option<(StoreConf, Place)>; 3];
+/// The store of each kind and where it is described, as far as they could be read.
+type PlacedStores = PerKind<Option<(StoreConf, Place)>>;
 
 /// The stores as the environment describes them, or else seafile.conf; and whether it was the latter.
 fn read_stores(
@@ -204,7 +204,6 @@ fn read_stores(
     context: &Context<'_>,
     findings: &mut Findings,
 ) -> (bool, PlacedStores) {
-    const NONE: PlacedStores = [None, None, None];
     let storage_type = variables.get(STORAGE_TYPE).filter(|value| value.refused || !value.text.is_empty());
     let Some(storage_type) = storage_type else {
         return (true, stores_of_conf(text, sections, context, findings));
@@ -214,12 +213,12 @@ fn read_stores(
         findings.warn(&ConfError::new(&storage_type.place, problem).option(STORAGE_TYPE));
     }
     let stores = match storage_type.text.as_str() {
-        "disk" => ObjectKind::ALL.map(|kind| {
+        "disk" => PerKind::from_fn(|kind| {
             let mut options = Options::of_variables(variables, Vec::new(), &storage_type.place, findings);
             let fs = read::read_fs(&mut options, context)?;
             Some((StoreConf { kind, backend: BackendConf::Fs(fs) }, options.place().clone()))
         }),
-        "s3" => ObjectKind::ALL.map(|kind| {
+        "s3" => PerKind::from_fn(|kind| {
             let mut options = Options::of_variables(variables, s3_variables(kind), &storage_type.place, findings);
             let s3 = read::read_s3(&mut options, context, true)?;
             Some((StoreConf { kind, backend: BackendConf::S3(s3) }, options.place().clone()))
@@ -227,14 +226,14 @@ fn read_stores(
         "multiple" => {
             let error = ConfError::new(&storage_type.place, CLASSES).option(STORAGE_TYPE);
             findings.error(error.allowed("disk, s3, or empty"));
-            NONE
+            PlacedStores::default()
         }
-        _ if storage_type.refused => NONE,
+        _ if storage_type.refused => PlacedStores::default(),
         other => {
             let error = ConfError::new(&storage_type.place, format!("{other:?} is not a type of storage"));
             findings
                 .error(error.option(STORAGE_TYPE).allowed("disk, s3, multiple, or empty (then seafile.conf decides)"));
-            NONE
+            PlacedStores::default()
         }
     };
     (false, stores)
@@ -277,15 +276,15 @@ fn stores_of_conf(
         let problem = "is not set, and there is no seafile.conf beside this file";
         let error = ConfError::new(&Place::file(name), problem).option(STORAGE_TYPE);
         findings.error(error.allowed("disk or s3, or a seafile.conf in the same folder"));
-        return [None, None, None];
+        return PlacedStores::default();
     };
     let file = Place::file(&conf.name);
     let mut storage = Options::of_section("storage", sections.get("storage"), &file, findings);
     if storage.boolean("enable_storage_classes", false) {
         storage.error("enable_storage_classes", CLASSES, "false");
-        return [None, None, None];
+        return PlacedStores::default();
     }
-    ObjectKind::ALL.map(|kind| {
+    PerKind::from_fn(|kind| {
         let name = section_of(kind);
         let mut options = Options::of_section(name, sections.get(name), &file, findings);
         let backend = read::read_section(&mut options, context)?;

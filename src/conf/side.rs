@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::backend::StoreConf;
 use super::database::DatabaseConf;
 use super::finding::Place;
-use crate::object::ObjectKind;
+use super::side_id::SideId;
+use crate::object::{ObjectKind, PerKind};
 
 /// Which way objects go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,8 @@ pub struct SideText {
 pub struct SideConf {
     /// The side as the user named it.
     pub path: PathBuf,
-    /// A store for each kind, by [`ObjectKind::index`].
-    pub stores: [StoreConf; 3],
+    /// The store of each kind.
+    pub stores: PerKind<StoreConf>,
     /// The server's tables, where the side names them.
     pub database: Option<DatabaseConf>,
     /// The seafile-data folder, where it is known.
@@ -68,12 +69,12 @@ pub struct SideConf {
 impl SideConf {
     /// The store of a kind.
     pub fn store(&self, kind: ObjectKind) -> &StoreConf {
-        &self.stores[kind.index()]
+        &self.stores[kind]
     }
 
-    /// Where the objects of each kind are, as messages show it, in the order of [`ObjectKind::ALL`].
-    pub fn locations(&self) -> [String; 3] {
-        self.stores.each_ref().map(|store| store.location().to_string())
+    /// Where the objects of each kind are. The same places are the same side, however they are configured.
+    pub fn id(&self) -> SideId {
+        SideId::from_fn(|kind| self.store(kind).location().to_string())
     }
 }
 
@@ -82,7 +83,7 @@ pub(crate) struct ReadSide {
     pub(crate) conf: SideConf,
     /// Whether seafile.conf describes the stores, not the environment.
     pub(crate) from_file: bool,
-    pub(crate) places: [Place; 3],
+    pub(crate) places: PerKind<Place>,
 }
 
 /// The section of a kind.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::series::Series;
 use super::slowest::Slowest;
-use crate::object::{LibraryId, ObjectKind};
+use crate::object::{LibraryId, ObjectKind, PerKind};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -77,8 +77,8 @@ pub struct LibraryCounts {
 /// Every number of a pass.
 #[derive(Debug, Default)]
 pub struct Counters {
-    kinds: [KindCounters; 3],
-    libraries: Mutex<BTreeMap<LibraryId, [LibraryCounts; 3]>>,
+    kinds: PerKind<KindCounters>,
+    libraries: Mutex<BTreeMap<LibraryId, PerKind<LibraryCounts>>>,
     /// How far the pass was when.
     pub series: Series,
     /// The objects that took longest.
@@ -88,7 +88,7 @@ pub struct Counters {
 impl Counters {
     /// The numbers of one kind.
     pub const fn kind(&self, kind: ObjectKind) -> &KindCounters {
-        &self.kinds[kind as usize]
+        self.kinds.get(kind)
     }
 
     /// Adds to libraries' rows: `change` is called once for each item with the row of its library.
@@ -102,13 +102,13 @@ impl Counters {
     ) {
         let mut rows = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
         for run in items.chunk_by(|a, b| library(a) == library(b)) {
-            let row = &mut rows.entry(library(&run[0])).or_default()[kind.index()];
+            let row = &mut rows.entry(library(&run[0])).or_default()[kind];
             run.iter().for_each(|item| change(item, row));
         }
     }
 
-    /// A copy of the rows of all libraries, by kind in the order of [`ObjectKind::ALL`].
-    pub fn library_rows(&self) -> BTreeMap<LibraryId, [LibraryCounts; 3]> {
+    /// A copy of the rows of all libraries.
+    pub fn library_rows(&self) -> BTreeMap<LibraryId, PerKind<LibraryCounts>> {
         self.libraries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -119,6 +119,6 @@ impl Counters {
 
     /// The sum over the kinds of what `number` picks.
     pub fn total(&self, number: impl Fn(&KindCounters) -> &Counter) -> u64 {
-        self.kinds.iter().map(|kind| number(kind).get()).sum()
+        self.kinds.values().map(|kind| number(kind).get()).sum()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::{ObjectKey, ObjectKind};
+use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::store::StoreError;
 
 /// How many findings the summary shows.
@@ -18,12 +18,12 @@ pub const SHOWN: usize = 10;
 /// One object and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// `commits`, `fs` or `blocks`.
-    pub kind: String,
-    /// The library's UUID.
-    pub library: String,
+    /// The kind of the object.
+    pub kind: ObjectKind,
+    /// The library that the object belongs to.
+    pub library: LibraryId,
     /// The object's id.
-    pub object: String,
+    pub object: ObjectId,
     /// During which step: `read`, `check`, `write`, `sync`, …
     pub step: String,
     /// What kind of failure, in a few words.
@@ -36,13 +36,18 @@ impl Finding {
     /// A finding about one object.
     pub fn new(kind: ObjectKind, key: &ObjectKey, step: &str, error: &str, cause: impl ToString) -> Self {
         Self {
-            kind: kind.to_string(),
-            library: key.library.to_string(),
-            object: key.id.to_string(),
+            kind,
+            library: key.library,
+            object: key.id,
             step: step.to_owned(),
             error: error.to_owned(),
             cause: cause.to_string(),
         }
+    }
+
+    /// The name of the object.
+    pub const fn key(&self) -> ObjectKey {
+        ObjectKey::new(self.library, self.object)
     }
 
     /// The finding that a failed call on a store makes.

@@ -12,7 +12,7 @@ use crate::store::backend::fs::FsStore;
 pub(super) fn warnings(to: &SideConf) -> Vec<String> {
     let me = rustix::process::geteuid().as_raw();
     let mut found = Vec::new();
-    for conf in &to.stores {
+    for conf in to.stores.values() {
         let BackendConf::Fs(folder) = &conf.backend else { continue };
         let [storage, root, ..] = FsStore::folders_of(folder, conf.kind, &PROBE);
         let innermost =

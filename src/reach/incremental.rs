@@ -44,14 +44,14 @@ impl KnownDir {
 /// The root of the tree of this library that is known to be whole.
 pub(super) fn known_root(side: &Side<'_>, roots: &LibraryRoots) -> Option<ObjectId> {
     let commit = side.options.whole.get(&roots.id)?;
-    let data = kept(side, side.stores[ObjectKind::Commits.index()].read(&ObjectKey::new(roots.id, *commit)))?;
+    let data = kept(side, side.stores[ObjectKind::Commits].read(&ObjectKey::new(roots.id, *commit)))?;
     Commit::parse(commit, &data).ok().filter(|parsed| parsed.wrong_id.is_none()).map(|parsed| parsed.object.root_id)
 }
 
 /// What the directory `dir`, which is known to be whole, holds.
 pub(super) fn twin(side: &Side<'_>, roots: &LibraryRoots, dir: Option<ObjectId>) -> KnownDir {
     let Some(dir) = dir.filter(|dir| *dir != ObjectId::EMPTY) else { return KnownDir::default() };
-    let read = side.stores[ObjectKind::Fs.index()].read(&ObjectKey::new(roots.store_id(), dir));
+    let read = side.stores[ObjectKind::Fs].read(&ObjectKey::new(roots.store_id(), dir));
     let Some(data) = kept(side, read) else { return KnownDir::default() };
     match FsObject::parse(&dir, &data) {
         // One with another id is not what was found whole.

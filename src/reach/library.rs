@@ -103,7 +103,7 @@ impl<'a> Walk<'a> {
         if self.side.halt.is_on() {
             return None;
         }
-        match self.side.stores[node.kind().index()].read(&self.key(node)) {
+        match self.side.stores[node.kind()].read(&self.key(node)) {
             Ok(data) => {
                 Progress::add(&self.side.progress.bytes, data.len() as u64);
                 Some(data)
@@ -242,7 +242,7 @@ impl<'a> Walk<'a> {
     }
 
     fn block_size(&self, id: ObjectId) -> Option<u64> {
-        match self.side.stores[ObjectKind::Blocks.index()].size(&self.key(Node::Block(id))) {
+        match self.side.stores[ObjectKind::Blocks].size(&self.key(Node::Block(id))) {
             Ok(size) => Some(size),
             Err(error) => {
                 self.note_error(Node::Block(id), error, DefectKind::Missing);

@@ -129,7 +129,7 @@ impl Search<'_> {
             return None;
         }
         let key = ObjectKey::new(self.roots.store_id(), node.id());
-        match self.side.stores[ObjectKind::Fs.index()].read(&key) {
+        match self.side.stores[ObjectKind::Fs].read(&key) {
             Ok(data) => FsObject::parse(&node.id(), &data).ok().map(|parsed| parsed.object),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable) => None,
             Err(error) => {

@@ -108,13 +108,13 @@ pub struct Defect {
 impl Serialize for Defect {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Finding", 7)?;
-        out.serialize_field("kind", self.kind.as_str())?;
-        out.serialize_field("id", &self.id.map(|id| id.to_string()))?;
+        out.serialize_field("kind", &self.kind)?;
+        out.serialize_field("id", &self.id)?;
         out.serialize_field("what", self.what.code())?;
         out.serialize_field("detail", &self.what.to_string())?;
         out.serialize_field("paths", &self.paths)?;
         out.serialize_field("more_paths", &self.more_paths)?;
-        out.serialize_field("commit", &self.commit.map(|id| id.to_string()))?;
+        out.serialize_field("commit", &self.commit)?;
         out.end()
     }
 }
@@ -172,7 +172,6 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LibraryResult {
     /// The library.
-    #[serde(serialize_with = "as_text")]
     pub id: LibraryId,
     /// Its name, where it is known.
     pub name: Option<String>,
@@ -194,10 +193,6 @@ impl LibraryResult {
         self.findings.truncate(most);
         self
     }
-}
-
-fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }
 
 impl fmt::Display for LibraryResult {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Zoned;
 use serde::Serialize;
 
-use crate::conf::SideConf;
+use crate::conf::{SideConf, SideId};
 
 /// The version of the fields of every report; it grows whenever one changes its meaning.
 pub const VERSION: u32 = 1;
@@ -22,10 +22,10 @@ pub struct Process {
     pub finished: String,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// The stores of the old side, in the order of [`ObjectKind::ALL`](crate::object::ObjectKind::ALL).
-    pub from: [String; 3],
+    /// The stores of the old side.
+    pub from: SideId,
     /// Those of the new side.
-    pub to: [String; 3],
+    pub to: SideId,
     /// How many calls to a store had to be repeated.
     pub retries: u64,
 }
@@ -37,8 +37,8 @@ impl Process {
             started: started.to_string(),
             finished: Zoned::now().to_string(),
             seconds: took.as_secs_f64(),
-            from: from.locations(),
-            to: to.locations(),
+            from: from.id(),
+            to: to.id(),
             retries,
         }
     }

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use seaf_migrate::conf::{Environment, Role, SideConf, SideText, TextFile, parse_side};
+use seaf_migrate::conf::{Environment, Role, SideConf, SideId, SideText, TextFile, parse_side};
 use seaf_migrate::history::{Pair, PairHistory, RunNote, StateDir, VERSION, VerifyNote};
+use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -23,7 +24,7 @@ fn verified(began: i64, ended: i64, findings: u64) -> VerifyNote {
 }
 
 fn pair(name: &str) -> Pair {
-    let places = |side: &str| ["commits", "fs", "blocks"].map(|kind| format!("fs:/{side}/storage/{kind}"));
+    let places = |side: &str| SideId::from_fn(|kind| format!("fs:/{side}/storage/{kind}"));
     Pair { from: places("old"), to: places(name) }
 }
 
@@ -66,7 +67,7 @@ fn a_note_keeps_the_other_one_and_the_newest_counts() {
     assert_eq!(proofs.load(&pair).unwrap(), None);
     proofs.note_run(&pair, run(0, None)).unwrap();
     proofs.note_run(&pair, run(0, Some(10))).unwrap();
-    let heads = Some(BTreeMap::from([("a".to_owned(), "b".to_owned())]));
+    let heads = Some(BTreeMap::from([(LibraryId::from_bytes([1; 16]), ObjectId::from_bytes([2; 20]))]));
     let found = VerifyNote { heads, content_percent: 12.5, ..verified(20, 30, 0) };
     proofs.note_verify(&pair, found.clone()).unwrap();
     assert_eq!(proofs.load(&pair).unwrap(), Some(record(Some(run(0, Some(10))), Some(found.clone()))));
@@ -93,16 +94,19 @@ fn each_pair_has_notes_of_its_own_whichever_side_differs() {
     let folder = tempfile::tempdir().unwrap();
     let proofs = StateDir::new(folder.path().to_owned());
     let mut others = vec![pair("elsewhere"), Pair { from: pair("new").to, to: pair("new").from }];
-    for kind in 0..3 {
-        let mut other = pair("new");
-        other.to[kind].push('2');
-        others.push(other);
+    let Pair { from, to } = pair("new");
+    for changed in ObjectKind::ALL {
+        let more = |kind| if kind == changed { "2" } else { "" };
+        others.push(Pair { to: SideId::from_fn(|kind| format!("{}{}", to.place(kind), more(kind))), ..pair("new") });
     }
     // The same text in two neighbouring places, cut elsewhere.
-    let mut shifted = pair("new");
-    let moved = shifted.from[1].remove(0);
-    shifted.from[0].push(moved);
-    others.push(shifted);
+    let (moved, rest) = from.place(ObjectKind::Fs).split_at(1);
+    let shifted = SideId::from_fn(|kind| match kind {
+        ObjectKind::Commits => format!("{}{moved}", from.place(kind)),
+        ObjectKind::Fs => rest.to_owned(),
+        ObjectKind::Blocks => from.place(kind).to_owned(),
+    });
+    others.push(Pair { from: shifted, ..pair("new") });
     proofs.note_run(&pair("new"), run(0, Some(1))).unwrap();
     for other in others {
         assert_ne!(proofs.path(&other), proofs.path(&pair("new")));

@@ -272,7 +272,7 @@ fn the_newest_commits_are_noted_when_the_database_says_them() {
     let heads = verified(&world).unwrap().heads.unwrap();
     assert_eq!(heads.len(), 10);
     // Every one of them is a commit that arrived.
-    for (library, head) in &heads {
+    for (library, head) in heads.iter().map(|(library, head)| (library, head.to_string())) {
         assert!(
             there(&world, &format!("commits/{library}/{}/{}", &head[..2], &head[2..])).is_file(),
             "{library} {head}"

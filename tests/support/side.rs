@@ -59,7 +59,7 @@ impl Side {
     }
 
     pub fn stores(&self) -> Stores {
-        self.shelves.clone().map(|shelf| shelf as Arc<dyn ReadStore>)
+        Stores::from_fn(|kind| Arc::clone(&self.shelves[kind.index()]) as Arc<dyn ReadStore>)
     }
 
     pub fn try_fsck(&self) -> Result<FsckResult, StoreError> {

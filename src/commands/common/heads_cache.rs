@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::conf::SideId;
 use crate::object::{LibraryId, ObjectId};
 
 /// The version of the file's fields.
@@ -25,14 +26,14 @@ pub type WholeHeads = BTreeMap<LibraryId, ObjectId>;
 pub struct Memory {
     path: PathBuf,
     /// The places of the destination's stores.
-    to: [String; 3],
+    to: SideId,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Document {
     version: u32,
-    to: [String; 3],
-    heads: BTreeMap<String, String>,
+    to: SideId,
+    heads: WholeHeads,
 }
 
 fn path_of(prefix: &Path) -> PathBuf {
@@ -54,7 +55,7 @@ pub fn forget(prefix: &Path) -> io::Result<()> {
 
 impl Memory {
     /// The memory beside the list files `prefix`, about the destination whose stores are at `to`.
-    pub fn new(prefix: &Path, to: [String; 3]) -> Self {
+    pub fn new(prefix: &Path, to: SideId) -> Self {
         Self { path: path_of(prefix), to }
     }
 
@@ -66,13 +67,8 @@ impl Memory {
     /// What is remembered of this destination; nothing when there is no file that can be understood.
     pub fn load(&self) -> WholeHeads {
         let read = fs::read(&self.path).ok().and_then(|text| serde_json::from_slice::<Document>(&text).ok());
-        let Some(document) = read.filter(|document| document.version == VERSION && document.to == self.to) else {
-            return WholeHeads::new();
-        };
-        let parsed = |(library, head): (&String, &String)| {
-            Some((LibraryId::parse(library.as_bytes())?, ObjectId::parse(head.as_bytes())?))
-        };
-        document.heads.iter().filter_map(parsed).collect()
+        let fits = read.filter(|document| document.version == VERSION && document.to == self.to);
+        fits.map(|document| document.heads).unwrap_or_default()
     }
 
     /// Keeps `heads` in place of what was remembered.
@@ -80,8 +76,7 @@ impl Memory {
     /// # Errors
     /// When the file cannot be written; what was there then stands.
     pub fn save(&self, heads: &WholeHeads) -> io::Result<()> {
-        let heads = heads.iter().map(|(library, head)| (library.to_string(), head.to_string())).collect();
-        let document = Document { version: VERSION, to: self.to.clone(), heads };
+        let document = Document { version: VERSION, to: self.to.clone(), heads: heads.clone() };
         let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Made 0600, and stays so under its final name.
         let mut file = tempfile::NamedTempFile::new_in(dir)?;

@@ -48,7 +48,7 @@ pub fn of(scope: &Scope<'_>, result: &FsckResult, started: &Zoned, took: Duratio
         subject: "Seafile check of one side".to_owned(),
         verdict: verdict(result),
         facts: vec![
-            ("Checked", scope.side.locations().into()),
+            ("Checked", scope.side.id().lines()),
             ("How", vec![depth]),
             ("Heads", vec![heads.to_owned()]),
             ("Began", vec![time(started)]),

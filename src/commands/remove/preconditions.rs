@@ -6,7 +6,7 @@ use crate::commands::remove::settings::RemoveSettings;
 use crate::conf::DatabaseConf;
 use crate::database::heads::Roots;
 use crate::history::{Pair, VerifyNote};
-use crate::object::ObjectKey;
+use crate::object::{LibraryId, ObjectId, ObjectKey};
 use crate::report::{Console, Ending};
 use crate::store::{ReadStore, found};
 
@@ -75,7 +75,7 @@ pub fn no_live_server(
 
 fn no_head_moved(
     database: &DatabaseConf,
-    noted: &BTreeMap<String, String>,
+    noted: &BTreeMap<LibraryId, ObjectId>,
     commits: Commits<'_>,
     console: &Console,
 ) -> Result<(), Ending> {
@@ -86,7 +86,7 @@ fn no_head_moved(
     for library in &roots.libraries {
         let Some(head) = library.heads.first() else { continue };
         let key = ObjectKey::new(library.id, *head);
-        if noted.get(&library.id.to_string()) == Some(&head.to_string()) {
+        if noted.get(&library.id) == Some(head) {
             // One is enough, and the first one mostly is.
             is_known = is_known || has(commits[1], &key)?;
             continue;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::metrics::Findings;
 use crate::metrics::counters::{Counters, LibraryCounts};
-use crate::object::{LibraryId, ObjectKind};
+use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::Process;
 use crate::report::header::{PROGRAM, VERSION};
 use crate::sys::private_file;
@@ -76,8 +76,8 @@ pub struct Removed {
 /// The numbers of a removal.
 #[derive(Clone, Debug, Default)]
 pub struct RemovalCounts {
-    kinds: [Removed; 3],
-    libraries: BTreeMap<LibraryId, [Removed; 3]>,
+    kinds: PerKind<Removed>,
+    libraries: BTreeMap<LibraryId, PerKind<Removed>>,
     reasons: BTreeMap<Reason, u64>,
     /// Folders that held nothing any more and were removed.
     pub folders: u64,
@@ -86,8 +86,8 @@ pub struct RemovalCounts {
 impl RemovalCounts {
     /// Counts an object of a kind and library.
     pub fn count(&mut self, kind: ObjectKind, library: LibraryId, change: impl Fn(&mut Removed)) {
-        change(&mut self.kinds[kind.index()]);
-        change(&mut self.libraries.entry(library).or_default()[kind.index()]);
+        change(&mut self.kinds[kind]);
+        change(&mut self.libraries.entry(library).or_default()[kind]);
     }
 
     /// One was removed.
@@ -103,11 +103,11 @@ impl RemovalCounts {
 
     /// The numbers of a kind.
     pub const fn kind(&self, kind: ObjectKind) -> &Removed {
-        &self.kinds[kind.index()]
+        self.kinds.get(kind)
     }
 
-    /// The numbers of each library, by kind in the order of [`ObjectKind::ALL`].
-    pub const fn libraries(&self) -> &BTreeMap<LibraryId, [Removed; 3]> {
+    /// The numbers of each library.
+    pub const fn libraries(&self) -> &BTreeMap<LibraryId, PerKind<Removed>> {
         &self.libraries
     }
 
@@ -118,7 +118,7 @@ impl RemovalCounts {
 
     /// The sum over the kinds of what `number` picks.
     pub fn total(&self, number: impl Fn(&Removed) -> u64) -> u64 {
-        self.kinds.iter().map(number).sum()
+        self.kinds.values().map(number).sum()
     }
 }
 
@@ -161,7 +161,7 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct KindRow {
-    kind: &'static str,
+    kind: ObjectKind,
     listed: Amount,
     #[serde(flatten)]
     numbers: Removed,
@@ -169,7 +169,7 @@ struct KindRow {
 
 #[derive(Serialize)]
 struct LibraryRow {
-    library: String,
+    library: LibraryId,
     commits: Row,
     fs: Row,
     blocks: Row,
@@ -215,7 +215,7 @@ pub fn write(
 fn kind_row(kind: ObjectKind, counters: &Counters, tally: &RemovalCounts) -> KindRow {
     let numbers = counters.kind(kind);
     let listed = Amount { objects: numbers.listed.get(), bytes: numbers.listed_bytes.get() };
-    KindRow { kind: kind.as_str(), listed, numbers: *tally.kind(kind) }
+    KindRow { kind, listed, numbers: *tally.kind(kind) }
 }
 
 fn library_rows(counters: &Counters, tally: &RemovalCounts) -> Vec<LibraryRow> {
@@ -224,11 +224,11 @@ fn library_rows(counters: &Counters, tally: &RemovalCounts) -> Vec<LibraryRow> {
         .map(|(library, listed)| {
             let numbers = tally.libraries.get(&library).copied().unwrap_or_default();
             let row = |kind: ObjectKind| {
-                let LibraryCounts { listed, listed_bytes, .. } = listed[kind.index()];
-                Row { listed: Amount { objects: listed, bytes: listed_bytes }, numbers: numbers[kind.index()] }
+                let LibraryCounts { listed, listed_bytes, .. } = listed[kind];
+                Row { listed: Amount { objects: listed, bytes: listed_bytes }, numbers: numbers[kind] }
             };
-            let [commits, fs, blocks] = ObjectKind::ALL.map(row);
-            LibraryRow { library: library.to_string(), commits, fs, blocks }
+            let (commits, fs) = (row(ObjectKind::Commits), row(ObjectKind::Fs));
+            LibraryRow { library, commits, fs, blocks: row(ObjectKind::Blocks) }
         })
         .collect()
 }

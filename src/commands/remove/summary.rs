@@ -94,9 +94,8 @@ impl RemovalSummary<'_> {
         let libraries = self.counters.library_rows();
         for (library, listed) in libraries.iter().take(LIBRARIES) {
             let numbers = self.tally.libraries().get(library).copied().unwrap_or_default();
-            for kind in ObjectKind::ALL.into_iter().filter(|kind| listed[kind.index()].listed > 0) {
-                let (of, n) = (&listed[kind.index()], &numbers[kind.index()]);
-                row(&format!("{library} {kind}"), cells(of.listed, of.listed_bytes, n));
+            for (kind, of) in listed.iter().filter(|(_, of)| of.listed > 0) {
+                row(&format!("{library} {kind}"), cells(of.listed, of.listed_bytes, &numbers[kind]));
             }
         }
         if let more @ 1.. = libraries.len().saturating_sub(LIBRARIES) {

@@ -113,7 +113,7 @@ pub fn check_heads(
 
 fn memory_of(settings: &RunSettings) -> Option<Memory> {
     let prefix = settings.plan.list.prefix.as_deref()?;
-    let to = settings.plan.to.locations();
+    let to = settings.plan.to.id();
     Some(Memory::new(prefix, to))
 }
 

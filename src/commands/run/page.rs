@@ -30,8 +30,8 @@ pub(in crate::commands::run) fn of(told: &RunResult<'_>, record: Option<&PairHis
         },
         facts: vec![
             ("Result", vec![format!("{} (exit code {})", capital(&told.ending.to_string()), told.ending.exit_code())]),
-            ("Old side", plan.from.locations().into()),
-            ("New side", plan.to.locations().into()),
+            ("Old side", plan.from.id().lines()),
+            ("New side", plan.to.id().lines()),
             ("Began", vec![time(&told.started)]),
             ("Took", vec![took]),
         ],
@@ -185,7 +185,7 @@ fn verified(record: Option<&PairHistory>) -> Part {
 
 fn libraries(told: &RunResult<'_>) -> Option<Part> {
     let mut all: Vec<(LibraryId, LibraryCounts)> =
-        told.state.counters.library_rows().into_iter().map(|(library, kinds)| (library, sum(&kinds))).collect();
+        told.state.counters.library_rows().into_iter().map(|(library, kinds)| (library, sum(kinds.values()))).collect();
     if all.is_empty() {
         return None;
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::verdict::{Heads, Verdict};
 use crate::metrics::counters::LibraryCounts;
 use crate::metrics::{Counters, Findings};
-use crate::object::ObjectKind;
+use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::Process;
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::outcome::Ending;
@@ -47,7 +47,7 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct KindRow {
-    kind: &'static str,
+    kind: ObjectKind,
     source_listed_to_the_end: bool,
     held: u64,
     listed: u64,
@@ -64,7 +64,7 @@ struct KindRow {
 
 #[derive(Serialize)]
 struct LibraryRow {
-    library: String,
+    library: LibraryId,
     commits: LibraryCounts,
     fs: LibraryCounts,
     blocks: LibraryCounts,
@@ -109,7 +109,7 @@ pub fn write(
 fn kind_row(kind: ObjectKind, counters: &Counters, head: &ReportHeader) -> KindRow {
     let numbers = counters.kind(kind);
     KindRow {
-        kind: kind.as_str(),
+        kind,
         source_listed_to_the_end: head.retried.is_none() && numbers.source_listed.load(Ordering::Relaxed),
         held: numbers.held.get(),
         listed: numbers.listed.get(),
@@ -126,7 +126,11 @@ fn kind_row(kind: ObjectKind, counters: &Counters, head: &ReportHeader) -> KindR
 }
 
 fn library_rows(counters: &Counters) -> Vec<LibraryRow> {
-    let rows = counters.library_rows().into_iter();
-    rows.map(|(library, [commits, fs, blocks])| LibraryRow { library: library.to_string(), commits, fs, blocks })
-        .collect()
+    let row = |(library, kinds): (LibraryId, PerKind<LibraryCounts>)| LibraryRow {
+        library,
+        commits: kinds[ObjectKind::Commits],
+        fs: kinds[ObjectKind::Fs],
+        blocks: kinds[ObjectKind::Blocks],
+    };
+    counters.library_rows().into_iter().map(row).collect()
 }

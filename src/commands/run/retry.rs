@@ -15,7 +15,7 @@ use crate::commands::common::state::PassState;
 use crate::commands::run::retry::earlier_report::{FailedObject, OldReport};
 use crate::flow::pool::{self, Queue};
 use crate::history::Pair;
-use crate::object::{ObjectKey, ObjectKind};
+use crate::object::{ObjectKey, ObjectKind, PerKind};
 use crate::report::{Console, Ending, format};
 use crate::store::{Listed, ReadStore, SizeMatch, StoreError, found};
 use crate::sys::shutdown::Shutdown;
@@ -30,7 +30,7 @@ const READ: usize = 1024;
 #[derive(Debug)]
 pub struct Failed {
     report: PathBuf,
-    kinds: [FailedOfKind; 3],
+    kinds: PerKind<FailedOfKind>,
 }
 
 /// The failures of one kind.
@@ -87,15 +87,14 @@ impl Failed {
     fn from_report(path: &Path, settings: &RunSettings) -> Result<(Self, OldReport), String> {
         let dir = &settings.plan.list.temp_dir;
         let disk = |error| format!("a temporary file in {} cannot be used: {error}", dir.display());
-        let new = || FailedOfKind::new(dir).map_err(disk);
-        let mut kinds = [new()?, new()?, new()?];
-        let old = earlier_report::read(path, &mut |object| kinds[object.kind.index()].put(object).map_err(disk))
+        let mut kinds = PerKind::try_from_fn(|_| FailedOfKind::new(dir).map_err(disk))?;
+        let old = earlier_report::read(path, &mut |object| kinds[object.kind].put(object).map_err(disk))
             .map_err(|error| error.to_string())?;
         let pair = Pair::new(&settings.plan.from, &settings.plan.to);
         if old.pair != pair {
             return Err(other_pair(path, &old.pair, &pair));
         }
-        for kind in &kinds {
+        for kind in kinds.values() {
             kind.asked.close();
             kind.doubtful.close();
         }
@@ -109,12 +108,12 @@ impl Failed {
 
     /// The failures of a kind.
     pub const fn kind(&self, kind: ObjectKind) -> &FailedOfKind {
-        &self.kinds[kind.index()]
+        self.kinds.get(kind)
     }
 
     /// How many failures there are in all.
     pub fn count(&self) -> u64 {
-        self.kinds.iter().map(|kind| kind.count).sum()
+        self.kinds.values().map(|kind| kind.count).sum()
     }
 
     /// The same ending in words that do not claim more than a retry can know.
@@ -129,15 +128,14 @@ impl Failed {
 }
 
 fn other_pair(path: &Path, old: &Pair, now: &Pair) -> String {
-    let side = |side: &[String; 3]| side.join(", ");
     format!(
         "{} is the report of another pair of stores; nothing was done\n  the report: from {}\n              to {}\n  \
          this run:   from {}\n              to {}",
         path.display(),
-        side(&old.from),
-        side(&old.to),
-        side(&now.from),
-        side(&now.to)
+        old.from,
+        old.to,
+        now.from,
+        now.to
     )
 }
 

@@ -1,6 +1,6 @@
 //! What is known of the newest state of every library at the destination, and whether it is safe to switch.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::object::LibraryId;
 use crate::reach::{DefectKind, LibraryResult};
@@ -102,7 +102,6 @@ pub enum Moved {
         /// How many libraries have another head than before, or came, or went.
         count: u64,
         /// The first [`NAMED`] of them.
-        #[serde(serialize_with = "as_texts")]
         libraries: Vec<LibraryId>,
     },
     /// It did not answer the second time.
@@ -116,10 +115,6 @@ impl Default for Moved {
     fn default() -> Self {
         Self::Known { count: 0, libraries: Vec::new() }
     }
-}
-
-fn as_texts<S: Serializer>(libraries: &[LibraryId], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(libraries.iter().map(ToString::to_string))
 }
 
 /// Whether the server may be switched to the destination now.

@@ -17,7 +17,7 @@ use crate::commands::verify::report::Row;
 use crate::compare::Tally;
 use crate::history::Pair;
 use crate::metrics::Finding;
-use crate::object::ObjectKind;
+use crate::object::{ObjectKey, ObjectKind, PerKind};
 use crate::report::Ending;
 use crate::report::jsonl::Position;
 
@@ -55,12 +55,12 @@ pub(super) struct State {
     pub(super) began: Timestamp,
     /// Which objects a share takes.
     pub(super) seed: u64,
-    /// How many kinds are done.
-    pub(super) done: usize,
-    /// The last key that is settled of the next kind, as `<library>/<object>`.
-    pub(super) after: Option<String>,
+    /// How many kinds are done, in the order of [`ObjectKind::ALL`].
+    done: usize,
+    /// The last key that is settled of the next kind.
+    pub(super) after: Option<ObjectKey>,
     /// What was counted, by kind.
-    pub(super) kinds: [Tally; 3],
+    pub(super) kinds: PerKind<Tally>,
     /// What was counted of the library that `after` is in.
     pub(super) row: Option<Row>,
     /// Objects that could not be checked, to be looked at again.
@@ -79,11 +79,21 @@ impl State {
             seed: fastrand::u64(..),
             done: 0,
             after: None,
-            kinds: [Tally::default(); 3],
+            kinds: PerKind::default(),
             row: None,
             unchecked: Vec::new(),
             marks: [Position::default(); 3],
         }
+    }
+
+    /// Whether everything of a kind is settled.
+    pub(super) const fn is_done(&self, kind: ObjectKind) -> bool {
+        self.done > kind.index()
+    }
+
+    /// Notes that everything of a kind is settled, and of those before it.
+    pub(super) const fn end_kind(&mut self, kind: ObjectKind) {
+        self.done = kind.index() + 1;
     }
 }
 
@@ -258,13 +268,12 @@ fn strangers(dir: &Path) -> io::Result<Option<String>> {
 /// What of a checkpoint does not fit, in words.
 fn difference(kept: &CheckpointScope, asked: &CheckpointScope) -> Option<String> {
     let CheckpointScope { pair, content_percent, libraries } = kept;
-    let list = |places: &[String; 3]| places.join(", ");
     let of = |libraries: &[String]| match libraries {
         [] => "all libraries".to_owned(),
         some => format!("the libraries {}", some.join(", ")),
     };
     if *pair != asked.pair {
-        return Some(format!("it compares {} with {}", list(&pair.from), list(&pair.to)));
+        return Some(format!("it compares {} with {}", pair.from, pair.to));
     }
     if *content_percent != asked.content_percent {
         return Some(format!("it reads {content_percent}% of the objects, not {}%", asked.content_percent));
@@ -275,9 +284,10 @@ fn difference(kept: &CheckpointScope, asked: &CheckpointScope) -> Option<String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conf::SideId;
 
     fn bound() -> CheckpointScope {
-        let places = |side: &str| ["commits", "fs", "blocks"].map(|kind| format!("fs:/{side}/{kind}"));
+        let places = |side: &str| SideId::from_fn(|kind| format!("fs:/{side}/{kind}"));
         let pair = Pair { from: places("old"), to: places("new") };
         CheckpointScope { pair, content_percent: 100.0, libraries: Vec::new() }
     }
@@ -295,13 +305,13 @@ mod tests {
         let folder = Folder::open(&dir.path().join("new")).unwrap();
         assert!(folder.load(&bound()).unwrap().is_none());
         let mut state = State::new(bound());
-        state.after = Some("x".to_owned());
+        state.after = Some(ObjectKey::MAX);
         folder.save(&state).unwrap();
         let loaded = folder.load(&bound()).unwrap().unwrap();
         assert_eq!((loaded.after, loaded.seed, loaded.began), (state.after, state.seed, state.began));
 
         let mut other = bound();
-        other.pair.to[2] = "s3:host/bucket".to_owned();
+        other.pair.to = SideId::from_fn(|kind| format!("s3:host/{kind}"));
         assert!(refusal(&folder, &other).contains("compares fs:/old/commits"));
         assert!(
             refusal(&folder, &CheckpointScope { content_percent: 5.0, ..bound() })

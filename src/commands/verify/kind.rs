@@ -54,7 +54,7 @@ impl KindComparison<'_> {
     /// Compares what is not settled yet. What ends the verification is in the state and raises the stop flag.
     pub(super) fn run(&self, record: &mut VerifyState) {
         let (left_over, sample) = (record.unchecked(self.kind), self.sample(record));
-        let is_done = record.state.done > self.kind.index();
+        let is_done = record.state.is_done(self.kind);
         if is_done && left_over.is_empty() {
             return;
         }

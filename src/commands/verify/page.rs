@@ -8,7 +8,7 @@ use jiff::Zoned;
 
 use crate::commands::verify::report::Verified;
 use crate::compare::Tally;
-use crate::object::ObjectKind;
+use crate::object::{LibraryId, PerKind};
 use crate::report::page::parts::{FINDINGS, LIBRARIES, capital, objects, time};
 use crate::report::page::{Banner, Cell, Column, Figure, Page, Part, Table};
 use crate::report::{Ending, Process, format};
@@ -44,8 +44,8 @@ pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
         subject: "Seafile storage verification".to_owned(),
         verdict: verdict(verified),
         facts: vec![
-            ("Old side", process.from.to_vec()),
-            ("New side", process.to.to_vec()),
+            ("Old side", process.from.lines()),
+            ("New side", process.to.lines()),
             ("Compared", vec![depth]),
             ("Libraries", vec![only]),
             ("Exit code", vec![verified.ending.exit_code().to_string()]),
@@ -106,22 +106,22 @@ fn table(title: &str, first: &'static str, rows: Vec<Vec<Cell>>, total: Option<V
 }
 
 fn kinds(verified: &Verified<'_>) -> Table {
-    let of_kind = |kind: ObjectKind| row(Cell::of(kind), &verified.kinds[kind.index()].tally);
-    table("By kind", "Kind", ObjectKind::ALL.map(of_kind).into(), Some(row(Cell::of("total"), &verified.total())))
+    let rows = verified.kinds.iter().map(|(kind, totals)| row(Cell::of(kind), &totals.tally)).collect();
+    table("By kind", "Kind", rows, Some(row(Cell::of("total"), &verified.total())))
 }
 
 /// The largest libraries, those with something wrong before all others.
-fn libraries(tallies: BTreeMap<String, [Tally; 3]>) -> Option<Part> {
+fn libraries(tallies: BTreeMap<LibraryId, PerKind<Tally>>) -> Option<Part> {
     let sum = |tallies: &mut dyn Iterator<Item = &Tally>| {
         let mut sum = Tally::default();
         tallies.for_each(|tally| sum.add(tally));
         sum
     };
-    let mut all: Vec<(String, Tally)> =
-        tallies.into_iter().map(|(library, kinds)| (library, sum(&mut kinds.iter()))).collect();
+    let mut all: Vec<(LibraryId, Tally)> =
+        tallies.into_iter().map(|(library, kinds)| (library, sum(&mut kinds.values()))).collect();
     all.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.findings() > 0, tally.bytes, tally.objects)));
     let (shown, others) = all.split_at(all.len().min(LIBRARIES));
-    let rows = shown.iter().map(|(library, tally)| row(Cell::Id(library.clone()), tally)).collect();
+    let rows = shown.iter().map(|(library, tally)| row(Cell::Id(library.to_string()), tally)).collect();
     let rest = (!others.is_empty()).then(|| {
         let name = format!("{} others", format::count(others.len() as u64));
         row(Cell::Plain(name), &sum(&mut others.iter().map(|(_, tally)| tally)))

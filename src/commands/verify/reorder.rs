@@ -82,15 +82,17 @@ mod tests {
     use super::*;
     use crate::commands::verify::report::Row;
     use crate::compare::{Comparison, Examined, Fault, Object, Step, Tally};
+    use crate::conf::SideId;
     use crate::history::Pair;
-    use crate::object::{LibraryId, ObjectId, ObjectKey};
+    use crate::object::{LibraryId, ObjectId, ObjectKey, PerKind};
     use crate::store::{ErrorKind, StoreError};
     use crate::sys::shutdown::ShutdownReason;
 
     const KIND: ObjectKind = ObjectKind::Fs;
 
     fn record(dir: &std::path::Path) -> VerifyState {
-        let pair = Pair { from: ["a", "b", "c"].map(str::to_owned), to: ["d", "e", "f"].map(str::to_owned) };
+        let side = |name: &str| SideId::from_fn(|kind| format!("{name}/{kind}"));
+        let pair = Pair { from: side("old"), to: side("new") };
         let bound = CheckpointScope { pair, content_percent: 100.0, libraries: Vec::new() };
         VerifyState::open(Folder::open(dir).unwrap(), bound).unwrap()
     }
@@ -116,7 +118,7 @@ mod tests {
     }
 
     /// All that a record holds, to be compared.
-    fn contents(record: &mut VerifyState) -> (Vec<Tally>, Vec<String>, Vec<String>, Vec<Row>) {
+    fn contents(record: &mut VerifyState) -> (PerKind<Tally>, Vec<ObjectId>, Vec<ObjectId>, Vec<Row>) {
         let (mut findings, mut damaged, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         record
             .findings
@@ -139,10 +141,10 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        (record.state.kinds.to_vec(), findings, damaged, rows)
+        (record.state.kinds, findings, damaged, rows)
     }
 
-    fn in_order(steps: u64) -> (Vec<Tally>, Vec<String>, Vec<String>, Vec<Row>) {
+    fn in_order(steps: u64) -> (PerKind<Tally>, Vec<ObjectId>, Vec<ObjectId>, Vec<Row>) {
         let dir = tempfile::tempdir().unwrap();
         let mut record = record(&dir.path().join("x"));
         let progress = VerifyProgress::default();
@@ -170,7 +172,7 @@ mod tests {
         drop(ledger);
         record.end_kind(KIND).unwrap();
         assert_eq!(contents(&mut record), in_order(200));
-        assert_eq!(progress.settled.load(Ordering::Relaxed), record.state.kinds[KIND.index()].objects);
+        assert_eq!(progress.settled.load(Ordering::Relaxed), record.state.kinds[KIND].objects);
     }
 
     #[test]
@@ -249,6 +251,6 @@ mod tests {
         // Its library's numbers add up over the rows.
         let (tallies, _, _, rows) = contents(&mut second);
         let sum: u64 = rows.iter().map(|row| row.tally.objects).sum();
-        assert_eq!(sum, tallies[KIND.index()].objects);
+        assert_eq!(sum, tallies[KIND].objects);
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Tally;
 use crate::metrics::Finding;
 use crate::metrics::findings::SHOWN;
-use crate::object::ObjectKind;
+use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::jsonl::JsonLog;
 use crate::report::{Console, Ending, Process, format};
@@ -20,10 +20,10 @@ use crate::sys::private_file;
 /// The numbers of one library and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// `commits`, `fs` or `blocks`.
-    pub kind: String,
-    /// The library's UUID.
-    pub library: String,
+    /// The kind.
+    pub kind: ObjectKind,
+    /// The library.
+    pub library: LibraryId,
     /// Its numbers.
     pub tally: Tally,
 }
@@ -52,8 +52,8 @@ pub struct Verified<'a> {
     pub content_percent: f64,
     /// Only these libraries; all when empty.
     pub only: &'a [String],
-    /// By kind, in the order of [`ObjectKind::ALL`].
-    pub kinds: [KindTotals; 3],
+    /// The numbers of each kind.
+    pub kinds: PerKind<KindTotals>,
     /// The numbers by library and kind; a library may come twice, and its numbers add up.
     pub rows: &'a mut JsonLog<Row>,
     /// What the destination lacks or holds wrongly.
@@ -82,7 +82,7 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct KindRow {
-    kind: &'static str,
+    kind: ObjectKind,
     in_source: Option<u64>,
     at_destination: Option<u64>,
     #[serde(flatten)]
@@ -91,7 +91,7 @@ struct KindRow {
 
 #[derive(Serialize)]
 struct LibraryRow {
-    library: String,
+    library: LibraryId,
     #[serde(flatten)]
     kinds: BTreeMap<&'static str, Tally>,
 }
@@ -102,10 +102,10 @@ impl Verified<'_> {
     /// # Errors
     /// When the file cannot be written; what was there is then unchanged.
     pub fn write(&mut self, path: &Path, process: &Process) -> io::Result<()> {
-        let kinds = ObjectKind::ALL.map(|kind| {
-            let KindTotals { in_source, at_destination, tally } = self.kinds[kind.index()];
-            KindRow { kind: kind.as_str(), in_source, at_destination, tally }
-        });
+        let row = |(kind, totals): (ObjectKind, &KindTotals)| {
+            let KindTotals { in_source, at_destination, tally } = *totals;
+            KindRow { kind, in_source, at_destination, tally }
+        };
         let document = serde_json::to_string_pretty(&Document {
             version: VERSION,
             command: "verify",
@@ -117,7 +117,7 @@ impl Verified<'_> {
             process,
             content_percent: self.content_percent,
             only_libraries: self.only,
-            kinds: kinds.into(),
+            kinds: self.kinds.iter().map(row).collect(),
         })?;
         private_file::replace(path, |out| {
             write!(out, "{}", document.strip_suffix("\n}").unwrap_or(&document))?;
@@ -129,23 +129,21 @@ impl Verified<'_> {
         })
     }
 
-    /// The numbers of every library, by kind in the order of [`ObjectKind::ALL`].
+    /// The numbers of every library.
     ///
     /// # Errors
     /// When they cannot be read back.
-    pub fn tallies(&mut self) -> io::Result<BTreeMap<String, [Tally; 3]>> {
-        let mut rows: BTreeMap<String, [Tally; 3]> = BTreeMap::new();
+    pub fn tallies(&mut self) -> io::Result<BTreeMap<LibraryId, PerKind<Tally>>> {
+        let mut rows: BTreeMap<LibraryId, PerKind<Tally>> = BTreeMap::new();
         self.rows.each(|row| {
-            if let Ok(kind) = row.kind.parse::<ObjectKind>() {
-                rows.entry(row.library).or_default()[kind.index()].add(&row.tally);
-            }
+            rows.entry(row.library).or_default()[row.kind].add(&row.tally);
             Ok(())
         })?;
         Ok(rows)
     }
 
     fn libraries(&mut self) -> io::Result<Vec<LibraryRow>> {
-        let kinds = |tallies: [Tally; 3]| ObjectKind::ALL.map(ObjectKind::as_str).into_iter().zip(tallies).collect();
+        let kinds = |tallies: PerKind<Tally>| tallies.into_iter().map(|(kind, tally)| (kind.as_str(), tally)).collect();
         Ok(self
             .tallies()?
             .into_iter()
@@ -168,7 +166,7 @@ impl Verified<'_> {
     /// The sum over the kinds.
     pub fn total(&self) -> Tally {
         let mut total = Tally::default();
-        self.kinds.iter().for_each(|kind| total.add(&kind.tally));
+        self.kinds.values().for_each(|kind| total.add(&kind.tally));
         total
     }
 
@@ -188,7 +186,7 @@ impl Verified<'_> {
         let head =
             ["compared", "read", "bytes", "missing", "wrong size", "damaged", "unreadable", "vanished", "only new"];
         let mut lines = vec![row("", head.map(str::to_owned))];
-        lines.extend(ObjectKind::ALL.map(|kind| row(kind.as_str(), cells(&self.kinds[kind.index()].tally))));
+        lines.extend(self.kinds.iter().map(|(kind, totals)| row(kind.as_str(), cells(&totals.tally))));
         lines.push(row("total", cells(&self.total())));
         lines
     }
@@ -250,6 +248,7 @@ fn text(item: &impl Serialize) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conf::SideId;
     use crate::object::ObjectKey;
     use crate::report::jsonl::Position;
 
@@ -289,7 +288,7 @@ mod tests {
             began: "2026-01-01T00:00:00Z".to_owned(),
             content_percent: 12.5,
             only: &[],
-            kinds: [totals, KindTotals::default(), totals],
+            kinds: PerKind::from_fn(|kind| if kind == ObjectKind::Fs { KindTotals::default() } else { totals }),
             rows: &mut files.rows,
             findings: &mut files.findings,
             damaged: &mut files.damaged,
@@ -299,14 +298,15 @@ mod tests {
 
     fn written(findings: usize) -> serde_json::Value {
         let mut files = files(findings);
-        let library = ObjectKey::MIN.library.to_string();
-        let row = |kind: &str, missing: u64| {
+        let row = |kind: ObjectKind, missing: u64| {
             let tally = Tally { missing, ..Tally::default() };
-            Row { kind: kind.to_owned(), library: library.clone(), tally }
+            Row { kind, library: ObjectKey::MIN.library, tally }
         };
-        [row("fs", 3), row("blocks", 1), row("fs", 2)].iter().for_each(|row| files.rows.push(row).unwrap());
+        [row(ObjectKind::Fs, 3), row(ObjectKind::Blocks, 1), row(ObjectKind::Fs, 2)]
+            .iter()
+            .for_each(|row| files.rows.push(row).unwrap());
         let path = files.dir.path().join("report.json");
-        let places = || ["a", "b", "c"].map(str::to_owned);
+        let places = || SideId::from_fn(|kind| format!("place of {kind}"));
         let (started, finished) = ("s".to_owned(), "f".to_owned());
         let process = Process { started, finished, seconds: 1.5, from: places(), to: places(), retries: 3 };
         let ending = if findings == 0 { Ending::Complete } else { Ending::Findings };
@@ -356,7 +356,7 @@ mod tests {
     fn a_report_that_cannot_be_written_leaves_the_old_one() {
         let mut files = files(1);
         let missing = files.dir.path().join("no/such/report.json");
-        let places = || ["a", "b", "c"].map(str::to_owned);
+        let places = || SideId::from_fn(|kind| format!("place of {kind}"));
         let (started, finished) = (String::new(), String::new());
         let process = Process { started, finished, seconds: 0.0, from: places(), to: places(), retries: 0 };
         assert!(verified(&mut files, &Ending::Complete).write(&missing, &process).is_err());

@@ -9,7 +9,7 @@ use super::state::VerifyState;
 use crate::commands::verify::report::{KindTotals, Verified};
 use crate::commands::verify::settings::VerifySettings;
 use crate::history::VerifyNote;
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, PerKind};
 use crate::report::page::write;
 use crate::report::{Ending, Process, format};
 
@@ -24,9 +24,12 @@ impl Verification<'_> {
             let (count, cause) = (self.record.state.unchecked.len() as u64, &first.cause);
             return Ending::StoreFailed(format!("{} could not be checked: {cause}", format::plural(count, "object")));
         }
-        for (kind, listed) in ObjectKind::ALL.into_iter().zip(&self.listed) {
+        for (kind, listed) in self.listed.iter() {
+            let Some(listed) = listed else {
+                return Ending::StoreFailed(format!("the [{kind}] objects were not listed to the end"));
+            };
             let (settled, all) = (self.record.accounted(kind), listed.from.len());
-            if settled != all || self.record.state.done <= kind.index() {
+            if settled != all || !self.record.state.is_done(kind) {
                 return Ending::StoreFailed(format!("only {settled} of {all} [{kind}] objects were verified"));
             }
         }
@@ -39,7 +42,7 @@ impl Verification<'_> {
 
     /// The ending in a sentence.
     fn message(&self, ending: &Ending) -> String {
-        let read: u64 = self.record.state.kinds.iter().map(|tally| tally.read).sum();
+        let read: u64 = self.record.state.kinds.values().map(|tally| tally.read).sum();
         let how = match read {
             0 => "compared by id and size, no content read".to_owned(),
             read => format!("{} read and hashed", format::plural(read, "object")),
@@ -74,11 +77,11 @@ impl Verification<'_> {
         let message = self.message(&ending);
         let is_over = matches!(ending, Ending::Complete | Ending::DamagedSource | Ending::Findings);
         let totals = |kind: ObjectKind| KindTotals {
-            in_source: self.listed.get(kind.index()).map(|listed| listed.from.len()),
-            at_destination: self.listed.get(kind.index()).map(|listed| listed.to.len()),
-            tally: self.record.state.kinds[kind.index()],
+            in_source: self.listed[kind].as_ref().map(|listed| listed.from.len()),
+            at_destination: self.listed[kind].as_ref().map(|listed| listed.to.len()),
+            tally: self.record.state.kinds[kind],
         };
-        let kinds = ObjectKind::ALL.map(totals);
+        let kinds = PerKind::from_fn(totals);
         let VerifyState { state, findings, damaged, rows, .. } = &mut self.record;
         let mut verified = Verified {
             ending: &ending,
@@ -131,7 +134,7 @@ impl Verification<'_> {
             ended: Timestamp::now(),
             content_percent: self.settings.content_percent,
             findings: self.record.findings.count(),
-            objects: self.record.state.kinds.iter().map(|tally| tally.objects).sum(),
+            objects: self.record.state.kinds.values().map(|tally| tally.objects).sum(),
             heads: self.heads.clone(),
         };
         if let Err(error) = proofs.note_verify(&self.record.state.bound.pair, note) {

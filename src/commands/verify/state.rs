@@ -69,19 +69,18 @@ impl VerifyState {
         let findings = JsonLog::open(&folder.file(FOUND[0]), findings).map_err(failed)?;
         let damaged = JsonLog::open(&folder.file(FOUND[1]), damaged).map_err(failed)?;
         let rows = JsonLog::open(&folder.file(FOUND[2]), rows).map_err(failed)?;
-        let after = state.after.as_ref().and_then(|text| text.parse().ok());
+        let after = state.after;
         Ok(Self { folder, state, after, findings, damaged, rows, is_resumed, saved: Instant::now() })
     }
 
     /// The objects of `kind` that could not be checked.
     pub(super) fn unchecked(&self, kind: ObjectKind) -> Vec<ObjectKey> {
-        let of_kind = self.state.unchecked.iter().filter(|finding| finding.kind == kind.as_str());
-        of_kind.filter_map(|finding| format!("{}/{}", finding.library, finding.object).parse().ok()).collect()
+        self.state.unchecked.iter().filter(|finding| finding.kind == kind).map(Finding::key).collect()
     }
 
     /// How many objects of `kind` are settled, or known not to be.
     pub(super) fn accounted(&self, kind: ObjectKind) -> u64 {
-        self.state.kinds[kind.index()].objects + self.unchecked(kind).len() as u64
+        self.state.kinds[kind].objects + self.unchecked(kind).len() as u64
     }
 
     /// Takes in what is settled, in order, and keeps it now and then.
@@ -103,7 +102,7 @@ impl VerifyState {
             }
             self.name(kind, &object.key, &examined.outcome)?;
         }
-        self.state.kinds[kind.index()].add(&tally);
+        self.state.kinds[kind].add(&tally);
         self.row(kind, &step.last, &tally, *again)?;
         if !again {
             self.after = Some(step.last);
@@ -115,10 +114,7 @@ impl VerifyState {
     }
 
     fn forget_unchecked(&mut self, kind: ObjectKind, key: &ObjectKey) {
-        let (library, object) = (key.library.to_string(), key.id.to_string());
-        let is_it =
-            |finding: &Finding| finding.kind == kind.as_str() && finding.object == object && finding.library == library;
-        self.state.unchecked.retain(|finding| !is_it(finding));
+        self.state.unchecked.retain(|finding| finding.kind != kind || finding.key() != *key);
     }
 
     /// Names what is not as it should be.
@@ -140,12 +136,12 @@ impl VerifyState {
 
     /// Adds to the numbers of a library. One that is left is written down.
     fn row(&mut self, kind: ObjectKind, key: &ObjectKey, tally: &Tally, again: bool) -> io::Result<()> {
-        let is_open = |row: &Row| row.kind == kind.as_str() && row.library.as_bytes() == key.library.text();
+        let is_open = |row: &Row| row.kind == kind && row.library == key.library;
         if let Some(row) = self.state.row.as_mut().filter(|row| is_open(row)) {
             row.tally.add(tally);
             return Ok(());
         }
-        let row = Row { kind: kind.to_string(), library: key.library.to_string(), tally: *tally };
+        let row = Row { kind, library: key.library, tally: *tally };
         if again {
             return self.rows.push(&row);
         }
@@ -161,7 +157,7 @@ impl VerifyState {
             self.rows.push(&row)?;
         }
         self.after = None;
-        self.state.done = kind.index() + 1;
+        self.state.end_kind(kind);
         self.save()
     }
 
@@ -172,7 +168,7 @@ impl VerifyState {
     pub(super) fn save(&mut self) -> io::Result<()> {
         // Nothing outlives the process otherwise, so there is nothing to wait for a disk for.
         if self.folder.kept().is_some() {
-            self.state.after = self.after.map(|key| key.to_string());
+            self.state.after = self.after;
             self.state.marks = [self.findings.sync()?, self.damaged.sync()?, self.rows.sync()?];
             self.folder.save(&self.state)?;
         }

@@ -72,7 +72,7 @@ pub(crate) fn objects(title: &str, intro: &str, all: u64, first: io::Result<Vec<
     let rows = found.into_iter().map(|finding| {
         let object = format!("{}/{}", finding.library, finding.object);
         let why = Cell::Lines(vec![finding.error, finding.cause]);
-        vec![Cell::Named(finding.kind, object), Cell::Plain(finding.step), why]
+        vec![Cell::Named(finding.kind.to_string(), object), Cell::Plain(finding.step), why]
     });
     let columns = vec![Column::Text("Object"), Column::Text("Step"), Column::Text("Why")];
     let title = format!("{title}: {}", format::plural(all, "object"));

@@ -8,6 +8,7 @@ use seaf_migrate::commands::run::report;
 use seaf_migrate::commands::run::retry::earlier_report;
 use seaf_migrate::commands::run::retry::earlier_report::{FailedObject, OldReport};
 use seaf_migrate::commands::run::verdict::{Heads, Verdict};
+use seaf_migrate::conf::SideId;
 use seaf_migrate::history::Pair;
 use seaf_migrate::metrics::{Counters, Finding, Findings};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
@@ -17,7 +18,7 @@ use serde_json::Value;
 const STEPS: [&str; 4] = ["read", "write", "sync", "size"];
 
 fn pair() -> Pair {
-    let side = |name: &str| ObjectKind::ALL.map(|kind| format!("s3:{name}/{kind} \"ü\""));
+    let side = |name: &str| SideId::from_fn(|kind| format!("s3:{name}/{kind} \"ü\""));
     Pair { from: side("old"), to: side("new") }
 }
 

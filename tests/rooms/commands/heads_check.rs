@@ -7,6 +7,7 @@ use seaf_migrate::commands::common::heads_cache;
 use seaf_migrate::commands::common::heads_cache::{Memory, WholeHeads};
 use seaf_migrate::commands::run::heads::check::HeadsCheck;
 use seaf_migrate::commands::run::verdict::{Broken, HeadsResult};
+use seaf_migrate::conf::SideId;
 use seaf_migrate::database::heads::Roots;
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::reach::Progress;
@@ -262,8 +263,8 @@ fn more_damage_than_is_judged_counts_as_not_whole() {
     assert!(library.more_findings > 1000, "{}", library.more_findings);
 }
 
-fn places(name: &str) -> [String; 3] {
-    ["commits", "fs", "blocks"].map(|kind| format!("{name}/{kind}"))
+fn places(name: &str) -> SideId {
+    SideId::from_fn(|kind| format!("{name}/{kind}"))
 }
 
 #[test]

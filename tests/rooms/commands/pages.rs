@@ -6,9 +6,9 @@ use seaf_migrate::commands::fsck::page as fsck_page;
 use seaf_migrate::commands::verify::page as verify_page;
 use seaf_migrate::commands::verify::report::{KindTotals, Row, Verified};
 use seaf_migrate::compare::Tally;
-use seaf_migrate::conf::{Environment, Role, SideConf, SideText, TextFile, parse_side};
+use seaf_migrate::conf::{Environment, Role, SideConf, SideId, SideText, TextFile, parse_side};
 use seaf_migrate::metrics::Finding;
-use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind};
+use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind, PerKind};
 use seaf_migrate::reach;
 use seaf_migrate::reach::{Counts, DefectKind, FsckResult, LibraryResult};
 use seaf_migrate::report::Ending;
@@ -133,9 +133,9 @@ struct Found {
 
 fn finding(number: u16) -> Finding {
     Finding {
-        kind: "blocks".to_owned(),
-        library: id(number).to_string(),
-        object: format!("{number:040x}"),
+        kind: ObjectKind::Blocks,
+        library: id(number),
+        object: format!("{number:040x}").parse().unwrap(),
         step: "verify".to_owned(),
         error: "missing".to_owned(),
         cause: "not at <the> destination".to_owned(),
@@ -166,13 +166,13 @@ impl Found {
             began: "then".to_owned(),
             content_percent: self.content_percent,
             only: &self.only,
-            kinds: [KindTotals { in_source: Some(5), at_destination: Some(4), tally }; 3],
+            kinds: PerKind::from_fn(|_| KindTotals { in_source: Some(5), at_destination: Some(4), tally }),
             rows: &mut rows,
             findings: &mut findings,
             damaged: &mut damaged,
             unchecked: &self.unchecked,
         };
-        let places = |side: &str| ["commits", "fs", "blocks"].map(|kind| format!("fs:/{side}/{kind}"));
+        let places = |side: &str| SideId::from_fn(|kind| format!("fs:/{side}/{kind}"));
         let process = Process {
             started: "2026-11-21T12:42:01.5+01:00[Europe/Berlin]".to_owned(),
             finished: String::new(),
@@ -250,13 +250,13 @@ fn what_a_verification_found_is_named_and_bounded() {
 fn libraries_with_something_wrong_come_before_larger_ones() {
     let mut found = Found::new();
     let row = |number: u16, missing| Row {
-        kind: "blocks".to_owned(),
-        library: id(number).to_string(),
+        kind: ObjectKind::Blocks,
+        library: id(number),
         tally: Tally { objects: 10, bytes: 1000 * u64::from(number), missing, ..Tally::default() },
     };
     found.rows = (0..300).map(|number| row(number, u64::from(number == 7))).collect();
     // The same library once more: its numbers add up.
-    found.rows.push(Row { kind: "fs".to_owned(), ..row(7, 2) });
+    found.rows.push(Row { kind: ObjectKind::Fs, ..row(7, 2) });
     let page = found.page(&Ending::Findings);
     let part: Vec<_> =
         page.of("tr").filter(|row| row.text.contains("-0707-0707-") || row.text.contains("others")).collect();

@@ -76,7 +76,7 @@ fn one_object_that_fails_for_a_reason_of_its_own_does_not_end_the_pass() {
         assert!(!stop.requested(), "{kind:?}");
         assert_eq!(state.ending(false, &stop), Ending::Failures);
         assert_eq!(state.failures.first()[0].error, kind.as_str());
-        assert_eq!(state.counters.library_rows()[&key(0).library][KIND.index()].failed, 1);
+        assert_eq!(state.counters.library_rows()[&key(0).library][KIND].failed, 1);
     }
 }
 
@@ -186,7 +186,7 @@ fn pages_are_counted_by_library_with_sizes_where_they_are_known() {
     assert_eq!((numbers.to_copy.get(), numbers.to_copy_bytes.get()), (3, 20));
     let rows = state.counters.library_rows();
     assert_eq!(rows.len(), 3);
-    let first = rows[&LibraryId::from_bytes([0; 16])][KIND.index()];
+    let first = rows[&LibraryId::from_bytes([0; 16])][KIND];
     assert_eq!((first.listed, first.listed_bytes, first.to_copy, first.to_copy_bytes), (2, 10, 1, 0));
 }
 

@@ -126,7 +126,9 @@ fn values_are_quoted_and_commented_as_compose_takes_them() {
     }
     let key = |written: &str| {
         let text = S3_ENV.replace("'a$b#c'", written);
-        let BackendConf::S3(s3) = parse_env(&text).unwrap().stores[0].backend.clone() else { panic!() };
+        let BackendConf::S3(s3) = parse_env(&text).unwrap().store(ObjectKind::Commits).backend.clone() else {
+            panic!()
+        };
         let S3Credentials::Key { secret, .. } = s3.credentials else { panic!() };
         secret.expose().to_owned()
     };

@@ -8,7 +8,7 @@ pub fn run(bytes: &[u8]) {
     for (conf, dotenv) in [(file.clone(), None), (None, file)] {
         let text = SideText { path: "fuzz".into(), conf, dotenv, data_dir: None };
         match parse_side(&text, Role::Destination, &Environment::default()) {
-            Ok(side) => side.stores.iter().for_each(|store| assert!(!store.location().place.is_empty())),
+            Ok(side) => side.stores.values().for_each(|store| assert!(!store.location().place.is_empty())),
             Err(errors) => assert!(!errors.errors.is_empty() && !errors.to_string().is_empty()),
         }
     }

@@ -169,12 +169,18 @@ fn the_real_store_in_its_folder_is_sound_and_stays_as_it_is() {
         entries.map(|entry| (entry.path().to_owned(), entry.metadata().unwrap().modified().unwrap())).collect()
     };
     let before = state();
-    let stores: Stores = ObjectKind::ALL.map(|kind| {
+    let stores = Stores::from_fn(|kind| {
         let conf = FsConf { dir: data.clone() };
         let location = StoreConf { kind, backend: BackendConf::Fs(conf.clone()) }.location();
         Arc::new(FsStore::source(&conf, kind, location).unwrap()) as Arc<dyn ReadStore>
     });
-    let guessed = Roots::from_commits(&*stores[0], &*stores[1], options().threads, &Shutdown::new()).unwrap();
+    let guessed = Roots::from_commits(
+        &*stores[ObjectKind::Commits],
+        &*stores[ObjectKind::Fs],
+        options().threads,
+        &Shutdown::new(),
+    )
+    .unwrap();
     for roots in [roots_of(&data.join("seafile.db")), guessed] {
         let result = fsck(&stores, &roots, &options(), &Shutdown::new(), &Progress::default()).unwrap();
         assert!(result.is_sound(), "{result}");

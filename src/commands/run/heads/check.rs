@@ -101,7 +101,7 @@ impl HeadsCheck<'_> {
         let Some(id) = finding.id else { return Ok(finding.what == DefectKind::NoHead) };
         let library = if finding.kind == ObjectKind::Commits { roots.id } else { roots.store_id() };
         let key = ObjectKey::new(library, id);
-        let (here, there) = (&self.source[finding.kind.index()], &self.destination[finding.kind.index()]);
+        let (here, there) = (&self.source[finding.kind], &self.destination[finding.kind]);
         match &finding.what {
             DefectKind::NoHead => Ok(true),
             DefectKind::Missing
@@ -121,7 +121,7 @@ impl HeadsCheck<'_> {
 
     /// What the blocks of a file hold in the source, in bytes; `None` when some are not there.
     fn size_in_source(&self, file: &ObjectKey) -> Result<Option<u64>, StoreError> {
-        let [_, fs, blocks] = self.source;
+        let (fs, blocks) = (&self.source[ObjectKind::Fs], &self.source[ObjectKind::Blocks]);
         let Ok(data) = answered(fs.read(file))? else { return Ok(None) };
         let Ok(parsed) = FsObject::parse(&file.id, &data) else { return Ok(None) };
         let FsObject::File { block_ids, .. } = parsed.object else { return Ok(None) };

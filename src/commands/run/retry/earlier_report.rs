@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::conf::SideId;
 use crate::history::Pair;
 use crate::metrics::Finding;
-use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
+use crate::object::{ObjectKey, ObjectKind};
 use crate::report::header::VERSION;
 
 /// What a report says beside its failures.
@@ -91,8 +92,8 @@ struct Document<'a> {
 struct Seen {
     version: Option<u32>,
     result: Option<String>,
-    from: Option<[String; 3]>,
-    to: Option<[String; 3]>,
+    from: Option<SideId>,
+    to: Option<SideId>,
     failures: Option<()>,
 }
 
@@ -162,20 +163,9 @@ impl<'de> Visitor<'de> for Rows<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Finding>()? {
-            let object = object_of(&row).ok_or_else(|| {
-                A::Error::custom(format_args!(
-                    "{}/{}/{} is not the name of an object",
-                    row.kind, row.library, row.object
-                ))
-            })?;
+            let object = FailedObject { kind: row.kind, key: row.key(), is_doubtful: row.step == "sync" };
             (self.take)(object).map_err(A::Error::custom)?;
         }
         Ok(())
     }
-}
-
-fn object_of(row: &Finding) -> Option<FailedObject> {
-    let library = LibraryId::parse(row.library.as_bytes())?;
-    let key = ObjectKey::new(library, ObjectId::parse(row.object.as_bytes())?);
-    Some(FailedObject { kind: row.kind.parse().ok()?, key, is_doubtful: row.step == "sync" })
 }
