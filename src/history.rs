@@ -18,6 +18,10 @@ use sha1::{Digest, Sha1};
 use crate::conf::{Environment, SideConf, SideId};
 use crate::object::{LibraryId, ObjectId};
 
+pub mod incarnation;
+
+pub use incarnation::{Incarnation, Incarnations};
+
 /// The version of the file's fields.
 pub const VERSION: u32 = 1;
 

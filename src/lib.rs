@@ -23,6 +23,7 @@ pub mod database;
 pub mod flow;
 pub mod history;
 pub mod index;
+pub mod lease;
 pub mod listing;
 pub mod metrics;
 pub mod object;

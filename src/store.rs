@@ -19,6 +19,7 @@ use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 
 pub mod backend;
+pub mod control;
 pub mod error;
 pub mod http;
 pub mod layer;

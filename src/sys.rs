@@ -4,4 +4,5 @@ pub mod allocator;
 pub mod file_lock;
 pub mod lock;
 pub mod private_file;
+pub mod process;
 pub mod shutdown;

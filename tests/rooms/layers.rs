@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["store::open"],
     &["history"],
     &["flow"],
+    &["lease"],
     &["listing"],
     &["index"],
     // What engines count and find. Below it are the engines that write it, below those whoever tells it.

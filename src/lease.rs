@@ -1,0 +1,368 @@
+//! The lease on a destination: who writes there, whatever names, hosts, containers and users the two sides have.
+//!
+//! A control object in each of the destination's stores names the process that writes, and a beat that it renews while
+//! it runs. Object stores have no way to write only if nothing changed, so the lease is acquired by writing it, waiting,
+//! and reading it back: of two processes that write at once, the later one's name remains, and the other one gives
+//! way. A process that finds another name at a beat has lost its lease and ends, whoever is right.
+//!
+//! An abandoned lease is taken over when two observations say so: the same machine says that the process is gone; or the
+//! lease was not renewed for long and stays as it is while it is watched. `--take-over` does it at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::object::PerKind;
+use crate::store::{StoreError, WriteStore, control};
+use crate::sys::process::ProcessId;
+use crate::sys::shutdown::Shutdown;
+
+/// How often a lease is renewed.
+pub const BEAT_EVERY: Duration = Duration::from_secs(20);
+
+/// How long a lease that is not renewed must have been left alone before it may be watched and taken over.
+pub const ABANDONED_AFTER: Duration = Duration::from_secs(180);
+
+/// The times of a lease. Tests have shorter ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// How often it is renewed.
+    pub beat: Duration,
+    /// How old the last renewal of a lease must be before the lease is watched.
+    pub abandoned_after: Duration,
+    /// How long after its writing a lease is read back.
+    pub settle: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { beat: BEAT_EVERY, abandoned_after: ABANDONED_AFTER, settle: Duration::from_millis(500) }
+    }
+}
+
+/// What stands in the control object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    /// Who holds it.
+    holder: ProcessId,
+    /// Made at random for each lease.
+    token: String,
+    /// How often it was renewed.
+    beat: u64,
+    /// When that was, by the holder's clock; for people, and for the first look at an old one.
+    renewed: Timestamp,
+    /// Whether the holder has given it back.
+    released: bool,
+}
+
+/// Why a lease could not be acquired.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Another process holds it.
+    #[error(
+        "another run is writing to {place}: {holder}, which last said so at {renewed}. Wait for it to end, or stop it; if \
+         you know that it is gone, run again with --take-over"
+    )]
+    Held {
+        /// Backend and place of the store.
+        place: String,
+        /// Host and process.
+        holder: String,
+        /// When the holder renewed it last, by its own clock.
+        renewed: Timestamp,
+    },
+    /// A store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A signal asked for the end meanwhile.
+    #[error("interrupted while the lease on the destination was acquired")]
+    Interrupted,
+}
+
+/// What a lease finds when it is renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// It is still ours.
+    Kept,
+    /// Another process has it now: host and process, and the store's place.
+    Lost {
+        /// Host and process.
+        holder: String,
+        /// Backend and place of the store.
+        place: String,
+    },
+}
+
+/// The right to write to a destination.
+#[derive(Debug)]
+pub struct Lease {
+    stores: PerKind<Arc<dyn WriteStore>>,
+    note: Note,
+}
+
+/// Whether a lease of another process that may still run is respected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeOver {
+    /// It is, unless two observations say that it is abandoned.
+    WhenAbandoned,
+    /// It is not: the user vouches that the other process is gone.
+    AtOnce,
+}
+
+impl Lease {
+    /// Acquires the lease on all three stores.
+    ///
+    /// # Errors
+    /// When another process holds it, or a store does not answer.
+    pub fn acquire(
+        stores: &PerKind<Arc<dyn WriteStore>>,
+        take_over: TakeOver,
+        times: Times,
+        shutdown: &Shutdown,
+    ) -> Result<Self, LeaseError> {
+        let token = format!("{:032x}", fastrand::u128(..));
+        let note = Note { holder: ProcessId::own(), token, beat: 0, renewed: Timestamp::now(), released: false };
+        let lease = Self { stores: stores.clone(), note };
+        for store in stores.values() {
+            lease.require_free(&**store, take_over, times, shutdown)?;
+        }
+        let began = Instant::now();
+        for store in stores.values() {
+            control::write(&**store, &control::LEASE, &lease.note)?;
+        }
+        // Longer than the writing took, so that a process which looked before it and wrote meanwhile is seen. One that is
+        // slower still takes the lease away, and is seen at the next beat.
+        if !shutdown.sleep(times.settle.max(2 * began.elapsed())) {
+            lease.release()?;
+            return Err(LeaseError::Interrupted);
+        }
+        match lease.look()? {
+            Beat::Kept => Ok(lease),
+            Beat::Lost { holder, place } => Err(LeaseError::Held { place, holder, renewed: Timestamp::now() }),
+        }
+    }
+
+    /// Renews the lease, or says who has it now.
+    ///
+    /// # Errors
+    /// When a store does not answer; whether the lease is still held is not known then.
+    pub fn renew(&mut self) -> Result<Beat, StoreError> {
+        let found = self.look()?;
+        if found == Beat::Kept {
+            self.note.beat += 1;
+            self.note.renewed = Timestamp::now();
+            for store in self.stores.values() {
+                control::write(&**store, &control::LEASE, &self.note)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the lease is still held, nothing written.
+    ///
+    /// # Errors
+    /// When a store does not answer.
+    pub fn look(&self) -> Result<Beat, StoreError> {
+        for store in self.stores.values() {
+            let note: Option<Note> = control::read(&**store, &control::LEASE)?;
+            if note.as_ref().is_none_or(|note| note.token != self.note.token) {
+                let holder =
+                    note.map_or_else(|| "nobody (the lease was removed)".to_owned(), |note| note.holder.to_string());
+                return Ok(Beat::Lost { holder, place: store.location().to_string() });
+            }
+        }
+        Ok(Beat::Kept)
+    }
+
+    /// Gives the lease back, so that the next run need not ask whether this one still lives.
+    ///
+    /// # Errors
+    /// When a store does not take the note; the next run then finds out by itself.
+    pub fn release(&self) -> Result<(), StoreError> {
+        let note = Note { released: true, renewed: Timestamp::now(), ..self.note.clone() };
+        for store in self.stores.values() {
+            let held: Option<Note> = control::read(&**store, &control::LEASE)?;
+            if held.is_some_and(|held| held.token == note.token) {
+                control::write(&**store, &control::LEASE, &note)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody else holds the lease on one store.
+    fn require_free(
+        &self,
+        store: &dyn WriteStore,
+        take_over: TakeOver,
+        times: Times,
+        shutdown: &Shutdown,
+    ) -> Result<(), LeaseError> {
+        let Some(held) = control::read::<Note>(store, &control::LEASE)? else { return Ok(()) };
+        let is_free = held.released || held.token == self.note.token || take_over == TakeOver::AtOnce;
+        if is_free || held.holder.is_gone() {
+            return Ok(());
+        }
+        let refused = || LeaseError::Held {
+            place: store.location().to_string(),
+            holder: held.holder.to_string(),
+            renewed: held.renewed,
+        };
+        let age = Timestamp::now().duration_since(held.renewed);
+        if age < times.abandoned_after.try_into().expect("a few minutes fit") {
+            return Err(refused());
+        }
+        // The clocks of two machines may differ, so its age alone proves nothing: a living holder renews it.
+        if !shutdown.sleep(3 * times.beat) {
+            return Err(LeaseError::Interrupted);
+        }
+        match control::read::<Note>(store, &control::LEASE)? {
+            Some(now) if now == held => Ok(()),
+            _ => Err(refused()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::conf::backend::Location;
+    use crate::object::ObjectKey;
+    use crate::store::backend::memory::MemoryStore;
+    use crate::store::{Page, Part, ReadStore};
+
+    const TIMES: Times = Times {
+        beat: Duration::from_millis(20),
+        abandoned_after: Duration::from_secs(60),
+        settle: Duration::from_millis(20),
+    };
+
+    fn stores() -> PerKind<Arc<dyn WriteStore>> {
+        PerKind::from_fn(|kind| Arc::new(MemoryStore::new(kind, "leased")) as Arc<dyn WriteStore>)
+    }
+
+    fn acquire(stores: &PerKind<Arc<dyn WriteStore>>, take_over: TakeOver) -> Result<Lease, LeaseError> {
+        Lease::acquire(stores, take_over, TIMES, &Shutdown::new())
+    }
+
+    /// The note of a process of another machine.
+    fn foreign(renewed: Timestamp) -> Note {
+        let holder = serde_json::json!({"host": "other", "boot": "b", "namespace": "n", "process": 7, "began": 1});
+        Note {
+            holder: serde_json::from_value(holder).unwrap(),
+            token: "t".to_owned(),
+            beat: 3,
+            renewed,
+            released: false,
+        }
+    }
+
+    fn an_hour_ago() -> Timestamp {
+        Timestamp::now() - jiff::SignedDuration::from_hours(1)
+    }
+
+    fn put(stores: &PerKind<Arc<dyn WriteStore>>, note: &Note) {
+        stores.values().for_each(|store| control::write(&**store, &control::LEASE, note).unwrap());
+    }
+
+    #[test]
+    fn the_second_gets_it_only_after_the_first_gave_it_back() {
+        let stores = stores();
+        let mut first = acquire(&stores, TakeOver::WhenAbandoned).unwrap();
+        let refused = acquire(&stores, TakeOver::WhenAbandoned).unwrap_err();
+        assert!(matches!(refused, LeaseError::Held { .. }), "{refused}");
+        assert_eq!(first.renew().unwrap(), Beat::Kept);
+        first.release().unwrap();
+        acquire(&stores, TakeOver::WhenAbandoned).unwrap();
+    }
+
+    #[test]
+    fn of_many_that_come_at_once_at_most_one_gets_it() {
+        let stores = stores();
+        let times = Times { settle: Duration::from_millis(200), ..TIMES };
+        let got: Vec<_> = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| Lease::acquire(&stores, TakeOver::WhenAbandoned, times, &Shutdown::new())))
+                .collect();
+            tries.into_iter().filter_map(|tried| tried.join().unwrap().ok()).collect()
+        });
+        // One that wrote very late may have taken it from another one, which learns so at its next beat.
+        let kept = got.iter().filter(|lease: &&Lease| lease.look().unwrap() == Beat::Kept).count();
+        assert_eq!(kept, usize::from(!got.is_empty()));
+    }
+
+    #[test]
+    fn whoever_lost_it_learns_so_at_the_next_beat() {
+        let stores = stores();
+        let mut first = acquire(&stores, TakeOver::WhenAbandoned).unwrap();
+        let mut second = acquire(&stores, TakeOver::AtOnce).unwrap();
+        assert!(matches!(first.renew().unwrap(), Beat::Lost { .. }));
+        assert_eq!(second.renew().unwrap(), Beat::Kept);
+        // Giving back what was lost takes nothing from the new holder.
+        first.release().unwrap();
+        assert_eq!(second.look().unwrap(), Beat::Kept);
+    }
+
+    #[test]
+    fn a_lease_of_another_machine_is_taken_over_only_when_it_is_old_and_stays_as_it_is() {
+        let stores = stores();
+        let old = an_hour_ago();
+        put(&stores, &foreign(Timestamp::now()));
+        assert!(matches!(acquire(&stores, TakeOver::WhenAbandoned), Err(LeaseError::Held { .. })));
+        put(&stores, &foreign(old));
+        acquire(&stores, TakeOver::WhenAbandoned).unwrap();
+    }
+
+    /// A store whose lease is renewed between any two looks at it.
+    #[derive(Debug)]
+    struct Renewed(MemoryStore, AtomicU64);
+
+    impl ReadStore for Renewed {
+        fn location(&self) -> &Location {
+            self.0.location()
+        }
+
+        fn list(&self, part: &Part) -> Result<Page, StoreError> {
+            self.0.list(part)
+        }
+
+        fn read(&self, _key: &ObjectKey) -> Result<Bytes, StoreError> {
+            let beat = self.1.fetch_add(1, Ordering::Relaxed);
+            Ok(serde_json::to_vec(&Note { beat, ..foreign(an_hour_ago()) }).unwrap().into())
+        }
+
+        fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+            self.0.size(key)
+        }
+    }
+
+    impl WriteStore for Renewed {
+        fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
+            self.0.write(key, data)
+        }
+
+        fn sync(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_holder_whose_clock_is_wrong_and_who_lives_is_respected() {
+        let renewed = |kind| Arc::new(Renewed(MemoryStore::new(kind, "renewed"), AtomicU64::new(0)));
+        let stores = PerKind::from_fn(|kind| renewed(kind) as Arc<dyn WriteStore>);
+        assert!(matches!(acquire(&stores, TakeOver::WhenAbandoned), Err(LeaseError::Held { .. })));
+    }
+
+    #[test]
+    fn who_has_it_now_is_named() {
+        let stores = stores();
+        let mut lease = acquire(&stores, TakeOver::WhenAbandoned).unwrap();
+        put(&stores, &foreign(Timestamp::now()));
+        assert!(matches!(lease.renew().unwrap(), Beat::Lost { holder, .. } if holder == "process 7 on other"));
+    }
+}
