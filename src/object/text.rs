@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::{Error, Unexpected, Visitor};
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{LibraryId, ObjectId, ObjectKey, ObjectKind, ParseNameError};
@@ -20,7 +20,7 @@ impl<T: FromStr<Err = ParseNameError>> Visitor<'_> for Text<T> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(|error| E::custom(format_args!("{} is {error}", Unexpected::Str(text))))
+        text.parse().map_err(|error| E::custom(format_args!("{text:?} is {error}")))
     }
 }
 
@@ -71,10 +71,10 @@ mod tests {
         fn refusal<T: DeserializeOwned + fmt::Debug>(json: &str) -> String {
             serde_json::from_str::<T>(json).unwrap_err().to_string()
         }
-        assert!(refusal::<ObjectKind>(r#""Fs""#).contains(r#"string "Fs" is not one of commits, fs, blocks"#));
-        assert!(refusal::<LibraryId>(r#""x""#).contains(r#"string "x" is not a library id"#));
-        assert!(refusal::<ObjectId>(r#""x""#).contains(r#"string "x" is not an object id"#));
-        assert!(refusal::<ObjectKey>(r#""x""#).contains(r#"string "x" is not an object name"#));
+        assert!(refusal::<ObjectKind>(r#""Fs""#).contains(r#""Fs" is not one of commits, fs, blocks"#));
+        assert!(refusal::<LibraryId>(r#""x""#).contains(r#""x" is not a library id"#));
+        assert!(refusal::<ObjectId>(r#""x""#).contains(r#""x" is not an object id"#));
+        assert!(refusal::<ObjectKey>(r#""x""#).contains(r#""x" is not an object name"#));
         assert!(refusal::<ObjectId>("7").contains("expected a name as text"));
         assert!(refusal::<BTreeMap<LibraryId, ObjectId>>(r#"{"x": "y"}"#).contains("not a library id"));
     }

@@ -284,9 +284,12 @@ fn a_file_that_is_no_whole_report_is_refused_and_named() {
         (changed(&|report| report["version"] = json!(2)), "of version 2"),
         (changed(&|report| report["from"] = json!(["one"])), "invalid length 1"),
         (changed(&|report| report["failures"] = json!(3)), "the failures of a run"),
-        (changed(&|report| report["failures"][1]["kind"] = json!("chunks")), "not the name of an object"),
-        (changed(&|report| report["failures"][1]["object"] = json!("../../etc")), "not the name of an object"),
-        (changed(&|report| report["failures"][1]["library"] = json!("X")), "not the name of an object"),
+        (
+            changed(&|report| report["failures"][1]["kind"] = json!("chunks")),
+            "\"chunks\" is not one of commits, fs, blocks",
+        ),
+        (changed(&|report| report["failures"][1]["object"] = json!("../../etc")), "\"../../etc\" is not an object id"),
+        (changed(&|report| report["failures"][1]["library"] = json!("X")), "\"X\" is not a library id"),
         (
             changed(&|report| drop(report["failures"][2].as_object_mut().unwrap().remove("step"))),
             "missing field `step`",

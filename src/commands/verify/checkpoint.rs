@@ -15,11 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::verify::report::Row;
 use crate::compare::Tally;
-use crate::history::Pair;
 use crate::metrics::Finding;
 use crate::object::{ObjectKey, ObjectKind, PerKind};
 use crate::report::Ending;
 use crate::report::jsonl::Position;
+
+mod scope;
+
+pub(super) use scope::CheckpointScope;
 
 /// The version of what is in the folder.
 const VERSION: u32 = 1;
@@ -33,17 +36,6 @@ pub(super) const HEADS: &str = "heads.json";
 pub(super) const FOUND: [&str; 3] = ["found.findings", "found.damaged", "found.libraries"];
 /// What the listings of the sides begin with; a dot, the kind and more follow.
 pub(super) const SIDES: [&str; 2] = ["from", "to"];
-
-/// What a checkpoint is about; it is of use to the same verification only.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct CheckpointScope {
-    /// Both sides.
-    pub(super) pair: Pair,
-    /// The share of the objects to be read.
-    pub(super) content_percent: f64,
-    /// Only these libraries; all when empty.
-    pub(super) libraries: Vec<String>,
-}
 
 /// How far a verification is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -172,7 +164,7 @@ impl Folder {
             return Err(refused(format!("has version {}, and this program writes {VERSION}", version.version)));
         }
         let state: State = serde_json::from_slice(&text).map_err(|error| refused(format!("is damaged: {error}")))?;
-        match difference(&state.bound, bound) {
+        match state.bound.difference(bound) {
             Some(what) => Err(refused(format!("belongs to another verification: {what}"))),
             None => Ok(Some(state)),
         }
@@ -265,26 +257,12 @@ fn strangers(dir: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// What of a checkpoint does not fit, in words.
-fn difference(kept: &CheckpointScope, asked: &CheckpointScope) -> Option<String> {
-    let CheckpointScope { pair, content_percent, libraries } = kept;
-    let of = |libraries: &[String]| match libraries {
-        [] => "all libraries".to_owned(),
-        some => format!("the libraries {}", some.join(", ")),
-    };
-    if *pair != asked.pair {
-        return Some(format!("it compares {} with {}", pair.from, pair.to));
-    }
-    if *content_percent != asked.content_percent {
-        return Some(format!("it reads {content_percent}% of the objects, not {}%", asked.content_percent));
-    }
-    (*libraries != asked.libraries).then(|| format!("it is about {}, not {}", of(libraries), of(&asked.libraries)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::conf::SideId;
+    use crate::history::Pair;
+    use crate::object::{LibraryId, ObjectId};
 
     fn bound() -> CheckpointScope {
         let places = |side: &str| SideId::from_fn(|kind| format!("fs:/{side}/{kind}"));
@@ -331,6 +309,12 @@ mod tests {
         assert!(refusal(&folder, &bound()).contains("is damaged"));
         folder.replace(STATE, b"").unwrap();
         assert!(refusal(&folder, &bound()).contains("is damaged"));
+        // A place to go on from that is no name would begin the kind anew, and count it twice.
+        let after = ObjectKey::new(LibraryId::from_bytes([7; 16]), ObjectId::from_bytes([7; 20]));
+        let state = State { after: Some(after), ..State::new(bound()) };
+        let text = serde_json::to_string(&state).unwrap().replace(&after.to_string(), "elsewhere");
+        folder.replace(STATE, text.as_bytes()).unwrap();
+        assert!(refusal(&folder, &bound()).contains("is damaged: \"elsewhere\" is not an object name"));
     }
 
     #[test]
