@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use strsim::levenshtein;
+
 use super::backend::{
     Backend, BackendConf, CephConf, FsConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, SwiftAuth,
     SwiftConf,
@@ -85,31 +87,16 @@ fn warn_of_unknown(options: &mut Options<'_>, backend: Backend) {
             continue;
         }
         let of_other = Backend::ALL.into_iter().any(|other| options_of(other).contains(&name.as_str()));
-        let nearest = known.iter().min_by_key(|option| distance(option, &name));
+        let nearest = known.iter().min_by_key(|option| levenshtein(option, &name));
         let problem = match nearest {
             _ if of_other => format!("is not an option of the {backend} backend; it is not used"),
-            Some(option) if distance(option, &name) <= 2 => {
+            Some(option) if levenshtein(option, &name) <= 2 => {
                 format!("is not known, did you mean {option}? It is not used")
             }
             _ => format!("is not known; the {backend} backend has {}", known.join(", ")),
         };
         options.warn(&name, problem);
     }
-}
-
-/// How many letters to change, add or leave out to get from one word to the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// A folder: `dir`, or the seafile-data folder where that is absent.

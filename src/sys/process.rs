@@ -1,7 +1,6 @@
 //! Which process this is, so that another one can tell whether it still runs.
 
-use std::fmt;
-use std::fs;
+use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
