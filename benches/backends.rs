@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use seaf_migrate::conf::Backend;
 use support::places::{Form, Place};
-use support::{library, pass, places};
+use support::{library, pass};
 use tempfile::TempDir;
 
 /// How each backend is spoken to, and what the form is called.
@@ -40,7 +40,7 @@ fn main() {
     for (backend, form, name) in WAYS {
         match Place::new(backend, form) {
             Ok(place) => row(backend, name, &old, &place, form),
-            Err(places::Missing(why)) => println!("SKIPPED {backend} {name}: {why}"),
+            Err(support::skip::Missing(why)) => println!("SKIPPED {backend} {name}: {why}"),
         }
     }
 }

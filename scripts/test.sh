@@ -26,9 +26,14 @@ if [ -z "${TMPDIR:-}" ] && [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail
 fi
 RESULTS=()
 FAILED=0
+# libtest shows nothing that a passing test prints, so the tests write here what they skip.
+export SEAF_TEST_SKIPPED=$STATE/skipped-tests
 
 finish() {
   trap - EXIT INT TERM
+  if [ -e "$SEAF_TEST_SKIPPED" ]; then
+    while read -r count line; do RESULTS+=("  $line ($count tests)"); done < <(sort "$SEAF_TEST_SKIPPED" | uniq -c)
+  fi
   scripts/services.sh down -d "$STATE" || true
   rm -rf "$STATE" ${SCRATCH:+"$SCRATCH"}
   printf '%s\n' "" "Summary:" "${RESULTS[@]}"

@@ -7,17 +7,18 @@ use seaf_migrate::object::KeyRange;
 use seaf_migrate::store::backend::ceph::CephOptions;
 use seaf_migrate::store::{ReadStore, StoreError, WriteStore};
 
-use super::harness::{FullStore, Harness, Skipped};
+use super::harness::{FullStore, Harness};
 use super::samples::{LIBRARIES, keys, list_plainly};
 use crate::support::ceph as support;
 use crate::support::ceph::Pool;
+use crate::support::skip::Missing;
 
 fn full(store: Result<impl FullStore + 'static, StoreError>) -> Result<Arc<dyn FullStore>, StoreError> {
     store.map(|store| Arc::new(store) as Arc<dyn FullStore>)
 }
 
-fn harness(_case: &str) -> Result<Harness, Skipped> {
-    let pool = Arc::new(Pool::new().map_err(Skipped)?);
+fn harness(_case: &str) -> Result<Harness, Missing> {
+    let pool = Arc::new(Pool::new()?);
     let (refusing, planted) = (Arc::clone(&pool), Arc::clone(&pool));
     let mut absent = pool.conf.clone();
     absent.pool.push_str("-not-there");

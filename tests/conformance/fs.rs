@@ -9,8 +9,9 @@ use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
 use seaf_migrate::store::backend::fs::FsStore;
 
-use super::harness::{FullStore, Harness, Skipped};
+use super::harness::{FullStore, Harness};
 use super::samples::LIBRARIES;
+use crate::support::skip::Missing;
 
 fn open(dir: &Path) -> Result<FsStore, StoreError> {
     let conf = FsConf { dir: dir.to_owned() };
@@ -18,7 +19,7 @@ fn open(dir: &Path) -> Result<FsStore, StoreError> {
     FsStore::destination(&conf, ObjectKind::Blocks, location)
 }
 
-fn harness(_case: &str) -> Result<Harness, Skipped> {
+fn harness(_case: &str) -> Result<Harness, Missing> {
     let folder = tempfile::tempdir().unwrap();
     let (root, absent) = (folder.path().join("storage/blocks"), folder.path().join("not-mounted"));
     Ok(Harness::new(open(folder.path()).unwrap())

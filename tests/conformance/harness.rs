@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use seaf_migrate::store::{RemoveStore, StoreError, WriteStore};
 
+use crate::support::skip::{Missing, skip};
+
 /// A store that can do everything.
 pub(crate) trait FullStore: WriteStore + RemoveStore {}
 impl<S: WriteStore + RemoveStore> FullStore for S {}
-
-/// Why a backend cannot be tested here.
-#[derive(Debug)]
-pub(crate) struct Skipped(pub(crate) String);
 
 type Opener = Box<dyn Fn() -> Result<Arc<dyn FullStore>, StoreError>>;
 
@@ -83,16 +81,12 @@ pub(crate) fn not_applicable(why: &str) {
 }
 
 /// Runs one case on one backend.
-pub(crate) fn run(backend: &str, case: &str, open: fn(&str) -> Result<Harness, Skipped>, body: fn(&Harness)) {
+pub(crate) fn run(backend: &str, case: &str, open: fn(&str) -> Result<Harness, Missing>, body: fn(&Harness)) {
     match open(case) {
         Ok(harness) => {
             println!("{backend}: {case}");
             body(&harness);
         }
-        Err(Skipped(why)) => {
-            let required = std::env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_some_and(|value| value == "1");
-            assert!(!required, "SKIPPED {backend}: {why}, but SEAF_MIGRATE_REQUIRE_ALL=1");
-            println!("SKIPPED {backend}: {why}");
-        }
+        Err(Missing(why)) => skip(backend, why),
     }
 }

@@ -3,10 +3,11 @@
 //! To add a backend, add `tests/conformance/<backend>.rs` and a `mod` line for it below:
 //!
 //! ```ignore
-//! use super::harness::{Harness, Skipped};
+//! use super::harness::Harness;
+//! use crate::support::skip::Missing;
 //!
-//! fn harness(case: &str) -> Result<Harness, Skipped> {
-//!     let server = running_server().map_err(|why| Skipped(why))?;
+//! fn harness(case: &str) -> Result<Harness, Missing> {
+//!     let server = running_server().map_err(|why| Missing(why))?;
 //!     let store = server.empty_bucket(case);            // a store of its own for each case
 //!     Ok(Harness::new(store)                            // anything that reads, writes and removes
 //!         .biggest_listing(1_001)                       // a slow server; 25,000 otherwise
@@ -19,7 +20,7 @@
 //! conformance!("s3", harness);
 //! ```
 //!
-//! A backend that is not there answers `Err(Skipped(why))`: the case prints `SKIPPED <backend>: why`
+//! A backend that is not there answers `Err(Missing(why))`: the case prints `SKIPPED <backend>: why`
 //! and passes, or fails where `SEAF_MIGRATE_REQUIRE_ALL=1`, so that CI skips nothing.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 

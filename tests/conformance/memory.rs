@@ -3,9 +3,10 @@
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::backend::memory::MemoryStore;
 
-use super::harness::{Harness, Skipped};
+use super::harness::Harness;
+use crate::support::skip::Missing;
 
-fn harness(case: &str) -> Result<Harness, Skipped> {
+fn harness(case: &str) -> Result<Harness, Missing> {
     Ok(Harness::new(MemoryStore::new(ObjectKind::Blocks, case)))
 }
 
@@ -14,7 +15,7 @@ conformance!("memory", harness);
 mod tiny_pages {
     use super::*;
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         Ok(Harness::new(MemoryStore::new(ObjectKind::Blocks, case).with_page_size(3)))
     }
 

@@ -11,9 +11,10 @@ use seaf_migrate::store::StoreError;
 use seaf_migrate::store::backend::oss::OssStore;
 use seaf_migrate::store::http::HttpOptions;
 
-use super::harness::{FullStore, Harness, Skipped};
+use super::harness::{FullStore, Harness};
 use super::samples::LIBRARIES;
 use crate::support::oss_server::{KEY_ID, OssServer, REGION, SECRET};
+use crate::support::skip::Missing;
 
 const BUCKET: &str = "seaf-blocks";
 
@@ -63,7 +64,7 @@ fn harness_of(server: OssServer, host: &str, signature: OssSignature, https: boo
 mod v1_in_the_host {
     use super::*;
 
-    fn harness(_: &str) -> Result<Harness, Skipped> {
+    fn harness(_: &str) -> Result<Harness, Missing> {
         Ok(harness_of(OssServer::start(), "oss.localhost", OssSignature::V1, false))
     }
 
@@ -73,7 +74,7 @@ mod v1_in_the_host {
 mod v4_in_the_path {
     use super::*;
 
-    fn harness(_: &str) -> Result<Harness, Skipped> {
+    fn harness(_: &str) -> Result<Harness, Missing> {
         Ok(harness_of(OssServer::start(), "127.0.0.1", OssSignature::V4, false))
     }
 
@@ -84,7 +85,7 @@ mod https {
     use super::*;
     use crate::{harness, objects};
 
-    fn harness(_: &str) -> Result<Harness, Skipped> {
+    fn harness(_: &str) -> Result<Harness, Missing> {
         Ok(harness_of(OssServer::start_tls(), "oss.localhost", OssSignature::V4, true))
     }
 

@@ -9,10 +9,11 @@ use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
 use seaf_migrate::sys::shutdown::Shutdown;
 
-use super::harness::{Harness, Skipped};
+use super::harness::Harness;
 use crate::support::faulty::{Action, Faulty};
+use crate::support::skip::Missing;
 
-fn harness(case: &str) -> Result<Harness, Skipped> {
+fn harness(case: &str) -> Result<Harness, Missing> {
     let memory = MemoryStore::new(ObjectKind::Blocks, case);
     Ok(Harness::new(Retry::new(memory, RetryPolicy::default(), Shutdown::new())))
 }
@@ -22,7 +23,7 @@ conformance!("retry over memory", harness);
 mod over_faulty_memory {
     use super::*;
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         let mut faulty = Faulty::new(MemoryStore::new(ObjectKind::Blocks, case));
         for action in [Action::Parts, Action::List, Action::Read, Action::Size, Action::Write, Action::Remove] {
             faulty = faulty.fail_randomly(action, 0.3, 7, ErrorKind::Unavailable);

@@ -11,8 +11,9 @@ use seaf_migrate::store::StoreError;
 use seaf_migrate::store::backend::s3::{S3Options, S3Store};
 use seaf_migrate::store::http::runtime::block_on;
 
-use super::harness::{FullStore, Harness, Skipped};
+use super::harness::{FullStore, Harness};
 use super::samples::LIBRARIES;
+use crate::support::skip::{Missing, variable};
 
 fn open(conf: &S3Conf) -> Result<S3Store, StoreError> {
     let location = StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::S3(conf.clone()) }.location();
@@ -23,12 +24,8 @@ fn full(conf: &S3Conf) -> Result<Arc<dyn FullStore>, StoreError> {
     open(conf).map(|store| Arc::new(store) as Arc<dyn FullStore>)
 }
 
-fn variable(name: &str) -> Result<String, Skipped> {
-    std::env::var(name).map_err(|_| Skipped(format!("{name} is not set; scripts/services.sh up ceph, then env")))
-}
-
 /// The settings for a bucket that is made for this case, and what removes it.
-fn settings(case: &str) -> Result<(S3Conf, Bucket), Skipped> {
+fn settings(case: &str) -> Result<(S3Conf, Bucket), Missing> {
     let url = variable("SEAF_TEST_RGW")?;
     let (id, secret) = (variable("SEAF_TEST_RGW_KEY_ID")?, variable("SEAF_TEST_RGW_KEY")?);
     let name = format!("seaf-{}-{:08x}", case.replace('_', "-"), fastrand::u32(..));
@@ -47,7 +44,7 @@ fn settings(case: &str) -> Result<(S3Conf, Bucket), Skipped> {
 }
 
 /// The same over https.
-fn secured(conf: S3Conf) -> Result<S3Conf, Skipped> {
+fn secured(conf: S3Conf) -> Result<S3Conf, Missing> {
     let host = variable("SEAF_TEST_RGW_HTTPS")?.trim_start_matches("https://").to_owned();
     Ok(S3Conf { host: Some(host), https: true, ca_file: Some(variable("SEAF_TEST_RGW_CA")?.into()), ..conf })
 }
@@ -127,7 +124,7 @@ impl Drop for Bucket {
 mod v4_in_the_path {
     use super::*;
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         let (conf, bucket) = settings(case)?;
         Ok(harness_for(conf, bucket))
     }
@@ -138,7 +135,7 @@ mod v4_in_the_path {
 mod v2_in_the_host {
     use super::*;
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         let (conf, bucket) = settings(case)?;
         let (_, port) = conf.host.as_deref().and_then(|host| host.rsplit_once(':')).unwrap();
         let host = Some(format!("localhost:{port}"));
@@ -151,7 +148,7 @@ mod v2_in_the_host {
 mod with_a_key_of_ours {
     use super::*;
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         let (conf, bucket) = settings(case)?;
         let sse_c_key = Some(Secret::new("0123456789abcdef0123456789abcdef"));
         Ok(harness_for(secured(S3Conf { sse_c_key, ..conf })?, bucket))

@@ -8,9 +8,10 @@ use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
 use seaf_migrate::store::backend::s3::{S3Options, S3Store};
 
-use super::harness::{FullStore, Harness, Skipped};
+use super::harness::{FullStore, Harness};
 use super::samples::LIBRARIES;
 use crate::support::s3_server::S3Server;
+use crate::support::skip::Missing;
 
 const BUCKET: &str = "seafile-blocks";
 
@@ -68,7 +69,7 @@ fn plant(bucket: &Path) -> u64 {
 mod v4 {
     use super::*;
 
-    fn harness(_case: &str) -> Result<Harness, Skipped> {
+    fn harness(_case: &str) -> Result<Harness, Missing> {
         Ok(over(S3Signature::V4).biggest_listing(5_001))
     }
 
@@ -78,7 +79,7 @@ mod v4 {
 mod v2 {
     use super::*;
 
-    fn harness(_case: &str) -> Result<Harness, Skipped> {
+    fn harness(_case: &str) -> Result<Harness, Missing> {
         Ok(over(S3Signature::V2).biggest_listing(1_001))
     }
 

@@ -1,6 +1,5 @@
 //! The suite over a real OpenStack Swift, with each way to log in, and over Ceph's Swift gateway.
 
-use std::env;
 use std::sync::Arc;
 
 use http::Method;
@@ -11,16 +10,12 @@ use seaf_migrate::store::StoreError;
 use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::{HttpClient, HttpOptions, Request};
 
-use super::harness::{FullStore, Harness, Skipped};
+use super::harness::{FullStore, Harness};
 use super::samples::LIBRARIES;
-
-/// `scripts/services.sh` sets these; see `scripts/services.sh env`.
-fn variable(name: &str) -> Result<String, Skipped> {
-    env::var(name).map_err(|_| Skipped(format!("{name} is not set (scripts/services.sh starts the server)")))
-}
+use crate::support::skip::{Missing, variable};
 
 /// The settings of an account, without a container.
-fn keystone(server: &str, auth: SwiftAuth) -> Result<SwiftConf, Skipped> {
+fn keystone(server: &str, auth: SwiftAuth) -> Result<SwiftConf, Missing> {
     Ok(SwiftConf {
         tenant: Some(variable("SEAF_TEST_SWIFT_TENANT")?),
         domain: variable("SEAF_TEST_SWIFT_DOMAIN")?,
@@ -29,7 +24,7 @@ fn keystone(server: &str, auth: SwiftAuth) -> Result<SwiftConf, Skipped> {
     })
 }
 
-fn account(server: &str, auth: SwiftAuth, user: &str, password: &str) -> Result<SwiftConf, Skipped> {
+fn account(server: &str, auth: SwiftAuth, user: &str, password: &str) -> Result<SwiftConf, Missing> {
     Ok(SwiftConf {
         auth_host: variable(server)?.trim_start_matches("http://").to_owned(),
         auth,
@@ -146,7 +141,7 @@ fn harness_of(mut conf: SwiftConf, case: &str, biggest: usize) -> Harness {
 mod v1 {
     use super::*;
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         let conf = account("SEAF_TEST_SWIFT_V1", SwiftAuth::V1, "SEAF_TEST_SWIFT_V1_USER", "SEAF_TEST_SWIFT_PASSWORD")?;
         Ok(harness_of(conf, case, 10_001))
     }
@@ -159,7 +154,7 @@ mod v2 {
     use super::*;
     use crate::{harness, listings, objects, refusals};
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         Ok(harness_of(keystone("SEAF_TEST_SWIFT_V2", SwiftAuth::V2)?, case, 100))
     }
 
@@ -186,7 +181,7 @@ mod expiry {
     use crate::harness;
     use crate::samples::{assert_lists, content, keys};
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         let (user, password) = ("SEAF_TEST_SWIFT_V1_SHORT_USER", "SEAF_TEST_SWIFT_PASSWORD");
         Ok(harness_of(account("SEAF_TEST_SWIFT_V1_SHORT", SwiftAuth::V1, user, password)?, case, 100))
     }
@@ -218,7 +213,7 @@ mod expiry {
 mod v3 {
     use super::*;
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         Ok(harness_of(keystone("SEAF_TEST_SWIFT_V3", SwiftAuth::V3)?, case, 100))
     }
 
@@ -228,7 +223,7 @@ mod v3 {
 mod gateway {
     use super::*;
 
-    fn harness(case: &str) -> Result<Harness, Skipped> {
+    fn harness(case: &str) -> Result<Harness, Missing> {
         let (user, password) = ("SEAF_TEST_RGW_SWIFT_USER", "SEAF_TEST_RGW_SWIFT_PASSWORD");
         Ok(harness_of(account("SEAF_TEST_RGW", SwiftAuth::V1, user, password)?, case, 25_000))
     }

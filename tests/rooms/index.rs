@@ -3,11 +3,9 @@
 mod borders;
 mod crash;
 mod damage;
-mod kill;
 mod library;
 mod locks;
 mod model;
 mod recheck;
 mod refuse;
-mod support;
 mod text;

@@ -1,5 +1,8 @@
 //! The library's modules, each tested by itself. A module of `src/` has its tests in the file or folder of the same name
-//! here; `layers`, `docs` and `foreign_bytes` are about the whole tree.
+//! here; `foreign_bytes` and `layers` are about several of them, `test_files` is about the test files.
+//!
+//! No test here starts a process: a child holds the locks of other tests, too, until it becomes its program. Tests that
+//! need processes are in `tests/stories`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 #[path = "../support/mod.rs"]
@@ -10,15 +13,17 @@ mod compare;
 mod conf;
 mod content;
 mod database;
+mod flow;
 mod history;
 mod index;
 mod listing;
+mod metrics;
 mod object;
 mod reach;
 mod report;
 mod store;
 mod transfer;
 
-mod docs;
 mod foreign_bytes;
 mod layers;
+mod test_files;

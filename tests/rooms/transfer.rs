@@ -1,7 +1,8 @@
 //! One kind on its way between two stores that fail by script: what is counted, what is remembered, and how it ends.
 
 mod copy;
-mod pipeline;
+mod flush;
+mod spool;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,15 +1,10 @@
 //! What becomes of a store on RADOS when the cluster, the key or librados is not as it should be.
-//!
-//! These tests stop the cluster's OSD, so only one of them runs at a time, and they are a test target of their own,
-//! because cargo runs one target after the other.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::conf::CephConf;
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
 use seaf_migrate::store::backend::ceph::{CephOptions, CephStore};
@@ -17,31 +12,8 @@ use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, StoreError, WriteStore};
 use seaf_migrate::sys::shutdown::Shutdown;
 
+use crate::support::ceph::{Alone, Shared};
 use crate::support::ceph::{Pool, open, run};
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The OSD, standing still until the value is dropped.
-struct Frozen(Pid);
-
-impl Frozen {
-    fn osd() -> Self {
-        let pid = std::env::var("SEAF_TEST_CEPH_OSD_PID").unwrap().parse().unwrap();
-        let osd = Pid::from_raw(pid).unwrap();
-        kill_process(osd, Signal::STOP).unwrap();
-        Self(osd)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        kill_process(self.0, Signal::CONT).unwrap();
-    }
-}
 
 fn key(number: u16) -> ObjectKey {
     let mut id = [0; 20];
@@ -64,13 +36,13 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> ErrorKind {
 
 #[test]
 fn an_osd_that_hangs_for_a_while_costs_nothing() {
-    let _alone = alone();
-    let Some(pool) = Pool::or_skip() else { return };
+    let cluster = Alone::new();
+    let Some(pool) = cluster.pool_or_skip() else { return };
     let (base, cap) = (Duration::from_millis(10), Duration::from_millis(100));
     let policy = RetryPolicy { attempts: 100, base, cap, ..RetryPolicy::default() };
     let store = Retry::new(impatient(&pool.conf), policy, Shutdown::new());
     std::thread::scope(|scope| {
-        let frozen = Frozen::osd();
+        let frozen = cluster.freeze_osd();
         let writers: Vec<_> = (0..8)
             .map(|writer| {
                 let store = &store;
@@ -92,14 +64,14 @@ fn an_osd_that_hangs_for_a_while_costs_nothing() {
 
 #[test]
 fn an_osd_that_hangs_for_good_ends_in_a_timeout() {
-    let _alone = alone();
-    let Some(pool) = Pool::or_skip() else { return };
+    let cluster = Alone::new();
+    let Some(pool) = cluster.pool_or_skip() else { return };
     // A limit of ceph.conf stands.
     let folder = tempfile::tempdir().unwrap();
     let conf = pool.conf_with(folder.path(), &[("rados osd op timeout", "1")]);
     let store = open(&conf, &CephOptions::default()).unwrap();
     store.write(&key(1), content(1)).unwrap();
-    let frozen = Frozen::osd();
+    let frozen = cluster.freeze_osd();
     assert_eq!(kind(store.write(&key(2), content(2))), ErrorKind::Timeout);
     assert_eq!(kind(store.read(&key(1))), ErrorKind::Timeout);
     assert_eq!(kind(store.size(&key(1))), ErrorKind::Timeout);
@@ -112,15 +84,15 @@ fn an_osd_that_hangs_for_good_ends_in_a_timeout() {
 
 #[test]
 fn a_listing_that_breaks_off_says_so_and_can_go_on() {
-    let _alone = alone();
-    let Some(pool) = Pool::or_skip() else { return };
+    let cluster = Alone::new();
+    let Some(pool) = cluster.pool_or_skip() else { return };
     let store = impatient(&pool.conf);
     for number in 0..1500 {
         store.write(&key(number), content(1)).unwrap();
     }
     let first = store.list(&Part::new(KeyRange::ALL)).unwrap();
     let rest = first.rest.expect("1,500 names are more than a page");
-    let frozen = Frozen::osd();
+    let frozen = cluster.freeze_osd();
     assert_eq!(kind(store.list(&rest)), ErrorKind::Timeout);
     drop(frozen);
     let second = store.list(&rest).unwrap();
@@ -131,7 +103,8 @@ fn a_listing_that_breaks_off_says_so_and_can_go_on() {
 
 #[test]
 fn a_pool_deleted_meanwhile_is_not_a_missing_object() {
-    let _alone = alone();
+    // Longer than the pool's own.
+    let _cluster = Shared::new();
     let Some(pool) = Pool::or_skip() else { return };
     let store = pool.open();
     store.write(&key(1), content(1)).unwrap();
@@ -146,7 +119,6 @@ fn a_pool_deleted_meanwhile_is_not_a_missing_object() {
 
 #[test]
 fn a_full_pool_is_told_and_can_be_read() {
-    let _alone = alone();
     let Some(pool) = Pool::or_skip() else { return };
     let store = pool.open();
     store.write(&key(0), content(1)).unwrap();
@@ -164,7 +136,6 @@ fn a_full_pool_is_told_and_can_be_read() {
 
 #[test]
 fn an_object_beyond_the_limit_is_refused() {
-    let _alone = alone();
     let Some(pool) = Pool::or_skip() else { return };
     let store = pool.open();
     let too_large = Bytes::from(vec![0; 91 << 20]);
@@ -176,7 +147,6 @@ fn an_object_beyond_the_limit_is_refused() {
 
 #[test]
 fn a_client_that_may_only_read_is_denied() {
-    let _alone = alone();
     let Some(pool) = Pool::or_skip() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (cluster, keyring) = (&pool.conf.config_file, folder.path().join("keyring"));
@@ -202,7 +172,6 @@ fn a_client_that_may_only_read_is_denied() {
 
 #[test]
 fn a_refused_key_is_told_apart_and_not_shown() {
-    let _alone = alone();
     let Some(pool) = Pool::or_skip() else { return };
     let folder = tempfile::tempdir().unwrap();
     let error = open(&pool.conf_with_wrong_key(folder.path()), &CephOptions::default()).unwrap_err();
@@ -214,7 +183,6 @@ fn a_refused_key_is_told_apart_and_not_shown() {
 
 #[test]
 fn monitors_that_do_not_answer_end_in_a_timeout() {
-    let _alone = alone();
     let Some(pool) = Pool::or_skip() else { return };
     let folder = tempfile::tempdir().unwrap();
     // Nobody listens on port 1 of loopback.
@@ -227,7 +195,6 @@ fn monitors_that_do_not_answer_end_in_a_timeout() {
 
 #[test]
 fn a_ceph_conf_that_is_not_there_is_named() {
-    let _alone = alone();
     let Some(pool) = Pool::or_skip() else { return };
     let conf = CephConf { config_file: "/nonexistent/ceph.conf".into(), ..pool.conf.clone() };
     let error = open(&conf, &CephOptions::default()).unwrap_err();

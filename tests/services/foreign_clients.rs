@@ -18,45 +18,16 @@ use seaf_migrate::store::{Part, WriteStore};
 use seaf_migrate::sys::shutdown::Shutdown;
 use sha1::{Digest, Sha1};
 
+use crate::support::ceph::Shared;
+use crate::support::python;
+use crate::support::skip::{Missing, skip, variable};
+
 const PACKAGES: [&str; 3] = ["boto3==1.44.5", "python-swiftclient==4.11.0", "python-keystoneclient==6.0.0"];
 
-/// A Python that has the clients, made once and kept below `target/`; or why there is none.
-fn python() -> Result<PathBuf, String> {
-    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let made = PYTHON.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign-clients");
-        let python = folder.join("bin/python");
-        let mut imports = Command::new(&python);
-        imports.args(["-c", "import boto3, swiftclient, keystoneclient"]);
-        if !imports.output().is_ok_and(|done| done.status.success()) {
-            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-            run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
-        }
-        Ok(python)
-    });
-    made.clone()
-}
-
-/// Runs a command to its end: what it printed, or why it failed.
-fn run(command: &mut Command) -> Result<String, String> {
-    let done = command.output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
-    if done.status.success() {
-        Ok(String::from_utf8(done.stdout).unwrap())
-    } else {
-        // Both, because venv tells on standard output what is missing.
-        let said = [done.stderr, done.stdout].concat();
-        Err(format!("{:?}: {}", command.get_program(), String::from_utf8_lossy(&said)))
-    }
-}
-
-fn variable(name: &str) -> Result<String, String> {
-    std::env::var(name).map_err(|_| format!("{name} is not set (scripts/services.sh up, then env)"))
-}
-
-fn skip(what: &str, why: &str) {
-    let required = std::env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_some_and(|value| value == "1");
-    assert!(!required, "SKIPPED {what}: {why}, but SEAF_MIGRATE_REQUIRE_ALL=1");
-    println!("SKIPPED {what}: {why}");
+fn python() -> Result<PathBuf, Missing> {
+    static PYTHON: OnceLock<Result<PathBuf, Missing>> = OnceLock::new();
+    let imports = "import boto3, swiftclient, keystoneclient";
+    PYTHON.get_or_init(|| python::with_packages("foreign-clients", imports, &PACKAGES)).clone()
 }
 
 fn keys(from: usize) -> Vec<ObjectKey> {
@@ -100,7 +71,7 @@ fn script(python: &Path, connection: &serde_json::Value, arguments: &[&str]) -> 
     let mut command = Command::new(python);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/foreign_clients.py")).args(arguments);
     command.env("CONNECTION", connection.to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
-    run(&mut command).unwrap()
+    python::run(&mut command).unwrap()
 }
 
 /// Makes the bucket or container, exchanges objects, removes it.
@@ -113,10 +84,11 @@ fn with_container(python: &Path, connection: &serde_json::Value, backend: impl F
 }
 
 /// `signature` is ours. Theirs is V4: what their V2 signs of a bucket in the path is not what Ceph expects there.
-fn s3(signature: S3Signature) -> Result<(), String> {
+fn s3(signature: S3Signature) -> Result<(), Missing> {
     let python = python()?;
     let (url, id, key) =
         (variable("SEAF_TEST_RGW")?, variable("SEAF_TEST_RGW_KEY_ID")?, variable("SEAF_TEST_RGW_KEY")?);
+    let _cluster = Shared::new();
     let bucket = format!("seaf-foreign-{:08x}", fastrand::u32(..));
     let connection = serde_json::json!({
         "client": "s3", "url": url, "id": id, "key": key, "container": bucket});
@@ -139,13 +111,13 @@ fn s3(signature: S3Signature) -> Result<(), String> {
 #[test]
 fn boto3_and_we_read_what_the_other_wrote() {
     for (signature, what) in [(S3Signature::V4, "boto3, we sign V4"), (S3Signature::V2, "boto3, we sign V2")] {
-        if let Err(why) = s3(signature) {
-            skip(what, &why);
+        if let Err(Missing(why)) = s3(signature) {
+            skip(what, why);
         }
     }
 }
 
-fn swift(auth: SwiftAuth) -> Result<(), String> {
+fn swift(auth: SwiftAuth) -> Result<(), Missing> {
     let python = python()?;
     let (version, server, user) = match auth {
         SwiftAuth::V1 => ("1", "SEAF_TEST_SWIFT_V1", "SEAF_TEST_SWIFT_V1_USER"),
@@ -178,8 +150,8 @@ fn swift(auth: SwiftAuth) -> Result<(), String> {
 #[test]
 fn swiftclient_and_we_read_what_the_other_wrote() {
     for (auth, what) in [(SwiftAuth::V1, "swiftclient, login v1.0"), (SwiftAuth::V3, "swiftclient, login v3")] {
-        if let Err(why) = swift(auth) {
-            skip(what, &why);
+        if let Err(Missing(why)) = swift(auth) {
+            skip(what, why);
         }
     }
 }

@@ -6,8 +6,8 @@
 mod support;
 
 mod ceph_faults;
+mod databases;
 mod foreign_clients;
-mod fsck_databases;
 mod oss_sdk;
 mod pair_faults;
 mod pairs;

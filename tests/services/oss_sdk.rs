@@ -3,7 +3,7 @@
 //!
 //! Needs python3 with venv, and PyPI once; otherwise SKIPPED, which `SEAF_MIGRATE_REQUIRE_ALL=1` forbids.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -17,34 +17,16 @@ use seaf_migrate::store::{Part, ReadStore, WriteStore};
 use sha1::{Digest, Sha1};
 
 use crate::support::oss_server::{KEY_ID, OssServer, REGION, SECRET};
+use crate::support::python;
+use crate::support::skip::{Missing, skip};
 
 const BUCKET: &str = "seaf-blocks";
 const PACKAGE: &str = "oss2==2.19.1";
 
 /// A Python that has the SDK, made once and kept below `target/`; or why there is none.
-fn python() -> &'static Result<PathBuf, String> {
-    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oss-sdk");
-        let python = folder.join("bin/python");
-        let has_sdk =
-            || Command::new(&python).args(["-c", "import oss2"]).output().is_ok_and(|done| done.status.success());
-        if !has_sdk() {
-            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-            run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PACKAGE]))?;
-        }
-        Ok(python)
-    })
-}
-
-/// Runs a command to its end: what it printed, or why it failed.
-fn run(command: &mut Command) -> Result<String, String> {
-    let done = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if done.status.success() {
-        Ok(String::from_utf8(done.stdout).unwrap())
-    } else {
-        Err(format!("{command:?}: {}", String::from_utf8_lossy(&done.stderr)))
-    }
+fn python() -> &'static Result<PathBuf, Missing> {
+    static PYTHON: OnceLock<Result<PathBuf, Missing>> = OnceLock::new();
+    PYTHON.get_or_init(|| python::with_packages("oss-sdk", "import oss2", &[PACKAGE]))
 }
 
 /// The SDK as a function from arguments to output.
@@ -54,12 +36,7 @@ type Sdk<'a> = &'a dyn Fn(&[&str]) -> String;
 fn with_sdk(body: fn(&OssServer, OssSignature, Sdk<'_>)) {
     let python = match python() {
         Ok(python) => python,
-        Err(why) => {
-            let required = std::env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_some_and(|value| value == "1");
-            assert!(!required, "SKIPPED oss2: {why}, but SEAF_MIGRATE_REQUIRE_ALL=1");
-            println!("SKIPPED oss2: {why}");
-            return;
-        }
+        Err(Missing(why)) => return skip("oss2", why),
     };
     for (signature, version) in [(OssSignature::V1, "v1"), (OssSignature::V4, "v4")] {
         let server = OssServer::start();
@@ -69,7 +46,7 @@ fn with_sdk(body: fn(&OssServer, OssSignature, Sdk<'_>)) {
         body(&server, signature, &|arguments| {
             let mut command = Command::new(python);
             command.arg(script).arg(arguments[0]).args([&port, version, KEY_ID, SECRET, REGION, BUCKET]);
-            run(command.args(&arguments[1..]).env("PYTHONDONTWRITEBYTECODE", "1")).unwrap()
+            python::run(command.args(&arguments[1..]).env("PYTHONDONTWRITEBYTECODE", "1")).unwrap()
         });
     }
 }

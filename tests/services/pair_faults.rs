@@ -1,23 +1,20 @@
 //! Servers that fail in the middle of a pass: tokens that expire, an OSD that hangs for a while or for good.
-//!
-//! These tests stop the cluster's OSD, so they are a target of their own, because cargo runs one target after the other;
-//! and only one of those that do so runs at a time.
 
 use std::io::{BufRead, BufReader};
 use std::process::Child;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::conf::CephConf;
 use seaf_migrate::object::ObjectKind;
 use tempfile::TempDir;
 
+use crate::support::ceph::Alone;
 use crate::support::ceph::Pool;
 use crate::support::library::bulk::{bulk, bulk_to_dir};
 use crate::support::pass;
 use crate::support::pass::Objects;
-use crate::support::places::{Account, Containers, Form, Place, skip};
+use crate::support::places::{Account, Containers, Form, Place};
+use crate::support::skip::{Missing, skip};
 
 const SEED: u64 = 11;
 /// So many that one worker needs several times the three seconds that a token lives.
@@ -40,7 +37,7 @@ fn folder(count: usize) -> Place {
 fn tokens_that_expire_in_the_middle_of_a_pass_lose_nothing() {
     let account = match Account::short() {
         Ok(account) => account,
-        Err(missing) => return skip("swift, tokens of three seconds", &missing),
+        Err(Missing(why)) => return skip("swift, tokens of three seconds", why),
     };
     let (from, there, back) =
         (folder(MANY_FOR_SWIFT), Place::Swift(Containers::new(account)), Place::Fs(tempfile::tempdir().unwrap()));
@@ -55,30 +52,6 @@ fn tokens_that_expire_in_the_middle_of_a_pass_lose_nothing() {
     }
 }
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The OSD, standing still until the value is dropped.
-struct Frozen(Pid);
-
-impl Frozen {
-    fn osd() -> Self {
-        let pid = std::env::var("SEAF_TEST_CEPH_OSD_PID").unwrap().parse().unwrap();
-        let osd = Pid::from_raw(pid).unwrap();
-        kill_process(osd, Signal::STOP).unwrap();
-        Self(osd)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        kill_process(self.0, Signal::CONT).unwrap();
-    }
-}
-
 /// A configuration with three pools, whose operations end after `seconds` at the latest.
 fn impatient(pools: &[Pool; 3], seconds: &str) -> (TempDir, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -90,8 +63,8 @@ fn impatient(pools: &[Pool; 3], seconds: &str) -> (TempDir, TempDir) {
     (conf, folder)
 }
 
-fn pools() -> Option<[Pool; 3]> {
-    Some([Pool::or_skip()?, Pool::or_skip()?, Pool::or_skip()?])
+fn pools(cluster: &Alone) -> Option<[Pool; 3]> {
+    Some([cluster.pool_or_skip()?, cluster.pool_or_skip()?, cluster.pool_or_skip()?])
 }
 
 /// Reads what the program prints until it begins to copy; the rest is read on, so that it can go on printing.
@@ -107,13 +80,13 @@ fn wait_until_it_copies(child: &mut Child) {
 
 #[test]
 fn an_osd_that_hangs_for_twenty_seconds_costs_nothing() {
-    let _alone = alone();
-    let Some(pools) = pools() else { return };
+    let cluster = Alone::new();
+    let Some(pools) = pools(&cluster) else { return };
     let (from, (to, _folder)) = (folder(MANY_FOR_CEPH), impatient(&pools, "4"));
     let old = pass::conf(|kind| from.section(kind, Form::New));
     let mut child = pass::start("run", &old, &to, &["--nworker", "4", "--attempts", "20"]);
     wait_until_it_copies(&mut child);
-    let frozen = Frozen::osd();
+    let frozen = cluster.freeze_osd();
     std::thread::sleep(Duration::from_secs(20));
     drop(frozen);
     pass::finish(child, 0);
@@ -123,13 +96,13 @@ fn an_osd_that_hangs_for_twenty_seconds_costs_nothing() {
 
 #[test]
 fn an_osd_that_hangs_for_good_ends_the_pass_and_a_rerun_completes_it() {
-    let _alone = alone();
-    let Some(pools) = pools() else { return };
+    let cluster = Alone::new();
+    let Some(pools) = pools(&cluster) else { return };
     let (from, (to, _folder)) = (folder(MANY_FOR_CEPH), impatient(&pools, "3"));
     let old = pass::conf(|kind| from.section(kind, Form::New));
     let mut child = pass::start("run", &old, &to, &["--attempts", "2"]);
     wait_until_it_copies(&mut child);
-    let frozen = Frozen::osd();
+    let frozen = cluster.freeze_osd();
     let output = pass::finish(child, 3);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("timeout") && said.contains("taken for gone"), "{said}");

@@ -8,7 +8,8 @@ use seaf_migrate::object::ObjectKind;
 
 use crate::support::pass;
 use crate::support::pass::Objects;
-use crate::support::places::{Form, Missing, Place, skip};
+use crate::support::places::{Form, Place};
+use crate::support::skip::{Missing, skip};
 
 /// How many passes run at once: Swift answers slowly, and the others need not wait for it.
 const AT_ONCE: usize = 3;
@@ -72,7 +73,7 @@ fn every_ordered_pair_arrives_byte_for_byte() {
     let sources = Mutex::new(Vec::new());
     all(Backend::ALL[1..].to_vec(), |to| match pair((&folder, Backend::Fs), to, &expected) {
         Ok(place) => sources.lock().unwrap().push((place, to)),
-        Err(missing) => skip(to.as_str(), &missing),
+        Err(Missing(why)) => skip(to.as_str(), why),
     });
     let sources = sources.into_inner().unwrap();
     let mut jobs: Vec<_> = sources
@@ -105,8 +106,8 @@ fn mixed_configurations_arrive_byte_for_byte() {
         let places: Result<Vec<_>, _> = mix.iter().map(|backend| Place::new(*backend, form)).collect();
         let places = match places {
             Ok(places) => places,
-            Err(missing) => {
-                skip(&format!("commits, fs, blocks on {}, {}, {}", mix[0], mix[1], mix[2]), &missing);
+            Err(Missing(why)) => {
+                skip(&format!("commits, fs, blocks on {}, {}, {}", mix[0], mix[1], mix[2]), why);
                 continue;
             }
         };

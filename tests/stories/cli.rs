@@ -9,6 +9,8 @@ use seaf_migrate::index::{ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
 
+use crate::support::program::release;
+
 /// A folder with an old and a new side in it, both empty folders.
 struct Desk(tempfile::TempDir);
 
@@ -239,8 +241,9 @@ fn an_empty_variable_for_the_lists_means_no_lists() {
 // ---- list files by name
 
 /// A complete list of three objects under this name.
-fn write_list(desk: &Desk, name: &str, kind: ObjectKind) -> ListLock {
-    let lock = ListLock::acquire(&ListPaths::new(&desk.at(name), kind, None)).unwrap();
+fn write_list(desk: &Desk, name: &str, kind: ObjectKind) {
+    let paths = ListPaths::new(&desk.at(name), kind, None);
+    let lock = ListLock::acquire(&paths).unwrap();
     let place = desk.at("target/storage").join(kind.as_str()).display().to_string();
     let location = Location { backend: Backend::Fs, kind, place };
     let (builder, _) = SetBuilder::start_or_resume(&lock, &location).unwrap();
@@ -249,8 +252,8 @@ fn write_list(desk: &Desk, name: &str, kind: ObjectKind) -> ListLock {
     let mut stream = builder.stream();
     stream.page(KeyRange::ALL, &objects).unwrap();
     stream.finish().unwrap();
-    builder.finish().unwrap();
-    lock
+    drop(builder.finish().unwrap());
+    release(lock, &paths.lock());
 }
 
 #[test]
@@ -266,7 +269,7 @@ fn a_list_that_is_not_there_is_an_error_said_once() {
 #[test]
 fn what_is_no_list_is_a_finding_of_show_and_verify() {
     let desk = Desk::new();
-    drop(write_list(&desk, "good", ObjectKind::Fs));
+    write_list(&desk, "good", ObjectKind::Fs);
     let good = fs::read(desk.at("good.fs")).unwrap();
     fs::write(desk.at("short.fs"), &good[..good.len() - 1]).unwrap();
     fs::write(desk.at("head.fs"), &good[..20]).unwrap();
@@ -324,7 +327,7 @@ fn a_listing_that_never_ended_is_no_list_under_any_name() {
 #[test]
 fn show_tells_a_list_by_its_destination_and_its_libraries() {
     let desk = Desk::new();
-    drop(write_list(&desk, "objects", ObjectKind::Blocks));
+    write_list(&desk, "objects", ObjectKind::Blocks);
     let (code, stdout, _) = desk.call(&["list", "show", "objects.blocks", "--libraries"]);
     assert_eq!(code, Some(0));
     for line in
@@ -341,7 +344,7 @@ fn show_tells_a_list_by_its_destination_and_its_libraries() {
 #[test]
 fn an_export_never_writes_over_a_file() {
     let desk = Desk::new();
-    drop(write_list(&desk, "objects", ObjectKind::Blocks));
+    write_list(&desk, "objects", ObjectKind::Blocks);
     fs::write(desk.at("there.txt"), "mine").unwrap();
     let (code, _, stderr) = desk.call(&["list", "export", "objects.blocks", "there.txt"]);
     assert_eq!(code, Some(2));
@@ -363,7 +366,7 @@ fn an_import_takes_text_lists_of_the_right_name_only() {
         assert!(stderr.contains("the name of a list ends in .commits, .fs or .blocks"), "{stderr}");
         assert_eq!(fs::read_to_string(desk.at(name)).unwrap(), line);
     }
-    drop(write_list(&desk, "list", ObjectKind::Fs));
+    write_list(&desk, "list", ObjectKind::Fs);
     for (name, says) in [("list.fs", "is not a text list"), ("missing.fs", "is not a text list")] {
         let (code, _, stderr) = desk.call(&["list", "import", name, "--to", "new"]);
         assert_eq!(code, Some(2), "{name}");

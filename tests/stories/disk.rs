@@ -3,57 +3,27 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::support::folder::Tmpfs;
 use crate::support::library::bulk::bulk_to_dir;
+use crate::support::program::write_program;
 use crate::world::{World, assert_same_objects, objects_below};
 
 /// Any user but root, for whom permissions count.
 const NOBODY: u32 = 65534;
 
-/// A small filesystem of its own, unmounted when dropped.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    /// `None`, and a line why, where this user cannot mount.
-    fn tmpfs(at: &Path, size: &str) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        if mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"], at) {
-            return Some(Self(at.to_owned()));
-        }
-        let why = "mounting a small filesystem needs root";
-        assert!(std::env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_none(), "must not be skipped here: {why}");
-        eprintln!("SKIPPED {}: {why}", at.display());
-        None
-    }
-
-    fn remount(&self, options: &str) {
-        assert!(mount(&["-o", &format!("remount,{options}")], &self.0));
-    }
-}
-
-fn mount(arguments: &[&str], at: &Path) -> bool {
-    Command::new("mount")
-        .args(arguments)
-        .arg(at)
-        .stderr(std::process::Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success())
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
-        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
-    }
+fn mount(at: &Path, options: &str) -> Option<Tmpfs> {
+    fs::create_dir_all(at).unwrap();
+    Tmpfs::mount(at, options)
 }
 
 #[test]
 fn a_full_destination_ends_early_and_a_rerun_with_room_completes() {
     let world = World::new();
     bulk_to_dir(&world.at("old/seafile-data"), 3, 3_000, 3000..=4000);
-    let Some(disk) = Mounted::tmpfs(&world.at("target"), "4m") else { return };
+    let Some(disk) = mount(&world.at("target"), "size=4m") else { return };
     let full = world.run(&[]).assert_code(1);
     assert!(full.stderr.contains("no space left"), "{}", full.stderr);
     assert!(full.total("failed") > 0 && full.total("failed") < 1000, "{} failed", full.total("failed"));
@@ -62,7 +32,7 @@ fn a_full_destination_ends_early_and_a_rerun_with_room_completes() {
         let whole = fs::read(world.source().join(&path)).unwrap();
         assert!(whole == data, "{} is half written", path.display());
     }
-    disk.remount("size=64m");
+    disk.resize("size=64m");
     let rest = world.run(&[]).assert_code(0);
     assert_eq!(rest.total("held") + rest.total("copied"), rest.total("listed"));
     world.assert_same(&world.at("target/storage"));
@@ -72,14 +42,14 @@ fn a_full_destination_ends_early_and_a_rerun_with_room_completes() {
 fn a_full_disk_under_the_list_file_ends_the_run_and_loses_nothing() {
     let world = World::new();
     bulk_to_dir(&world.at("old/seafile-data"), 4, 4_000, 200..=300);
-    let Some(disk) = Mounted::tmpfs(&world.at("lists"), "64k") else { return };
+    let Some(disk) = mount(&world.at("lists"), "size=64k") else { return };
     let list = world.at("lists/objects").display().to_string();
     let temp = world.at("").display().to_string();
     let options = ["--object-list", list.as_str(), "--temp-dir", temp.as_str()];
     let full = world.run(&options);
     assert!(matches!(full.code, Some(1 | 2)), "{:?}\n{}", full.code, full.stderr);
     assert!(full.stderr.contains("objects"), "{}", full.stderr);
-    disk.remount("size=64m");
+    disk.resize("size=64m");
     world.run(&options).assert_code(0);
     world.assert_same(&world.at("target/storage"));
 }
@@ -87,8 +57,8 @@ fn a_full_disk_under_the_list_file_ends_the_run_and_loses_nothing() {
 #[test]
 fn a_read_only_destination_is_said_at_once() {
     let world = World::with_sample();
-    let Some(disk) = Mounted::tmpfs(&world.at("target"), "4m") else { return };
-    disk.remount("ro");
+    let Some(disk) = mount(&world.at("target"), "size=4m") else { return };
+    disk.make_read_only();
     let refused = world.run(&[]).assert_code(3);
     // Once a kind, and no object was tried.
     assert_eq!(refused.stderr.matches(": read-only: ").count(), 3, "{}", refused.stderr);
@@ -109,8 +79,7 @@ fn an_unreadable_object_is_named_and_everything_else_arrives() {
     let as_root = rustix::process::geteuid().is_root();
     if as_root {
         let binary = world.at("seaf-migrate");
-        fs::copy(env!("CARGO_BIN_EXE_seaf-migrate"), &binary).unwrap();
-        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&binary, &fs::read(env!("CARGO_BIN_EXE_seaf-migrate")).unwrap());
         for entry in walkdir::WalkDir::new(world.at("")) {
             chown(entry.unwrap().path(), Some(NOBODY), Some(NOBODY)).unwrap();
         }

@@ -2,27 +2,31 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Mutex;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use crate::support::program::write_program;
 
 /// Prints its arguments, one a line, and ends with `$FAKE_CODE`.
 const FAKE: &str = "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit \"${FAKE_CODE:-0}\"\n";
 
-/// Waits for a signal, counts how many come until its input ends, and ends as seaf-migrate does.
-const WAITING: &str = "#!/bin/bash\ncount=0\ntrap 'count=$((count+1)); code=130' INT\ntrap 'count=$((count+1)); code=143' TERM\n\
-                       echo ready\nwhile [[ $count -eq 0 ]]; do sleep 0.02; done\nsleep 0.2\necho \"signals: $count\"\nexit $code\n";
-
-/// Held while a program is written and while one is started: a child that another test forks meanwhile would hold the
-/// file open for writing, and the kernel refuses to start such a file.
-static STARTING: Mutex<()> = Mutex::new(());
+/// Waits for a signal, counts how many come, and ends as seaf-migrate does; without one it ends after a minute.
+const WAITING: &str = "#!/bin/bash
+count=0 code=0
+trap 'count=$((count+1)); code=130' INT
+trap 'count=$((count+1)); code=143' TERM
+echo ready
+while [[ $count -eq 0 && $SECONDS -lt 60 ]]; do sleep 0.02; done
+sleep 0.2
+echo \"signals: $count\"
+exit $code
+";
 
 fn spawn(command: &mut Command) -> Child {
-    let _held = STARTING.lock().unwrap();
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -58,15 +62,17 @@ impl Server {
     }
 
     fn program(&self, name: &str, text: &str) {
-        let _held = STARTING.lock().unwrap();
-        fs::write(self.path(name), text).unwrap();
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&self.path(name), text.as_bytes());
     }
 
-    /// `./migrate.sh` in seafile-server-latest, with nothing of Seafile's in the environment.
+    /// `./migrate.sh` in seafile-server-latest, with nothing of Seafile's in the environment. No signal is ignored, as those
+    /// from the keyboard are in whatever a script starts with `&`: a shell cannot catch what it was told to ignore.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("./migrate.sh");
-        command.args(arguments).current_dir(self.path("seafile-server-latest"));
+        let mut command = Command::new("env");
+        command
+            .args(["--default-signal", "./migrate.sh"])
+            .args(arguments)
+            .current_dir(self.path("seafile-server-latest"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command
     }

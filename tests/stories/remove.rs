@@ -755,8 +755,9 @@ fn when_the_disk_under_the_journal_is_full_nothing_goes_that_is_not_noted() {
     let world = bulk(4_000);
     let before = left(&world);
     // Room for some batches, of 128 bytes a line.
-    let Some(disk) = Tmpfs::mount("size=200k") else { return };
-    let journal = disk.0.path().join("journal");
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Tmpfs::mount(folder.path(), "size=200k") else { return };
+    let journal = folder.path().join("journal");
     let full = go_bulk(&world, &["--journal", &journal.display().to_string()]).assert_code(1);
     assert!(full.stderr.contains("note in the journal"), "{}", full.stderr);
     let text = fs::read_to_string(&journal).unwrap();
@@ -768,7 +769,7 @@ fn when_the_disk_under_the_journal_is_full_nothing_goes_that_is_not_noted() {
         let name = format!(" {} {}/{}{} ", parts[0], parts[1], parts[2], parts[3]);
         assert!(text.contains(&name), "{name} went unnoted");
     }
-    disk.remount("size=8m");
+    disk.resize("size=8m");
     let rest = go_bulk(&world, &["--journal", &journal.display().to_string()]).assert_code(0);
     assert_eq!((sum(&rest, "removed") as usize, left(&world).len()), (before.len() - gone.len(), 0));
     // The line that the full disk cut short did not swallow the next run's first.

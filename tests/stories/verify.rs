@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use seaf_migrate::conf::{Environment, SideSource, load_pair};
 use seaf_migrate::history::{Pair, PairHistory, StateDir, VerifyNote};
@@ -223,15 +224,16 @@ fn a_run_under_way_is_warned_of() {
     let world = migrated();
     let side = |name: &str| SideSource { path: world.at(name), data_dir: Some(world.at("old/seafile-data")) };
     let (_, to) = load_pair(&side("old"), &side("new"), &Environment::default()).unwrap();
-    let held = DestinationLock::take(&to.store(ObjectKind::Fs).location().to_string()).unwrap();
+    let location = to.store(ObjectKind::Fs).location().to_string();
+    let held = DestinationLock::take(&location).unwrap();
     let outcome = world.verify(&[]).assert_code(0);
-    let expected = format!(
-        "a run is writing to the destination ({}: process {}",
-        to.store(ObjectKind::Fs).location(),
-        std::process::id()
-    );
+    let expected = format!("a run is writing to the destination ({location}: process {}", std::process::id());
     assert!(outcome.stderr.contains(&expected), "{}", outcome.stderr);
     drop(held);
+    // A child that another test is about to start has the lock for a moment more.
+    while DestinationLock::holder(&location).is_some() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     assert!(!world.verify(&[]).assert_code(0).stderr.contains("a run is writing"));
 }
 

@@ -1,17 +1,19 @@
 //! A folder store to break, and the disks and users that break it.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use rustix::mount::{self, MountFlags, UnmountFlags};
+use rustix::process::{Gid, Uid};
+use rustix::thread;
 use seaf_migrate::conf::backend::Location;
 use seaf_migrate::conf::{Backend, FsConf};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{Listed, Part, ReadStore, StoreError};
+
+use super::skip::skip;
 
 pub const LIBRARY: &str = "3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b";
 pub const ID: &str = "ab34567890123456789012345678901234567890";
@@ -77,34 +79,39 @@ pub fn list(store: &FsStore) -> Result<Vec<Listed>, StoreError> {
 }
 
 /// A small file system in memory, unmounted when dropped.
-pub struct Tmpfs(pub tempfile::TempDir);
+pub struct Tmpfs(pub PathBuf);
 
 impl Tmpfs {
-    /// `None`, after saying so, where this user may not mount.
-    pub fn mount(options: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.path()).output();
-        let why = match mounted {
-            Ok(output) if output.status.success() => return Some(Self(folder)),
-            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            Err(error) => error.to_string(),
-        };
-        let required = std::env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_some_and(|value| value == "1");
-        assert!(!required, "SKIPPED tmpfs: {why}, but SEAF_MIGRATE_REQUIRE_ALL=1");
-        println!("SKIPPED tmpfs: {why}");
-        None
+    /// Mounts it on a folder, with options like `size=1m`. `None`, after saying so, where this user may not mount.
+    pub fn mount(at: &Path, options: &str) -> Option<Self> {
+        let options = CString::new(options).unwrap();
+        match mount::mount("tmpfs", at, "tmpfs", MountFlags::empty(), options.as_c_str()) {
+            Ok(()) => Some(Self(at.to_owned())),
+            Err(error) => {
+                skip("tmpfs", format!("mounting a small file system: {error}"));
+                None
+            }
+        }
     }
 
-    pub fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        assert!(Command::new("mount").args(["-o", &options]).arg(self.0.path()).status().unwrap().success());
+    /// Changes `size=` or `nr_inodes=`.
+    pub fn resize(&self, options: &str) {
+        mount::mount_remount(&self.0, MountFlags::empty(), options).unwrap();
+    }
+
+    pub fn make_read_only(&self) {
+        mount::mount_remount(&self.0, MountFlags::RDONLY, "").unwrap();
+    }
+
+    pub fn make_writable(&self) {
+        mount::mount_remount(&self.0, MountFlags::empty(), "").unwrap();
     }
 }
 
 impl Drop for Tmpfs {
     fn drop(&mut self) {
         // Lazily, because a failing test may still hold a file of it open.
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+        let _ = mount::unmount(&self.0, UnmountFlags::DETACH);
     }
 }
 
@@ -118,14 +125,16 @@ pub fn ignored_in(store: &FsStore, range: KeyRange) -> u64 {
     ignored
 }
 
-/// Runs one test of the same program as a user whom permissions bind, since they do not bind root.
-pub fn again_as_nobody(test: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    // A copy, because nobody may not be able to reach the build folder.
-    let program = folder.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    let output = Command::new(program).args(["--exact", test]).uid(65534).gid(65534).current_dir("/").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+/// Does the work as a user whom permissions bind, since they do not bind root. The kernel keeps the user of each thread.
+pub fn as_nobody(work: impl FnOnce() + Send) {
+    let (user, group) = (Uid::from_raw(65534), Gid::from_raw(65534));
+    let work = || {
+        if rustix::process::geteuid().is_root() {
+            thread::set_thread_groups(&[]).unwrap();
+            thread::set_thread_res_gid(group, group, group).unwrap();
+            thread::set_thread_res_uid(user, user, user).unwrap();
+        }
+        work();
+    };
+    std::thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }

@@ -1,8 +1,6 @@
 //! Places that objects can be moved to and from: three folders, buckets, pools or containers of a test's own, which are
 //! removed with the value.
 
-use std::env;
-
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
 use http::Method;
@@ -11,9 +9,10 @@ use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::http::runtime::block_on;
 use seaf_migrate::store::http::{HttpClient, HttpOptions, Request};
 
-use super::ceph::Pool;
+use super::ceph::{Pool, Shared};
 use super::oss_server::{self, OssServer};
 use super::pass;
+use super::skip::{Missing, variable};
 
 /// How a client speaks to a server: each test uses another mix, so that all are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +24,6 @@ pub enum Form {
     /// S3 with https, Swift with the login v1.0, otherwise as `New`.
     Other,
 }
-
-/// A backend that cannot be used here, and why.
-#[derive(Debug)]
-pub struct Missing(pub String);
 
 /// Three stores, one a kind.
 #[allow(clippy::large_enum_variant, reason = "a test holds five of them")]
@@ -46,7 +41,7 @@ impl Place {
         Ok(match backend {
             Backend::Fs => Self::Fs(tempfile::tempdir().unwrap()),
             Backend::S3 => Self::S3(Buckets::new()?),
-            Backend::Ceph => Self::Ceph([pool()?, pool()?, pool()?]),
+            Backend::Ceph => Self::Ceph([Pool::new()?, Pool::new()?, Pool::new()?]),
             Backend::Swift => Self::Swift(Containers::new(Account::of(form)?)),
             Backend::Oss => {
                 let server = OssServer::start();
@@ -71,10 +66,6 @@ impl Place {
     }
 }
 
-fn pool() -> Result<Pool, Missing> {
-    Pool::new().map_err(Missing)
-}
-
 fn oss_section(server: &OssServer, kind: ObjectKind, form: Form) -> String {
     let (id, secret, region, port) = (oss_server::KEY_ID, oss_server::SECRET, oss_server::REGION, server.port());
     let how = match form {
@@ -86,13 +77,9 @@ fn oss_section(server: &OssServer, kind: ObjectKind, form: Form) -> String {
     format!("name = oss\nbucket = seaf-{kind}\nkey_id = {id}\nkey = {secret}\n{how}")
 }
 
-/// A variable that `scripts/services.sh env` prints.
-pub fn variable(name: &str) -> Result<String, Missing> {
-    env::var(name).map_err(|_| Missing(format!("{name} is not set (scripts/services.sh up, then env)")))
-}
-
 /// Three buckets of Ceph's gateway.
 pub struct Buckets {
+    _cluster: Shared,
     client: Client,
     names: [String; 3],
 }
@@ -110,7 +97,7 @@ impl Buckets {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         let names = ObjectKind::ALL.map(|kind| format!("seaf-pairs-{kind}-{:08x}", fastrand::u32(..)));
-        let buckets = Self { client: Client::from_conf(config), names };
+        let buckets = Self { _cluster: Shared::new(), client: Client::from_conf(config), names };
         for name in &buckets.names {
             block_on(buckets.client.create_bucket().bucket(name).send()).unwrap();
         }
@@ -263,11 +250,4 @@ impl Drop for Containers {
         pass::empty(|kind| self.account.section(&self.names[kind.index()], Form::New));
         self.each(&Method::DELETE);
     }
-}
-
-/// Says what is skipped; a failure where nothing may be.
-pub fn skip(what: &str, Missing(why): &Missing) {
-    let required = env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_some_and(|value| value == "1");
-    assert!(!required, "SKIPPED {what}: {why}, but SEAF_MIGRATE_REQUIRE_ALL=1");
-    println!("SKIPPED {what}: {why}");
 }

@@ -1,8 +1,7 @@
-//! The parts of `remove` on their own: who decides on an object, the journal, the rate.
+//! The parts of `remove`: who decides on an object, and the journal.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,11 +11,9 @@ use seaf_migrate::commands::remove::journal::RemovalJournal;
 use seaf_migrate::commands::remove::report::Reason;
 use seaf_migrate::content::{self, Damage, IdCheck, sha1_of};
 use seaf_migrate::flow::Budget;
-use seaf_migrate::flow::rate::{Clock, RateLimiter, RealClock};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, Listed, ReadStore, RemoveStore, WriteStore};
-use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 use crate::support::faulty::{Action, Faulty};
 use crate::support::folder::Place;
@@ -241,73 +238,4 @@ fn what_keeps_nothing_is_no_journal() {
         assert!(RemovalJournal::open(&path, "x").is_err(), "{}", path.display());
     }
     assert!(fs::read_dir(at("folder")).unwrap().next().is_none());
-}
-
-/// A clock that only moves when somebody sleeps by it, all sleepers in a row.
-#[derive(Default)]
-struct FakeClock {
-    now: Mutex<Duration>,
-    slept: Mutex<Vec<Duration>>,
-}
-
-impl Clock for &FakeClock {
-    fn now(&self) -> Duration {
-        *self.now.lock().unwrap()
-    }
-
-    fn sleep(&self, time: Duration) -> bool {
-        *self.now.lock().unwrap() += time;
-        self.slept.lock().unwrap().push(time);
-        true
-    }
-}
-
-#[test]
-fn tokens_come_evenly_and_the_first_at_once() {
-    let clock = FakeClock::default();
-    let rate = RateLimiter::new(4, &clock);
-    assert!((0..9).all(|_| rate.acquire()));
-    assert_eq!(*clock.slept.lock().unwrap(), [Duration::from_millis(250); 8]);
-    assert_eq!(*clock.now.lock().unwrap(), Duration::from_secs(2));
-}
-
-#[test]
-fn nothing_is_saved_up_while_nobody_asks() {
-    let clock = FakeClock::default();
-    let rate = RateLimiter::new(10, &clock);
-    assert!(rate.acquire());
-    *clock.now.lock().unwrap() += Duration::from_secs(60);
-    let before = *clock.now.lock().unwrap();
-    assert!((0..11).all(|_| rate.acquire()));
-    assert_eq!(*clock.now.lock().unwrap() - before, Duration::from_secs(1));
-}
-
-proptest! {
-    #[test]
-    fn no_second_has_more_than_its_share(per_second in 1..2000u32, pauses in proptest::collection::vec(0..300u64, 1..80)) {
-        let clock = FakeClock::default();
-        let rate = RateLimiter::new(per_second, &clock);
-        let mut taken = Vec::new();
-        for pause in pauses {
-            *clock.now.lock().unwrap() += Duration::from_millis(pause);
-            prop_assert!(rate.acquire());
-            taken.push(*clock.now.lock().unwrap());
-        }
-        for (n, from) in taken.iter().enumerate() {
-            let within = taken[n..].iter().take_while(|time| **time < *from + Duration::from_secs(1)).count();
-            prop_assert!(within as u64 <= u64::from(per_second) + 1, "{within} in a second of {per_second}");
-        }
-    }
-}
-
-#[test]
-fn a_wait_ends_with_the_run() {
-    let stop = Shutdown::new();
-    let rate = RateLimiter::new(1, RealClock::new(&stop));
-    assert!(rate.acquire());
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| (0..1000).all(|_| rate.acquire()));
-        stop.request(ShutdownReason::Signal(2));
-        assert!(!waiting.join().unwrap(), "a thousand tokens at one a second were waited for");
-    });
 }

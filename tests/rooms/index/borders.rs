@@ -8,7 +8,7 @@ use seaf_migrate::index::{Index, LibraryCount, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
 use seaf_migrate::store::Listed;
 
-use super::support::{Model, Place, assert_same, copy_files, list, model, object, objects};
+use crate::support::lists::{Model, Place, assert_same, copy_files, list, model, object, objects};
 
 /// Objects enough for several parts.
 const MANY: u64 = 40_000;

@@ -6,7 +6,7 @@ use seaf_migrate::index;
 use seaf_migrate::index::SetBuilder;
 use seaf_migrate::object::KeyRange;
 
-use super::support::{Model, Place, assert_same, copy_files, list, model, object, objects};
+use crate::support::lists::{Model, Place, assert_same, copy_files, list, model, object, objects};
 
 /// An unfinished listing of several parts, as it lies on disk.
 fn unfinished(place: &Place, model: &Model) {

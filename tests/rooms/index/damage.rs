@@ -5,7 +5,7 @@ use std::path::Path;
 use seaf_migrate::index;
 use seaf_migrate::index::{Index, ListError, Opened};
 
-use super::support::{Model, Place, assert_same, model, object, objects};
+use crate::support::lists::{Model, Place, assert_same, model, object, objects};
 
 /// A complete list of a few objects with a journal of two batches.
 fn small() -> (Place, Model, Model) {
@@ -99,7 +99,7 @@ fn a_changed_byte_of_a_journal_is_refused_or_its_batch_is_cut() {
     let whole = std::fs::read(&path).unwrap();
     let start = whole.len() - 5 * 48;
     for at in 0..whole.len() {
-        super::support::copy_files(place.folder.path(), fresh.folder.path());
+        crate::support::lists::copy_files(place.folder.path(), fresh.folder.path());
         flip(&fresh.paths.journal(), at, 0x40);
         match fresh.prepare() {
             Err(error) => {

@@ -6,7 +6,7 @@ use seaf_migrate::index;
 use seaf_migrate::index::{ListError, ListLock, ListPaths, Opened, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectKind};
 
-use super::support::{Model, Place, assert_same, list, model, object, objects};
+use crate::support::lists::{Model, Place, assert_same, list, model, object, objects};
 
 /// A place for the list of the library that `object(0, libraries)` is in.
 fn place_of_one(libraries: u64) -> (Place, LibraryId) {

@@ -6,7 +6,7 @@ use seaf_migrate::index;
 use seaf_migrate::index::{ListError, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKind};
 
-use super::support::{Model, Place, list, location};
+use crate::support::lists::{Model, Place, list, location};
 
 #[test]
 fn of_many_takers_at_once_one_at_a_time_gets_it() {

@@ -8,7 +8,7 @@ use seaf_migrate::index::SetBuilder;
 use seaf_migrate::object::KeyRange;
 use seaf_migrate::store::Listed;
 
-use super::support::{Model, Place, assert_same, list, model, object, objects};
+use crate::support::lists::{Model, Place, assert_same, list, model, object, objects};
 
 #[test]
 fn an_empty_destination_is_a_complete_list() {

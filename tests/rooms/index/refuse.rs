@@ -4,7 +4,7 @@ use seaf_migrate::index;
 use seaf_migrate::index::{ListError, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKind};
 
-use super::support::{Place, list, location, model, object};
+use crate::support::lists::{Place, list, location, model, object};
 
 #[test]
 fn the_list_of_another_destination_is_refused() {

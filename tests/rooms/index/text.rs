@@ -5,7 +5,7 @@ use std::path::Path;
 use seaf_migrate::index;
 use seaf_migrate::index::{ListError, Opened, text};
 
-use super::support::{Model, Place, assert_same, model, object};
+use crate::support::lists::{Model, Place, assert_same, model, object};
 
 fn lines(model: &Model) -> String {
     model.keys().map(|key| format!("{key}\n")).collect()

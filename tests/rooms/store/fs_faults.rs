@@ -11,12 +11,13 @@ use seaf_migrate::object::{KeyRange, ObjectKey};
 use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore, RemoveStore, WriteStore};
 
-use crate::support::folder::{ID, LIBRARY, Place, Tmpfs, again_as_nobody, ignored_in, key, list, numbered};
+use crate::support::folder::{ID, LIBRARY, Place, Tmpfs, as_nobody, ignored_in, key, list, numbered};
 
 #[test]
 fn a_full_disk_takes_nothing_more_and_keeps_what_it_has() {
-    let Some(disk) = Tmpfs::mount("size=1m") else { return };
-    let place = Place::in_folder(disk.0.path());
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_disk) = Tmpfs::mount(folder.path(), "size=1m") else { return };
+    let place = Place::in_folder(folder.path());
     let store = place.destination().unwrap();
     let data = Bytes::from(vec![7; 50_000]);
     let (taken, error) = (0..)
@@ -38,21 +39,23 @@ fn a_full_disk_takes_nothing_more_and_keeps_what_it_has() {
 
 #[test]
 fn a_disk_without_inodes_is_a_full_one() {
-    let Some(disk) = Tmpfs::mount("size=1m,nr_inodes=20") else { return };
-    let store = Place::in_folder(disk.0.path()).destination().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_disk) = Tmpfs::mount(folder.path(), "size=1m,nr_inodes=20") else { return };
+    let store = Place::in_folder(folder.path()).destination().unwrap();
     let error = (0..30).find_map(|number| store.write(&numbered(number), Bytes::new()).err()).unwrap();
     assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
 }
 
 #[test]
 fn a_read_only_disk_can_be_read_and_not_written() {
-    let Some(disk) = Tmpfs::mount("size=1m") else { return };
-    let place = Place::in_folder(disk.0.path());
-    disk.remount("ro");
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Tmpfs::mount(folder.path(), "size=1m") else { return };
+    let place = Place::in_folder(folder.path());
+    disk.make_read_only();
     assert_eq!(place.destination().unwrap_err().kind(), ErrorKind::ReadOnly, "nothing can be created");
-    disk.remount("rw");
+    disk.make_writable();
     place.destination().unwrap().write(&key(ID), Bytes::from_static(b"data")).unwrap();
-    disk.remount("ro");
+    disk.make_read_only();
     let store = place.destination().unwrap();
     assert_eq!(store.write(&key(ID), Bytes::new()).unwrap_err().kind(), ErrorKind::ReadOnly);
     assert_eq!(store.write(&numbered(1), Bytes::new()).unwrap_err().kind(), ErrorKind::ReadOnly);
@@ -62,14 +65,14 @@ fn a_read_only_disk_can_be_read_and_not_written() {
 
 #[test]
 fn a_library_on_another_disk_is_part_of_the_store() {
-    let Some(disk) = Tmpfs::mount("size=1m") else { return };
-    let folder = tempfile::tempdir().unwrap();
+    let (elsewhere, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let Some(_disk) = Tmpfs::mount(elsewhere.path(), "size=1m") else { return };
     let place = Place::in_folder(folder.path());
     let store = place.destination().unwrap();
-    symlink(disk.0.path(), place.library()).unwrap();
+    symlink(elsewhere.path(), place.library()).unwrap();
     store.write(&key(ID), Bytes::from_static(b"elsewhere")).unwrap();
     store.sync().unwrap();
-    assert!(disk.0.path().join(&ID[..2]).join(&ID[2..]).is_file());
+    assert!(elsewhere.path().join(&ID[..2]).join(&ID[2..]).is_file());
     assert_eq!(store.read(&key(ID)).unwrap(), "elsewhere");
     assert_eq!(list(&store).unwrap(), [Listed { key: key(ID), size: Some(9) }]);
 }
@@ -246,29 +249,28 @@ fn a_folder_that_cannot_be_listed_is_an_error_and_not_an_end() {
 
 #[test]
 fn a_folder_that_this_user_may_not_read_is_an_error() {
-    if rustix::process::geteuid().is_root() {
-        return again_as_nobody("store::fs_faults::a_folder_that_this_user_may_not_read_is_an_error");
-    }
-    let library: fn(&Place) -> PathBuf = Place::library;
-    let shard: fn(&Place) -> PathBuf = |place| place.library().join(&ID[..2]);
-    for shut in [library, shard] {
-        let (_folder, place, store) = with_spoilt_library(|_| {});
-        // Without any permission it cannot be listed; without that to pass through it, not be asked for sizes.
-        for mode in [0o000, 0o600] {
-            fs::set_permissions(shut(&place), fs::Permissions::from_mode(mode)).unwrap();
-            let error = list(&store).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    as_nobody(|| {
+        let library: fn(&Place) -> PathBuf = Place::library;
+        let shard: fn(&Place) -> PathBuf = |place| place.library().join(&ID[..2]);
+        for shut in [library, shard] {
+            let (_folder, place, store) = with_spoilt_library(|_| {});
+            // Without any permission it cannot be listed; without that to pass through it, not be asked for sizes.
+            for mode in [0o000, 0o600] {
+                fs::set_permissions(shut(&place), fs::Permissions::from_mode(mode)).unwrap();
+                let error = list(&store).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+                assert_eq!(store.read(&key(ID)).unwrap_err().kind(), ErrorKind::Unreadable);
+                assert_eq!(store.write(&key(ID), Bytes::new()).unwrap_err().kind(), ErrorKind::Denied);
+            }
+            fs::set_permissions(shut(&place), fs::Permissions::from_mode(0o755)).unwrap();
+            fs::set_permissions(place.file(ID), fs::Permissions::from_mode(0o000)).unwrap();
+            assert_eq!(list(&store).unwrap().len(), 2);
             assert_eq!(store.read(&key(ID)).unwrap_err().kind(), ErrorKind::Unreadable);
-            assert_eq!(store.write(&key(ID), Bytes::new()).unwrap_err().kind(), ErrorKind::Denied);
+            fs::set_permissions(place.root(), fs::Permissions::from_mode(0o000)).unwrap();
+            assert_eq!(place.source().unwrap_err().kind(), ErrorKind::Denied);
+            fs::set_permissions(place.root(), fs::Permissions::from_mode(0o755)).unwrap();
         }
-        fs::set_permissions(shut(&place), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::set_permissions(place.file(ID), fs::Permissions::from_mode(0o000)).unwrap();
-        assert_eq!(list(&store).unwrap().len(), 2);
-        assert_eq!(store.read(&key(ID)).unwrap_err().kind(), ErrorKind::Unreadable);
-        fs::set_permissions(place.root(), fs::Permissions::from_mode(0o000)).unwrap();
-        assert_eq!(place.source().unwrap_err().kind(), ErrorKind::Denied);
-        fs::set_permissions(place.root(), fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    });
 }
 
 #[test]

@@ -1,26 +1,19 @@
-//! `fsck` says the same whichever database the server keeps its heads in.
+//! The heads and `fsck` are the same whichever database the server keeps its libraries in.
 
 use std::path::Path;
 use std::process::Command;
 
+use mysql::prelude::Queryable;
+use seaf_migrate::database;
+use seaf_migrate::database::DatabaseError;
+use seaf_migrate::database::heads::Roots;
 use seaf_migrate::object::{ObjectKey, ObjectKind};
 use serde_json::Value;
 
 use crate::support::library::output::object_path;
-use crate::support::mariadb::MariaDb;
+use crate::support::library::{Params, Store};
+use crate::support::mariadb::{MariaDb, TABLES};
 use crate::support::sample;
-
-const TABLES: [&str; 9] = [
-    "Branch",
-    "Repo",
-    "RepoHead",
-    "VirtualRepo",
-    "RepoTrash",
-    "GarbageRepos",
-    "RepoInfo",
-    "RepoHistoryLimit",
-    "RepoValidSince",
-];
 
 /// Exit code, report, and what was printed, the lines with a time left out.
 fn fsck(dir: &Path, db: &str) -> (Option<i32>, Value, String) {
@@ -69,4 +62,43 @@ fn sqlite_and_a_real_mariadb_lead_to_the_same_result() {
     assert_eq!(broken.0, Some(1));
     assert!(broken.2.contains("head missing"), "{}", broken.2);
     assert_eq!(fsck(dir, &url), broken);
+}
+
+fn roots(text: &str) -> Result<Roots, DatabaseError> {
+    Roots::from_conf(&database::parse(text)?)
+}
+
+fn roots_of(path: &Path) -> Result<Roots, DatabaseError> {
+    roots(path.to_str().unwrap())
+}
+
+#[test]
+fn sqlite_and_a_real_mariadb_agree() {
+    let Some(server) = MariaDb::start() else { return };
+    let sample = sample::sample_store();
+    let db = sample.path().join("seafile-data/seafile.db");
+    server.copy_tables(&db, &TABLES);
+    assert_eq!(roots(&server.url()).unwrap(), roots_of(&db).unwrap());
+
+    let second = server.another();
+    let dir = tempfile::tempdir().unwrap();
+    let generated = dir.path().join("seafile.db");
+    Store::generate(&Params::default()).write_db(&generated);
+    let connection = rusqlite::Connection::open(&generated).unwrap();
+    connection.execute_batch("INSERT INTO RepoHistoryLimit SELECT repo_id, 30 FROM Repo").unwrap();
+    second.copy_tables(&generated, &TABLES);
+    let expected = roots_of(&generated).unwrap();
+    assert!(expected.libraries.iter().filter(|library| library.history_days == Some(30)).count() > 5);
+    assert_eq!(roots(&second.url()).unwrap(), expected);
+
+    // A server whose tables are not Seafile's, a database that is not there, and a login that is not right.
+    second.connect().query_drop("DROP TABLE Repo").unwrap();
+    let error = roots(&second.url()).unwrap_err().to_string();
+    assert!(error.contains("Repo"), "{error}");
+    let error = roots(&format!("{}x", second.url())).unwrap_err().to_string();
+    assert!(error.contains("seaf_migrate_"), "{error}");
+    let wrong = second.url().replace("@127", "wrong@127");
+    let error = roots(&wrong).unwrap_err().to_string();
+    let password = wrong.split(['/', ':', '@']).nth(4).unwrap();
+    assert!(error.contains("seafile@127.0.0.1") && !error.contains(password), "{error}");
 }

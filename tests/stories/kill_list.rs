@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use seaf_migrate::index;
@@ -13,7 +13,8 @@ use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
 
-use super::support::{Model, list, location, model, object};
+use crate::support::lists::{Model, list, location, model, object};
+use crate::support::program::{only, release};
 
 const LIBRARIES: u64 = 40;
 const FOLDER: &str = "SEAF_LIST_CHILD";
@@ -131,8 +132,7 @@ fn killed_at_any_instant_it_tells_the_truth() {
     for kills in worlds {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..kills {
-            let mut child = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "index::kill::child", "--ignored"])
+            let mut child = only(module_path!(), "child")
                 .env(FOLDER, folder.path())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -149,20 +149,25 @@ fn killed_at_any_instant_it_tells_the_truth() {
     println!("{kills} kills, no wrong answer and no repair: {met:?}");
 }
 
-/// Compares what the list says with what is there, be it complete or not.
+/// Compares what the list says with what is there, be it complete or not, and lets go of it.
 fn check(folder: &Path) {
     let paths = ListPaths::new(&folder.join("list"), ObjectKind::Blocks, None);
+    let lock = ListLock::acquire(&paths).unwrap();
+    check_held(folder, &paths, &lock);
+    release(lock, &paths.lock());
+}
+
+fn check_held(folder: &Path, paths: &ListPaths, lock: &ListLock) {
     let keys = |name| -> BTreeSet<ObjectKey> {
         numbers(folder, name).into_iter().map(|number| object(number, LIBRARIES).key).collect()
     };
     let (there, promised) = (keys("there"), keys("promised"));
-    let lock = ListLock::acquire(&paths).unwrap();
-    let looked = index::open_read_only(&paths, &location("host/bucket")).unwrap();
-    let Some((set, journal)) = index::prepare(&lock, &location("host/bucket")).unwrap().known else {
+    let looked = index::open_read_only(paths, &location("host/bucket")).unwrap();
+    let Some((set, journal)) = index::prepare(lock, &location("host/bucket")).unwrap().known else {
         assert!(looked.is_none());
         // What is still to be listed makes the list exact again.
         let everything: Model = numbers(folder, "there").into_iter().flat_map(|at| model([at], LIBRARIES)).collect();
-        let (builder, missing) = SetBuilder::start_or_resume(&lock, &location("host/bucket")).unwrap();
+        let (builder, missing) = SetBuilder::start_or_resume(lock, &location("host/bucket")).unwrap();
         missing.iter().for_each(|range| list(&builder, *range, &everything));
         let said: BTreeSet<_> = builder.finish().unwrap().iter().map(|object| object.unwrap().key).collect();
         assert!(said.is_subset(&there) && promised.is_subset(&said));
