@@ -1,7 +1,7 @@
 //! Whether both sides are ready: asked on its own, and at the beginning of every pass.
 
-use super::run::lock;
 use crate::commands::common::settings::{CheckSettings, PlanSettings};
+use crate::commands::common::sides::lock;
 use crate::conf::SideConf;
 use crate::preflight::{PreflightReport, check};
 use crate::report::{Console, Ending};
@@ -15,7 +15,7 @@ pub fn run(settings: &CheckSettings, console: &Console, stop: &Shutdown) -> Endi
         console.problem(format_args!("Warning: {warning}"));
     }
     // What is put there for a moment must not be in the way of a run that is under way.
-    let _locks = match lock(&settings.to) {
+    let _locks = match lock(&settings.to).map_err(Ending::from) {
         Ok(locks) => locks,
         Err(ending) => {
             console.problem(format_args!("Not checked: {ending} (exit code {}).", ending.exit_code()));

@@ -5,6 +5,7 @@ pub mod failure;
 pub mod flags;
 pub mod heads_cache;
 pub mod settings;
+pub mod sides;
 pub mod size;
 pub mod state;
 pub mod verified_view;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::common::state::PassState;
-use super::run::lock;
+use crate::commands::common::sides::lock;
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
 use crate::commands::remove::settings::RemoveSettings;
 use crate::flow::rate::RealClock;
