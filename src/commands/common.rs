@@ -2,6 +2,7 @@
 
 pub mod destination;
 pub mod failure;
+pub mod first_failure;
 pub mod flags;
 pub mod heads_cache;
 pub mod settings;

@@ -31,6 +31,7 @@ pub(super) mod page;
 pub mod report;
 mod result;
 pub mod retry;
+pub mod settings;
 pub mod summary;
 pub mod verdict;
 
@@ -79,8 +80,8 @@ impl Pass<'_> {
             Ok(locks) => locks,
             Err(failure) => return state.end(failure.into(), stop),
         };
-        if let Err(ending) = check::require(plan, options, console, stop) {
-            return state.end(ending, stop);
+        if let Err(failure) = check::require(plan, options, console, stop) {
+            return state.end(failure.into(), stop);
         }
         let note = match Note::begin(settings, console) {
             Ok(note) => note,
