@@ -4,9 +4,9 @@
 //! measured and removed. All stores are asked at the same time, so that a host that is gone costs one wait. Where a
 //! bucket keeps old versions of its objects, one of this object stays as any other would.
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
-use std::{fmt, fs};
 
 use bytes::Bytes;
 
@@ -18,7 +18,6 @@ use crate::store::open::{OpenOptions, Store, open_destination_to_check, open_sou
 use crate::store::{ErrorKind, Part, ReadStore, StoreError};
 
 mod owner;
-mod table;
 
 /// The name of the object that is written at the destination. No object of Seafile's can have it: a library is named
 /// by a random UUID of version 4, which has a 4 where this one (RFC 9562's Max UUID) has an f; and the id is that of
@@ -92,7 +91,7 @@ impl StoreProbe {
     }
 }
 
-/// What became of all stores. [`fmt::Display`] gives the table, and below it what the stores said.
+/// What became of all stores.
 #[derive(Debug)]
 pub struct PreflightReport {
     /// A row a store: each kind, and of each the old side first.
@@ -110,12 +109,6 @@ impl PreflightReport {
     /// Whether nothing is.
     pub fn is_good(&self) -> bool {
         self.problems().next().is_none()
-    }
-}
-
-impl fmt::Display for PreflightReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table::write(f, &self.rows)
     }
 }
 
@@ -159,17 +152,31 @@ fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
 }
 
 fn row(conf: &StoreConf, side: Side, options: &OpenOptions) -> StoreProbe {
-    let (reachable, list, write) = match side {
+    let probes = match side {
         Side::From => match open_source(conf, options) {
             Ok(store) => with_list(first_page(&*store), || Probe::Untried),
-            Err(error) => (Probe::Bad(error), Probe::Untried, Probe::Untried),
+            Err(error) => Probes::unreachable(error),
         },
         Side::To => match open_destination_to_check(conf, options) {
             Ok(store) => with_list(first_page(&*store), || probe(&*store).into()),
-            Err(error) => (Probe::Bad(error), Probe::Untried, Probe::Untried),
+            Err(error) => Probes::unreachable(error),
         },
     };
+    let Probes { reachable, list, write } = probes;
     StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write }
+}
+
+/// What was tried with one store.
+struct Probes {
+    reachable: Probe,
+    list: Probe,
+    write: Probe,
+}
+
+impl Probes {
+    const fn unreachable(error: StoreError) -> Self {
+        Self { reachable: Probe::Bad(error), list: Probe::Untried, write: Probe::Untried }
+    }
 }
 
 impl From<Result<(), StoreError>> for Probe {
@@ -178,13 +185,15 @@ impl From<Result<(), StoreError>> for Probe {
     }
 }
 
-/// The three answers of a store whose listing went like this; writing is tried where it may go otherwise.
-fn with_list(listed: Result<(), StoreError>, write: impl FnOnce() -> Probe) -> (Probe, Probe, Probe) {
+/// What is to be said of a store whose listing went like this; writing is tried where it may go otherwise.
+fn with_list(listed: Result<(), StoreError>, write: impl FnOnce() -> Probe) -> Probes {
     match listed {
-        Ok(()) => (Probe::Good, Probe::Good, write()),
-        Err(error) if error.kind().is_transient() => (Probe::Bad(error), Probe::Untried, Probe::Untried),
-        Err(error) if error.kind() == ErrorKind::Denied => (Probe::Good, Probe::Bad(error), write()),
-        Err(error) => (Probe::Good, Probe::Bad(error), Probe::Untried),
+        Ok(()) => Probes { reachable: Probe::Good, list: Probe::Good, write: write() },
+        Err(error) if error.kind().is_transient() => Probes::unreachable(error),
+        Err(error) if error.kind() == ErrorKind::Denied => {
+            Probes { reachable: Probe::Good, list: Probe::Bad(error), write: write() }
+        }
+        Err(error) => Probes { reachable: Probe::Good, list: Probe::Bad(error), write: Probe::Untried },
     }
 }
 

@@ -2,9 +2,11 @@
 
 pub mod destination;
 pub mod failure;
+pub mod first_failure;
 pub mod flags;
 pub mod heads_cache;
 pub mod settings;
+pub mod sides;
 pub mod size;
 pub mod state;
 pub mod verified_view;

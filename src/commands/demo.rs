@@ -11,9 +11,8 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use walkdir::WalkDir;
 
-use crate::commands::common::flags::RunFlags;
-use crate::commands::common::settings::{self, RunSettings};
 use crate::commands::run;
+use crate::commands::run::settings::{RunFlags, RunSettings};
 use crate::conf::Environment;
 use crate::report::{Console, Ending, format};
 use crate::sys::shutdown::Shutdown;
@@ -56,7 +55,7 @@ pub fn settings(options: &[&str]) -> anyhow::Result<RunSettings> {
         flags: RunFlags,
     }
     let run = Run::try_parse_from(std::iter::once("run").chain(options.iter().copied()))?;
-    let settings = settings::resolve_run(&run.flags, &Environment::default())?;
+    let settings = run::settings::resolve(&run.flags, &Environment::default())?;
     // Nothing outlives a demonstration, so there is nothing to note about its sides.
     Ok(RunSettings { proofs: None, ..settings })
 }

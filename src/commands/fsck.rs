@@ -2,81 +2,73 @@
 //! paths of the files that suffer. Reads only.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::bounded;
 
-use crate::commands::common::settings::StoreSettings;
-use crate::conf::{DatabaseConf, SideConf};
+use crate::commands::common::failure::Failure;
 use crate::database::heads::Roots;
-use crate::object::{LibraryId, ObjectKind};
-use crate::reach::{Progress, Stores, WalkOptions, fsck};
-use crate::report::{Console, Ending, format};
-use crate::store::StoreError;
-use crate::store::open::{OpenOptions, open_source};
-use crate::sys::shutdown::{Shutdown, ShutdownReason};
+use crate::object::ObjectKind;
+use crate::reach::{self, FsckResult, LibraryResult, Progress, Stores, WalkOptions};
+use crate::report::page::write;
+use crate::report::{Console, Outcome};
+use crate::store::open::open_source;
+use crate::sys::private_file;
+use crate::sys::shutdown::Shutdown;
 
+pub mod outcome;
 pub mod page;
+mod progress;
+pub mod settings;
 
+pub use progress::tell;
+
+use outcome::{FsckFindings, FsckOutcome};
 use page::Scope;
+use settings::FsckSettings;
 
-/// How often a line of progress comes.
-const LINE_EVERY: Duration = Duration::from_secs(5);
-
-/// Everything that a check needs.
-#[derive(Clone, Debug)]
-pub struct FsckSettings {
-    /// The side to check.
-    pub side: SideConf,
-    /// Where the heads are; `None` works them out from the commits.
-    pub database: Option<DatabaseConf>,
-    /// How to talk to the stores.
-    pub store: StoreSettings,
-    /// Only the newest commit of each library.
-    pub head_only: bool,
-    /// Read and hash every block.
-    pub content: bool,
-    /// Only these libraries; all when empty.
-    pub libraries: Vec<LibraryId>,
-    /// Where the result goes as JSON.
-    pub report: Option<PathBuf>,
-    /// Where the page goes.
-    pub html: Option<PathBuf>,
-}
-
-/// Checks a side and prints the result.
-pub fn run(settings: &FsckSettings, console: &Console, stop: &Shutdown) -> Ending {
-    match check(settings, console, stop) {
-        Ok(ending) => ending,
-        Err(Failure(ending)) => {
-            console.problem(format_args!("Result: {ending} (exit code {}).", ending.exit_code()));
-            ending
-        }
-    }
-}
-
-/// Why there is no result.
-struct Failure(Ending);
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self(Ending::StoreFailed(error.to_string()))
-    }
-}
-
-fn check(settings: &FsckSettings, console: &Console, stop: &Shutdown) -> Result<Ending, Failure> {
+/// Checks a side, prints the result, and writes the report and the page if they are wanted.
+pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> FsckOutcome {
     let (began, started) = (Instant::now(), jiff::Zoned::now());
-    let options = settings.store.open_options(stop);
-    let stores = open(settings, &options)?;
+    for warning in &settings.side.warnings {
+        console.problem(format_args!("Warning: {warning}"));
+    }
+    let outcome = match check(settings, console, shutdown) {
+        Ok(result) => {
+            console.line(&result);
+            let scope = Scope {
+                side: &settings.side,
+                has_database: settings.database.is_some(),
+                head_only: settings.head_only,
+                content: settings.content,
+            };
+            let page = || page::of(&scope, &result, &started, began.elapsed());
+            let written = write_report(settings.report.as_deref(), &result)
+                .and_then(|()| settings.html.as_deref().map_or(Ok(()), |path| not_lost(path, write(path, &page()))));
+            // First, because a check that was cut short says nothing of the libraries that it did not come to.
+            match (Failure::interruption(shutdown), written) {
+                (Some(failure), _) | (None, Err(failure)) => FsckOutcome::Stopped(failure),
+                (None, Ok(())) => outcome_of(settings, &result),
+            }
+        }
+        Err(failure) => FsckOutcome::Stopped(Failure::interruption(shutdown).unwrap_or(failure)),
+    };
+    console.line("");
+    outcome.print_result(console);
+    outcome
+}
+
+/// Follows the libraries.
+fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Result<FsckResult, Failure> {
+    let options = settings.store.open_options(shutdown);
+    let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), &options))?;
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
     let roots = match &settings.database {
-        Some(database) => Roots::from_conf(database)
-            .map_err(|error| Failure(Ending::StoreFailed(format!("the database: {error}"))))?,
+        Some(database) => Roots::from_conf(database)?,
         None => {
             console.log("No database is configured: the heads are worked out from the commits");
-            Roots::from_commits(&*stores[ObjectKind::Commits], &*stores[ObjectKind::Fs], threads, stop)?
+            Roots::from_commits(&*stores[ObjectKind::Commits], &*stores[ObjectKind::Fs], threads, shutdown)?
         }
     };
     let walk = WalkOptions {
@@ -90,53 +82,39 @@ fn check(settings: &FsckSettings, console: &Console, stop: &Shutdown) -> Result<
     let (progress, (done, telling)) = (Progress::default(), bounded::<()>(0));
     let result = std::thread::scope(|scope| {
         scope.spawn(|| tell(&progress, console, &telling));
-        let result = fsck(&stores, &roots, &walk, stop, &progress);
+        let result = reach::fsck(&stores, &roots, &walk, shutdown, &progress);
         drop(done);
         result
     })?;
-    console.line(&result);
-    if let Some(path) = &settings.report {
-        let written = serde_json::to_vec_pretty(&result).map_err(std::io::Error::from).and_then(|text| {
-            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-            let mut file = tempfile::NamedTempFile::new_in(dir)?;
-            std::io::Write::write_all(&mut file, &text)?;
-            file.persist(path).map(drop).map_err(|failed| failed.error)
-        });
-        written.map_err(|error| {
-            Failure(Ending::Full(format!("the report {} could not be written: {error}", path.display())))
-        })?;
-    }
-    if let Some(path) = &settings.html {
-        let FsckSettings { side, database, head_only, content, .. } = settings;
-        let scope = Scope { side, has_database: database.is_some(), head_only: *head_only, content: *content };
-        let page = page::of(&scope, &result, &started, began.elapsed());
-        crate::report::page::write(path, &page).map_err(|error| {
-            Failure(Ending::Full(format!("the page {} could not be written: {error}", path.display())))
-        })?;
-    }
-    Ok(match stop.reason() {
-        Some(ShutdownReason::Signal(signal)) => Ending::Interrupted { signal },
-        _ if result.is_sound() => Ending::Complete,
-        _ => Ending::Failures,
-    })
+    Ok(result)
 }
 
-fn open(settings: &FsckSettings, options: &OpenOptions) -> Result<Stores, StoreError> {
-    Stores::try_from_fn(|kind| open_source(settings.side.store(kind), options))
+fn outcome_of(settings: &FsckSettings, result: &FsckResult) -> FsckOutcome {
+    if result.unfinished > 0 {
+        return FsckOutcome::Stopped(Failure::cut_short("following every library"));
+    }
+    let libraries = result.libraries.len() as u64;
+    let is_broken = |library: &&LibraryResult| !library.findings.is_empty();
+    match result.findings() {
+        0 => FsckOutcome::Whole { libraries },
+        findings => FsckOutcome::Findings(FsckFindings {
+            findings,
+            broken: result.libraries.iter().filter(is_broken).count() as u64,
+            libraries,
+            unnamed: result.libraries.iter().map(|library| library.more_findings).sum(),
+            files: settings.report.iter().chain(&settings.html).cloned().collect(),
+        }),
+    }
 }
 
-/// Prints a line of progress every few seconds until `done` is closed. Meant for a thread of its own.
-pub fn tell(progress: &Progress, console: &Console, done: &Receiver<()>) {
-    let number = |counter: &std::sync::atomic::AtomicU64| format::count(counter.load(Ordering::Relaxed));
-    while done.recv_timeout(LINE_EVERY) == Err(RecvTimeoutError::Timeout) {
-        console.log(format_args!(
-            "{} of {} libraries, {} commits, {} trees and files, {} blocks, {} findings",
-            number(&progress.libraries_done),
-            number(&progress.libraries),
-            number(&progress.commits),
-            number(&progress.fs_objects),
-            number(&progress.blocks),
-            number(&progress.findings)
-        ));
-    }
+/// Writes the report, if one is wanted.
+fn write_report(path: Option<&Path>, result: &FsckResult) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_vec_pretty(result).map_err(std::io::Error::from);
+    not_lost(path, text.and_then(|text| private_file::replace(path, |out| out.write_all(&text))))
+}
+
+/// Somebody asked for the file to decide by it, so all is not well without it.
+fn not_lost(path: &Path, written: std::io::Result<()>) -> Result<(), Failure> {
+    written.map_err(|error| Failure::local(&format!("write {}", path.display()), &error))
 }

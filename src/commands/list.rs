@@ -8,9 +8,11 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueHint};
 
+use crate::commands::common::failure::Failure;
 use crate::conf::{Environment, Role, SideSource, load_side};
 use crate::index::{self, Index, ListError, ListLock, ListPaths, text};
-use crate::report::{Console, Ending, format};
+use crate::report::table::{Cell, Column, Table};
+use crate::report::{Console, format};
 
 /// What to do with a list file.
 #[derive(Clone, Debug, Subcommand)]
@@ -20,7 +22,7 @@ pub enum ListCommand {
         /// The list file, as PATH.blocks
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
-        /// Print one line a library, too
+        /// Print one line for each library, too
         #[arg(long)]
         libraries: bool,
     },
@@ -101,11 +103,13 @@ fn show(set: &Index, libraries: bool, console: &Console) -> anyhow::Result<u8> {
         format::plural(set.shards().count() as u64, "part")
     ));
     if libraries {
+        let mut table = Table::new(vec![Column::Text("Library"), Column::Number("Objects"), Column::Number("Bytes")]);
         for library in set.libraries() {
             let library = library?;
-            let bytes = format::bytes(library.bytes);
-            console.line(format_args!("{}{:>14}{bytes:>12}", library.library, format::count(library.objects)));
+            let numbers = [format::count(library.objects), format::bytes(library.bytes)].map(Cell::Plain);
+            table.rows.push([Cell::Id(library.library.to_string())].into_iter().chain(numbers).collect());
         }
+        console.line(format_args!("\n{table}"));
     }
     Ok(0)
 }
@@ -133,9 +137,9 @@ fn import(file: &Path, to: &Path, env: &Environment, console: &Console) -> anyho
     let location = side.store(paths.kind()).location();
     let lock = match ListLock::acquire(&paths) {
         Err(error @ ListError::InUse { .. }) => {
-            let ending = Ending::Locked(error.to_string());
-            console.problem(format_args!("seaf-migrate: {ending}"));
-            return Ok(ending.exit_code());
+            let failure = Failure::from(error);
+            console.problem(format_args!("seaf-migrate: {failure}"));
+            return Ok(failure.exit_code());
         }
         lock => lock?,
     };

@@ -11,18 +11,17 @@ use std::time::Instant;
 use super::check;
 use crate::commands::common::destination::{self, DestinationIndex};
 use crate::commands::common::settings::RunSettings;
+use crate::commands::common::sides::{self, Sides};
 use crate::commands::common::state::PassState;
 use crate::commands::common::verified_view::VerifiedView;
 use crate::commands::run::verdict::{Heads, Verdict};
-use crate::conf::SideConf;
 use crate::flow::Budget;
 use crate::index::from_listing::LearnError;
-use crate::object::{ObjectKind, PerKind};
+use crate::object::ObjectKind;
 use crate::reach::Stores;
 use crate::report::{Console, Ending, format};
-use crate::store::open::{OpenOptions, open_destination, open_source};
-use crate::store::{ReadStore, StoreError, WriteStore};
-use crate::sys::lock::{DestinationLock, LockError};
+use crate::store::ReadStore;
+use crate::store::open::OpenOptions;
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::{Transfer, Work};
 
@@ -32,6 +31,7 @@ pub(super) mod page;
 pub mod report;
 mod result;
 pub mod retry;
+pub mod settings;
 pub mod summary;
 pub mod verdict;
 
@@ -76,18 +76,18 @@ impl Pass<'_> {
         for warning in plan.from.warnings.iter().chain(&plan.to.warnings) {
             console.problem(format_args!("Warning: {warning}"));
         }
-        let _locks = match lock(&plan.to) {
+        let _locks = match sides::lock(&plan.to) {
             Ok(locks) => locks,
-            Err(ending) => return state.end(ending, stop),
+            Err(failure) => return state.end(failure.into(), stop),
         };
-        if let Err(ending) = check::require(plan, options, console, stop) {
-            return state.end(ending, stop);
+        if let Err(failure) = check::require(plan, options, console, stop) {
+            return state.end(failure.into(), stop);
         }
         let note = match Note::begin(settings, console) {
             Ok(note) => note,
             Err(ending) => return state.end(ending, stop),
         };
-        match open(settings, options) {
+        match sides::open(&plan.from, &plan.to, options) {
             Ok(sides) => match self.failed {
                 None => self.note_and_copy(&sides),
                 Some(failed) => self.copy_failed(failed, &sides),
@@ -201,25 +201,4 @@ fn settle(sides: &Sides, known: Vec<(ObjectKind, DestinationIndex)>) -> Result<S
         *store = Arc::new(VerifiedView::new(Arc::clone(store), known.snapshot(store.location())?));
     }
     Ok(stores)
-}
-
-/// Both sides.
-#[derive(Debug)]
-struct Sides {
-    from: PerKind<Arc<dyn ReadStore>>,
-    to: PerKind<Arc<dyn WriteStore>>,
-}
-
-fn open(settings: &RunSettings, options: &OpenOptions) -> Result<Sides, StoreError> {
-    let from = |kind| open_source(settings.plan.from.store(kind), options);
-    let to = |kind| open_destination(settings.plan.to.store(kind), options);
-    Ok(Sides { from: PerKind::try_from_fn(from)?, to: PerKind::try_from_fn(to)? })
-}
-
-pub(crate) fn lock(to: &SideConf) -> Result<Vec<DestinationLock>, Ending> {
-    let locks = to.stores.values().map(|store| DestinationLock::take(&store.location().to_string()));
-    locks.collect::<Result<_, _>>().map_err(|error| match error {
-        LockError::Held { .. } => Ending::Locked(error.to_string()),
-        LockError::Io { .. } => Ending::Refused(error.to_string()),
-    })
 }

@@ -1,5 +1,7 @@
 //! The numbers of a comparison, of one kind or of one library and kind.
 
+use std::iter::Sum;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Comparison, Examined, Fault};
@@ -134,6 +136,14 @@ impl Tally {
             source_damaged,
             extra,
         ]
+    }
+}
+
+impl<'t> Sum<&'t Self> for Tally {
+    fn sum<I: Iterator<Item = &'t Self>>(tallies: I) -> Self {
+        let mut sum = Self::default();
+        tallies.for_each(|tally| sum.add(tally));
+        sum
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::series::Series;
 use super::slowest::Slowest;
 use crate::object::{LibraryId, ObjectKind, PerKind};
+use crate::store::Listed;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -105,6 +106,25 @@ impl Counters {
             let row = &mut rows.entry(library(&run[0])).or_default()[kind];
             run.iter().for_each(|item| change(item, row));
         }
+    }
+
+    /// Counts a page of the source, of which `missing` is to be copied.
+    pub fn count_listed(&self, kind: ObjectKind, objects: &[Listed], missing: &[Listed]) {
+        let bytes = |objects: &[Listed]| objects.iter().filter_map(|object| object.size).sum();
+        let numbers = self.kind(kind);
+        numbers.listed.add(objects.len() as u64);
+        numbers.listed_bytes.add(bytes(objects));
+        numbers.to_copy.add(missing.len() as u64);
+        numbers.to_copy_bytes.add(bytes(missing));
+        let library = |object: &Listed| object.key.library;
+        self.libraries(kind, objects, library, |object, row| {
+            row.listed += 1;
+            row.listed_bytes += object.size.unwrap_or(0);
+        });
+        self.libraries(kind, missing, library, |object, row| {
+            row.to_copy += 1;
+            row.to_copy_bytes += object.size.unwrap_or(0);
+        });
     }
 
     /// A copy of the rows of all libraries.

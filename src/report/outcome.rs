@@ -1,6 +1,8 @@
-//! How a pass ended, and the exit code that says so.
+//! How a command ended, and the exit code that says so.
 
 use std::fmt;
+
+use super::Console;
 
 /// How a pass ended. The numbers are the documented exit codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,5 +115,23 @@ pub trait Outcome: fmt::Display {
             0 => format!("Result: {self}."),
             code => format!("Result: {self} (exit code {code})."),
         }
+    }
+
+    /// Prints the last line: good news on standard output, anything else on standard error.
+    fn print_result(&self, console: &Console) {
+        match self.exit_code() {
+            0 => console.line(self.result_line()),
+            _ => console.problem(self.result_line()),
+        }
+    }
+}
+
+impl Outcome for Ending {
+    fn exit_code(&self) -> u8 {
+        self.exit_code()
+    }
+
+    fn name(&self) -> &'static str {
+        self.name()
     }
 }

@@ -1,22 +1,17 @@
 //! One run per destination at a time.
 //!
-//! The lock is an advisory one (`flock`) on a small file of this machine, named after the
-//! destination. The kernel lets go of it however the process ends, so nothing is ever left to be
-//! cleaned up; the file stays, empty of meaning.
+//! The lock is a [`FileLock`] on a small file of this machine, named after the destination.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
-use rustix::io::Errno;
 use sha1::{Digest, Sha1};
+
+use super::file_lock::{FileLock, FileLockError};
 
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct DestinationLock {
-    _file: File,
+    _file: FileLock,
 }
 
 /// Why the lock was not taken.
@@ -58,42 +53,16 @@ impl DestinationLock {
     }
 
     fn holder_of_file(path: &Path, location: &str) -> Option<String> {
-        let mut file = File::open(path).ok()?;
-        match flock(&file, FlockOperation::NonBlockingLockShared) {
-            Err(Errno::WOULDBLOCK) => Some(format!("{location}: {}", read_holder(&mut file))),
-            // Let go of with the file, at once.
-            _ => None,
-        }
+        FileLock::holder(path).map(|holder| format!("{location}: {holder}"))
     }
 
     fn take_file(path: &Path, location: &str) -> Result<Self, LockError> {
-        let failed = |cause| LockError::Io { path: path.to_owned(), cause };
-        // A link planted under this name in a folder that all may write to must not be followed.
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).expect("open flags fit an i32"))
-            .open(path)
-            .map_err(failed)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let holder = read_holder(&mut file);
-            return Err(LockError::Held { location: location.to_owned(), holder });
+        match FileLock::acquire(path) {
+            Ok(file) => Ok(Self { _file: file }),
+            Err(FileLockError::Held { holder, .. }) => Err(LockError::Held { location: location.to_owned(), holder }),
+            Err(FileLockError::Io { path, cause }) => Err(LockError::Io { path, cause }),
         }
-        let note = format!("process {}, since {}\n", std::process::id(), jiff::Zoned::now().strftime("%F %T"));
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
-        Ok(Self { _file: file })
     }
-}
-
-/// What the holder wrote.
-fn read_holder(file: &mut File) -> String {
-    let mut holder = String::new();
-    // A failure is passed over, because what the holder wrote is a courtesy; that it holds the lock is what counts.
-    let _ = file.read_to_string(&mut holder);
-    if holder.trim().is_empty() { "process unknown".to_owned() } else { holder.trim().to_owned() }
 }
 
 fn path_of(location: &str) -> PathBuf {

@@ -16,8 +16,20 @@ use rustix::fs::OFlags;
 /// # Errors
 /// When it cannot be opened, or is not a private file of the user who runs.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
-    let file = options().read(true).write(true).create(true).truncate(false).open(path);
-    let file = file.map_err(|error| explain(error, path))?;
+    private(options().read(true).write(true).create(true).truncate(false), path)
+}
+
+/// Opens a private file to read it and to add to its end, making it when it is not there.
+///
+/// # Errors
+/// As [`open_or_create`].
+pub fn append(path: &Path) -> io::Result<File> {
+    private(options().read(true).append(true).create(true), path)
+}
+
+/// Opens a file that may be made by it, and makes it private.
+fn private(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.open(path).map_err(|error| explain(error, path))?;
     require_private(&file, path)?;
     // A file that was there keeps its mode otherwise.
     if file.metadata()?.permissions().mode() & 0o777 != 0o600 {
@@ -160,7 +172,8 @@ mod tests {
         std::os::unix::fs::symlink(&target, &soft).unwrap();
         fs::hard_link(&target, &hard).unwrap();
         for path in [&soft, &hard] {
-            for tried in [create(path), open_or_create(path), open(path, Access::Read), open(path, Access::ReadWrite)] {
+            let opened = [open(path, Access::Read), open(path, Access::ReadWrite)];
+            for tried in [create(path), open_or_create(path), append(path)].into_iter().chain(opened) {
                 assert_eq!(tried.unwrap_err().kind(), ErrorKind::PermissionDenied);
             }
         }
@@ -189,6 +202,17 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(read_if_there(&path).unwrap().unwrap(), b"");
         assert_eq!(read_if_there(&dir.path().join("none")).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_added_comes_after_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        for text in ["one ", "two ", "three"] {
+            append(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one two three");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

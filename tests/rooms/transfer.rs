@@ -11,9 +11,8 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use clap::Parser;
 use seaf_migrate::commands::common::destination;
-use seaf_migrate::commands::common::flags::RunFlags;
-use seaf_migrate::commands::common::settings::{RunSettings, resolve_run};
 use seaf_migrate::commands::common::state::PassState;
+use seaf_migrate::commands::run::settings::{self, RunFlags, RunSettings};
 use seaf_migrate::conf::Environment;
 use seaf_migrate::content::sha1_of;
 use seaf_migrate::flow::Budget;
@@ -93,7 +92,7 @@ fn settings(folder: &Path) -> RunSettings {
         "--maxsize",
         "10",
     ];
-    resolve_run(&CommandLine::parse_from(line).run, &Environment::default()).unwrap()
+    settings::resolve(&CommandLine::parse_from(line).run, &Environment::default()).unwrap()
 }
 
 /// A pass over one kind, and what is left of it.

@@ -4,8 +4,10 @@ use std::fmt;
 
 use crate::database::DatabaseError;
 use crate::index::ListError;
+use crate::index::from_listing::LearnError;
 use crate::store::{ErrorKind, StoreError};
 use crate::sys::file_lock::FileLockError;
+use crate::sys::shutdown::{Shutdown, ShutdownReason};
 
 /// What ended a command before it had done what it is for. The texts say what happened, to which store, file or
 /// database; each command says around them what became of its own work.
@@ -34,6 +36,20 @@ impl Failure {
     /// A failure to `action` a file of this machine.
     pub fn local(action: &str, cause: &dyn fmt::Display) -> Self {
         Self::LocalFile(format!("cannot {action}: {cause}"))
+    }
+
+    /// Work that was told to end before it was done. It is the answer only where neither a signal nor another failure
+    /// is known, so that what was cut short is never taken for done.
+    pub fn cut_short(work: &str) -> Self {
+        Self::Store(format!("told to end before it was done: {work}"))
+    }
+
+    /// The signal that asked for the end; `None` when none came.
+    pub fn interruption(shutdown: &Shutdown) -> Option<Self> {
+        match shutdown.reason() {
+            Some(ShutdownReason::Signal(signal)) => Some(Self::Interrupted { signal }),
+            Some(ShutdownReason::Fatal(_)) | None => None,
+        }
     }
 
     /// The process's exit code: the numbers that the manual promises.
@@ -106,6 +122,19 @@ impl From<ListError> for Failure {
             ListError::Io { .. } => Self::local("keep the list file", &error),
             ListError::Order { .. } => Self::Store(error.to_string()),
             _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<LearnError> for Failure {
+    fn from(error: LearnError) -> Self {
+        match error {
+            LearnError::Store(error) => error.into(),
+            LearnError::List(error) => error.into(),
+            LearnError::Temporary(error) => Self::local("make a temporary folder", &error),
+            LearnError::Heads(error) => Self::local("forget the heads that were found whole", &error),
+            LearnError::Gone => Self::local("look into the list of this pass", &"it was removed meanwhile"),
+            LearnError::Interrupted => Self::cut_short("listing a store"),
         }
     }
 }

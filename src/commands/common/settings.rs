@@ -1,17 +1,19 @@
-//! Flags, environment and configuration files resolved into what a pass needs.
+//! What several commands make of flags, environment and configuration files.
 //!
 //! Everything that can be found wrong without touching a store is found here.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::commands::common::flags::{CheckFlags, HeadsFlags, ListFlags, PairFlags, PlanFlags, RunFlags, StoreFlags};
+use crate::commands::common::flags::{ListFlags, PairFlags, StoreFlags};
 use crate::commands::common::size::ByteSize;
 use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair};
 use crate::database;
-use crate::history::StateDir;
+use crate::object::LibraryId;
 use crate::store::layer::retry::RetryPolicy;
 use crate::store::open::OpenOptions;
+use crate::sys::private_file::parent_of;
 use crate::sys::shutdown::Shutdown;
 
 /// How many listings run at once where each waits for a network.
@@ -49,7 +51,7 @@ pub struct StoreSettings {
     pub timeout: Duration,
 }
 
-/// Where the pass remembers what the destination holds.
+/// Where it is remembered what the destination holds.
 #[derive(Clone, Debug)]
 pub struct ListSettings {
     /// `PATH` of the files `PATH.<kind>`; `None` keeps nothing beyond the pass.
@@ -62,20 +64,9 @@ pub struct ListSettings {
     pub temp_dir: PathBuf,
 }
 
-/// Everything that a check needs.
+/// Both sides, how to talk to them, and what is known of the destination.
 #[derive(Clone, Debug)]
-pub struct CheckSettings {
-    /// The old side.
-    pub from: SideConf,
-    /// The new side.
-    pub to: SideConf,
-    /// How to talk to the stores.
-    pub store: StoreSettings,
-}
-
-/// Everything that a dry run needs.
-#[derive(Clone, Debug)]
-pub struct PlanSettings {
+pub struct PairSettings {
     /// The old side.
     pub from: SideConf,
     /// The new side.
@@ -86,53 +77,21 @@ pub struct PlanSettings {
     pub list: ListSettings,
 }
 
-/// Everything that a pass needs.
-#[derive(Clone, Debug)]
-pub struct RunSettings {
-    /// Both sides, and how to list them.
-    pub plan: PlanSettings,
-    /// How many objects may wait for a worker.
-    pub queue: usize,
-    /// How many bytes the objects in flight may take.
-    pub memory: u64,
-    /// Where the report goes.
-    pub report: Option<PathBuf>,
-    /// Where the page goes.
-    pub html: Option<PathBuf>,
-    /// Whether damage in the source makes the pass fail.
-    pub strict: bool,
-    /// Whether to see that every library's head is whole at the destination.
-    pub heads: HeadsSettings,
-    /// The report of an earlier pass, of which only the failures are to be copied.
-    pub retry_failed: Option<PathBuf>,
-    /// Where the pass notes its beginning and its end; `None` notes nothing.
-    pub proofs: Option<StateDir>,
-}
+// Names of before, for files that are still to change.
+pub use crate::commands::run::settings::{HeadsSettings, RunSettings, WhenHeads};
+pub use PairSettings as PlanSettings;
 
-/// When to look for the heads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenHeads {
-    /// Not at all.
-    Never,
-    /// When there is a database that answers.
-    Possible,
-    /// Always: without an answer there is no pass.
-    Demanded,
-}
-
-/// Whether and how to see that every library's head is whole at the destination.
-#[derive(Clone, Debug)]
-pub struct HeadsSettings {
-    /// When to look.
-    pub when: WhenHeads,
-    /// The server's database, where it is known.
-    pub database: Option<DatabaseConf>,
+impl SettingsError {
+    /// An option that cannot be as it is: what is wrong, and what to do.
+    pub fn option(option: &'static str, what: impl Into<String>) -> Self {
+        Self::Option { option, what: what.into() }
+    }
 }
 
 impl StoreSettings {
     /// The options to open stores with.
-    pub fn open_options(&self, stop: &Shutdown) -> OpenOptions {
-        OpenOptions::new(self.workers, self.timeout, self.retry, stop)
+    pub fn open_options(&self, shutdown: &Shutdown) -> OpenOptions {
+        OpenOptions::new(self.workers, self.timeout, self.retry, shutdown)
     }
 
     /// How many listings to run at once in a store.
@@ -144,86 +103,37 @@ impl StoreSettings {
     }
 }
 
-/// What `run` needs.
+/// The database that the user named, else the one that the conf says.
 ///
 /// # Errors
-/// All that is wrong with the configuration at once, or an option that cannot be as it is.
-pub fn resolve_run(flags: &RunFlags, env: &Environment) -> Result<RunSettings, SettingsError> {
-    if flags.decrypt {
-        return Err(SettingsError::Option {
-            option: "--decrypt",
-            what: "decrypting a store while it is migrated is not supported yet; nothing was done".to_owned(),
-        });
-    }
-    require_memory(flags.memory)?;
-    for (option, file) in [("--report", &flags.report), ("--html", &flags.html)] {
-        file.as_deref().map_or(Ok(()), |file| require_parent(option, file))?;
-    }
-    let plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
-    Ok(RunSettings {
-        heads: resolve_heads(&flags.heads, plan.from.database.as_ref())?,
-        plan,
-        queue: flags.maxsize as usize,
-        memory: flags.memory.0,
-        report: flags.report.clone(),
-        html: flags.html.clone(),
-        strict: flags.strict,
-        retry_failed: flags.retry_failed.clone(),
-        proofs: Some(StateDir::from_environment(env)),
-    })
-}
-
-fn resolve_heads(flags: &HeadsFlags, configured: Option<&DatabaseConf>) -> Result<HeadsSettings, SettingsError> {
-    let database = resolve_database(flags.db.as_deref(), configured)?;
-    let when = match (flags.check_heads, flags.no_check_heads) {
-        (_, true) => WhenHeads::Never,
-        (true, _) => WhenHeads::Demanded,
-        _ => WhenHeads::Possible,
-    };
-    if when == WhenHeads::Demanded && database.is_none() {
-        let what = "no database is configured; name it with --db, or in [database] of the old seafile.conf".to_owned();
-        return Err(SettingsError::Option { option: "--check-heads", what });
-    }
-    Ok(HeadsSettings { when, database })
-}
-
-/// The database that the user named, else the one that the conf says.
+/// When what the user named is no database.
 pub(crate) fn resolve_database(
     named: Option<&str>,
     configured: Option<&DatabaseConf>,
 ) -> Result<Option<DatabaseConf>, SettingsError> {
     let parsed = named.map(database::parse).transpose();
-    let named = parsed.map_err(|error| SettingsError::Option { option: "--db", what: error.to_string() })?;
+    let named = parsed.map_err(|error| SettingsError::option("--db", error.to_string()))?;
     Ok(named.or_else(|| configured.cloned()))
 }
 
-/// What `plan` needs.
+/// Both sides, how to talk to them, and what is known of the destination.
 ///
 /// # Errors
-/// As [`resolve_run`].
-pub fn resolve_plan(flags: &PlanFlags, env: &Environment) -> Result<PlanSettings, SettingsError> {
-    resolve_pair(&flags.pair, &flags.store, &flags.list, env)
-}
-
-/// What `check` needs.
-///
-/// # Errors
-/// As [`resolve_run`].
-pub fn resolve_check(flags: &CheckFlags, env: &Environment) -> Result<CheckSettings, SettingsError> {
-    let (from, to) = load_sides(&flags.pair, env)?;
-    Ok(CheckSettings { from, to, store: resolve_store(&flags.store) })
-}
-
-fn resolve_pair(
+/// All that is wrong with the configuration at once, or an option that cannot be as it is.
+pub(crate) fn resolve_pair(
     pair: &PairFlags,
     store: &StoreFlags,
     list: &ListFlags,
     env: &Environment,
-) -> Result<PlanSettings, SettingsError> {
+) -> Result<PairSettings, SettingsError> {
     let (from, to) = load_sides(pair, env)?;
-    Ok(PlanSettings { from, to, store: resolve_store(store), list: resolve_list(list)? })
+    Ok(PairSettings { from, to, store: resolve_store(store), list: resolve_list(list)? })
 }
 
+/// Both sides, as their configuration files say.
+///
+/// # Errors
+/// All that is wrong with them at once.
 pub(crate) fn load_sides(pair: &PairFlags, env: &Environment) -> Result<(SideConf, SideConf), ConfErrors> {
     let from = SideSource { path: pair.from.clone(), data_dir: pair.data_dir.clone() };
     let to = SideSource { path: pair.to.clone(), data_dir: pair.data_dir.clone() };
@@ -243,9 +153,7 @@ pub fn resolve_store(flags: &StoreFlags) -> StoreSettings {
 fn resolve_list(flags: &ListFlags) -> Result<ListSettings, SettingsError> {
     // An empty variable must mean the same as none at all, because it does to the old script.
     let prefix = flags.object_list.clone().filter(|path| !path.as_os_str().is_empty());
-    if let Some(prefix) = &prefix {
-        require_parent("OBJECT_LIST_FILE_PATH (--object-list)", prefix)?;
-    }
+    require_folder_of("OBJECT_LIST_FILE_PATH (--object-list)", prefix.as_deref())?;
     let temp_dir = match (&flags.temp_dir, &prefix) {
         (None, Some(prefix)) => parent_of(prefix).to_owned(),
         (flag, _) => temporary_folder(flag.as_deref())?,
@@ -253,14 +161,21 @@ fn resolve_list(flags: &ListFlags) -> Result<ListSettings, SettingsError> {
     Ok(ListSettings { prefix, relist: flags.relist, recheck: flags.recheck, temp_dir })
 }
 
+/// Refuses a `--memory` into which single blocks hardly fit.
+///
+/// # Errors
+/// When it is below 16 MiB.
 pub(crate) fn require_memory(memory: ByteSize) -> Result<(), SettingsError> {
     if memory.0 < LEAST_MEMORY {
-        return Err(SettingsError::Option { option: "--memory", what: "must be at least 16M".to_owned() });
+        return Err(SettingsError::option("--memory", "must be at least 16M"));
     }
     Ok(())
 }
 
 /// Where temporary files go: where `--temp-dir` says, else `TMPDIR`, else `/tmp`.
+///
+/// # Errors
+/// When that is not a folder.
 pub(crate) fn temporary_folder(flag: Option<&Path>) -> Result<PathBuf, SettingsError> {
     let (option, dir) = match flag {
         Some(dir) => ("--temp-dir", dir.to_owned()),
@@ -269,22 +184,29 @@ pub(crate) fn temporary_folder(flag: Option<&Path>) -> Result<PathBuf, SettingsE
     if dir.is_dir() {
         return Ok(dir);
     }
-    Err(SettingsError::Option { option, what: format!("{} is not a folder", dir.display()) })
+    Err(SettingsError::option(option, format!("{} is not a folder", dir.display())))
 }
 
-pub(crate) fn require_parent(option: &'static str, file: &Path) -> Result<(), SettingsError> {
-    let parent = parent_of(file);
+/// Refuses a file to be written that is a folder, or is in a folder that is not there. `None` is an option that was not
+/// given.
+///
+/// # Errors
+/// When it is such a file.
+pub(crate) fn require_folder_of(option: &'static str, file: Option<&Path>) -> Result<(), SettingsError> {
+    let Some(file) = file else { return Ok(()) };
     if file.is_dir() {
         let what = format!("{} is a folder; name a file in it", file.display());
-        return Err(SettingsError::Option { option, what });
+        return Err(SettingsError::option(option, what));
     }
+    let parent = parent_of(file);
     if parent.is_dir() {
         return Ok(());
     }
     let what = format!("the folder {} does not exist; create it, or name a file elsewhere", parent.display());
-    Err(SettingsError::Option { option, what })
+    Err(SettingsError::option(option, what))
 }
 
-pub(crate) fn parent_of(file: &Path) -> &Path {
-    file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// The libraries ascending, none twice.
+pub(crate) fn in_order(libraries: &[LibraryId]) -> Vec<LibraryId> {
+    libraries.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::commands::common::failure::Failure;
 use crate::commands::run::verdict::{Broken, Heads, HeadsResult};
 use crate::content::Damage;
 use crate::flow::breaker::CircuitBreaker;
@@ -164,5 +165,17 @@ impl PassState {
             let settled = numbers.copied.get() + numbers.vanished.get() + numbers.failed.get();
             numbers.source_listed.load(Ordering::Relaxed) && settled == numbers.to_copy.get()
         })
+    }
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::StoreFull(cause) | Failure::LocalFile(cause) => Self::Full(cause),
+            Failure::Store(cause) | Failure::Database(cause) => Self::StoreFailed(cause),
+            Failure::Locked(cause) => Self::Locked(cause),
+            Failure::Refused(cause) => Self::Refused(cause),
+            Failure::Interrupted { signal } => Self::Interrupted { signal },
+        }
     }
 }

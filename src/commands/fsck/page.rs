@@ -75,7 +75,7 @@ fn verdict(result: &FsckResult) -> Banner {
             good: false,
             headline: whole("no"),
             why: format!("{} in {libraries}.", format::plural(result.findings(), "finding")),
-            next: "See below which files suffer. If the other side has what is missing here, a run copies it."
+            next: "The table names the files that suffer. If the other side has what is missing here, a run copies it."
                 .to_owned(),
         };
     }

@@ -56,7 +56,7 @@ impl Asker<'_> {
     /// | either does not answer | | kept |
     pub fn ask(&self, object: &Listed) -> Decision {
         match self.compare(object) {
-            Ok(decide) => decide,
+            Ok(decision) => decision,
             Err(error) => Decision::Unknown(error),
         }
     }

@@ -10,17 +10,18 @@ use std::time::{Duration, Instant};
 
 use super::decide::{Asker, Decision};
 use super::journal::RemovalJournal;
-use crate::commands::common::state::PassState;
+use crate::commands::common::failure::Failure;
+use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::remove::report::{Reason, RemovalCounts};
 use crate::commands::remove::settings::RemoveSettings;
 use crate::flow::rate::RealClock;
 use crate::flow::{RateLimiter, pool};
 use crate::listing::{Stream, WalkError, walk};
-use crate::metrics::Finding;
+use crate::metrics::{Counters, Finding, Findings};
 use crate::object::{KeyRange, ObjectKind};
 use crate::report::{Console, format};
 use crate::store::{ErrorKind, Listed, RemoveStore, StoreError};
-use crate::sys::shutdown::{Shutdown, ShutdownReason};
+use crate::sys::shutdown::ShutdownReason;
 use crate::transfer::Spool;
 
 /// How many objects the listing may be ahead: 44 bytes each on disk.
@@ -41,40 +42,57 @@ pub struct Removal<'a> {
     pub asker: Asker<'a>,
     /// How fast.
     pub rate: Option<&'a RateLimiter<RealClock>>,
-    /// What is listed, kept, and what ended the removal.
-    pub state: &'a PassState,
+    /// What the source lists.
+    pub counters: &'a Counters,
+    /// The objects that are kept, and why.
+    pub kept: &'a Findings,
     /// Where progress is told.
     pub console: &'a Console,
-    /// The wish to end early.
-    pub stop: &'a Shutdown,
+    /// What ends the removal early.
+    pub failures: &'a FirstFailure<'a>,
 }
 
 impl Removal<'_> {
-    /// Works through everything that the source lists. Without a journal nothing is deleted, only counted.
-    pub fn run(&self, mut journal: Option<&mut RemovalJournal>, tally: &mut RemovalCounts) {
-        let spool = match Spool::new(&self.settings.temp_dir, SPOOL_OBJECTS) {
-            Ok(spool) => spool,
-            Err(error) => return self.state.local_failure("make a temporary file", &error, self.stop),
-        };
+    /// Works through everything that the source lists, and counts what becomes of it. Without a journal nothing is
+    /// deleted, only counted.
+    ///
+    /// # Errors
+    /// Why it ended early.
+    pub fn run(&self, journal: Option<&mut RemovalJournal>, counts: &mut RemovalCounts) -> Result<(), Failure> {
+        let spool = Spool::new(&self.settings.temp_dir, SPOOL_OBJECTS)
+            .map_err(|error| Failure::local("make a temporary file", &error))?;
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 self.list(&spool);
                 spool.close();
             });
-            let mut told = Instant::now();
-            while !self.stop.requested() {
-                match spool.take(self.batch_size(), Duration::from_millis(200)) {
-                    Ok(Some(batch)) => self.settle(&batch, journal.as_deref_mut(), tally),
-                    Ok(None) => return,
-                    Err(error) => self.state.local_failure("read the plan from a temporary file", &error, self.stop),
-                }
-                if told.elapsed() >= LINE_EVERY {
-                    told = Instant::now();
-                    self.console.log(self.progress(tally));
-                }
+            if let Err(failure) = self.work(&spool, journal, counts) {
+                self.failures.end(failure);
             }
             spool.abandon();
         });
+        self.failures.get().map_or(Ok(()), Err)
+    }
+
+    /// Takes one batch after the other until the listing is at its end, or everybody is to end.
+    fn work(
+        &self,
+        spool: &Spool,
+        mut journal: Option<&mut RemovalJournal>,
+        counts: &mut RemovalCounts,
+    ) -> Result<(), Failure> {
+        let mut told = Instant::now();
+        while !self.failures.is_over() {
+            let batch = spool.take(self.batch_size(), Duration::from_millis(200));
+            let batch = batch.map_err(|error| Failure::local("read the plan from a temporary file", &error))?;
+            let Some(batch) = batch else { return Ok(()) };
+            self.settle(&batch, journal.as_deref_mut(), counts)?;
+            if told.elapsed() >= LINE_EVERY {
+                told = Instant::now();
+                self.console.log(self.progress(counts));
+            }
+        }
+        Ok(())
     }
 
     /// A quarter of a second's worth where the rate is limited, so that deletions come evenly.
@@ -82,54 +100,65 @@ impl Removal<'_> {
         self.settings.rate.map_or(BATCH, |rate| (rate as usize / 4).clamp(1, BATCH))
     }
 
-    fn progress(&self, tally: &RemovalCounts) -> String {
-        let (kind, numbers) = (self.asker.kind, tally.kind(self.asker.kind));
+    fn progress(&self, counts: &RemovalCounts) -> String {
+        let (kind, numbers) = (self.asker.kind, counts.kind(self.asker.kind));
         format!(
             "[{kind}] task: {} objects {} the source. ({} kept, {} listed)",
             numbers.removed.objects,
             if self.settings.yes { "removed from" } else { "to remove from" },
             format::count(numbers.kept.objects),
-            format::count(self.state.counters.kind(kind).listed.get())
+            format::count(self.counters.kind(kind).listed.get())
         )
     }
 
     fn list(&self, spool: &Spool) {
-        let Self { settings, state, stop, .. } = *self;
+        let Self { settings, counters, failures, .. } = *self;
         let kind = self.asker.kind;
-        let open = || Listing { kind, state, spool };
+        let open = || Listing { kind, counters, spool };
         let listers = settings.store.listers_for(settings.from.store(kind));
-        match walk(self.asker.source, &ranges(settings), listers, stop, open) {
+        match walk(self.asker.source, &ranges(settings), listers, failures.shutdown(), open) {
             Ok(walked) => {
-                let numbers = state.counters.kind(kind);
+                let numbers = counters.kind(kind);
                 numbers.ignored.add(walked.ignored);
                 numbers.source_listed.store(true, Ordering::Relaxed);
             }
             Err(WalkError::Interrupted) => {}
-            Err(WalkError::Store(error)) => state.fatal(error, stop),
+            Err(WalkError::Store(error)) => failures.end(error),
             Err(WalkError::Stream(error)) => {
-                state.local_failure("write the plan to a temporary file", &error, stop);
+                failures.end(Failure::local("write the plan to a temporary file", &error));
             }
         }
     }
 
-    fn settle(&self, batch: &[Listed], journal: Option<&mut RemovalJournal>, tally: &mut RemovalCounts) {
+    /// Decides on the objects of a batch, and removes those that may go.
+    fn settle(
+        &self,
+        batch: &[Listed],
+        journal: Option<&mut RemovalJournal>,
+        counts: &mut RemovalCounts,
+    ) -> Result<(), Failure> {
         let asked = self.ask(batch);
-        if self.stop.requested() {
+        if self.failures.is_over() {
             // Nothing of the batch is noted or deleted yet, so all of it is left for the next run.
-            return;
+            return Ok(());
         }
         let mut allowed = Vec::with_capacity(asked.len());
-        for (object, decide) in asked {
-            match decide {
+        for (object, decision) in asked {
+            match decision {
                 Decision::Remove(size) => allowed.push(Listed { key: object.key, size: Some(size) }),
-                Decision::Gone => tally.count(self.asker.kind, object.key.library, |row| row.gone += 1),
-                Decision::Keep(reason, cause) => self.keep(&object, reason, &cause, tally),
-                Decision::Unknown(error) => self.failed(&object, error, tally),
+                Decision::Gone => counts.count(self.asker.kind, object.key.library, |row| row.gone += 1),
+                Decision::Keep(reason, cause) => self.keep(&object, reason, &cause, counts),
+                Decision::Unknown(error) => self.failed(&object, error, counts),
             }
         }
         match journal {
-            Some(journal) => self.remove(&allowed, journal, tally),
-            None => self.count(&allowed, tally),
+            // Of what is not noted yet, nothing is begun either.
+            _ if self.failures.is_over() => Ok(()),
+            Some(journal) => self.remove(&allowed, journal, counts),
+            None => {
+                self.count(&allowed, counts);
+                Ok(())
+            }
         }
     }
 
@@ -137,12 +166,12 @@ impl Removal<'_> {
     fn ask(&self, batch: &[Listed]) -> Vec<(Listed, Decision)> {
         let asked = Mutex::new(Vec::with_capacity(batch.len()));
         let ask = |object: Listed| {
-            if !self.stop.requested() {
-                let decide = self.asker.ask(&object);
-                asked.lock().unwrap_or_else(PoisonError::into_inner).push((object, decide));
+            if !self.failures.is_over() {
+                let decision = self.asker.ask(&object);
+                asked.lock().unwrap_or_else(PoisonError::into_inner).push((object, decision));
             }
         };
-        let may_go_on = || !self.stop.requested() && self.rate.is_none_or(RateLimiter::acquire);
+        let may_go_on = || !self.failures.is_over() && self.rate.is_none_or(RateLimiter::acquire);
         pool::run(
             self.workers(batch),
             batch.len(),
@@ -153,18 +182,22 @@ impl Removal<'_> {
     }
 
     /// Notes the objects, and when the note is safe, deletes them.
-    fn remove(&self, objects: &[Listed], journal: &mut RemovalJournal, tally: &mut RemovalCounts) {
+    fn remove(
+        &self,
+        objects: &[Listed],
+        journal: &mut RemovalJournal,
+        counts: &mut RemovalCounts,
+    ) -> Result<(), Failure> {
         if objects.is_empty() {
-            return;
+            return Ok(());
         }
-        if let Err(error) = journal.append(self.asker.kind, objects) {
-            return self.state.local_failure("note in the journal what is to be removed", &error, self.stop);
-        }
+        let noted = journal.append(self.asker.kind, objects);
+        noted.map_err(|error| Failure::local("note in the journal what is to be removed", &error))?;
         let settled = Mutex::new(Vec::with_capacity(objects.len()));
         let remove = |object: Listed| {
             // What is noted is also removed when the user interrupts, so that the journal says no more than happened;
             // not when a store is gone.
-            if matches!(self.stop.reason(), None | Some(ShutdownReason::Signal(_))) {
+            if matches!(self.failures.shutdown().reason(), None | Some(ShutdownReason::Signal(_))) {
                 let removed = self.asker.source.remove(&object.key);
                 settled.lock().unwrap_or_else(PoisonError::into_inner).push((object, removed));
             }
@@ -177,36 +210,41 @@ impl Removal<'_> {
         );
         for (object, removed) in settled.into_inner().unwrap_or_else(PoisonError::into_inner) {
             match removed {
-                Ok(()) => self.count(&[object], tally),
-                Err(error) => self.failed(&object, error, tally),
+                Ok(()) => self.count(&[object], counts),
+                Err(error) => self.failed(&object, error, counts),
             }
         }
+        Ok(())
     }
 
     fn workers(&self, objects: &[Listed]) -> usize {
         self.settings.store.workers.min(objects.len()).max(1)
     }
 
-    fn count(&self, objects: &[Listed], tally: &mut RemovalCounts) {
+    fn count(&self, objects: &[Listed], counts: &mut RemovalCounts) {
         for object in objects {
-            self.state.breaker.success();
-            tally.removed(self.asker.kind, object.key.library, object.size.unwrap_or(0));
+            self.failures.succeeded();
+            counts.removed(self.asker.kind, object.key.library, object.size.unwrap_or(0));
         }
     }
 
-    fn keep(&self, object: &Listed, reason: Reason, cause: &str, tally: &mut RemovalCounts) {
+    fn keep(&self, object: &Listed, reason: Reason, cause: &str, counts: &mut RemovalCounts) {
         let kind = self.asker.kind;
-        self.state.failures.add(Finding::new(kind, &object.key, "compare", reason.as_str(), cause));
-        tally.kept(kind, object.key.library, object.size.unwrap_or(0), reason);
+        self.kept.add(Finding::new(kind, &object.key, "compare", reason.as_str(), cause));
+        counts.kept(kind, object.key.library, object.size.unwrap_or(0), reason);
     }
 
     /// A store failed on this object. Ends the removal when it would fail on every other, too.
-    fn failed(&self, object: &Listed, error: StoreError, tally: &mut RemovalCounts) {
-        // No failure, because the stop cut the call short: the object is left for the next run.
-        if error.kind() != ErrorKind::Interrupted {
-            tally.kept(self.asker.kind, object.key.library, object.size.unwrap_or(0), Reason::Failed);
+    fn failed(&self, object: &Listed, error: StoreError, counts: &mut RemovalCounts) {
+        // No failure, because the cancellation cut the call short: the object is left for the next run.
+        if error.kind() == ErrorKind::Interrupted {
+            return;
         }
-        self.state.failed(self.asker.kind, object.key, error, self.stop);
+        let kind = self.asker.kind;
+        counts.kept(kind, object.key.library, object.size.unwrap_or(0), Reason::Failed);
+        self.kept.add(Finding::from_error(kind, &object.key, &error));
+        // The object is named already, whatever this one error says of the others.
+        drop(self.failures.failed(error));
     }
 }
 
@@ -221,7 +259,7 @@ pub fn ranges(settings: &RemoveSettings) -> Vec<KeyRange> {
 /// Takes pages of the source and spools them.
 struct Listing<'a> {
     kind: ObjectKind,
-    state: &'a PassState,
+    counters: &'a Counters,
     spool: &'a Spool,
 }
 
@@ -229,8 +267,8 @@ impl Stream for Listing<'_> {
     type Error = io::Error;
 
     fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> io::Result<()> {
-        self.state.count_listed(self.kind, &objects, &[]);
-        // The answer is not needed, because when nobody takes objects any more, the listing is told so by its own stop
+        self.counters.count_listed(self.kind, &objects, &[]);
+        // The answer is not needed, because when nobody takes objects any more, the listing is told so by its own
         // flag.
         self.spool.put(&objects).map(drop)
     }
@@ -245,11 +283,11 @@ pub fn remove_folders(
     source: &dyn RemoveStore,
     settings: &RemoveSettings,
     console: &Console,
-    tally: &mut RemovalCounts,
+    counts: &mut RemovalCounts,
 ) {
     for range in ranges(settings) {
         match source.remove_empty_folders(&range) {
-            Ok(removed) => tally.folders += removed,
+            Ok(removed) => counts.folders += removed,
             // No failure of the removal: a folder without objects is nothing that a server could miss or find.
             Err(error) => console.problem(format_args!("Warning: empty folders were left: {error}")),
         }

@@ -4,16 +4,15 @@
 //! stores. Lines are only ever added. A line without a removal is possible (the process was killed in between, or the
 //! store refused), a removal without its line is not.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use jiff::Timestamp;
-use rustix::fs::OFlags;
 
 use crate::object::ObjectKind;
 use crate::store::Listed;
+use crate::sys::private_file;
 
 /// The journal of removals, open for adding to it.
 #[derive(Debug)]
@@ -25,33 +24,18 @@ impl RemovalJournal {
     /// Opens `path`, makes it where it is missing (mode 0600), and writes down that a run begins.
     ///
     /// # Errors
-    /// When it cannot be written, or is no plain file: what is written elsewhere may be lost.
+    /// When it cannot be written, or is not a private file: what is written elsewhere may be lost.
     pub fn open(path: &Path, about: &str) -> io::Result<Self> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            // A FIFO in its place must not make this wait, nor a link lead elsewhere.
-            .custom_flags(i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).expect("open flags fit an i32"))
-            .open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is not a plain file"));
-        }
-        if metadata.permissions().mode() & 0o077 != 0 {
-            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        }
+        let mut file = private_file::append(path)?;
         let mut line = String::new();
-        if metadata.len() > 0 && last_byte(&mut file)? != b'\n' {
+        if file.metadata()?.len() > 0 && last_byte(&mut file)? != b'\n' {
             // A kill cut the last line short; nothing of its batch was removed then.
             line.push('\n');
         }
         line += &format!("# {} seaf-migrate {} remove {about}\n", Timestamp::now(), env!("CARGO_PKG_VERSION"));
         file.write_all(line.as_bytes())?;
         file.sync_all()?;
-        File::open(dir)?.sync_all()?;
+        private_file::sync_folder_of(path)?;
         Ok(Self { file })
     }
 

@@ -2,27 +2,34 @@
 
 use std::collections::BTreeMap;
 
+use crate::commands::common::failure::Failure;
 use crate::commands::remove::settings::RemoveSettings;
 use crate::conf::DatabaseConf;
 use crate::database::heads::Roots;
 use crate::history::{Pair, VerifyNote};
 use crate::object::{LibraryId, ObjectId, ObjectKey};
-use crate::report::{Console, Ending};
-use crate::store::{ReadStore, found};
+use crate::report::Console;
+use crate::store::{ReadStore, StoreError, found};
 
-/// The commits of both sides: the old one's, then the new one's.
-type Commits<'a> = [&'a dyn ReadStore; 2];
+/// The commits of both sides.
+#[derive(Clone, Copy, Debug)]
+pub struct Commits<'a> {
+    /// Those of the old side.
+    pub source: &'a dyn ReadStore,
+    /// Those of the new side.
+    pub destination: &'a dyn ReadStore,
+}
 
 /// The verification that allows the removal.
 ///
 /// # Errors
 /// Why nothing may be removed.
-pub fn proof(settings: &RemoveSettings, console: &Console) -> Result<VerifyNote, Ending> {
-    let verified = note(settings).map_err(Ending::Refused)?;
+pub fn verification(settings: &RemoveSettings, console: &Console) -> Result<VerifyNote, Failure> {
+    let verified = note(settings).map_err(Failure::Refused)?;
     if !settings.content && verified.content_percent < 100.0 {
         console.problem(
-            "Warning: the verification compared ids and sizes, not all contents, and this compares sizes again. \
-             --content reads each object at the destination before the source's is removed",
+            "Warning: the verification compared ids and sizes, not all contents, and this removal compares sizes, too. \
+             With --content, each object is read at the destination before the source's is removed",
         );
     }
     console.log(format_args!("Going by the verification of {}", verified.ended));
@@ -31,7 +38,7 @@ pub fn proof(settings: &RemoveSettings, console: &Console) -> Result<VerifyNote,
 
 fn note(settings: &RemoveSettings) -> Result<VerifyNote, String> {
     let pair = Pair::new(&settings.from, &settings.to);
-    let record = settings.proofs.load(&pair).map_err(|error| error.to_string())?;
+    let record = settings.state_dir.load(&pair).map_err(|error| error.to_string())?;
     let lack = match &record {
         Some(record) => record.why_unproven(),
         None => Some("these stores were never verified".to_owned()),
@@ -55,7 +62,7 @@ pub fn no_live_server(
     verified: &VerifyNote,
     commits: Commits<'_>,
     console: &Console,
-) -> Result<(), Ending> {
+) -> Result<(), Failure> {
     let unknown = match (&settings.database, &verified.heads) {
         (Some(database), Some(noted)) => return no_head_moved(database, noted, commits, console),
         (None, _) => {
@@ -64,12 +71,15 @@ pub fn no_live_server(
         (_, None) => "the verification noted no heads, because it ran without the database; verify again with it",
     };
     if settings.server_is_stopped {
-        console.problem("Warning: that no server works on the old stores is taken on your word (--server-is-stopped)");
+        console.problem(
+            "Warning: whether a server works on the old stores was not checked, because --server-is-stopped says that \
+             none does",
+        );
         return Ok(());
     }
-    Err(Ending::Refused(format!(
+    Err(Failure::Refused(format!(
         "nothing may be removed: whether a server still works on the old stores cannot be told, because {unknown}. \
-         Or see that it is stopped, or that it works on the new stores, and add --server-is-stopped"
+         If the server is stopped, or works on the new stores, add --server-is-stopped"
     )))
 }
 
@@ -78,9 +88,9 @@ fn no_head_moved(
     noted: &BTreeMap<LibraryId, ObjectId>,
     commits: Commits<'_>,
     console: &Console,
-) -> Result<(), Ending> {
+) -> Result<(), Failure> {
     let roots = Roots::from_conf(database).map_err(|error| {
-        Ending::StoreFailed(format!("whether a server still works on the old stores cannot be told: {error}"))
+        Failure::Database(format!("whether a server still works on the old stores cannot be told: {error}"))
     })?;
     let (mut moved, mut is_known) = (0, false);
     for library in &roots.libraries {
@@ -88,7 +98,7 @@ fn no_head_moved(
         let key = ObjectKey::new(library.id, *head);
         if noted.get(&library.id) == Some(head) {
             // One is enough, and the first one mostly is.
-            is_known = is_known || has(commits[1], &key)?;
+            is_known = is_known || has(commits.destination, &key)?;
             continue;
         }
         moved_on_the_new_side(&key, commits)?;
@@ -96,9 +106,9 @@ fn no_head_moved(
     }
     if !is_known {
         // As with the database of another server, whose heads may rest for ever.
-        return Err(Ending::Refused(
-            "nothing may be removed: of no library that the database names is the newest commit at the destination. \
-             See that it is the database of this server"
+        return Err(Failure::Refused(
+            "nothing may be removed: the destination has the newest commit of none of the libraries that the database \
+             names. Check that it is the database of this server"
                 .to_owned(),
         ));
     }
@@ -110,20 +120,19 @@ fn no_head_moved(
     Ok(())
 }
 
-fn moved_on_the_new_side(key: &ObjectKey, [old, new]: Commits<'_>) -> Result<(), Ending> {
-    let place = match (has(old, key)?, has(new, key)?) {
+fn moved_on_the_new_side(key: &ObjectKey, commits: Commits<'_>) -> Result<(), Failure> {
+    let place = match (has(commits.source, key)?, has(commits.destination, key)?) {
         (false, true) => return Ok(()),
         (true, _) => "which the old stores hold: a server works on them, or did since the verification",
         (false, false) => "which neither side holds",
     };
-    Err(Ending::Refused(format!(
+    Err(Failure::Refused(format!(
         "nothing may be removed: the newest commit of library {} is {} now, {place}. Stop the server, then run and \
          verify again",
         key.library, key.id
     )))
 }
 
-fn has(commits: &dyn ReadStore, key: &ObjectKey) -> Result<bool, Ending> {
-    let size = found(commits.size(key)).map_err(|error| Ending::StoreFailed(error.to_string()))?;
-    Ok(size.is_some())
+fn has(commits: &dyn ReadStore, key: &ObjectKey) -> Result<bool, StoreError> {
+    Ok(found(commits.size(key))?.is_some())
 }

@@ -190,7 +190,7 @@ pub fn write(
     path: &Path,
     head: &ReportHeader,
     counters: &Counters,
-    tally: &RemovalCounts,
+    counts: &RemovalCounts,
     kept: &Findings,
 ) -> io::Result<()> {
     let document = Document {
@@ -198,10 +198,10 @@ pub fn write(
         command: "remove",
         program: PROGRAM,
         head,
-        folders_removed: tally.folders,
-        reasons: tally.reasons.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
-        kinds: ObjectKind::ALL.map(|kind| kind_row(kind, counters, tally)).into(),
-        libraries: library_rows(counters, tally),
+        folders_removed: counts.folders,
+        reasons: counts.reasons.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
+        kinds: ObjectKind::ALL.map(|kind| kind_row(kind, counters, counts)).into(),
+        libraries: library_rows(counters, counts),
     };
     let text = serde_json::to_string_pretty(&document)?;
     // What was kept follows inside the last brace, because it may be more than fits in memory.
@@ -212,17 +212,17 @@ pub fn write(
     })
 }
 
-fn kind_row(kind: ObjectKind, counters: &Counters, tally: &RemovalCounts) -> KindRow {
+fn kind_row(kind: ObjectKind, counters: &Counters, counts: &RemovalCounts) -> KindRow {
     let numbers = counters.kind(kind);
     let listed = Amount { objects: numbers.listed.get(), bytes: numbers.listed_bytes.get() };
-    KindRow { kind, listed, numbers: *tally.kind(kind) }
+    KindRow { kind, listed, numbers: *counts.kind(kind) }
 }
 
-fn library_rows(counters: &Counters, tally: &RemovalCounts) -> Vec<LibraryRow> {
+fn library_rows(counters: &Counters, counts: &RemovalCounts) -> Vec<LibraryRow> {
     let listed = counters.library_rows().into_iter();
     listed
         .map(|(library, listed)| {
-            let numbers = tally.libraries.get(&library).copied().unwrap_or_default();
+            let numbers = counts.libraries.get(&library).copied().unwrap_or_default();
             let row = |kind: ObjectKind| {
                 let LibraryCounts { listed, listed_bytes, .. } = listed[kind];
                 Row { listed: Amount { objects: listed, bytes: listed_bytes }, numbers: numbers[kind] }

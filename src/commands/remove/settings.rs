@@ -6,12 +6,13 @@ use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{PairFlags, StoreFlags};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, load_sides, parent_of, require_parent, resolve_store, temporary_folder,
+    SettingsError, StoreSettings, in_order, load_sides, require_folder_of, resolve_database, resolve_store,
+    temporary_folder,
 };
 use crate::conf::{DatabaseConf, Environment, SideConf};
-use crate::database;
 use crate::history::{Pair, StateDir};
 use crate::object::LibraryId;
+use crate::sys::private_file::parent_of;
 
 /// The options of `remove`.
 #[derive(Clone, Debug, Args)]
@@ -20,7 +21,7 @@ pub struct RemoveFlags {
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub pair: PairFlags,
 
-    /// Remove; without it, only what would be removed is said
+    /// Delete; without this option nothing is deleted, and the command says what it would delete
     #[arg(long)]
     pub yes: bool,
 
@@ -45,7 +46,7 @@ pub struct RemoveFlags {
     #[arg(long, value_name = "DATABASE")]
     pub db: Option<String>,
 
-    /// You vouch that no server works on the old stores; needed where no database can tell
+    /// Take it that no server works on the old stores; needed where no database can tell
     #[arg(long)]
     pub server_is_stopped: bool,
 
@@ -71,9 +72,9 @@ pub struct RemoveSettings {
     pub to: SideConf,
     /// How to talk to the stores.
     pub store: StoreSettings,
-    /// Whether to remove, and not only to say what would be.
+    /// Whether to delete, and not only to say what would be deleted.
     pub yes: bool,
-    /// Only these libraries, ascending; all when empty.
+    /// Only these libraries, ascending, none twice; all when empty.
     pub libraries: Vec<LibraryId>,
     /// Whether the destination's objects are read and not only measured.
     pub content: bool,
@@ -89,51 +90,39 @@ pub struct RemoveSettings {
     pub report: Option<PathBuf>,
     /// Where temporary files go.
     pub temp_dir: PathBuf,
-    /// Where the pair's verification is noted.
-    pub proofs: StateDir,
+    /// Where the verification of these two sides is noted.
+    pub state_dir: StateDir,
 }
 
 /// What `remove` needs.
 ///
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
-pub fn resolve_remove(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings, SettingsError> {
-    let (from, to) = load_sides(&flags.pair, env)?;
-    let proofs = StateDir::from_environment(env);
-    let journal = match &flags.journal {
-        Some(journal) => {
-            require_parent("--journal", journal)?;
-            journal.clone()
-        }
-        None => proofs.removals(&Pair::new(&from, &to)),
-    };
-    if let Some(report) = &flags.report {
-        require_parent("--report", report)?;
-        if is_same_file(report, &journal) {
-            let what = "the report would replace the journal; name another file".to_owned();
-            return Err(SettingsError::Option { option: "--report", what });
-        }
-    }
+pub fn resolve(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings, SettingsError> {
+    require_folder_of("--journal", flags.journal.as_deref())?;
+    require_folder_of("--report", flags.report.as_deref())?;
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
-    let named = flags.db.as_deref().map(database::parse).transpose();
-    let named = named.map_err(|error| SettingsError::Option { option: "--db", what: error.to_string() })?;
-    let mut libraries = flags.library.clone();
-    libraries.sort_unstable();
-    libraries.dedup();
+    let (from, to) = load_sides(&flags.pair, env)?;
+    let state_dir = StateDir::from_environment(env);
+    let journal = flags.journal.clone().unwrap_or_else(|| state_dir.removals(&Pair::new(&from, &to)));
+    if flags.report.as_ref().is_some_and(|report| is_same_file(report, &journal)) {
+        let what = "the report would replace the journal; name another file";
+        return Err(SettingsError::option("--report", what));
+    }
     Ok(RemoveSettings {
-        database: named.or_else(|| from.database.clone()),
+        database: resolve_database(flags.db.as_deref(), from.database.as_ref())?,
         from,
         to,
         store: resolve_store(&flags.store),
         yes: flags.yes,
-        libraries,
+        libraries: in_order(&flags.library),
         content: flags.content,
         rate: flags.rate,
         journal,
         server_is_stopped: flags.server_is_stopped,
         report: flags.report.clone(),
         temp_dir,
-        proofs,
+        state_dir,
     })
 }
 

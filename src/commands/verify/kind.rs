@@ -2,17 +2,16 @@
 
 use super::reorder::ReorderBuffer;
 use super::state::{StepResult, VerifyState};
-use crate::commands::common::state::PassState;
+use crate::commands::common::failure::Failure;
+use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::verify::progress::VerifyProgress;
 use crate::commands::verify::settings::VerifySettings;
 use crate::compare::{Comparison, Examined, Examiner, Object, Sample, Step, Steps, Tally};
 use crate::flow::Budget;
-use crate::flow::breaker::CircuitBreaker;
 use crate::flow::pool::{self, Queue};
-use crate::index::from_listing::LearnError;
 use crate::index::{Index, ListError};
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, ReadStore, StoreError};
+use crate::store::{ErrorKind, ReadStore};
 use crate::sys::shutdown::Shutdown;
 
 /// How many objects may go unchecked before the store is taken for gone, single failures or not; they are kept in memory.
@@ -35,12 +34,10 @@ pub(super) struct KindComparison<'a> {
     pub(super) settings: &'a VerifySettings,
     /// The bytes that all workers together may hold.
     pub(super) budget: &'a Budget,
-    /// Tells an outage from single failures.
-    pub(super) state: &'a PassState,
     /// What is told while it goes on.
     pub(super) progress: &'a VerifyProgress,
-    /// The wish to end early.
-    pub(super) stop: &'a Shutdown,
+    /// Cancellation: a signal or a failure asks everybody to end.
+    pub(super) shutdown: &'a Shutdown,
 }
 
 /// A step on its way to a worker.
@@ -50,41 +47,45 @@ struct Task {
     again: bool,
 }
 
+/// What the threads that compare share.
+struct Workers<'a> {
+    examiner: Examiner<'a>,
+    buffer: ReorderBuffer<'a>,
+    failures: FirstFailure<'a>,
+}
+
 impl KindComparison<'_> {
-    /// Compares what is not settled yet. What ends the verification is in the state and raises the stop flag.
-    pub(super) fn run(&self, record: &mut VerifyState) {
-        let (left_over, sample) = (record.unchecked(self.kind), self.sample(record));
-        let is_done = record.state.is_done(self.kind);
+    /// Compares what is not settled yet, into `state`.
+    ///
+    /// # Errors
+    /// Why not all of it is settled. What is settled stays in `state`.
+    pub(super) fn run(&self, state: &mut VerifyState) -> Result<(), Failure> {
+        let (left_over, sample) = (state.unchecked(self.kind), self.sample(state));
+        let is_done = state.kept.is_done(self.kind);
         if is_done && left_over.is_empty() {
-            return;
+            return Ok(());
         }
-        let rest = (!is_done).then(|| Steps::new(self.listed_from, self.listed_to, record.after, sample));
+        let rest = (!is_done).then(|| Steps::new(self.listed_from, self.listed_to, state.after, sample));
         let again = left_over.into_iter().map(|key| Ok((self.again(key, sample), true)));
         let steps = again.chain(rest.into_iter().flatten().map(|step| Ok((step?, false))));
-        let ledger = ReorderBuffer::new(self.kind, record, self.progress);
-        let examiner = Examiner { kind: self.kind, from: self.from, to: self.to, budget: self.budget };
-        let workers = self.settings.store.workers;
-        let fed = pool::run(
-            workers,
-            workers * 4,
-            |queue| self.feed(&queue, &ledger, steps),
-            |task| self.work(&examiner, &ledger, task),
-        );
-        drop(ledger);
-        if let Err(error) = fed {
-            return LearnError::List(error).end(self.state, self.stop);
+        let workers = Workers {
+            examiner: Examiner { kind: self.kind, from: self.from, to: self.to, budget: self.budget },
+            buffer: ReorderBuffer::new(self.kind, state, self.progress),
+            failures: FirstFailure::new(self.shutdown),
+        };
+        let threads = self.settings.store.workers;
+        pool::run(threads, threads * 4, |queue| workers.feed(&queue, steps), |task| workers.work(task))?;
+        let Workers { buffer, failures, .. } = workers;
+        drop(buffer);
+        if let Some(failure) = failures.get() {
+            return Err(failure);
         }
         // A kind that was done before is not ended again, because the place in the next one would be lost.
-        if !self.stop.requested()
-            && !is_done
-            && let Err(error) = record.end_kind(self.kind)
-        {
-            self.not_kept(&error);
-        }
+        if is_done { Ok(()) } else { state.end_kind(self.kind).map_err(|error| not_kept(&error)) }
     }
 
-    fn sample(&self, record: &VerifyState) -> Sample {
-        Sample { percent: self.settings.content_percent, seed: record.state.seed }
+    fn sample(&self, state: &VerifyState) -> Sample {
+        Sample { percent: self.settings.content_percent, seed: state.kept.seed }
     }
 
     /// The step of an object that could not be checked before.
@@ -93,25 +94,26 @@ impl KindComparison<'_> {
         let object = Object { key, from, to: self.listed_to.find(&key), content: sample.takes(&key) };
         Step { last: key, plain: Tally::default(), object: Some(object) }
     }
+}
 
+impl Workers<'_> {
     /// Hands out the steps in order; those without an object are settled at once.
     fn feed(
         &self,
         queue: &Queue<Task>,
-        ledger: &ReorderBuffer<'_>,
         steps: impl Iterator<Item = Result<(Step, bool), ListError>>,
     ) -> Result<(), ListError> {
         for (number, item) in (0..).zip(steps) {
             let (step, again) = item?;
-            let Some(unchecked) = ledger.wait_for(number, self.stop) else { break };
+            let Some(unchecked) = self.buffer.wait_for(number, self.failures.shutdown()) else { break };
             if unchecked > UNCHECKED_MAX {
-                let why = format!("more than {UNCHECKED_MAX} objects could not be checked");
-                self.state.fatal(StoreError::new(ErrorKind::Unavailable, "verify", "the stores", why), self.stop);
+                let what = format!("more than {UNCHECKED_MAX} objects could not be checked");
+                self.failures.end(Failure::Store(what));
                 break;
             }
             let task = Task { number, step, again };
             if step.object.is_none() {
-                self.settle(ledger, task, None);
+                self.settle(task, None);
             } else if !queue.put(task) {
                 break;
             }
@@ -119,34 +121,32 @@ impl KindComparison<'_> {
         Ok(())
     }
 
-    fn work(&self, examiner: &Examiner<'_>, ledger: &ReorderBuffer<'_>, task: Task) {
-        let Some(object) = task.step.object.filter(|_| !self.stop.requested()) else { return };
-        let Examined { outcome, read } = examiner.examine(&object);
+    fn work(&self, task: Task) {
+        let Some(object) = task.step.object.filter(|_| !self.failures.is_over()) else { return };
+        let Examined { outcome, read } = self.examiner.examine(&object);
         let outcome = match outcome {
-            // Not settled, because the stop cut the call short: the object is left for the next process.
+            // Not settled, because the cancellation cut the call short: the object is left for the next process.
             Comparison::Unchecked(error) if error.kind() == ErrorKind::Interrupted => return,
-            Comparison::Unchecked(error) if error.kind().is_fatal() => return self.state.fatal(error, self.stop),
-            Comparison::Unchecked(error) if self.state.breaker.failure() => {
-                let many = CircuitBreaker::LIMIT;
-                let why = format!("{many} objects in a row failed like this, so the store is taken for gone");
-                return self.state.fatal(error.because(why), self.stop);
-            }
-            Comparison::Unchecked(error) => Comparison::Unchecked(error),
+            Comparison::Unchecked(error) => match self.failures.failed(error) {
+                Some(error) => Comparison::Unchecked(error),
+                None => return,
+            },
             known => {
-                self.state.breaker.success();
+                self.failures.succeeded();
                 known
             }
         };
-        self.settle(ledger, task, Some(Examined { outcome, read }));
+        self.settle(task, Some(Examined { outcome, read }));
     }
 
-    fn settle(&self, ledger: &ReorderBuffer<'_>, Task { number, step, again }: Task, examined: Option<Examined>) {
-        if let Err(error) = ledger.settle(number, StepResult { step, examined, again }) {
-            self.not_kept(&error);
+    fn settle(&self, Task { number, step, again }: Task, examined: Option<Examined>) {
+        if let Err(error) = self.buffer.settle(number, StepResult { step, examined, again }) {
+            self.failures.end(not_kept(&error));
         }
     }
+}
 
-    fn not_kept(&self, error: &std::io::Error) {
-        self.state.local_failure("keep what was found", error, self.stop);
-    }
+/// What was found could not be kept.
+pub(super) fn not_kept(error: &std::io::Error) -> Failure {
+    Failure::local("keep what was found", error)
 }

@@ -1,17 +1,16 @@
 //! The page of a verification.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use jiff::Zoned;
 
-use crate::commands::verify::report::Verified;
-use crate::compare::Tally;
-use crate::object::{LibraryId, PerKind};
-use crate::report::page::parts::{FINDINGS, LIBRARIES, capital, objects, time};
-use crate::report::page::{Banner, Cell, Column, Figure, Page, Part, Table};
-use crate::report::{Ending, Process, format};
+use crate::commands::verify::outcome::VerifyOutcome;
+use crate::commands::verify::result::Verified;
+use crate::commands::verify::tables;
+use crate::report::page::parts::{FINDINGS, capital, objects, time};
+use crate::report::page::{Banner, Figure, Page, Part};
+use crate::report::{Outcome, Process, format};
 
 /// The page of a verification.
 ///
@@ -28,8 +27,8 @@ pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
         objects("Not as in the source", missing, found, first),
         objects("Could not be checked", "The stores did not answer for them.", unchecked.0, Ok(unchecked.1)),
         objects("Damaged in the source", damaged, bad, verified.damaged.take(FINDINGS)),
-        Some(Part::Table(kinds(verified))),
-        libraries(verified.tallies()?),
+        Some(Part::Table(tables::kinds(&verified.kinds))),
+        tables::libraries(verified.tallies()?).map(Part::Table),
     ];
     let only = match verified.only {
         [] => "all".to_owned(),
@@ -48,7 +47,7 @@ pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
             ("New side", process.to.lines()),
             ("Compared", vec![depth]),
             ("Libraries", vec![only]),
-            ("Exit code", vec![verified.ending.exit_code().to_string()]),
+            ("Exit code", vec![verified.outcome.exit_code().to_string()]),
             ("Began", vec![began]),
             ("Took", vec![format::span(Duration::try_from_secs_f64(process.seconds).unwrap_or_default())]),
         ],
@@ -58,22 +57,22 @@ pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
 }
 
 fn verdict(verified: &Verified<'_>) -> Banner {
-    let (good, word, next) = match verified.ending {
-        Ending::Complete | Ending::DamagedSource if !verified.only.is_empty() => {
+    let (good, word, next) = match verified.outcome {
+        VerifyOutcome::Complete { .. } | VerifyOutcome::DamagedSource { .. } if !verified.only.is_empty() => {
             (true, "yes, of these libraries", "Verify without --library to know it of all.")
         }
-        Ending::Complete | Ending::DamagedSource => {
+        VerifyOutcome::Complete { .. } | VerifyOutcome::DamagedSource { .. } => {
             (true, "yes", "Nothing is to be done. A run that copies more from now on wants another verification.")
         }
         // A run believes its list files, and takes an object that is long enough for the right one.
-        Ending::Findings => (
+        VerifyOutcome::Findings { .. } => (
             false,
             "no",
             "Remove from the destination what has wrong bytes or is too long, run again with --relist, then verify again.",
         ),
         _ => (false, "not known", "Mend what stopped it, and verify again."),
     };
-    let why = format!("{}.", capital(&verified.message));
+    let why = format!("{}.", capital(&verified.outcome.to_string()));
     Banner { good, headline: format!("Everything is there: {word}"), why, next: next.to_owned() }
 }
 
@@ -88,44 +87,4 @@ fn figures(verified: &Verified<'_>) -> Vec<Figure> {
         bad("Unreadable", total.unreadable, "at the destination"),
         bad("Damaged", total.source_damaged, "in the source already"),
     ]
-}
-
-const NUMBERS: [&str; 8] =
-    ["Compared", "Read", "Missing", "Wrong size", "Damaged", "Unreadable", "Vanished", "Only new"];
-
-fn row(first: Cell, tally: &Tally) -> Vec<Cell> {
-    let wrong_size = tally.shorter + tally.longer;
-    let Tally { objects, read, missing, damaged, unreadable, vanished, extra, .. } = *tally;
-    let numbers = [objects, read, missing, wrong_size, damaged, unreadable, vanished, extra];
-    [first].into_iter().chain(numbers.map(format::count).map(Cell::Plain)).collect()
-}
-
-fn table(title: &str, first: &'static str, rows: Vec<Vec<Cell>>, total: Option<Vec<Cell>>) -> Table {
-    let columns = [Column::Text(first)].into_iter().chain(NUMBERS.map(Column::Number)).collect();
-    Table { title: title.to_owned(), columns, rows, total, ..Table::default() }
-}
-
-fn kinds(verified: &Verified<'_>) -> Table {
-    let rows = verified.kinds.iter().map(|(kind, totals)| row(Cell::of(kind), &totals.tally)).collect();
-    table("By kind", "Kind", rows, Some(row(Cell::of("total"), &verified.total())))
-}
-
-/// The largest libraries, those with something wrong before all others.
-fn libraries(tallies: BTreeMap<LibraryId, PerKind<Tally>>) -> Option<Part> {
-    let sum = |tallies: &mut dyn Iterator<Item = &Tally>| {
-        let mut sum = Tally::default();
-        tallies.for_each(|tally| sum.add(tally));
-        sum
-    };
-    let mut all: Vec<(LibraryId, Tally)> =
-        tallies.into_iter().map(|(library, kinds)| (library, sum(&mut kinds.values()))).collect();
-    all.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.findings() > 0, tally.bytes, tally.objects)));
-    let (shown, others) = all.split_at(all.len().min(LIBRARIES));
-    let rows = shown.iter().map(|(library, tally)| row(Cell::Id(library.to_string()), tally)).collect();
-    let rest = (!others.is_empty()).then(|| {
-        let name = format!("{} others", format::count(others.len() as u64));
-        row(Cell::Plain(name), &sum(&mut others.iter().map(|(_, tally)| tally)))
-    });
-    let title = format!("Libraries: {}", format::count(all.len() as u64));
-    (!all.is_empty()).then(|| Part::Table(table(&title, "Library", rows, rest)))
 }

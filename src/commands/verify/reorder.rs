@@ -15,8 +15,8 @@ use crate::sys::shutdown::Shutdown;
 /// How many steps may be under way or wait.
 const WINDOW: u64 = 8192;
 
-/// How long to wait between two looks at the wish to stop.
-const GLANCE: Duration = Duration::from_millis(200);
+/// How long to wait between two looks at the cancellation flag.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The work on one kind, in the order of its keys.
 #[derive(Debug)]
@@ -29,27 +29,27 @@ pub(super) struct ReorderBuffer<'a> {
 
 #[derive(Debug)]
 struct Open<'a> {
-    record: &'a mut VerifyState,
+    state: &'a mut VerifyState,
     /// The number of the step that is next to be settled.
     next: u64,
     waiting: BTreeMap<u64, StepResult>,
 }
 
 impl<'a> ReorderBuffer<'a> {
-    /// Settles into `record`, from step 0 on.
-    pub(super) const fn new(kind: ObjectKind, record: &'a mut VerifyState, progress: &'a VerifyProgress) -> Self {
-        let open = Open { record, next: 0, waiting: BTreeMap::new() };
+    /// Settles into `state`, from step 0 on.
+    pub(super) const fn new(kind: ObjectKind, state: &'a mut VerifyState, progress: &'a VerifyProgress) -> Self {
+        let open = Open { state, next: 0, waiting: BTreeMap::new() };
         Self { kind, progress, open: Mutex::new(open), moved: Condvar::new() }
     }
 
     /// Waits until step `number` may be handed out, and says how many objects could not be checked so far; `None` when
     /// the work is to end.
-    pub(super) fn wait_for(&self, number: u64, stop: &Shutdown) -> Option<usize> {
+    pub(super) fn wait_for(&self, number: u64, shutdown: &Shutdown) -> Option<usize> {
         let mut open = self.lock();
-        while number >= open.next + WINDOW && !stop.requested() {
-            open = self.moved.wait_timeout(open, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
+        while number >= open.next + WINDOW && !shutdown.requested() {
+            open = self.moved.wait_timeout(open, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
         }
-        (!stop.requested()).then_some(open.record.state.unchecked.len())
+        (!shutdown.requested()).then_some(open.state.kept.unchecked.len())
     }
 
     /// Step `number` is done.
@@ -61,7 +61,7 @@ impl<'a> ReorderBuffer<'a> {
         let open = &mut *open;
         open.waiting.insert(number, settled);
         while let Some(settled) = open.waiting.remove(&open.next) {
-            open.record.settle(self.kind, &settled, self.progress)?;
+            open.state.settle(self.kind, &settled, self.progress)?;
             open.next += 1;
         }
         self.moved.notify_all();
@@ -78,9 +78,10 @@ impl<'a> ReorderBuffer<'a> {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use super::super::checkpoint::{CheckpointScope, Folder};
+    use super::super::checkpoint::CheckpointScope;
+    use super::super::checkpoint::folder::Folder;
     use super::*;
-    use crate::commands::verify::report::Row;
+    use crate::commands::verify::result::Row;
     use crate::compare::{Comparison, Examined, Fault, Object, Step, Tally};
     use crate::conf::SideId;
     use crate::history::Pair;
@@ -90,11 +91,11 @@ mod tests {
 
     const KIND: ObjectKind = ObjectKind::Fs;
 
-    fn record(dir: &std::path::Path) -> VerifyState {
+    fn opened(dir: &std::path::Path) -> VerifyState {
         let side = |name: &str| SideId::from_fn(|kind| format!("{name}/{kind}"));
         let pair = Pair { from: side("old"), to: side("new") };
-        let bound = CheckpointScope { pair, content_percent: 100.0, libraries: Vec::new() };
-        VerifyState::open(Folder::open(dir).unwrap(), bound).unwrap()
+        let scope = CheckpointScope { pair, content_percent: 100.0, libraries: Vec::new() };
+        VerifyState::open(Folder::open(dir).unwrap(), scope).unwrap()
     }
 
     fn key(n: u64) -> ObjectKey {
@@ -117,62 +118,62 @@ mod tests {
         StepResult { step: Step { last: key(n), plain, object }, examined, again: false }
     }
 
-    /// All that a record holds, to be compared.
-    fn contents(record: &mut VerifyState) -> (PerKind<Tally>, Vec<ObjectId>, Vec<ObjectId>, Vec<Row>) {
+    /// All that a state holds, to be compared.
+    fn contents(state: &mut VerifyState) -> (PerKind<Tally>, Vec<ObjectId>, Vec<ObjectId>, Vec<Row>) {
         let (mut findings, mut damaged, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-        record
+        state
             .findings
             .each(|finding| {
                 findings.push(finding.object);
                 Ok(())
             })
             .unwrap();
-        record
+        state
             .damaged
             .each(|finding| {
                 damaged.push(finding.object);
                 Ok(())
             })
             .unwrap();
-        record
+        state
             .rows
             .each(|row| {
                 rows.push(row);
                 Ok(())
             })
             .unwrap();
-        (record.state.kinds, findings, damaged, rows)
+        (state.kept.kinds, findings, damaged, rows)
     }
 
     fn in_order(steps: u64) -> (PerKind<Tally>, Vec<ObjectId>, Vec<ObjectId>, Vec<Row>) {
         let dir = tempfile::tempdir().unwrap();
-        let mut record = record(&dir.path().join("x"));
+        let mut state = opened(&dir.path().join("x"));
         let progress = VerifyProgress::default();
-        let ledger = ReorderBuffer::new(KIND, &mut record, &progress);
-        (0..steps).for_each(|n| ledger.settle(n, step(n)).unwrap());
-        drop(ledger);
-        record.end_kind(KIND).unwrap();
-        contents(&mut record)
+        let buffer = ReorderBuffer::new(KIND, &mut state, &progress);
+        (0..steps).for_each(|n| buffer.settle(n, step(n)).unwrap());
+        drop(buffer);
+        state.end_kind(KIND).unwrap();
+        contents(&mut state)
     }
 
     #[test]
     fn whatever_is_finished_first_the_same_is_recorded() {
         let dir = tempfile::tempdir().unwrap();
-        let mut record = record(&dir.path().join("x"));
+        let mut state = opened(&dir.path().join("x"));
         let progress = VerifyProgress::default();
-        let ledger = ReorderBuffer::new(KIND, &mut record, &progress);
+        let buffer = ReorderBuffer::new(KIND, &mut state, &progress);
         let mut numbers: Vec<u64> = (0..200).collect();
         fastrand::Rng::with_seed(4).shuffle(&mut numbers);
         std::thread::scope(|scope| {
             for part in numbers.chunks(50) {
-                let ledger = &ledger;
-                scope.spawn(move || part.iter().for_each(|n| ledger.settle(*n, step(*n)).unwrap()));
+                let buffer = &buffer;
+                scope.spawn(move || part.iter().for_each(|n| buffer.settle(*n, step(*n)).unwrap()));
             }
         });
-        drop(ledger);
-        record.end_kind(KIND).unwrap();
-        assert_eq!(contents(&mut record), in_order(200));
-        assert_eq!(progress.settled.load(Ordering::Relaxed), record.state.kinds[KIND].objects);
+        drop(buffer);
+        state.end_kind(KIND).unwrap();
+        assert_eq!(contents(&mut state), in_order(200));
+        assert_eq!(progress.settled.load(Ordering::Relaxed), state.kept.kinds[KIND].objects);
     }
 
     #[test]
@@ -184,23 +185,23 @@ mod tests {
             let mut done = 0_u64;
             // Four processes, of which three are killed: each keeps something, and does more that it does not keep.
             for process in 0..4 {
-                let mut record = record(&dir);
-                assert_eq!((record.after, record.is_resumed), (done.checked_sub(1).map(key), process > 0));
+                let mut state = opened(&dir);
+                assert_eq!((state.after, state.is_resumed), (done.checked_sub(1).map(key), process > 0));
                 let progress = VerifyProgress::default();
-                let settle = |record: &mut VerifyState, steps: std::ops::Range<u64>| {
-                    steps.for_each(|n| record.settle(KIND, &step(n), &progress).unwrap());
+                let settle = |state: &mut VerifyState, steps: std::ops::Range<u64>| {
+                    steps.for_each(|n| state.settle(KIND, &step(n), &progress).unwrap());
                 };
                 let (kept, lost) = (done + dice.u64(0..40), dice.u64(0..10));
                 if process < 3 {
-                    settle(&mut record, done..kept);
-                    record.save().unwrap();
-                    settle(&mut record, kept..kept + lost);
+                    settle(&mut state, done..kept);
+                    state.save().unwrap();
+                    settle(&mut state, kept..kept + lost);
                     done = kept;
                     continue;
                 }
-                settle(&mut record, done..150);
-                record.end_kind(KIND).unwrap();
-                assert_eq!(contents(&mut record), in_order(150));
+                settle(&mut state, done..150);
+                state.end_kind(KIND).unwrap();
+                assert_eq!(contents(&mut state), in_order(150));
             }
         }
     }
@@ -208,20 +209,20 @@ mod tests {
     #[test]
     fn what_comes_after_a_gap_is_not_settled_and_not_handed_out_without_end() {
         let dir = tempfile::tempdir().unwrap();
-        let mut record = record(&dir.path().join("x"));
-        let (progress, stop) = (VerifyProgress::default(), Shutdown::new());
-        let ledger = ReorderBuffer::new(KIND, &mut record, &progress);
-        (1..100).for_each(|n| ledger.settle(n, step(n)).unwrap());
+        let mut state = opened(&dir.path().join("x"));
+        let (progress, shutdown) = (VerifyProgress::default(), Shutdown::new());
+        let buffer = ReorderBuffer::new(KIND, &mut state, &progress);
+        (1..100).for_each(|n| buffer.settle(n, step(n)).unwrap());
         assert_eq!(progress.settled.load(Ordering::Relaxed), 0);
-        assert_eq!(ledger.wait_for(WINDOW - 1, &stop), Some(0));
+        assert_eq!(buffer.wait_for(WINDOW - 1, &shutdown), Some(0));
         // Too far ahead: waits until the stop, or until step 0 is done.
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| ledger.wait_for(WINDOW, &stop));
-            ledger.settle(0, step(0)).unwrap();
+            let waiting = scope.spawn(|| buffer.wait_for(WINDOW, &shutdown));
+            buffer.settle(0, step(0)).unwrap();
             assert_eq!(waiting.join().unwrap(), Some(0));
         });
-        stop.request(ShutdownReason::Signal(2));
-        assert_eq!(ledger.wait_for(1_000_000, &stop), None);
+        shutdown.request(ShutdownReason::Signal(2));
+        assert_eq!(buffer.wait_for(1_000_000, &shutdown), None);
     }
 
     #[test]
@@ -235,7 +236,7 @@ mod tests {
             StepResult { step: Step { last: key(3), plain: Tally::default(), object }, examined, again }
         };
         let progress = VerifyProgress::default();
-        let mut first = record(&dir);
+        let mut first = opened(&dir);
         first.settle(KIND, &look(unanswered(), false), &progress).unwrap();
         first.settle(KIND, &step(4), &progress).unwrap();
         first.end_kind(KIND).unwrap();
@@ -243,7 +244,7 @@ mod tests {
         assert_eq!(first.accounted(KIND), 1 + 3);
         drop(first);
 
-        let mut second = record(&dir);
+        let mut second = opened(&dir);
         second.settle(KIND, &look(unanswered(), true), &progress).unwrap();
         assert_eq!(second.unchecked(KIND), [key(3)], "once, however often it fails");
         second.settle(KIND, &look(Comparison::Good, true), &progress).unwrap();

@@ -1,15 +1,82 @@
-//! What a verification needs.
+//! The options of `verify`, and what they and the configuration files come to.
 
 use std::path::PathBuf;
 
-use crate::commands::common::flags::VerifyFlags;
+use clap::{Args, ValueHint};
+
+use crate::commands::common::flags::{PairFlags, StoreFlags, percent};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, load_sides, require_memory, require_parent, resolve_database, resolve_store,
-    temporary_folder,
+    SettingsError, StoreSettings, in_order, load_sides, require_folder_of, require_memory, resolve_database,
+    resolve_store, temporary_folder,
 };
+use crate::commands::common::size::ByteSize;
 use crate::conf::{DatabaseConf, Environment, SideConf};
 use crate::history::StateDir;
 use crate::object::LibraryId;
+
+/// The options of `verify`.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub pair: PairFlags,
+
+    /// Read every object at the destination and compare its content with its id (a commit's with the source, too), not
+    /// only ids and sizes
+    #[arg(long, conflicts_with = "sample")]
+    pub content: bool,
+
+    /// Read a random share of the objects at the destination, and compare their content with their ids
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    pub sample: f64,
+
+    /// Only this library; may be repeated
+    #[arg(long, value_name = "UUID")]
+    pub library: Vec<LibraryId>,
+
+    /// The old server's database: an SQLite file, or mysql://user:password@host:port/name [default: what the old conf
+    /// says]; the newest commit of each library is noted for whoever deletes the old side later
+    #[arg(long, value_name = "DATABASE")]
+    pub db: Option<String>,
+
+    /// Keep in DIR what is known, so that an interrupted verification goes on from there; removed at its end
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Write a JSON report with every count and every finding to FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+
+    /// Write the result as a page for a browser to FILE; nothing in it is fetched from anywhere
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
+    /// Exit with code 5 when the only damage is that of the source itself
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Where temporary files go without a checkpoint [default: the system's folder]
+    #[arg(long, value_name = "DIR", env = "SEAF_MIGRATE_TEMP_DIR", value_hint = ValueHint::DirPath)]
+    pub temp_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub store: StoreFlags,
+
+    /// How much may be read in a second, by all workers together [default: no limit]
+    #[arg(long, value_name = "SIZE", help_heading = "Speed and patience")]
+    pub bandwidth: Option<ByteSize>,
+
+    /// How much memory the objects in flight may take
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "256M",
+        env = "SEAF_MIGRATE_MEMORY",
+        help_heading = "Speed and patience"
+    )]
+    pub memory: ByteSize,
+}
 
 /// Everything that a verification needs.
 #[derive(Clone, Debug)]
@@ -40,8 +107,8 @@ pub struct VerifySettings {
     pub html: Option<PathBuf>,
     /// Whether damage in the source makes the verification fail.
     pub strict: bool,
-    /// Where the result is noted; `None` notes nothing.
-    pub proofs: Option<StateDir>,
+    /// Where the result is noted for `remove`.
+    pub state_dir: StateDir,
 }
 
 /// What `verify` needs.
@@ -50,22 +117,16 @@ pub struct VerifySettings {
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings, SettingsError> {
     require_memory(flags.memory)?;
-    let files = [("--report", &flags.report), ("--html", &flags.html), ("--checkpoint", &flags.checkpoint)];
-    for (option, path) in files {
-        if let Some(path) = path.as_ref().filter(|path| option != "--checkpoint" || !path.is_dir()) {
-            require_parent(option, path)?;
-        }
-    }
+    require_folder_of("--report", flags.report.as_deref())?;
+    require_folder_of("--html", flags.html.as_deref())?;
+    // The folder itself is made when it is not there yet.
+    require_folder_of("--checkpoint", flags.checkpoint.as_deref().filter(|dir| !dir.is_dir()))?;
     let bandwidth = flags.bandwidth.map(|size| size.0);
     if bandwidth == Some(0) {
-        let what = "must be more than 0; leave it out for no limit".to_owned();
-        return Err(SettingsError::Option { option: "--bandwidth", what });
+        return Err(SettingsError::option("--bandwidth", "must be more than 0; leave it out for no limit"));
     }
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
     let (from, to) = load_sides(&flags.pair, env)?;
-    let mut libraries = flags.library.clone();
-    libraries.sort_unstable();
-    libraries.dedup();
     Ok(VerifySettings {
         database: resolve_database(flags.db.as_deref(), from.database.as_ref())?,
         from,
@@ -74,12 +135,12 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
         memory: flags.memory.0,
         content_percent: if flags.content { 100.0 } else { flags.sample },
         bandwidth,
-        libraries,
+        libraries: in_order(&flags.library),
         checkpoint: flags.checkpoint.clone(),
         temp_dir,
         report: flags.report.clone(),
         html: flags.html.clone(),
         strict: flags.strict,
-        proofs: Some(StateDir::from_environment(env)),
+        state_dir: StateDir::from_environment(env),
     })
 }

@@ -4,13 +4,14 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{CheckpointScope, FOUND, Folder, State};
+use super::checkpoint::folder::{FOUND, Folder};
+use super::checkpoint::{Checkpoint, CheckpointScope};
+use crate::commands::common::failure::Failure;
 use crate::commands::verify::progress::VerifyProgress;
-use crate::commands::verify::report::Row;
+use crate::commands::verify::result::Row;
 use crate::compare::{Comparison, Examined, Step, Tally};
 use crate::metrics::Finding;
 use crate::object::{ObjectKey, ObjectKind};
-use crate::report::Ending;
 use crate::report::jsonl::JsonLog;
 
 /// How often the checkpoint is written at most. What came after the last one is done again.
@@ -21,7 +22,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct VerifyState {
     pub(super) folder: Folder,
     /// What the checkpoint says; `after` and `marks` are those of the last time it was kept.
-    pub(super) state: State,
+    pub(super) kept: Checkpoint,
     /// The last key that is settled of the kind that is next.
     pub(super) after: Option<ObjectKey>,
     pub(super) findings: JsonLog<Finding>,
@@ -48,39 +49,39 @@ impl VerifyState {
     ///
     /// # Errors
     /// When the checkpoint is about something else, or cannot be read or written.
-    pub(super) fn open(folder: Folder, bound: CheckpointScope) -> Result<Self, Ending> {
-        let loaded = folder.load(&bound)?;
+    pub(super) fn open(folder: Folder, scope: CheckpointScope) -> Result<Self, Failure> {
+        let loaded = folder.load(&scope)?;
         let is_resumed = loaded.is_some();
         let failed = |error: io::Error| {
             let dir = folder.file("");
-            Ending::Refused(format!("the checkpoint {} cannot be used: {error}", dir.display()))
+            Failure::Refused(format!("the checkpoint {} cannot be used: {error}", dir.display()))
         };
-        let state = match loaded {
-            Some(state) => state,
+        let kept = match loaded {
+            Some(kept) => kept,
             None => {
                 folder.clear().map_err(failed)?;
                 // Kept before anything else is there, so that whatever a kill leaves says what it belongs to.
-                let state = State::new(bound);
-                folder.save(&state).map_err(failed)?;
-                state
+                let kept = Checkpoint::new(scope);
+                folder.save(&kept).map_err(failed)?;
+                kept
             }
         };
-        let [findings, damaged, rows] = state.marks;
+        let [findings, damaged, rows] = kept.marks;
         let findings = JsonLog::open(&folder.file(FOUND[0]), findings).map_err(failed)?;
         let damaged = JsonLog::open(&folder.file(FOUND[1]), damaged).map_err(failed)?;
         let rows = JsonLog::open(&folder.file(FOUND[2]), rows).map_err(failed)?;
-        let after = state.after;
-        Ok(Self { folder, state, after, findings, damaged, rows, is_resumed, saved: Instant::now() })
+        let after = kept.after;
+        Ok(Self { folder, kept, after, findings, damaged, rows, is_resumed, saved: Instant::now() })
     }
 
     /// The objects of `kind` that could not be checked.
     pub(super) fn unchecked(&self, kind: ObjectKind) -> Vec<ObjectKey> {
-        self.state.unchecked.iter().filter(|finding| finding.kind == kind).map(Finding::key).collect()
+        self.kept.unchecked.iter().filter(|finding| finding.kind == kind).map(Finding::key).collect()
     }
 
     /// How many objects of `kind` are settled, or known not to be.
     pub(super) fn accounted(&self, kind: ObjectKind) -> u64 {
-        self.state.kinds[kind].objects + self.unchecked(kind).len() as u64
+        self.kept.kinds[kind].objects + self.unchecked(kind).len() as u64
     }
 
     /// Takes in what is settled, in order, and keeps it now and then.
@@ -102,7 +103,7 @@ impl VerifyState {
             }
             self.name(kind, &object.key, &examined.outcome)?;
         }
-        self.state.kinds[kind].add(&tally);
+        self.kept.kinds[kind].add(&tally);
         self.row(kind, &step.last, &tally, *again)?;
         if !again {
             self.after = Some(step.last);
@@ -114,7 +115,7 @@ impl VerifyState {
     }
 
     fn forget_unchecked(&mut self, kind: ObjectKind, key: &ObjectKey) {
-        self.state.unchecked.retain(|finding| finding.kind != kind || finding.key() != *key);
+        self.kept.unchecked.retain(|finding| finding.kind != kind || finding.key() != *key);
     }
 
     /// Names what is not as it should be.
@@ -128,7 +129,7 @@ impl VerifyState {
                 self.damaged.push(&Finding::new(kind, key, "check", "damaged in the source", damage))
             }
             Comparison::Unchecked(error) => {
-                self.state.unchecked.push(Finding::from_error(kind, key, error));
+                self.kept.unchecked.push(Finding::from_error(kind, key, error));
                 Ok(())
             }
         }
@@ -137,7 +138,7 @@ impl VerifyState {
     /// Adds to the numbers of a library. One that is left is written down.
     fn row(&mut self, kind: ObjectKind, key: &ObjectKey, tally: &Tally, again: bool) -> io::Result<()> {
         let is_open = |row: &Row| row.kind == kind && row.library == key.library;
-        if let Some(row) = self.state.row.as_mut().filter(|row| is_open(row)) {
+        if let Some(row) = self.kept.row.as_mut().filter(|row| is_open(row)) {
             row.tally.add(tally);
             return Ok(());
         }
@@ -145,7 +146,7 @@ impl VerifyState {
         if again {
             return self.rows.push(&row);
         }
-        self.state.row.replace(row).map_or(Ok(()), |left| self.rows.push(&left))
+        self.kept.row.replace(row).map_or(Ok(()), |left| self.rows.push(&left))
     }
 
     /// Everything of a kind is settled.
@@ -153,11 +154,11 @@ impl VerifyState {
     /// # Errors
     /// When it cannot be kept.
     pub(super) fn end_kind(&mut self, kind: ObjectKind) -> io::Result<()> {
-        if let Some(row) = self.state.row.take() {
+        if let Some(row) = self.kept.row.take() {
             self.rows.push(&row)?;
         }
         self.after = None;
-        self.state.end_kind(kind);
+        self.kept.end_kind(kind);
         self.save()
     }
 
@@ -168,9 +169,9 @@ impl VerifyState {
     pub(super) fn save(&mut self) -> io::Result<()> {
         // Nothing outlives the process otherwise, so there is nothing to wait for a disk for.
         if self.folder.kept().is_some() {
-            self.state.after = self.after;
-            self.state.marks = [self.findings.sync()?, self.damaged.sync()?, self.rows.sync()?];
-            self.folder.save(&self.state)?;
+            self.kept.after = self.after;
+            self.kept.marks = [self.findings.sync()?, self.damaged.sync()?, self.rows.sync()?];
+            self.folder.save(&self.kept)?;
         }
         self.saved = Instant::now();
         Ok(())

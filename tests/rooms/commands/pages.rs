@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use seaf_migrate::commands::common::failure::Failure;
 use seaf_migrate::commands::fsck::page as fsck_page;
+use seaf_migrate::commands::verify::outcome::VerifyOutcome;
 use seaf_migrate::commands::verify::page as verify_page;
-use seaf_migrate::commands::verify::report::{KindTotals, Row, Verified};
+use seaf_migrate::commands::verify::result::{KindTotals, Row, Verified};
 use seaf_migrate::compare::Tally;
 use seaf_migrate::conf::{Environment, Role, SideConf, SideId, SideText, TextFile, parse_side};
 use seaf_migrate::metrics::Finding;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind, PerKind};
 use seaf_migrate::reach;
 use seaf_migrate::reach::{Counts, DefectKind, FsckResult, LibraryResult};
-use seaf_migrate::report::Ending;
-use seaf_migrate::report::Process;
 use seaf_migrate::report::jsonl::{JsonLog, Position};
+use seaf_migrate::report::{Outcome, Process};
 
 use crate::support::page::PageText;
 
@@ -155,14 +156,13 @@ impl Found {
         lines
     }
 
-    fn page(&self, ending: &Ending) -> PageText {
+    fn page(&self, outcome: &VerifyOutcome) -> PageText {
         let [mut findings, mut damaged] =
             [("findings", &self.findings), ("damaged", &self.damaged)].map(|(name, items)| self.lines(name, items));
         let mut rows = self.lines("rows", &self.rows);
         let tally = Tally { objects: 5, read: 4, missing: self.findings.len() as u64, ..Tally::default() };
         let mut verified = Verified {
-            ending,
-            message: "what it came to".to_owned(),
+            outcome,
             began: "then".to_owned(),
             content_percent: self.content_percent,
             only: &self.only,
@@ -190,35 +190,39 @@ fn each_end_of_a_verification_has_its_verdict() {
     let mut some = Found::new();
     some.only = vec![id(1).to_string()];
     let all = Found::new();
-    for (found, ending, good, headline) in [
-        (&all, Ending::Complete, true, "Everything is there: yes"),
-        (&all, Ending::DamagedSource, true, "Everything is there: yes"),
-        (&some, Ending::Complete, true, "Everything is there: yes, of these libraries"),
-        (&all, Ending::Findings, false, "Everything is there: no"),
-        (&some, Ending::Findings, false, "Everything is there: no"),
-        (&all, Ending::Interrupted { signal: 15 }, false, "Everything is there: not known"),
-        (&all, Ending::StoreFailed("gone".to_owned()), false, "Everything is there: not known"),
-        (&all, Ending::Full("disk".to_owned()), false, "Everything is there: not known"),
+    let (complete, damaged) = (VerifyOutcome::Complete { read: 0 }, VerifyOutcome::DamagedSource { read: 2 });
+    let findings = VerifyOutcome::Findings { objects: 3, read: 0 };
+    let stopped = |failure| VerifyOutcome::Stopped { failure, checkpoint: None };
+    for (found, outcome, good, headline) in [
+        (&all, complete.clone(), true, "Everything is there: yes"),
+        (&all, damaged, true, "Everything is there: yes"),
+        (&some, complete, true, "Everything is there: yes, of these libraries"),
+        (&all, findings.clone(), false, "Everything is there: no"),
+        (&some, findings, false, "Everything is there: no"),
+        (&all, stopped(Failure::Interrupted { signal: 15 }), false, "Everything is there: not known"),
+        (&all, stopped(Failure::Store("gone".to_owned())), false, "Everything is there: not known"),
+        (&all, stopped(Failure::LocalFile("disk".to_owned())), false, "Everything is there: not known"),
     ] {
-        let page = found.page(&ending);
-        assert_eq!(page.text("h1"), headline, "{ending:?}");
+        let page = found.page(&outcome);
+        assert_eq!(page.text("h1"), headline, "{outcome:?}");
         let class = if good { "verdict good" } else { "verdict bad" };
-        assert!(page.text(class).contains("What it came to."), "{}", page.text(class));
-        assert!(page.text("facts").contains(&format!("Exit code{}", ending.exit_code())));
+        let (why, sentence) = (page.text(class), outcome.to_string());
+        assert!(why.contains(&sentence[1..]), "{sentence} is not in {why}");
+        assert!(page.text("facts").contains(&format!("Exit code{}", outcome.exit_code())));
     }
 }
 
 #[test]
 fn the_facts_of_a_verification_are_told() {
     let mut found = Found::new();
-    let page = found.page(&Ending::Complete);
+    let page = found.page(&VerifyOutcome::Complete { read: 0 });
     let facts = page.text("facts").replace('\n', "");
     for text in ["fs:/old/fs", "fs:/new/blocks", "Comparedids and sizes", "Librariesall", "Exit code0"] {
         assert!(facts.contains(text), "{text}: {facts}");
     }
     found.content_percent = 2.5;
     found.only = vec![id(1).to_string(), id(2).to_string()];
-    let page = found.page(&Ending::Complete);
+    let page = found.page(&VerifyOutcome::Complete { read: 0 });
     let facts = page.text("facts").replace('\n', "");
     assert!(facts.contains("2.5 % of the objects read and hashed"), "{facts}");
     assert!(facts.contains(&format!("Libraries{}, {}", id(1), id(2))), "{facts}");
@@ -231,7 +235,7 @@ fn what_a_verification_found_is_named_and_bounded() {
     found.findings = (0..1200).map(finding).collect();
     found.damaged = vec![finding(3)];
     found.unchecked = vec![finding(4), finding(5)];
-    let page = found.page(&Ending::Findings);
+    let page = found.page(&VerifyOutcome::Findings { objects: 1, read: 0 });
     let part = page.part("Not as in the source: 1,200 objects");
     assert_eq!(part.matches("not at <the> destination").count(), 1000);
     assert!(part.contains("And 200 more; --report FILE names every one of them"));
@@ -257,11 +261,11 @@ fn libraries_with_something_wrong_come_before_larger_ones() {
     found.rows = (0..300).map(|number| row(number, u64::from(number == 7))).collect();
     // The same library once more: its numbers add up.
     found.rows.push(Row { kind: ObjectKind::Fs, ..row(7, 2) });
-    let page = found.page(&Ending::Findings);
+    let page = found.page(&VerifyOutcome::Findings { objects: 1, read: 0 });
     let part: Vec<_> =
         page.of("tr").filter(|row| row.text.contains("-0707-0707-") || row.text.contains("others")).collect();
     assert_eq!(part.len(), 201);
-    assert!(part[0].text.starts_with(&format!("{}2003", id(7))), "{}", part[0].text);
+    assert!(part[0].text.starts_with(&format!("{}2000 B3", id(7))), "{}", part[0].text);
     assert!(part[1].text.starts_with(&id(299).to_string()));
     assert!(part[200].text.starts_with("100 others1,000"), "{}", part[200].text);
 }

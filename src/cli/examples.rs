@@ -1,0 +1,57 @@
+//! What the help says below the options: calls to begin with, and the exit codes.
+
+/// What `--help` says below the options.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  Copy everything while the server is live, then once more with it stopped:
+    seaf-migrate run --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
+
+  See first whether every store answers, and what there is to do:
+    seaf-migrate check --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
+    seaf-migrate plan --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
+
+  See in the end that every library is whole on the new side, and whether it is safe to switch:
+    seaf-migrate run --from … --to … --db mysql://seafile:PASSWORD@127.0.0.1/seafile_db
+
+  See afterwards that everything is there, and read it over some days at 50 MiB a second:
+    seaf-migrate verify --from … --to …
+    seaf-migrate verify --from … --to … --content --bandwidth 50M --checkpoint /var/lib/seaf-migrate/verify
+
+  Keep the result as a page for a browser, and as JSON for programs:
+    seaf-migrate run --from … --to … --html result.html --report result.json
+
+  Remember what the destination holds, so that the second pass need not list it:
+    OBJECT_LIST_FILE_PATH=/var/lib/seaf-migrate/objects seaf-migrate run --from … --to …
+
+  Copy only what failed in a run that wrote a report:
+    seaf-migrate run --from … --to … --retry-failed report.json --report report.json
+
+Exit codes:
+  0  every object that the pass saw in the source is in the destination
+  1  some objects failed, a library is not whole at the destination, a store or a disk of this machine is full, or a
+     check has findings; the report names them
+  2  the command line or a configuration file is wrong; nothing was done
+  3  a store or the database cannot be reached, or a store cannot be listed or written
+  4  another run is writing to this destination
+  5  with --strict: all is there, but the source itself holds damaged objects
+  130, 143  interrupted; what was done is saved";
+
+/// What `remove --help` says below the options.
+pub(super) const REMOVE_EXAMPLES: &str = "\
+Examples:
+  After `seaf-migrate verify` found nothing wrong, and with the server on the new side or stopped, see what would go:
+    seaf-migrate remove --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
+
+  Remove it, each object read at the destination first, at most 200 a second:
+    seaf-migrate remove --from … --to … --content --rate 200 --yes
+
+  Only one library:
+    seaf-migrate remove --from … --to … --library 3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b --yes
+
+Exit codes:
+  0  all that the source holds was removed, or would be
+  1  some objects were kept, because the destination does not vouch for them; the report names them
+  2  the conditions for removing are not met, or the configuration is wrong; nothing was done
+  3  a store or the database cannot be reached
+  4  a run is under way
+  130, 143  interrupted; the journal names what was removed";

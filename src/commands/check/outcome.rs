@@ -1,0 +1,78 @@
+//! How a check of both sides ended.
+
+use std::fmt;
+
+use crate::commands::common::failure::Failure;
+use crate::preflight::{PreflightReport, StoreProbe};
+use crate::report::Outcome;
+use crate::store::ErrorKind;
+
+/// How a check of both sides ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckOutcome {
+    /// Every store answers and can be listed, and the destination can be written.
+    Ready,
+    /// Some stores are not ready.
+    NotReady(Unready),
+    /// It ended before all stores had answered.
+    Stopped(Failure),
+}
+
+/// The stores that are not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unready {
+    /// Kind, side and place of each.
+    pub stores: Vec<String>,
+    /// How many stores were asked.
+    pub asked: usize,
+    /// Whether nothing is wrong with them but that they are full.
+    pub only_full: bool,
+}
+
+impl Unready {
+    /// The stores that are not ready; `None` when all are.
+    pub fn of(report: &PreflightReport) -> Option<Self> {
+        let is_bad = |row: &&StoreProbe| row.problems().next().is_some();
+        let name = |row: &StoreProbe| format!("{} {} {}", row.kind, row.side.as_str(), row.location);
+        let stores: Vec<String> = report.rows.iter().filter(is_bad).map(name).collect();
+        let only_full = report.problems().all(|error| error.kind() == ErrorKind::NoSpace);
+        (!stores.is_empty()).then_some(Self { stores, asked: report.rows.len(), only_full })
+    }
+}
+
+impl fmt::Display for Unready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.stores.len() == 1 { "is" } else { "are" };
+        write!(f, "{} of {} stores {verb} not ready ({})", self.stores.len(), self.asked, self.stores.join("; "))
+    }
+}
+
+impl Outcome for CheckOutcome {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Ready => 0,
+            Self::NotReady(Unready { only_full: true, .. }) => 1,
+            Self::NotReady(_) => 3,
+            Self::Stopped(failure) => failure.exit_code(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::NotReady(_) => "not ready",
+            Self::Stopped(failure) => failure.name(),
+        }
+    }
+}
+
+impl fmt::Display for CheckOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready => f.write_str("both sides are ready"),
+            Self::NotReady(unready) => write!(f, "not ready: {unready}"),
+            Self::Stopped(Failure::Interrupted { .. }) => f.write_str("interrupted before all stores had answered"),
+            Self::Stopped(failure) => write!(f, "not checked: {failure}"),
+        }
+    }
+}

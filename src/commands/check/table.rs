@@ -1,0 +1,32 @@
+//! What a check tells of the stores: a table of what works, and below it what does not.
+
+use crate::preflight::{PreflightReport, Probe, StoreProbe};
+use crate::report::table::{Cell, Column, Table};
+
+/// A row a store, then a line for everything that is wrong.
+pub(super) fn text(report: &PreflightReport) -> String {
+    let mut text = table(&report.rows).to_string() + "\n";
+    for row in &report.rows {
+        for error in row.problems() {
+            text += &format!("\n{} {} {}: {error}", row.kind, row.side.as_str(), row.location);
+        }
+    }
+    text
+}
+
+fn table(stores: &[StoreProbe]) -> Table {
+    let columns = ["Kind", "Side", "Store", "Reachable", "List", "Write"];
+    let mut table = Table::new(columns.map(Column::Text).into());
+    table.rows = stores.iter().map(row).collect();
+    table
+}
+
+fn row(store: &StoreProbe) -> Vec<Cell> {
+    let probe = |probe: &Probe| match probe {
+        Probe::Good => Cell::Mark { good: true, word: "ok".to_owned() },
+        Probe::Untried => Cell::of("-"),
+        Probe::Bad(error) => Cell::Mark { good: false, word: error.kind().as_str().to_owned() },
+    };
+    let StoreProbe { kind, side, location, reachable, list, write } = store;
+    vec![Cell::of(kind), Cell::of(side.as_str()), Cell::of(location), probe(reachable), probe(list), probe(write)]
+}

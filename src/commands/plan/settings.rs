@@ -1,0 +1,45 @@
+//! The options of `plan`, and what they and the configuration files come to.
+
+use clap::Args;
+
+use crate::commands::common::flags::{ListFlags, PairFlags, StoreFlags};
+use crate::commands::common::settings::{PairSettings, SettingsError, resolve_pair};
+use crate::conf::Environment;
+
+/// The options of `plan`.
+#[derive(Clone, Debug, Args)]
+pub struct PlanFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub pair: PairFlags,
+
+    /// Print one line for each library and kind, too
+    #[arg(long)]
+    pub libraries: bool,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub store: StoreFlags,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub list: ListFlags,
+}
+
+/// Everything that a plan needs.
+#[derive(Clone, Debug)]
+pub struct PlanSettings {
+    /// Both sides, and how to list them.
+    pub pair: PairSettings,
+    /// Whether each library has a row.
+    pub libraries: bool,
+}
+
+/// What `plan` needs.
+///
+/// # Errors
+/// All that is wrong with the configuration at once, or an option that cannot be as it is.
+pub fn resolve(flags: &PlanFlags, env: &Environment) -> Result<PlanSettings, SettingsError> {
+    let pair = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
+    Ok(PlanSettings { pair, libraries: flags.libraries })
+}

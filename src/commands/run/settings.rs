@@ -1,0 +1,169 @@
+//! The options of `run`, and what they and the configuration files come to.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use crate::commands::common::flags::{ListFlags, PairFlags, StoreFlags};
+use crate::commands::common::settings::{
+    PairSettings, SettingsError, require_folder_of, require_memory, resolve_database, resolve_pair,
+};
+use crate::commands::common::size::ByteSize;
+use crate::conf::{DatabaseConf, Environment};
+use crate::history::StateDir;
+
+/// Whether to see that every library is whole at the destination.
+#[derive(Clone, Debug, Args)]
+pub struct HeadsFlags {
+    /// The old server's database: an SQLite file, or mysql://user:password@host:port/name [default: what the old conf says]
+    #[arg(long, value_name = "DATABASE")]
+    pub db: Option<String>,
+
+    /// At the end, see that the newest state of every library is whole at the destination; done anyway when there is a
+    /// database that answers, and with this option nothing is copied when there is none
+    #[arg(long)]
+    pub check_heads: bool,
+
+    /// Do not look whether the libraries are whole at the destination
+    #[arg(long, conflicts_with = "check_heads")]
+    pub no_check_heads: bool,
+}
+
+/// The options of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub pair: PairFlags,
+
+    /// Write a JSON report with every count and every failure to FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+
+    /// Write the result as a page for a browser to FILE; nothing in it is fetched from anywhere
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub heads: HeadsFlags,
+
+    /// Copy only what REPORT, the JSON report of an earlier run between the same sides, names as failed
+    #[arg(long, value_name = "REPORT", value_hint = ValueHint::FilePath,
+          conflicts_with_all = ["relist", "check_heads"])]
+    pub retry_failed: Option<PathBuf>,
+
+    /// Exit with code 5 when all was copied but the source itself holds damaged objects
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Accepted because the old script has it; refused until decryption works
+    #[arg(long)]
+    pub decrypt: bool,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub store: StoreFlags,
+
+    /// How many objects may wait for a worker
+    #[arg(long, value_name = "N", default_value_t = 2000, env = "SEAF_MIGRATE_MAXSIZE",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Speed and patience")]
+    pub maxsize: u32,
+
+    /// How much memory the objects in flight may take
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "256M",
+        env = "SEAF_MIGRATE_MEMORY",
+        help_heading = "Speed and patience"
+    )]
+    pub memory: ByteSize,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub list: ListFlags,
+}
+
+/// Everything that a pass needs.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// Both sides, and how to list them.
+    pub plan: PairSettings,
+    /// How many objects may wait for a worker.
+    pub queue: usize,
+    /// How many bytes the objects in flight may take.
+    pub memory: u64,
+    /// Where the report goes.
+    pub report: Option<PathBuf>,
+    /// Where the page goes.
+    pub html: Option<PathBuf>,
+    /// Whether damage in the source makes the pass fail.
+    pub strict: bool,
+    /// Whether to see that every library's head is whole at the destination.
+    pub heads: HeadsSettings,
+    /// The report of an earlier pass, of which only the failures are to be copied.
+    pub retry_failed: Option<PathBuf>,
+    /// Where the pass notes its beginning and its end; `None` notes nothing.
+    pub proofs: Option<StateDir>,
+}
+
+/// When to look for the heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenHeads {
+    /// Not at all.
+    Never,
+    /// When there is a database that answers.
+    Possible,
+    /// Always: without an answer there is no pass.
+    Demanded,
+}
+
+/// Whether and how to see that every library's head is whole at the destination.
+#[derive(Clone, Debug)]
+pub struct HeadsSettings {
+    /// When to look.
+    pub when: WhenHeads,
+    /// The server's database, where it is known.
+    pub database: Option<DatabaseConf>,
+}
+
+/// What `run` needs.
+///
+/// # Errors
+/// All that is wrong with the configuration at once, or an option that cannot be as it is.
+pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, SettingsError> {
+    if flags.decrypt {
+        let what = "decrypting a store while it is migrated is not supported yet; nothing was done";
+        return Err(SettingsError::option("--decrypt", what));
+    }
+    require_memory(flags.memory)?;
+    require_folder_of("--report", flags.report.as_deref())?;
+    require_folder_of("--html", flags.html.as_deref())?;
+    let plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
+    Ok(RunSettings {
+        heads: resolve_heads(&flags.heads, plan.from.database.as_ref())?,
+        plan,
+        queue: flags.maxsize as usize,
+        memory: flags.memory.0,
+        report: flags.report.clone(),
+        html: flags.html.clone(),
+        strict: flags.strict,
+        retry_failed: flags.retry_failed.clone(),
+        proofs: Some(StateDir::from_environment(env)),
+    })
+}
+
+fn resolve_heads(flags: &HeadsFlags, configured: Option<&DatabaseConf>) -> Result<HeadsSettings, SettingsError> {
+    let database = resolve_database(flags.db.as_deref(), configured)?;
+    let when = match (flags.check_heads, flags.no_check_heads) {
+        (_, true) => WhenHeads::Never,
+        (true, _) => WhenHeads::Demanded,
+        _ => WhenHeads::Possible,
+    };
+    if when == WhenHeads::Demanded && database.is_none() {
+        let what = "no database is configured; name it with --db, or in [database] of the old seafile.conf";
+        return Err(SettingsError::option("--check-heads", what));
+    }
+    Ok(HeadsSettings { when, database })
+}

@@ -1,0 +1,91 @@
+//! Both sides of every kind listed anew into the folder of the verification.
+
+use super::checkpoint::folder::SIDES;
+use super::{KindStores, Verification};
+use crate::commands::common::failure::Failure;
+use crate::commands::common::first_failure::FirstFailure;
+use crate::commands::verify::progress::VerifyProgress;
+use crate::conf::SideConf;
+use crate::index::from_listing::Listing;
+use crate::index::{self, Index, ListLock, ListPaths, Opened, SetBuilder};
+use crate::object::{ObjectKind, PerKind};
+use crate::report::format;
+use crate::store::ReadStore;
+
+/// Both listings of one kind.
+pub(super) struct ListedPair {
+    /// What the source holds.
+    pub(super) from: Index,
+    /// What the destination holds.
+    pub(super) to: Index,
+}
+
+/// A store to be listed.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    /// What the files of its listing are called.
+    name: &'a str,
+    kind: ObjectKind,
+    conf: &'a SideConf,
+    /// `None` for a destination that does not exist yet; it holds nothing.
+    store: Option<&'a dyn ReadStore>,
+}
+
+impl Verification<'_> {
+    /// Lists both sides of every kind, or takes the listings that an earlier process finished.
+    pub(super) fn list(&mut self, stores: &PerKind<KindStores>, progress: &VerifyProgress) -> Result<(), Failure> {
+        for (kind, stores) in stores.iter() {
+            self.console.log(format_args!("Start to list [{kind}] object of both sides"));
+            let listed = self.list_kind(kind, stores, progress)?;
+            let (old, new) = (format::count(listed.from.len()), format::count(listed.to.len()));
+            self.console.log(format_args!("[{kind}] {old} objects in the source, {new} at the destination"));
+            self.listed[kind] = Some(listed);
+        }
+        Ok(())
+    }
+
+    /// Lists both at once, because they are different servers and each is waited for.
+    fn list_kind(
+        &self,
+        kind: ObjectKind,
+        stores: &KindStores,
+        progress: &VerifyProgress,
+    ) -> Result<ListedPair, Failure> {
+        let failures = FirstFailure::new(self.shutdown);
+        let list = |side: Side<'_>| self.list_side(side, progress).map_err(|failure| failures.end(failure)).ok();
+        let source = Side { name: SIDES[0], kind, conf: &self.settings.from, store: Some(&*stores.from) };
+        let destination = Side { name: SIDES[1], kind, conf: &self.settings.to, store: stores.to.as_deref() };
+        let (from, to) = std::thread::scope(|scope| {
+            let from = scope.spawn(|| list(source));
+            let to = list(destination);
+            (from.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), to)
+        });
+        match (from, to) {
+            (Some(from), Some(to)) => Ok(ListedPair { from, to }),
+            _ => Err(failures.get().unwrap_or_else(|| Failure::cut_short("listing both sides"))),
+        }
+    }
+
+    /// What a store holds.
+    fn list_side(&self, side: Side<'_>, progress: &VerifyProgress) -> Result<Index, Failure> {
+        let conf = side.conf.store(side.kind);
+        let location = conf.location();
+        let paths = ListPaths::new(&self.state.folder.file(side.name), side.kind, None);
+        let lock = ListLock::acquire(&paths)?;
+        if let Opened::Complete(set) = index::open(&paths, &location)? {
+            return Ok(set);
+        }
+        let Some(store) = side.store else {
+            let (builder, ranges) = SetBuilder::start_or_resume(&lock, &location)?;
+            for range in ranges {
+                let mut nothing = builder.stream();
+                nothing.page(range, &[])?;
+                nothing.finish()?;
+            }
+            return Ok(builder.finish()?);
+        };
+        let (listers, counted) = (self.settings.store.listers_for(conf), &progress.listed);
+        let (only, stop) = (&self.settings.libraries[..], self.shutdown);
+        Ok(Listing { lock: &lock, store, listers, only, counted, stop }.into_set()?)
+    }
+}

@@ -1,0 +1,141 @@
+//! Tells everybody how a verification ended: the terminal, the report, the page, and the note for `remove`.
+
+use std::time::Instant;
+
+use jiff::{Timestamp, Zoned};
+
+use super::outcome::VerifyOutcome;
+use super::result::{KindTotals, Verified};
+use super::state::VerifyState;
+use super::{Verification, page, report, summary};
+use crate::commands::common::failure::Failure;
+use crate::commands::verify::settings::VerifySettings;
+use crate::history::VerifyNote;
+use crate::object::{ObjectKind, PerKind};
+use crate::report::page::write;
+use crate::report::{Console, Outcome, Process, format};
+
+impl Verification<'_> {
+    /// How it ended, now that all threads are done. Success is claimed on numbers and not on the absence of errors.
+    fn outcome(&self, stopped: Option<Failure>) -> VerifyOutcome {
+        if let Some(failure) = stopped.or_else(|| self.left_undone()) {
+            let checkpoint = self.state.folder.kept().map(ToOwned::to_owned);
+            return VerifyOutcome::Stopped { failure, checkpoint };
+        }
+        let read = self.state.kept.kinds.values().map(|tally| tally.read).sum();
+        match (self.state.findings.count(), self.state.damaged.count()) {
+            (objects @ 1.., _) => VerifyOutcome::Findings { objects, read },
+            (0, 1..) if self.settings.strict => VerifyOutcome::DamagedSource { read },
+            _ => VerifyOutcome::Complete { read },
+        }
+    }
+
+    /// What was not compared.
+    fn left_undone(&self) -> Option<Failure> {
+        if let [first, ..] = &self.state.kept.unchecked[..] {
+            let count = self.state.kept.unchecked.len() as u64;
+            let what = format!("{} could not be checked: {}", format::plural(count, "object"), first.cause);
+            return Some(Failure::Store(what));
+        }
+        for (kind, listed) in self.listed.iter() {
+            let Some(listed) = listed else {
+                return Some(Failure::Store(format!("the [{kind}] objects were not listed to the end")));
+            };
+            let (settled, all) = (self.state.accounted(kind), listed.from.len());
+            if settled != all || !self.state.kept.is_done(kind) {
+                return Some(Failure::Store(format!("only {settled} of {all} [{kind}] objects were verified")));
+            }
+        }
+        None
+    }
+
+    /// Tells the result to everybody, and removes the checkpoint of a verification that came to its end. `stopped` is
+    /// why it ended early.
+    pub(super) fn tell(
+        mut self,
+        stopped: Option<Failure>,
+        started: &Zoned,
+        began: Instant,
+        console: &Console,
+    ) -> VerifyOutcome {
+        let outcome = self.outcome(stopped);
+        let totals = |kind: ObjectKind| KindTotals {
+            in_source: self.listed[kind].as_ref().map(|listed| listed.from.len()),
+            at_destination: self.listed[kind].as_ref().map(|listed| listed.to.len()),
+            tally: self.state.kept.kinds[kind],
+        };
+        let kinds = PerKind::from_fn(totals);
+        let VerifyState { kept, findings, damaged, rows, .. } = &mut self.state;
+        let mut verified = Verified {
+            outcome: &outcome,
+            began: kept.began.to_string(),
+            content_percent: kept.scope.content_percent,
+            only: &kept.scope.libraries,
+            kinds,
+            rows,
+            findings,
+            damaged,
+            unchecked: &kept.unchecked,
+        };
+        let VerifySettings { from, to, .. } = self.settings;
+        let process = Process::ended(started, began.elapsed(), from, to, self.options.retries());
+        let unwritten = write_files(self.settings, &mut verified, &process);
+        summary::print(&verified, console);
+        if outcome.is_over() {
+            self.note();
+        }
+        let outcome = match unwritten {
+            // The checkpoint stays, so that writing the file anew costs nothing.
+            Some(what) => VerifyOutcome::Unwritten { reached: Box::new(outcome), what },
+            None if outcome.is_over() => {
+                self.forget();
+                outcome
+            }
+            None => outcome,
+        };
+        outcome.print_result(console);
+        outcome
+    }
+
+    /// Notes the result for whoever wants to delete the source. One of some libraries only is not noted, because it
+    /// would be taken for one of all.
+    fn note(&self) {
+        if !self.settings.libraries.is_empty() {
+            return;
+        }
+        let kept = &self.state.kept;
+        let note = VerifyNote {
+            began: kept.began,
+            ended: Timestamp::now(),
+            content_percent: self.settings.content_percent,
+            findings: self.state.findings.count(),
+            objects: kept.kinds.values().map(|tally| tally.objects).sum(),
+            heads: self.heads.clone(),
+        };
+        if let Err(error) = self.settings.state_dir.note_verify(&kept.scope.pair, note) {
+            self.console
+                .problem(format_args!("Warning: {error}. Without such notes, the source cannot be deleted later"));
+        }
+    }
+
+    fn forget(self) {
+        drop(self.listed);
+        if let Err(error) = self.state.folder.remove() {
+            self.console.problem(format_args!("Warning: the checkpoint could not be removed: {error}"));
+        }
+    }
+}
+
+/// Writes the report and the page that were asked for; returns what could not be written, and why.
+fn write_files(settings: &VerifySettings, verified: &mut Verified<'_>, process: &Process) -> Option<String> {
+    let report = settings.report.as_ref().and_then(|path| {
+        let error = report::write(verified, path, process).err()?;
+        Some(format!("the report {} could not be written: {error}", path.display()))
+    });
+    let page = settings.html.as_ref().and_then(|path| {
+        let error = page::of(verified, process).and_then(|page| write(path, &page)).err()?;
+        Some(format!("the page {} could not be written: {error}", path.display()))
+    });
+    let unwritten: Vec<String> = report.into_iter().chain(page).collect();
+    (!unwritten.is_empty()).then(|| unwritten.join("; "))
+}
