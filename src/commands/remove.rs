@@ -209,7 +209,7 @@ impl Remover<'_> {
             }
             Err(error) => {
                 let what = format!("the report {} could not be written: {error}", path.display());
-                RemoveOutcome::Unwritten { reached: Box::new(outcome), what }
+                RemoveOutcome::FileNotWritten { reached: Box::new(outcome), what }
             }
         }
     }

@@ -101,22 +101,24 @@ fn every_command_that_a_document_calls_is_there() {
 }
 
 #[test]
-fn every_option_of_a_run_is_explained_to_its_users() {
-    // An option that nobody is told of is found by nobody; one line in the help is the least.
-    let help = help(&["run"]);
-    let mut lines = help.lines().peekable();
+fn every_option_is_explained_by_more_than_two_words() {
+    // An option that nobody is told of is found by nobody, and what "Do not" forbids is told by another option's text.
     let mut options = 0;
-    while let Some(line) = lines.next() {
-        let Some(option) = line.trim_start().strip_prefix("--") else { continue };
-        if !line.starts_with("      --") {
-            continue;
+    for command in commands(&[]) {
+        let help = help(&[&command]);
+        let mut lines = help.lines().peekable();
+        while let Some(line) = lines.next() {
+            let Some(option) = line.strip_prefix("      --") else { continue };
+            options += 1;
+            let mut text = option.split_once("  ").map_or_else(String::new, |(_, text)| text.to_owned());
+            // A text that has no room beside the option, or goes on, stands below it.
+            while let Some(next) = lines.next_if(|next| next.starts_with("          ")) {
+                text = text + " " + next.trim();
+            }
+            assert!(text.split_whitespace().count() > 2, "{command} --{option} is not explained");
         }
-        options += 1;
-        let told_beside = option.split_once("  ").is_some_and(|(_, text)| text.trim().len() > 5);
-        let told_below = lines.peek().is_some_and(|next| next.starts_with("          ") && next.trim().len() > 5);
-        assert!(told_beside || told_below, "--{option} is not explained");
     }
-    assert!(options > 15, "{options} options found:\n{help}");
+    assert!(options > 60, "{options} options found");
 }
 
 #[test]

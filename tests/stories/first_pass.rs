@@ -118,7 +118,7 @@ fn the_plan_counts_without_writing_anything() {
     let plan = world.finish(command.spawn().unwrap()).assert_code(0);
     let total = plan.stdout.lines().find(|line| line.starts_with("total")).unwrap();
     assert_eq!(total.split_whitespace().filter(|word| *word == "1,029").count(), 2, "{total}");
-    assert!(plan.stdout.contains("1b3e01d1-05cb-4d33-b1a1-c2beb5e1ab18 fs"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("1b3e01d1-05cb-4d33-b1a1-c2beb5e1ab18  fs"), "{}", plan.stdout);
     assert_eq!(objects_below(&world.at("target")).len(), 0, "the plan wrote to the destination");
     assert!(!world.at("target/storage").exists());
     let left: Vec<_> = fs::read_dir(world.at("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::world::{Outcome, World, objects_below};
 
 fn fsck(world: &World, side: &str, options: &[&str]) -> Outcome {
@@ -17,6 +19,7 @@ fn a_migrated_store_is_whole_and_a_lost_block_is_named_with_the_files_that_suffe
     world.run(&[]).assert_code(0);
     let whole = fsck(&world, "new", &["--content"]).assert_code(0);
     assert!(whole.stdout.contains("OK"), "{}", whole.stdout);
+    assert!(whole.stdout.lines().last().unwrap().starts_with("Result: all of "), "{}", whole.stdout);
 
     // A block that some file of some head needs: lose them one by one until one is missed.
     let blocks = world.at("target/storage/blocks");
@@ -44,4 +47,35 @@ fn without_a_database_the_heads_come_from_the_commits() {
     command.args(["fsck", "--conf"]).arg(world.at("old")).arg("--data-dir").arg(world.at("old/seafile-data"));
     let checked = world.finish(command.spawn().unwrap()).assert_code(0);
     assert!(checked.stdout.contains("worked out from the commits"), "{}", checked.stdout);
+}
+
+#[test]
+fn findings_are_counted_in_the_last_line_and_the_files_that_name_them_are_told() {
+    let world = World::with_sample();
+    world.run(&[]).assert_code(0);
+    fs::remove_dir_all(world.at("target/storage/blocks")).unwrap();
+    fs::create_dir(world.at("target/storage/blocks")).unwrap();
+    let (report, page) = (world.at("fsck.json").display().to_string(), world.at("fsck.html").display().to_string());
+    let found = fsck(&world, "new", &["--report", &report, "--html", &page]).assert_code(1);
+    let result: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    let libraries = result["libraries"].as_array().unwrap();
+    let named = libraries.iter().map(|library| library["findings"].as_array().unwrap().len());
+    let (findings, broken) = (named.clone().sum::<usize>(), named.filter(|count| *count > 0).count());
+    let line = format!(
+        "Result: {findings} findings in {broken} of {} libraries, named on standard output and in {report} and in {page} \
+         (exit code 1).",
+        libraries.len()
+    );
+    assert!(found.stderr.lines().any(|told| told == line), "{line} is not in:\n{}", found.stderr);
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_called_a_database() {
+    let world = World::with_sample();
+    let mut command = world.program();
+    command.args(["fsck", "--conf"]).arg(world.at("old")).arg("--data-dir").arg(world.at("old/seafile-data"));
+    command.arg("--db").arg(world.at("no-such.db"));
+    let failed = world.finish(command.spawn().unwrap()).assert_code(3);
+    assert!(failed.stderr.contains("Result: stopped early, the database failed:"), "{}", failed.stderr);
+    assert!(!failed.stderr.contains("a store failed"), "{}", failed.stderr);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::conf::backend::{Backend, Location};
 use seaf_migrate::index::{ListLock, ListPaths};
 use seaf_migrate::object::ObjectKind;
@@ -90,6 +91,24 @@ fn a_plan_goes_by_the_list_file_unless_it_is_told_to_list() {
     assert_eq!(row(&plan(&world, &["--object-list", &list]).assert_code(0), "total").1, 0);
     assert_eq!(row(&plan(&world, &["--object-list", &list, "--relist"]).assert_code(0), "total").1, 1);
     assert_eq!(fs::read(world.at("objects.blocks")).unwrap(), before, "a plan changes no list");
+}
+
+#[test]
+fn a_plan_that_is_interrupted_says_that_there_is_none_and_nothing_of_copies() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    server.faults().delay(600_000);
+    let mut command = world.program();
+    command.args(["plan", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
+    let child = command.arg("--data-dir").arg(world.at("old/seafile-data")).spawn().unwrap();
+    while server.faults().count_all() == 0 {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let stopped = world.finish(child).assert_code(130);
+    assert!(stopped.stderr.contains("Result: no plan: interrupted"), "{}", stopped.stderr);
+    assert!(!stopped.stderr.contains("copied") && !stopped.stdout.contains("To copy"), "{stopped:?}");
 }
 
 #[test]

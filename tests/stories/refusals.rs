@@ -60,3 +60,32 @@ fn a_mistyped_option_is_usage_and_help_has_examples() {
     let help = world.finish(help.spawn().unwrap()).assert_code(0);
     assert!(help.stdout.contains("Examples:") && help.stdout.contains("Exit codes:"), "{}", help.stdout);
 }
+
+#[test]
+fn a_report_or_page_in_a_folder_that_is_not_there_is_refused_before_any_store_is_opened() {
+    let world = World::with_sample();
+    // Whatever would open it fails, with another exit code.
+    fs::remove_dir_all(world.source()).unwrap();
+    for (command, option) in [
+        ("run", "--report"),
+        ("run", "--html"),
+        ("verify", "--report"),
+        ("verify", "--html"),
+        ("fsck", "--report"),
+        ("fsck", "--html"),
+        ("remove", "--report"),
+        ("remove", "--journal"),
+    ] {
+        for (file, says) in [("nowhere/file", "does not exist"), ("target", "is a folder")] {
+            let mut program = world.program();
+            match command {
+                "fsck" => program.args(["fsck", "--conf"]).arg(world.at("old")),
+                command => program.args([command, "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new")),
+            };
+            program.arg("--data-dir").arg(world.at("old/seafile-data")).arg(option).arg(world.at(file));
+            let refused = world.finish(program.spawn().unwrap()).assert_code(2);
+            let named = refused.stderr.contains(&format!("{option}: ")) && refused.stderr.contains(says);
+            assert!(named, "{command} {option} {file}: {}", refused.stderr);
+        }
+    }
+}

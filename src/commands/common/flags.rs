@@ -25,7 +25,7 @@ pub struct PairFlags {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Speed and patience")]
 pub struct StoreFlags {
-    /// How many objects to copy at once
+    /// How many objects to work on at once
     #[arg(long, value_name = "N", default_value_t = 64, env = "SEAF_MIGRATE_NWORKER",
           value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub nworker: u16,
@@ -45,7 +45,7 @@ pub struct StoreFlags {
     pub timeout: u64,
 }
 
-/// Where the pass remembers what the destination holds.
+/// Where it is remembered what the destination holds.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "List files")]
 pub struct ListFlags {
@@ -60,7 +60,7 @@ pub struct ListFlags {
     #[arg(long)]
     pub relist: bool,
 
-    /// Ask the destination for a random share of what the list file says, and list again what proves wrong
+    /// Ask the destination for a random share of what the list file says, and list again those parts that prove wrong
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
     pub recheck: f64,
 

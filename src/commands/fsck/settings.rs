@@ -22,12 +22,13 @@ pub struct FsckFlags {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: Option<PathBuf>,
 
-    /// Where the heads are: an SQLite file, or mysql://user:password@host:port/name
-    /// [default: what the conf says; without any, the heads are worked out from the commits]
+    /// The database that names the newest commit (the head) of each library: an SQLite file, or
+    /// mysql://user:password@host:port/name [default: what the conf says; without any, the heads are worked out from the
+    /// commits]
     #[arg(long, value_name = "DATABASE")]
     pub db: Option<String>,
 
-    /// Only the newest commit of each library, not its history
+    /// Check only the newest commit of each library, not its history
     #[arg(long)]
     pub head_only: bool,
 
@@ -35,7 +36,7 @@ pub struct FsckFlags {
     #[arg(long)]
     pub content: bool,
 
-    /// Only this library; may be repeated
+    /// Check only this library; may be repeated
     #[arg(long, value_name = "UUID")]
     pub library: Vec<LibraryId>,
 

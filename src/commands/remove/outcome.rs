@@ -22,7 +22,7 @@ pub enum RemoveOutcome {
         totals: Totals,
     },
     /// The report that was asked for could not be written.
-    Unwritten {
+    FileNotWritten {
         /// What the removal itself came to.
         reached: Box<Self>,
         /// Which file, and why.
@@ -60,7 +60,7 @@ impl Outcome for RemoveOutcome {
             Self::KeptSome(_) => 1,
             Self::Stopped { failure, .. } => failure.exit_code(),
             // All is not well without the file, because somebody asked for it to decide by it.
-            Self::Unwritten { reached, .. } => reached.exit_code().max(1),
+            Self::FileNotWritten { reached, .. } => reached.exit_code().max(1),
         }
     }
 
@@ -69,7 +69,7 @@ impl Outcome for RemoveOutcome {
             Self::Complete(_) => "complete",
             Self::KeptSome(_) => "kept some",
             Self::Stopped { failure, .. } => failure.name(),
-            Self::Unwritten { reached, .. } => reached.name(),
+            Self::FileNotWritten { reached, .. } => reached.name(),
         }
     }
 }
@@ -80,7 +80,7 @@ impl fmt::Display for RemoveOutcome {
             Self::Complete(totals) => complete(f, totals),
             Self::KeptSome(totals) => kept_some(f, totals),
             Self::Stopped { failure, totals } => stopped(f, failure, totals),
-            Self::Unwritten { reached, what } => write!(f, "{reached}; {what}"),
+            Self::FileNotWritten { reached, what } => write!(f, "{reached}; {what}"),
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct RemoveFlags {
     #[arg(long)]
     pub yes: bool,
 
-    /// Only this library; may be repeated
+    /// Delete only what belongs to this library; may be repeated
     #[arg(long, value_name = "UUID")]
     pub library: Vec<LibraryId>,
 
@@ -46,7 +46,7 @@ pub struct RemoveFlags {
     #[arg(long, value_name = "DATABASE")]
     pub db: Option<String>,
 
-    /// Take it that no server works on the old stores; needed where no database can tell
+    /// State that no server works on the old stores; needed where no database can tell
     #[arg(long)]
     pub server_is_stopped: bool,
 

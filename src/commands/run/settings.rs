@@ -57,7 +57,7 @@ pub struct RunFlags {
     #[arg(long)]
     pub strict: bool,
 
-    /// Accepted because the old script has it; refused until decryption works
+    /// Not supported yet, so a run with it is refused; the old script has this option
     #[arg(long)]
     pub decrypt: bool,
 

@@ -36,7 +36,7 @@ pub enum VerifyOutcome {
         checkpoint: Option<PathBuf>,
     },
     /// A report or a page that was asked for could not be written.
-    Unwritten {
+    FileNotWritten {
         /// What the verification itself came to.
         reached: Box<Self>,
         /// Which file, and why.
@@ -59,7 +59,7 @@ impl Outcome for VerifyOutcome {
             Self::DamagedSource { .. } => 5,
             Self::NotBegun(failure) | Self::Stopped { failure, .. } => failure.exit_code(),
             // All is not well without the file, because somebody asked for it to decide by it.
-            Self::Unwritten { reached, .. } => reached.exit_code().max(1),
+            Self::FileNotWritten { reached, .. } => reached.exit_code().max(1),
         }
     }
 
@@ -69,7 +69,7 @@ impl Outcome for VerifyOutcome {
             Self::Findings { .. } => "findings",
             Self::DamagedSource { .. } => "complete, source damaged",
             Self::NotBegun(failure) | Self::Stopped { failure, .. } => failure.name(),
-            Self::Unwritten { reached, .. } => reached.name(),
+            Self::FileNotWritten { reached, .. } => reached.name(),
         }
     }
 }
@@ -102,7 +102,7 @@ impl fmt::Display for VerifyOutcome {
                     None => f.write_str("with --checkpoint DIR, the next one could go on from here"),
                 }
             }
-            Self::Unwritten { reached, what } => write!(f, "{reached}; {what}"),
+            Self::FileNotWritten { reached, what } => write!(f, "{reached}; {what}"),
         }
     }
 }
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_not_written_makes_good_news_bad_and_bad_news_no_better() {
-        let unwritten = |reached: VerifyOutcome| VerifyOutcome::Unwritten {
+        let unwritten = |reached: VerifyOutcome| VerifyOutcome::FileNotWritten {
             reached: Box::new(reached),
             what: "cannot write the report".to_owned(),
         };

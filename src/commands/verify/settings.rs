@@ -30,7 +30,7 @@ pub struct VerifyFlags {
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
     pub sample: f64,
 
-    /// Only this library; may be repeated
+    /// Verify only this library; may be repeated
     #[arg(long, value_name = "UUID")]
     pub library: Vec<LibraryId>,
 

@@ -86,7 +86,7 @@ impl Verification<'_> {
         }
         let outcome = match unwritten {
             // The checkpoint stays, so that writing the file anew costs nothing.
-            Some(what) => VerifyOutcome::Unwritten { reached: Box::new(outcome), what },
+            Some(what) => VerifyOutcome::FileNotWritten { reached: Box::new(outcome), what },
             None if outcome.is_over() => {
                 self.forget();
                 outcome
