@@ -101,7 +101,8 @@ fn a_plan_that_is_interrupted_says_that_there_is_none_and_nothing_of_copies() {
     server.faults().delay(600_000);
     let mut command = world.program();
     command.args(["plan", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
-    let child = command.arg("--data-dir").arg(world.at("old/seafile-data")).spawn().unwrap();
+    command.arg("--data-dir").arg(world.at("old/seafile-data")).args(["--timeout", "2"]);
+    let child = command.spawn().unwrap();
     while server.faults().count_all() == 0 {
         std::thread::yield_now();
     }

@@ -377,8 +377,8 @@ fn without_a_journal_that_can_be_written_nothing_goes() {
     for (journal, says) in [
         (world.at("no/such/folder/journal"), "does not exist"),
         (world.at("folder"), "is a folder"),
-        ("/dev/full".into(), "not a plain file"),
-        ("/dev/null".into(), "not a plain file"),
+        ("/dev/full".into(), "is not a regular file"),
+        ("/dev/null".into(), "is not a regular file"),
         (world.at("report.json"), "the report would replace the journal"),
         (world.at("folder/../report.json"), "the report would replace the journal"),
     ] {
