@@ -1,5 +1,4 @@
-//! A store that fails by script: a decorator for tests. Use it with
-//! `#[path = "support/faulty.rs"] mod faulty;` (or `"../support/faulty.rs"` from a folder).
+//! A store that fails by script: a decorator for tests.
 //!
 //! A script is a row of rules; each call asks them in the order in which they were added, and the
 //! first that wants a failure decides. Counting starts at 1 and is per rule.

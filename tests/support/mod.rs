@@ -18,6 +18,6 @@ pub mod program;
 pub mod python;
 pub mod s3_server;
 pub mod sample;
-pub mod shelf;
 pub mod side;
 pub mod skip;
+pub mod watched;

@@ -1,4 +1,4 @@
-//! A store on shelves, where to begin in it, and what the model says must suffer from a fault.
+//! A side in memory, where to begin in it, and what the model says must suffer from a fault.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -10,16 +10,17 @@ use seaf_migrate::conf::DatabaseConf;
 use seaf_migrate::database::heads::Roots;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::reach::{Defect, DefectKind, FsckResult, Progress, Stores, WalkOptions, fsck};
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ReadStore, StoreError};
 use seaf_migrate::sys::shutdown::Shutdown;
 
 use super::library::{Library, Params, State, Store};
-use super::shelf::Shelf;
+use super::watched::Watched;
 use super::{library, sample};
 
-/// A store on shelves, and where to begin in it.
+/// The three stores of a side in memory, and where a check begins in them.
 pub struct Side {
-    pub shelves: [Arc<Shelf>; 3],
+    pub kinds: [Arc<Watched<MemoryStore>>; 3],
     pub roots: Roots,
     pub options: WalkOptions,
 }
@@ -36,9 +37,9 @@ pub fn roots_of(db: &Path) -> Roots {
 impl Side {
     pub fn of(objects: [BTreeMap<ObjectKey, Bytes>; 3], roots: Roots) -> Self {
         let [commits, fs, blocks] = objects;
-        let shelves = [(ObjectKind::Commits, commits), (ObjectKind::Fs, fs), (ObjectKind::Blocks, blocks)]
-            .map(|(kind, objects)| Shelf::new(kind, objects));
-        Self { shelves, roots, options: options() }
+        let kinds = [(ObjectKind::Commits, commits), (ObjectKind::Fs, fs), (ObjectKind::Blocks, blocks)]
+            .map(|(kind, objects)| Watched::holding(kind, objects));
+        Self { kinds, roots, options: options() }
     }
 
     pub fn generated(store: &Store) -> Self {
@@ -59,7 +60,7 @@ impl Side {
     }
 
     pub fn stores(&self) -> Stores {
-        Stores::from_fn(|kind| Arc::clone(&self.shelves[kind.index()]) as Arc<dyn ReadStore>)
+        Stores::from_fn(|kind| Arc::clone(&self.kinds[kind.index()]) as Arc<dyn ReadStore>)
     }
 
     pub fn try_fsck(&self) -> Result<FsckResult, StoreError> {
@@ -70,8 +71,8 @@ impl Side {
         self.try_fsck().unwrap()
     }
 
-    pub fn shelf(&self, kind: ObjectKind) -> &Shelf {
-        &self.shelves[kind.index()]
+    pub fn store(&self, kind: ObjectKind) -> &Watched<MemoryStore> {
+        &self.kinds[kind.index()]
     }
 }
 

@@ -47,8 +47,7 @@ impl Pair {
 
     /// How many calls the destination has had since this was asked last.
     fn calls(&self) -> usize {
-        let shelves = self.destination.shelves.iter();
-        shelves.map(|shelf| shelf.asked.lock().unwrap().drain().map(|(_, count)| count).sum::<usize>()).sum()
+        self.destination.kinds.iter().map(|store| store.asked_since()).sum()
     }
 
     /// Moves the head of a library back by one commit.
@@ -73,7 +72,7 @@ fn every_library_of_a_copy_is_whole() {
     assert_eq!((result.libraries, result.whole, result.unchanged), (8, 8, 0));
     assert_eq!((result.not_whole.count, result.damaged_in_source.count), (0, 0));
     assert_eq!(pair.whole.len(), 8);
-    let asked_source: usize = pair.source.shelves.iter().map(|shelf| shelf.asked.lock().unwrap().len()).sum();
+    let asked_source: usize = pair.source.kinds.iter().map(|store| store.asked().len()).sum();
     assert_eq!(asked_source, 0, "the source is asked about what is wrong only");
 }
 
@@ -103,7 +102,7 @@ fn a_library_that_changed_costs_what_changed() {
 fn what_the_destination_lacks_is_named_with_its_paths() {
     for (kind, key, _) in victims(&small()) {
         let mut pair = Pair::new(small());
-        pair.destination.shelf(kind).take(&key);
+        pair.destination.store(kind).take(&key);
         let result = pair.check();
         assert!(names(&result.not_whole).contains(&"plain 0 ✓"), "{kind} {key}: {:?}", names(&result.not_whole));
         assert_eq!(result.whole + result.not_whole.count, 8);
@@ -119,7 +118,7 @@ fn what_is_broken_in_the_source_in_the_same_way_is_the_sources_damage() {
     for (kind, key, _) in victims(&small()) {
         let mut pair = Pair::new(small());
         for side in [&pair.source, &pair.destination] {
-            side.shelf(kind).take(&key);
+            side.store(kind).take(&key);
         }
         let result = pair.check();
         assert_eq!(result.not_whole.count, 0, "{kind} {key}");
@@ -135,8 +134,8 @@ fn the_same_damage_on_both_sides_is_the_sources_and_other_damage_is_not() {
     for (kind, key, _) in victims(&small()).into_iter().filter(|(kind, ..)| *kind != ObjectKind::Blocks) {
         for (there, is_same) in [(wrong[0], true), (wrong[1], false)] {
             let mut pair = Pair::new(small());
-            pair.source.shelf(kind).put(key, wrong[0].into());
-            pair.destination.shelf(kind).put(key, there.into());
+            pair.source.store(kind).put(key, wrong[0].into());
+            pair.destination.store(kind).put(key, there.into());
             let result = pair.check();
             assert_eq!(result.not_whole.count == 0, is_same, "{kind} {key}");
             assert_eq!(result.damaged_in_source.count > 0, is_same, "{kind} {key}");
@@ -149,10 +148,10 @@ fn a_block_that_is_too_short_is_found_by_the_length_of_its_file() {
     for (both, is_same) in [(true, true), (false, false)] {
         let (kind, key, _) = victims(&small()).remove(0);
         let mut pair = Pair::new(small());
-        let short = pair.source.shelf(kind).get(&key).slice(1..);
-        pair.destination.shelf(kind).put(key, short.clone());
+        let short = pair.source.store(kind).get(&key).slice(1..);
+        pair.destination.store(kind).put(key, short.clone());
         if both {
-            pair.source.shelf(kind).put(key, short);
+            pair.source.store(kind).put(key, short);
         }
         let result = pair.check();
         assert_eq!((result.not_whole.count == 0, result.damaged_in_source.count > 0), (is_same, is_same));
@@ -164,9 +163,9 @@ fn one_thing_that_only_the_destination_lacks_is_enough() {
     let victims = victims(&small());
     let mut pair = Pair::new(small());
     let ((kind, both, _), (_, _, only)) = (victims[0], victims[0]);
-    pair.source.shelf(kind).take(&both);
-    pair.destination.shelf(kind).take(&both);
-    pair.destination.shelf(kind).take(&only);
+    pair.source.store(kind).take(&both);
+    pair.destination.store(kind).take(&both);
+    pair.destination.store(kind).take(&only);
     let result = pair.check();
     assert!(names(&result.not_whole).contains(&"plain 0 ✓"));
     assert!(!names(&result.damaged_in_source).contains(&"plain 0 ✓"));
@@ -186,7 +185,7 @@ fn a_virtual_library_is_looked_for_in_its_origin() {
     let mut pair = Pair::new(small());
     let origin = pair.store.library("plain 0 ✓").id;
     let file = &pair.store.library("virtual").head().tree.files["/same two"];
-    pair.destination.shelf(ObjectKind::Blocks).take(&ObjectKey::new(origin, file.blocks[0]));
+    pair.destination.store(ObjectKind::Blocks).take(&ObjectKey::new(origin, file.blocks[0]));
     let result = pair.check();
     assert_eq!(names(&result.not_whole), ["plain 0 ✓", "virtual"]);
     let of_virtual = result.not_whole.libraries.iter().find(|found| found.name.as_deref() == Some("virtual")).unwrap();
@@ -197,7 +196,7 @@ fn a_virtual_library_is_looked_for_in_its_origin() {
 fn a_library_in_the_trash_is_looked_for_as_well() {
     let mut pair = Pair::new(small());
     let trashed = pair.store.library("trashed");
-    pair.destination.shelf(ObjectKind::Commits).take(&ObjectKey::new(trashed.id, trashed.head().commit));
+    pair.destination.store(ObjectKind::Commits).take(&ObjectKey::new(trashed.id, trashed.head().commit));
     assert_eq!(names(&pair.check().not_whole), ["trashed"]);
 }
 
@@ -206,7 +205,7 @@ fn what_no_head_needs_is_not_looked_for() {
     let mut pair = Pair::new(small());
     let library = pair.store.library("plain 0 ✓").clone();
     let old = library.snapshots[0].commit;
-    pair.destination.shelf(ObjectKind::Commits).take(&ObjectKey::new(library.id, old));
+    pair.destination.store(ObjectKind::Commits).take(&ObjectKey::new(library.id, old));
     assert_eq!(pair.check().whole, 8);
 }
 
@@ -232,11 +231,11 @@ fn a_check_that_was_stopped_has_no_result_and_remembers_nothing() {
 fn a_store_that_fails_on_either_side_is_never_an_answer() {
     let (kind, key, _) = victims(&small()).remove(1);
     let mut pair = Pair::new(small());
-    pair.destination.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Timeout);
+    pair.destination.store(kind).fail(key, ErrorKind::Timeout);
     assert_eq!(pair.try_check(&Shutdown::new()).unwrap_err().kind(), ErrorKind::Timeout);
     let mut pair = Pair::new(small());
-    pair.destination.shelf(kind).take(&key);
-    pair.source.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Denied);
+    pair.destination.store(kind).take(&key);
+    pair.source.store(kind).fail(key, ErrorKind::Denied);
     assert_eq!(pair.try_check(&Shutdown::new()).unwrap_err().kind(), ErrorKind::Denied);
 }
 
@@ -244,8 +243,8 @@ fn a_store_that_fails_on_either_side_is_never_an_answer() {
 fn what_the_source_cannot_read_is_no_excuse_for_what_the_destination_lacks() {
     let (kind, key, _) = victims(&small()).remove(1);
     let mut pair = Pair::new(small());
-    pair.destination.shelf(kind).take(&key);
-    pair.source.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Unreadable);
+    pair.destination.store(kind).take(&key);
+    pair.source.store(kind).fail(key, ErrorKind::Unreadable);
     assert!(pair.check().not_whole.count > 0);
 }
 
@@ -254,7 +253,7 @@ fn more_damage_than_is_judged_counts_as_not_whole() {
     let store = Store::generate(&Params { files: 1200, libraries: 1, special: false, commits: 1, ..Params::default() });
     let mut pair = Pair::new(store);
     for side in [&pair.source, &pair.destination] {
-        side.shelf(ObjectKind::Blocks).objects.lock().unwrap().clear();
+        side.store(ObjectKind::Blocks).remove_all(|_| true);
     }
     let result = pair.check();
     assert_eq!((result.not_whole.count, result.damaged_in_source.count), (1, 0));

@@ -52,7 +52,7 @@ fn pick(store: &Store, numbers: &[usize]) -> BTreeSet<(ObjectKind, ObjectKey)> {
 }
 
 fn lose(side: &Side, lost: &BTreeSet<(ObjectKind, ObjectKey)>) {
-    lost.iter().for_each(|(kind, key)| drop(side.shelf(*kind).take(key)));
+    lost.iter().for_each(|(kind, key)| drop(side.store(*kind).take(key)));
 }
 
 /// The snapshot of each library that its head is to be, by numbers that fall somewhere.

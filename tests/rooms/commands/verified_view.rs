@@ -8,9 +8,10 @@ use seaf_migrate::commands::common::verified_view::{DestinationSnapshot, Verifie
 use seaf_migrate::index;
 use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore};
 
-use crate::support::shelf::Shelf;
+use crate::support::watched::Watched;
 
 fn key(number: u8) -> ObjectKey {
     ObjectKey::new(LibraryId::from_bytes([1; 16]), ObjectId::from_bytes([number; 20]))
@@ -23,13 +24,13 @@ fn listed(number: u8, size: impl Into<Option<u64>>) -> Listed {
 /// A store that has objects 1 to 9, object n being n bytes long, and a list of them in a folder.
 struct World {
     folder: tempfile::TempDir,
-    shelf: Arc<Shelf>,
+    store: Arc<Watched<MemoryStore>>,
 }
 
 impl World {
     fn new() -> Self {
         let objects: BTreeMap<_, _> = (1..=9).map(|n| (key(n), Bytes::from(vec![0; usize::from(n)]))).collect();
-        Self { folder: tempfile::tempdir().unwrap(), shelf: Shelf::new(ObjectKind::Blocks, objects) }
+        Self { folder: tempfile::tempdir().unwrap(), store: Watched::holding(ObjectKind::Blocks, objects) }
     }
 
     fn lock(&self) -> ListLock {
@@ -37,7 +38,7 @@ impl World {
     }
 
     fn build(&self, lock: &ListLock, objects: &[Listed]) -> (Index, Journal) {
-        let (builder, _) = SetBuilder::start_or_resume(lock, self.shelf.location()).unwrap();
+        let (builder, _) = SetBuilder::start_or_resume(lock, self.store.location()).unwrap();
         let mut stream = builder.stream();
         stream.page(KeyRange::ALL, objects).unwrap();
         stream.finish().unwrap();
@@ -53,16 +54,16 @@ impl World {
         let mut journal = journal.not_durable();
         journal.append(written).unwrap();
         drop(journal);
-        let (now, _) = index::prepare(&lock, self.shelf.location()).unwrap().known.unwrap();
+        let (now, _) = index::prepare(&lock, self.store.location()).unwrap().known.unwrap();
         VerifiedView::new(
-            Arc::clone(&self.shelf) as _,
+            Arc::clone(&self.store) as _,
             DestinationSnapshot { before, now, listed_now, lock, temporary: None },
         )
     }
 
     /// How often the store itself was asked.
     fn calls(&self) -> usize {
-        self.shelf.asked.lock().unwrap().drain().map(|(_, count)| count).sum()
+        self.store.asked_since()
     }
 }
 
@@ -91,10 +92,10 @@ fn a_size_that_only_an_older_list_has_is_asked_for() {
     let proven = world.proven(&[listed(1, 1), listed(4, 4)], false, &[listed(2, 2)]);
     assert_eq!((proven.size(&key(2)).unwrap(), world.calls()), (2, 0), "this pass wrote it itself");
     assert_eq!((proven.size(&key(4)).unwrap(), world.calls()), (4, 1));
-    world.shelf.take(&key(1));
+    world.store.take(&key(1));
     assert_eq!(proven.size(&key(1)).unwrap_err().kind(), ErrorKind::NotFound);
     // Shorter there than the list says: what the store says counts.
-    world.shelf.put(key(4), Bytes::from_static(b"xx"));
+    world.store.put(key(4), Bytes::from_static(b"xx"));
     assert_eq!(proven.size(&key(4)).unwrap(), 2);
 }
 
@@ -110,9 +111,9 @@ fn what_is_known_is_read_from_the_store_and_its_failures_are_told() {
     let world = World::new();
     let proven = world.proven(&[listed(3, 3), listed(6, 6)], true, &[]);
     assert_eq!((proven.read(&key(3)).unwrap().len(), world.calls()), (3, 1));
-    world.shelf.take(&key(3));
+    world.store.take(&key(3));
     assert_eq!(proven.read(&key(3)).unwrap_err().kind(), ErrorKind::NotFound);
-    world.shelf.failing.lock().unwrap().insert(key(6), ErrorKind::Timeout);
+    world.store.fail(key(6), ErrorKind::Timeout);
     assert_eq!(proven.read(&key(6)).unwrap_err().kind(), ErrorKind::Timeout);
 }
 
@@ -128,7 +129,7 @@ fn an_object_written_again_has_its_new_size() {
 fn it_is_listed_as_the_store_is() {
     let world = World::new();
     let proven = world.proven(&[], true, &[]);
-    assert_eq!((proven.location(), proven.is_ordered()), (world.shelf.location(), true));
+    assert_eq!((proven.location(), proven.is_ordered()), (world.store.location(), true));
     assert_eq!(proven.parts(&KeyRange::ALL).unwrap().len(), 1);
     let page = proven.list(&Part::new(KeyRange::ALL)).unwrap();
     assert_eq!((page.objects.len(), page.rest.is_some()), (7, true));

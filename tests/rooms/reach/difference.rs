@@ -26,7 +26,7 @@ fn side(store: &Store, library: &Library, known: &Snapshot) -> Side {
 
 /// The ids that were asked for, of a kind.
 fn asked(side: &Side, kind: ObjectKind) -> BTreeSet<ObjectId> {
-    side.shelf(kind).asked.lock().unwrap().keys().map(|key| key.id).collect()
+    side.store(kind).asked().into_keys().map(|key| key.id).collect()
 }
 
 fn ids(snapshot: &Snapshot, kind: ObjectKind) -> BTreeSet<ObjectId> {
@@ -78,7 +78,7 @@ fn whatever_is_missing_among_the_changes_is_found_with_its_paths() {
     for kind in [ObjectKind::Fs, ObjectKind::Blocks] {
         for id in &ids(new, kind) - &ids(old, kind) {
             let side = side(&store, library, old);
-            side.shelf(kind).take(&ObjectKey::new(library.id, id));
+            side.store(kind).take(&ObjectKey::new(library.id, id));
             let found = by_library(&side.fsck());
             let [finding] = &found[&library.id][..] else { panic!("{kind} {id}: {found:?}") };
             assert_eq!((finding.id, &finding.what), (Some(id), &DefectKind::Missing));
@@ -95,7 +95,7 @@ fn what_is_missing_below_an_unchanged_directory_is_not_looked_for() {
     let library = store.library("plain 0 ✓");
     let side = side(&store, library, library.head());
     let some = library.head().tree.files["/same one"].blocks[0];
-    side.shelf(ObjectKind::Blocks).take(&ObjectKey::new(library.id, some));
+    side.store(ObjectKind::Blocks).take(&ObjectKey::new(library.id, some));
     assert!(side.fsck().is_sound(), "it was known to be whole: that is what the caller says");
 }
 
@@ -105,7 +105,7 @@ fn a_known_commit_that_is_gone_makes_the_walk_a_full_one() {
     let library = store.library("plain 0 ✓");
     let (new, old) = (library.head(), &library.snapshots[0]);
     let side = side(&store, library, old);
-    side.shelf(ObjectKind::Commits).take(&ObjectKey::new(library.id, old.commit));
+    side.store(ObjectKind::Commits).take(&ObjectKey::new(library.id, old.commit));
     assert!(side.fsck().is_sound(), "the known commit is no part of what is checked");
     assert_eq!(
         asked(&side, ObjectKind::Fs),
@@ -120,14 +120,14 @@ fn a_known_directory_that_is_gone_or_wrong_hides_nothing() {
     let (new, old) = (library.head(), &library.snapshots[library.snapshots.len() - 2]);
     let root = ObjectKey::new(library.id, old.tree.dirs["/"]);
     let unchanged = ids(new, ObjectKind::Blocks).intersection(&ids(old, ObjectKind::Blocks)).next().copied().unwrap();
-    let other = side(&store, library, old).shelf(ObjectKind::Fs).get(&ObjectKey::new(library.id, new.tree.dirs["/"]));
+    let other = side(&store, library, old).store(ObjectKind::Fs).get(&ObjectKey::new(library.id, new.tree.dirs["/"]));
     for planted in [None, Some(b"no directory".to_vec().into()), Some(other)] {
         let side = side(&store, library, old);
-        side.shelf(ObjectKind::Fs).take(&root);
+        side.store(ObjectKind::Fs).take(&root);
         if let Some(data) = planted {
-            side.shelf(ObjectKind::Fs).put(root, data);
+            side.store(ObjectKind::Fs).put(root, data);
         }
-        side.shelf(ObjectKind::Blocks).take(&ObjectKey::new(library.id, unchanged));
+        side.store(ObjectKind::Blocks).take(&ObjectKey::new(library.id, unchanged));
         assert_eq!(whats(&side.fsck()), [DefectKind::Missing]);
     }
 }
@@ -140,7 +140,7 @@ fn a_store_that_fails_on_the_known_tree_ends_the_check() {
     for (kind, id) in [(ObjectKind::Commits, old.commit), (ObjectKind::Fs, old.tree.dirs["/"])] {
         let side = side(&store, library, old);
         let key = ObjectKey::new(library.id, id);
-        side.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Timeout);
+        side.store(kind).fail(key, ErrorKind::Timeout);
         assert_eq!(side.try_fsck().unwrap_err().kind(), ErrorKind::Timeout);
     }
 }
@@ -152,7 +152,7 @@ fn what_is_known_of_one_library_says_nothing_about_another() {
     let mut side = side(&store, one, one.head());
     side.options.only = vec![twin.id];
     let block = twin.head().tree.files["/same one"].blocks[0];
-    side.shelf(ObjectKind::Blocks).take(&ObjectKey::new(twin.id, block));
+    side.store(ObjectKind::Blocks).take(&ObjectKey::new(twin.id, block));
     let found: Vec<LibraryId> = by_library(&side.fsck()).into_keys().collect();
     assert_eq!(found, [twin.id]);
 }

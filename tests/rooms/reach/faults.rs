@@ -20,7 +20,7 @@ fn every_missing_tree_object_is_found_with_its_paths_and_no_other() {
     side.options.paths_max = 1000;
     let mut planted = 0;
     for (kind, key, data) in store.all().filter(|(kind, ..)| *kind != ObjectKind::Commits) {
-        side.shelf(kind).take(&key);
+        side.store(kind).take(&key);
         let found: BTreeMap<LibraryId, Suffering> = by_library(&side.fsck())
             .into_iter()
             .map(|(library, findings)| {
@@ -31,7 +31,7 @@ fn every_missing_tree_object_is_found_with_its_paths_and_no_other() {
             .collect();
         assert_eq!(found, suffering(&store, kind, &key), "{kind} {key}");
         planted += usize::from(!found.is_empty());
-        side.shelf(kind).put(key, data.clone());
+        side.store(kind).put(key, data.clone());
     }
     assert!(planted > 100, "{planted}");
     assert!(side.fsck().is_sound());
@@ -44,7 +44,7 @@ fn every_missing_commit_is_found() {
     for library in store.libraries.iter().filter(|library| library.state != State::Garbage) {
         for (at, snapshot) in library.snapshots.iter().enumerate() {
             let key = ObjectKey::new(library.id, snapshot.commit);
-            let data = side.shelf(ObjectKind::Commits).take(&key);
+            let data = side.store(ObjectKind::Commits).take(&key);
             let found = by_library(&side.fsck());
             let [finding] = &found[&library.id][..] else { panic!("{found:?}") };
             assert_eq!((found.len(), finding.kind, finding.id), (1, ObjectKind::Commits, Some(snapshot.commit)));
@@ -54,7 +54,7 @@ fn every_missing_commit_is_found() {
                 let child = library.snapshots[at + 1].commit;
                 assert_eq!((&finding.what, &finding.paths[..]), (&DefectKind::ParentMissing { child }, &[][..]));
             }
-            side.shelf(ObjectKind::Commits).put(key, data);
+            side.store(ObjectKind::Commits).put(key, data);
         }
     }
 }
@@ -62,10 +62,10 @@ fn every_missing_commit_is_found() {
 /// Plants `data` under `key` and returns what is found, blocks read.
 fn planted(side: &mut Side, kind: ObjectKind, key: &ObjectKey, data: Bytes) -> Vec<DefectKind> {
     side.options.content = true;
-    let before = side.shelf(kind).take(key);
-    side.shelf(kind).put(*key, data);
+    let before = side.store(kind).take(key);
+    side.store(kind).put(*key, data);
     let found = whats(&side.fsck());
-    side.shelf(kind).put(*key, before);
+    side.store(kind).put(*key, before);
     found
 }
 
@@ -74,7 +74,7 @@ fn damaged_objects_of_each_kind_are_found_and_named() {
     let store = larger();
     let mut side = Side::generated(&store);
     for (kind, key, other) in victims(&store) {
-        let clean = side.shelf(kind).get(&key);
+        let clean = side.store(kind).get(&key);
         let found = planted(&mut side, kind, &key, Bytes::new());
         assert!(found.contains(&DefectKind::Damaged(Damage::Empty)), "empty {kind}: {found:?}");
 
@@ -94,7 +94,7 @@ fn damaged_objects_of_each_kind_are_found_and_named() {
             "bit {kind}: {found:?}"
         );
 
-        let swapped = side.shelf(kind).get(&other);
+        let swapped = side.store(kind).get(&other);
         let found = planted(&mut side, kind, &key, swapped);
         assert!(found.contains(&DefectKind::Damaged(Damage::WrongId { found: other.id })), "swapped {kind}: {found:?}");
     }
@@ -107,12 +107,12 @@ fn an_object_in_the_wrong_library_is_missing_where_it_belongs() {
     let side = Side::generated(&store);
     let elsewhere = store.library("plain 1 ✓").id;
     for (kind, key, _) in victims(&store) {
-        let data = side.shelf(kind).take(&key);
-        side.shelf(kind).put(ObjectKey::new(elsewhere, key.id), data.clone());
+        let data = side.store(kind).take(&key);
+        side.store(kind).put(ObjectKey::new(elsewhere, key.id), data.clone());
         let found = by_library(&side.fsck());
         assert!(found.contains_key(&key.library) && !found.contains_key(&elsewhere), "{kind}: {found:?}");
-        side.shelf(kind).take(&ObjectKey::new(elsewhere, key.id));
-        side.shelf(kind).put(key, data);
+        side.store(kind).take(&ObjectKey::new(elsewhere, key.id));
+        side.store(kind).put(key, data);
     }
     assert!(side.fsck().is_sound());
 }
@@ -124,13 +124,13 @@ fn an_object_of_the_wrong_kind_is_found() {
     let victims = victims(&store);
     for (kind, key, _) in &victims {
         for (other, stranger, _) in victims.iter().filter(|(other, ..)| other != kind) {
-            let data = side.shelf(*other).get(stranger);
+            let data = side.store(*other).get(stranger);
             let found = planted(&mut side, *kind, key, data);
             assert!(found.iter().any(|what| matches!(what, DefectKind::Damaged(_))), "{other} as {kind}: {found:?}");
         }
     }
     let (file, dir) = (victims[1].1, victims[2].1);
-    let data = side.shelf(ObjectKind::Fs).get(&file);
+    let data = side.store(ObjectKind::Fs).get(&file);
     let found = planted(&mut side, ObjectKind::Fs, &dir, data);
     // The first thing found for an object is what is reported: its id is wrong, and so it is no directory either.
     assert!(found.contains(&DefectKind::Damaged(Damage::WrongId { found: file.id })), "{found:?}");
@@ -146,8 +146,8 @@ fn a_directory_that_calls_a_file_a_directory_is_found() {
     let parents = vec![library.head().commit];
     let text = library::objects::CommitText { root, parents, ..commit_of(library.id) };
     let (head, commit) = text.encode(library::objects::Writer::C);
-    side.shelf(ObjectKind::Fs).put(ObjectKey::new(library.id, root), data);
-    side.shelf(ObjectKind::Commits).put(ObjectKey::new(library.id, head), commit);
+    side.store(ObjectKind::Fs).put(ObjectKey::new(library.id, root), data);
+    side.store(ObjectKind::Commits).put(ObjectKey::new(library.id, head), commit);
     side.roots.libraries.iter_mut().find(|roots| roots.id == library.id).unwrap().heads = vec![head];
     let found = by_library(&side.fsck());
     let [finding] = &found[&library.id][..] else { panic!("{found:?}") };
@@ -163,8 +163,8 @@ fn a_block_cut_short_is_found_without_reading_it() {
         let library = store.library(name);
         let (path, file) = library.head().tree.files.iter().find(|(_, file)| file.blocks.len() > 1).unwrap();
         let key = ObjectKey::new(library.id, file.blocks[0]);
-        let data = side.shelf(ObjectKind::Blocks).take(&key);
-        side.shelf(ObjectKind::Blocks).put(key, data.slice(..data.len() - 100));
+        let data = side.store(ObjectKind::Blocks).take(&key);
+        side.store(ObjectKind::Blocks).put(key, data.slice(..data.len() - 100));
         let found = by_library(&side.fsck());
         let [finding] = &found[&library.id][..] else { panic!("{found:?}") };
         assert!(matches!(finding.what, DefectKind::WrongSize { expected, .. } if expected == file.size), "{finding}");
@@ -177,8 +177,8 @@ fn a_commit_of_another_library_is_found() {
     let store = small();
     let side = Side::generated(&store);
     let (library, other) = (store.library("plain 0 ✓"), store.library("twin"));
-    let data = side.shelf(ObjectKind::Commits).get(&ObjectKey::new(other.id, other.head().commit));
-    side.shelf(ObjectKind::Commits).put(ObjectKey::new(library.id, other.head().commit), data);
+    let data = side.store(ObjectKind::Commits).get(&ObjectKey::new(other.id, other.head().commit));
+    side.store(ObjectKind::Commits).put(ObjectKey::new(library.id, other.head().commit), data);
     let mut roots = side.roots.clone();
     roots.libraries.iter_mut().find(|roots| roots.id == library.id).unwrap().heads.push(other.head().commit);
     let side = Side { roots, ..side };
@@ -198,11 +198,11 @@ fn a_base_commit_needs_its_directories_and_not_its_blocks() {
         let now: BTreeSet<_> = origin.head().tree.ids(kind).into_iter().collect();
         *old.tree.ids(kind).iter().find(|id| !now.contains(*id)).unwrap()
     };
-    side.shelf(ObjectKind::Blocks).take(&ObjectKey::new(origin.id, only_old(ObjectKind::Blocks)));
+    side.store(ObjectKind::Blocks).take(&ObjectKey::new(origin.id, only_old(ObjectKind::Blocks)));
     assert!(side.fsck().is_sound());
-    side.shelf(ObjectKind::Fs).take(&ObjectKey::new(origin.id, old.tree.dirs["/"]));
+    side.store(ObjectKind::Fs).take(&ObjectKey::new(origin.id, old.tree.dirs["/"]));
     assert_eq!(whats(&side.fsck()), [DefectKind::Missing]);
-    side.shelf(ObjectKind::Commits).take(&ObjectKey::new(origin.id, old.commit));
+    side.store(ObjectKind::Commits).take(&ObjectKey::new(origin.id, old.commit));
     assert_eq!(whats(&side.fsck()), [DefectKind::BaseMissing { library: needs }]);
 }
 

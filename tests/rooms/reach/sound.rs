@@ -13,8 +13,8 @@ use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 use crate::support::library::{Params, Store};
 use crate::support::sample;
-use crate::support::shelf::Shelf;
 use crate::support::side::{Side, by_library, options, roots_of, small, whats};
+use crate::support::watched::{Unordered, Watched};
 
 #[test]
 fn a_real_store_is_sound() {
@@ -49,11 +49,11 @@ fn each_object_of_a_library_is_asked_for_once() {
     let side = Side::generated(&store);
     let result = side.fsck();
     let shared = store.library("virtual").store_id();
-    for shelf in &side.shelves {
-        for (key, count) in shelf.asked.lock().unwrap().iter() {
+    for store in &side.kinds {
+        for (key, count) in store.asked() {
             // The origin and the virtual library are two walks over the same objects.
             let walks = if key.library == shared { 2 } else { 1 };
-            assert!(*count <= walks, "{key} {count} times");
+            assert!(count <= walks, "{key} {count} times");
         }
     }
     let plain = result.libraries.iter().find(|library| library.name.as_deref() == Some("plain 0 ✓")).unwrap();
@@ -99,12 +99,12 @@ fn a_store_that_fails_is_never_taken_for_one_that_lacks() {
         let key = ObjectKey::new(library.id, of_tree.unwrap_or(library.head().commit));
         for error in [ErrorKind::Timeout, ErrorKind::Denied, ErrorKind::ContainerMissing, ErrorKind::Protocol] {
             let side = Side::generated(&store);
-            side.shelf(kind).failing.lock().unwrap().insert(key, error);
+            side.store(kind).fail(key, error);
             assert_eq!(side.try_fsck().unwrap_err().kind(), error, "{kind}");
         }
         let side = Side::generated(&store);
-        side.shelf(kind).failing.lock().unwrap().insert(key, ErrorKind::Unreadable);
-        assert!(whats(&side.fsck()).contains(&DefectKind::Unreadable("told to fail".to_owned())), "{kind}");
+        side.store(kind).fail(key, ErrorKind::Unreadable);
+        assert!(whats(&side.fsck()).contains(&DefectKind::Unreadable("made to fail by the test".to_owned())), "{kind}");
     }
 }
 
@@ -116,7 +116,7 @@ fn a_check_that_was_stopped_is_not_a_sound_one() {
     let result = fsck(&side.stores(), &side.roots, &options(), &stop, &Progress::default()).unwrap();
     assert_eq!((result.libraries.len(), result.unfinished), (0, side.roots.libraries.len()));
     assert!(!result.is_sound());
-    assert!(side.shelves.iter().all(|shelf| shelf.asked.lock().unwrap().is_empty()));
+    assert!(side.kinds.iter().all(|store| store.asked().is_empty()));
 }
 
 #[test]
@@ -125,14 +125,16 @@ fn without_a_database_the_heads_are_the_commits_that_nobody_names() {
     let with_db = Side::generated(&store);
     for ordered in [true, false] {
         let [commits, fs, blocks] = store.objects.clone();
-        let shelf = |kind, objects| {
-            let mut shelf = Arc::into_inner(Shelf::new(kind, objects)).unwrap();
-            shelf.ordered = ordered;
-            Arc::new(shelf)
+        let in_memory = |kind, objects| -> Arc<dyn ReadStore> {
+            let store = Watched::holding(kind, objects);
+            if ordered { store } else { Arc::new(Unordered(store)) }
         };
-        let shelves =
-            [shelf(ObjectKind::Commits, commits), shelf(ObjectKind::Fs, fs), shelf(ObjectKind::Blocks, blocks)];
-        let roots = Roots::from_commits(&*shelves[0], &*shelves[1], options().threads, &Shutdown::new()).unwrap();
+        let stores = [
+            in_memory(ObjectKind::Commits, commits),
+            in_memory(ObjectKind::Fs, fs),
+            in_memory(ObjectKind::Blocks, blocks),
+        ];
+        let roots = Roots::from_commits(&*stores[0], &*stores[1], options().threads, &Shutdown::new()).unwrap();
         assert!(roots.guessed);
         // The garbage library is one more; the history limit is not known, so that what it explains is found.
         assert_eq!(roots.libraries.len(), with_db.roots.libraries.len() + 1);
@@ -143,7 +145,14 @@ fn without_a_database_the_heads_are_the_commits_that_nobody_names() {
             let limited = known.name.as_deref() == Some("limited");
             assert!(limited || guessed.heads == known.heads, "{:?}", known.name);
         }
-        let result = Side { shelves, roots, options: options() }.fsck();
+        let result = fsck(
+            &Stores::from_fn(|kind| Arc::clone(&stores[kind.index()])),
+            &roots,
+            &options(),
+            &Shutdown::new(),
+            &Progress::default(),
+        )
+        .unwrap();
         let limited = store.library("limited").id;
         assert_eq!(by_library(&result).into_keys().collect::<Vec<_>>(), [limited]);
         assert!(result.to_string().contains("Without a database"), "{result}");
@@ -153,7 +162,7 @@ fn without_a_database_the_heads_are_the_commits_that_nobody_names() {
 #[test]
 fn the_real_store_is_sound_without_its_database() {
     let side = Side::sample();
-    let roots = Roots::from_commits(&*side.shelves[0], &*side.shelves[1], options().threads, &Shutdown::new()).unwrap();
+    let roots = Roots::from_commits(&*side.kinds[0], &*side.kinds[1], options().threads, &Shutdown::new()).unwrap();
     let side = Side { roots, ..side };
     let result = side.fsck();
     assert_eq!(result.libraries.len(), 11);

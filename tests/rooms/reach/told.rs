@@ -16,7 +16,7 @@ fn many_paths_are_counted_and_few_are_named() {
     side.options.paths_max = 3;
     let library = store.library("plain 0 ✓");
     let file = &library.head().tree.files["/large/000000"];
-    side.shelf(ObjectKind::Blocks).take(&ObjectKey::new(library.id, file.blocks[0]));
+    side.store(ObjectKind::Blocks).take(&ObjectKey::new(library.id, file.blocks[0]));
     let found = by_library(&side.fsck());
     let all = paths_in(library.head(), ObjectKind::Blocks, file.blocks[0]);
     let finding = &found[&library.id][0];
@@ -30,7 +30,7 @@ fn many_findings_are_counted_and_few_are_named() {
     let store = larger();
     let mut side = Side::generated(&store);
     let library = store.library("plain 1 ✓").id;
-    side.shelf(ObjectKind::Blocks).objects.lock().unwrap().retain(|key, _| key.library != library);
+    side.store(ObjectKind::Blocks).remove_all(|key| key.library == library);
     side.options.findings_max = 4;
     let result = side.fsck();
     let found = result.libraries.iter().find(|found| found.id == library).unwrap();
@@ -60,7 +60,7 @@ fn the_json_names_each_finding() {
     let side = Side::generated(&store);
     let library = store.library("plain 0 ✓");
     let file = &library.head().tree.files["/same one"];
-    side.shelf(ObjectKind::Fs).take(&ObjectKey::new(library.id, file.id));
+    side.store(ObjectKind::Fs).take(&ObjectKey::new(library.id, file.id));
     let json = serde_json::to_value(side.fsck()).unwrap();
     let found =
         json["libraries"].as_array().unwrap().iter().find(|entry| entry["id"] == library.id.to_string()).unwrap();
@@ -80,7 +80,7 @@ fn a_finding_is_told_in_words() {
     let library = store.library("plain 0 ✓");
     let (path, file) =
         library.head().tree.files.iter().find(|(path, file)| path.contains('"') && file.size > 0).unwrap();
-    side.shelf(ObjectKind::Blocks).take(&ObjectKey::new(library.id, file.blocks[0]));
+    side.store(ObjectKind::Blocks).take(&ObjectKey::new(library.id, file.blocks[0]));
     let text = side.fsck().to_string();
     let expected = format!("\n  blocks {}: missing\n    {path}\n", file.blocks[0]);
     assert!(text.contains(&expected), "{text}");
@@ -98,13 +98,13 @@ fn a_store_with_more_paths_than_there_is_time_is_done_all_the_same() {
     for _ in 0..40 {
         let twice = ["a", "b"].map(|name| library::objects::Child { name: name.to_owned(), ..child.clone() });
         let (id, data) = library::objects::dir(1, &twice);
-        side.shelf(ObjectKind::Fs).put(ObjectKey::new(library, id), data);
+        side.store(ObjectKind::Fs).put(ObjectKey::new(library, id), data);
         child = library::objects::Child { id, size: None, ..child };
     }
     let mut text = commit_of(library);
     text.root = child.id;
     let (head, commit) = text.encode(library::objects::Writer::Go);
-    side.shelf(ObjectKind::Commits).put(ObjectKey::new(library, head), commit);
+    side.store(ObjectKind::Commits).put(ObjectKey::new(library, head), commit);
     side.roots.libraries.retain(|roots| roots.id == library);
     side.roots.libraries[0].heads = vec![head];
     let result = side.fsck();
@@ -118,7 +118,7 @@ fn a_result_is_cut_without_losing_count() {
     let store = larger();
     let side = Side::generated(&store);
     let library = store.library("plain 1 ✓").id;
-    side.shelf(ObjectKind::Blocks).objects.lock().unwrap().retain(|key, _| key.library != library);
+    side.store(ObjectKind::Blocks).remove_all(|key| key.library == library);
     let result = side.fsck();
     let found = result.libraries.iter().find(|found| found.id == library).unwrap();
     let all = found.findings.len() as u64;

@@ -1,0 +1,164 @@
+//! Decorators for tests that look at a store's every use: one counts who was asked for and lets chosen objects fail from
+//! now on, one lists in no order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use seaf_migrate::conf::backend::Location;
+use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::memory::MemoryStore;
+use seaf_migrate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+
+/// How many objects a page of the listing has; few, so that libraries are cut by page ends.
+const PAGE: usize = 7;
+
+/// A store that counts how often each object is read or asked for its size.
+#[derive(Debug)]
+pub struct Watched<S> {
+    pub inner: S,
+    failing: Mutex<HashMap<ObjectKey, ErrorKind>>,
+    asked: Mutex<HashMap<ObjectKey, usize>>,
+}
+
+impl<S> Watched<S> {
+    pub fn new(inner: S) -> Self {
+        Self { inner, failing: Mutex::default(), asked: Mutex::default() }
+    }
+
+    /// From now on reading or sizing this object fails so.
+    pub fn fail(&self, key: ObjectKey, kind: ErrorKind) {
+        self.failing.lock().unwrap().insert(key, kind);
+    }
+
+    /// How often each object was asked for.
+    pub fn asked(&self) -> HashMap<ObjectKey, usize> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// How often objects were asked for since the last call.
+    pub fn asked_since(&self) -> usize {
+        self.asked.lock().unwrap().drain().map(|(_, count)| count).sum()
+    }
+
+    fn ask(&self, action: &'static str, key: &ObjectKey) -> Result<(), StoreError> {
+        *self.asked.lock().unwrap().entry(*key).or_default() += 1;
+        match self.failing.lock().unwrap().get(key) {
+            Some(kind) => Err(StoreError::object(*kind, action, key, "made to fail by the test")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a test does behind the back of whoever uses the store.
+impl Watched<MemoryStore> {
+    /// A store in memory that has these objects.
+    pub fn holding(kind: ObjectKind, objects: BTreeMap<ObjectKey, Bytes>) -> Arc<Self> {
+        let store = MemoryStore::new(kind, "watched").with_page_size(PAGE);
+        objects.into_iter().for_each(|(key, data)| store.write(&key, data).unwrap());
+        Arc::new(Self::new(store))
+    }
+
+    pub fn get(&self, key: &ObjectKey) -> Bytes {
+        self.inner.read(key).unwrap()
+    }
+
+    pub fn put(&self, key: ObjectKey, data: Bytes) {
+        self.inner.write(&key, data).unwrap();
+    }
+
+    pub fn take(&self, key: &ObjectKey) -> Bytes {
+        let data = self.get(key);
+        self.inner.remove(key).unwrap();
+        data
+    }
+
+    /// Removes every object of which this is so.
+    pub fn remove_all(&self, is_one: impl Fn(&ObjectKey) -> bool) {
+        let mut next = Some(Part::new(KeyRange::ALL));
+        while let Some(part) = next {
+            let page = self.inner.list(&part).unwrap();
+            let keys = page.objects.iter().map(|object| object.key);
+            keys.filter(&is_one).for_each(|key| self.inner.remove(&key).unwrap());
+            next = page.rest;
+        }
+    }
+}
+
+impl<S: ReadStore> ReadStore for Watched<S> {
+    fn location(&self) -> &Location {
+        self.inner.location()
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.inner.is_ordered()
+    }
+
+    fn parts(&self, within: &KeyRange) -> Result<Vec<Part>, StoreError> {
+        self.inner.parts(within)
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        self.inner.list(part)
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.ask("read", key)?;
+        self.inner.read(key)
+    }
+
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.ask("size", key)?;
+        self.inner.size(key)
+    }
+}
+
+impl<S: WriteStore> WriteStore for Watched<S> {
+    fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
+        self.inner.write(key, data)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.inner.sync()
+    }
+}
+
+impl<S: RemoveStore> RemoveStore for Watched<S> {
+    fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        self.inner.remove(key)
+    }
+}
+
+/// A store whose listing has one page for each part, in descending order.
+#[derive(Debug)]
+pub struct Unordered<S>(pub S);
+
+impl<S: ReadStore> ReadStore for Unordered<S> {
+    fn location(&self) -> &Location {
+        self.0.location()
+    }
+
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        let (mut objects, mut ignored, mut next) = (Vec::new(), 0, Some(part.clone()));
+        while let Some(part) = next {
+            let page = self.0.list(&part)?;
+            objects.extend(page.objects);
+            ignored += page.ignored;
+            next = page.rest;
+        }
+        objects.reverse();
+        Ok(Page { objects, ignored, rest: None })
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.0.read(key)
+    }
+
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.0.size(key)
+    }
+}
