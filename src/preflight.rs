@@ -11,19 +11,22 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conf::{BackendConf, SideConf, StoreConf};
-use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
+use crate::object::{KeyRange, ObjectKind};
 use crate::store::backend::fs::FsStore;
 use crate::store::layer::retry::RetryPolicy;
 use crate::store::open::{OpenOptions, Store, open_destination_to_check, open_source};
-use crate::store::{ErrorKind, Part, ReadStore, StoreError};
+use crate::store::{ErrorKind, Part, ReadStore, StoreError, control};
 
 mod owner;
+pub mod same;
 
-/// The name of the object that is written at the destination. No object of Seafile's can have it: a library is named
-/// by a random UUID of version 4, which has a 4 where this one (RFC 9562's Max UUID) has an f; and the id is that of
-/// the empty file, which is never stored. It is always the same, so that one that a kill left behind is replaced and
-/// removed by the next check.
-pub const PROBE: ObjectKey = ObjectKey::new(LibraryId::from_bytes([255; 16]), ObjectId::EMPTY);
+pub use same::{Depth, SamePlace};
+
+use same::Sources;
+
+/// The object that is written at the destination and removed again. Its name is always the same, so that one that a kill
+/// left behind is replaced and removed by the next check.
+pub use control::PROBE;
 
 /// How long a check waits for an answer. A pass waits longer, since it has more to lose.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -98,6 +101,8 @@ pub struct PreflightReport {
     pub rows: Vec<StoreProbe>,
     /// What works now and will be regretted, a line each.
     pub warnings: Vec<String>,
+    /// The places that both sides have under two names.
+    pub same: Vec<SamePlace>,
 }
 
 impl PreflightReport {
@@ -108,26 +113,42 @@ impl PreflightReport {
 
     /// Whether nothing is.
     pub fn is_good(&self) -> bool {
-        self.problems().next().is_none()
+        self.problems().next().is_none() && self.same.is_empty()
     }
 }
 
 /// Checks the stores of both sides. Nothing is left behind. Nobody else may be writing to the destination.
-pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions) -> PreflightReport {
+///
+/// While the object that is written at the destination is there, it is looked for in every store of the source: one that
+/// shows it is the same store under another name, whatever the configurations say.
+pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions, depth: Depth) -> PreflightReport {
     let passing = passing_folders(to);
-    let stores = ObjectKind::ALL.into_iter().flat_map(|kind| [(Side::From, kind), (Side::To, kind)]);
-    let rows = std::thread::scope(|scope| {
-        let asked: Vec<_> = stores
-            .map(|(side, kind)| {
-                let conf = if side == Side::From { from } else { to }.store(kind);
-                scope.spawn(move || row(conf, side, &brief(options, conf)))
+    let sources = Sources::default();
+    let mut same = same::shared_folders(from, to, depth);
+    let probed: Vec<(StoreProbe, Vec<ObjectKind>)> = std::thread::scope(|scope| {
+        let asked: Vec<_> = ObjectKind::ALL
+            .into_iter()
+            .flat_map(|kind| {
+                let (source, destination) = (from.store(kind), to.store(kind));
+                let sources = &sources;
+                [
+                    scope.spawn(move || (source_row(source, &brief(options, source), sources), Vec::new())),
+                    scope.spawn(move || destination_row(destination, &brief(options, destination), sources)),
+                ]
             })
             .collect();
         asked.into_iter().map(|row| row.join().expect("a check does not panic")).collect()
     });
     // Only now, because the kinds share the outer folder; one that holds something is not removed.
     passing.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
-    PreflightReport { rows, warnings: owner::warnings(to) }
+    for (row, kinds) in &probed {
+        same.extend(kinds.iter().map(|kind| SamePlace {
+            destination: format!("{} store {}", row.kind, row.location),
+            source: format!("{kind} store {}", from.store(*kind).location()),
+        }));
+    }
+    let rows = probed.into_iter().map(|(row, _)| row).collect();
+    PreflightReport { rows, warnings: owner::warnings(to), same }
 }
 
 /// The same options with less patience.
@@ -151,19 +172,31 @@ fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
     passing
 }
 
-fn row(conf: &StoreConf, side: Side, options: &OpenOptions) -> StoreProbe {
-    let probes = match side {
-        Side::From => match open_source(conf, options) {
-            Ok(store) => with_list(first_page(&*store), || Probe::Untried),
-            Err(error) => Probes::unreachable(error),
-        },
-        Side::To => match open_destination_to_check(conf, options) {
-            Ok(store) => with_list(first_page(&*store), || probe(&*store).into()),
-            Err(error) => Probes::unreachable(error),
-        },
+fn source_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> StoreProbe {
+    let opened = open_source(conf, options);
+    // Set whatever came of it, because the destinations wait for it.
+    sources[conf.kind].get_or_init(|| opened.as_ref().ok().cloned());
+    let probes = match opened {
+        Ok(store) => with_list(first_page(&*store), || Probe::Untried),
+        Err(error) => Probes::unreachable(error),
     };
-    let Probes { reachable, list, write } = probes;
-    StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write }
+    probes.row(conf, Side::From)
+}
+
+/// The row of a store of the destination, and the kinds whose stores in the source are the same one.
+fn destination_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> (StoreProbe, Vec<ObjectKind>) {
+    let mut same = Vec::new();
+    let probes = match open_destination_to_check(conf, options) {
+        Ok(store) => with_list(first_page(&*store), || match probe(&*store, sources) {
+            Ok(kinds) => {
+                same = kinds;
+                Probe::Good
+            }
+            Err(error) => Probe::Bad(error),
+        }),
+        Err(error) => Probes::unreachable(error),
+    };
+    (probes.row(conf, Side::To), same)
 }
 
 /// What was tried with one store.
@@ -177,11 +210,10 @@ impl Probes {
     const fn unreachable(error: StoreError) -> Self {
         Self { reachable: Probe::Bad(error), list: Probe::Untried, write: Probe::Untried }
     }
-}
 
-impl From<Result<(), StoreError>> for Probe {
-    fn from(result: Result<(), StoreError>) -> Self {
-        result.map_or_else(Self::Bad, |()| Self::Good)
+    fn row(self, conf: &StoreConf, side: Side) -> StoreProbe {
+        let Self { reachable, list, write } = self;
+        StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write }
     }
 }
 
@@ -201,12 +233,14 @@ fn first_page(store: &(impl ReadStore + ?Sized)) -> Result<(), StoreError> {
     store.list(&Part::new(KeyRange::ALL)).map(drop)
 }
 
-/// Writes the probe object, looks at it, and removes it whatever came before.
-fn probe(store: &dyn Store) -> Result<(), StoreError> {
-    let tried = write_and_read(store);
+/// Writes the probe object, looks at it here and in the source, and removes it whatever came before. Returns the kinds
+/// whose stores in the source show it.
+fn probe(store: &dyn Store, sources: &Sources) -> Result<Vec<ObjectKind>, StoreError> {
+    let tried = write_and_read(store).and_then(|data| same::showing(sources, &PROBE, &data));
     let removed = store.remove(&PROBE);
     match (tried, removed) {
-        (Ok(()), removed) => removed.map_err(|error| error.because("the object is still there: remove it by hand")),
+        (Ok(same), Ok(())) => Ok(same),
+        (Ok(_), Err(error)) => Err(error.because("the object is still there: remove it by hand")),
         // Not said of a write that was refused, because that left nothing.
         (Err(error), Err(_)) if error.action() != "write" || error.kind().is_transient() => {
             Err(error.because(format_args!("the object {PROBE} may still be there: remove it by hand")))
@@ -215,7 +249,7 @@ fn probe(store: &dyn Store) -> Result<(), StoreError> {
     }
 }
 
-fn write_and_read(store: &dyn Store) -> Result<(), StoreError> {
+fn write_and_read(store: &dyn Store) -> Result<Bytes, StoreError> {
     // Never the same twice, so that an old probe cannot pass for this one.
     let data = Bytes::from(format!("seaf-migrate wrote this to see whether it can: {:032x}\n", fastrand::u128(..)));
     store.write(&PROBE, data.clone())?;
@@ -228,5 +262,5 @@ fn write_and_read(store: &dyn Store) -> Result<(), StoreError> {
         let cause = "the bytes read are not the bytes written";
         return Err(StoreError::object(ErrorKind::Protocol, "read", &PROBE, cause));
     }
-    Ok(())
+    Ok(data)
 }

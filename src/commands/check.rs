@@ -4,7 +4,7 @@ use crate::commands::common::failure::Failure;
 use crate::commands::common::settings::PairSettings;
 use crate::commands::common::sides::lock;
 use crate::conf::SideConf;
-use crate::preflight::{self, PreflightReport};
+use crate::preflight::{self, Depth, PreflightReport, SamePlace};
 use crate::report::{Console, Outcome};
 use crate::store::open::OpenOptions;
 use crate::sys::shutdown::Shutdown;
@@ -24,7 +24,11 @@ pub fn run(settings: &CheckSettings, console: &Console, shutdown: &Shutdown) -> 
     let outcome = match check(settings, console, shutdown) {
         Ok(report) => {
             console.line(table::text(&report));
-            Unready::of(&report).map_or(CheckOutcome::Ready, CheckOutcome::NotReady)
+            if report.same.is_empty() {
+                Unready::of(&report).map_or(CheckOutcome::Ready, CheckOutcome::NotReady)
+            } else {
+                CheckOutcome::OneStore(report.same)
+            }
         }
         Err(failure) => CheckOutcome::Stopped(failure),
     };
@@ -37,27 +41,94 @@ fn check(settings: &CheckSettings, console: &Console, shutdown: &Shutdown) -> Re
     // What is put there for a moment must not be in the way of a run that is under way.
     let _locks = lock(&settings.to)?;
     let options = settings.store.open_options(shutdown);
-    ask(&settings.from, &settings.to, &options, console, shutdown)
+    ask(&settings.from, &settings.to, &options, Depth::Libraries, console, shutdown)
 }
 
 /// Checks both sides for a pass; the table is printed only when something is wrong.
 ///
 /// # Errors
-/// Why the pass must not begin.
+/// As [`require_sides`].
 pub fn require(
     pair: &PairSettings,
     options: &OpenOptions,
     console: &Console,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
-    let report = ask(&pair.from, &pair.to, options, console, shutdown)?;
+    require_sides(&pair.from, &pair.to, options, Depth::Libraries, console, shutdown)
+}
+
+/// Checks both sides for a command that reads and writes them; the table is printed only when something is wrong.
+///
+/// # Errors
+/// Why the command must not begin: a store is not ready, or both sides have one and the same.
+pub fn require_sides(
+    from: &SideConf,
+    to: &SideConf,
+    options: &OpenOptions,
+    depth: Depth,
+    console: &Console,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let report = ask(from, to, options, depth, console, shutdown)?;
+    require_two_stores(&report.same)?;
     let Some(unready) = Unready::of(&report) else {
-        console.log("Checked: all stores answer and can be listed, and the destination can be written");
+        console.log(
+            "Checked: all stores answer and can be listed, the destination can be written, and it is not the source",
+        );
         return Ok(());
     };
     console.problem(table::text(&report));
-    let what = format!("nothing was copied, because {unready}");
+    let what = format!("nothing was done, because {unready}");
     Err(if unready.only_full { Failure::StoreFull(what) } else { Failure::Store(what) })
+}
+
+/// Whether it was seen that the two sides are not one store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// What was written at the destination is not in the source.
+    Seen,
+    /// It could not be tried: why.
+    NotSeen(String),
+}
+
+/// Looks whether the two sides are one store, for a command that need not write. A destination that cannot be written,
+/// or that another run is writing to, leaves that open.
+///
+/// # Errors
+/// When they are one store.
+pub fn require_apart(
+    from: &SideConf,
+    to: &SideConf,
+    options: &OpenOptions,
+    console: &Console,
+    shutdown: &Shutdown,
+) -> Result<Apart, Failure> {
+    let _locks = match lock(to) {
+        Ok(locks) => locks,
+        Err(failure) => {
+            require_two_stores(&preflight::same::shared_folders(from, to, Depth::Libraries))?;
+            return Ok(Apart::NotSeen(failure.to_string()));
+        }
+    };
+    let report = ask(from, to, options, Depth::Libraries, console, shutdown)?;
+    require_two_stores(&report.same)?;
+    Ok(Unready::of(&report).map_or(Apart::Seen, |unready| Apart::NotSeen(unready.to_string())))
+}
+
+fn require_two_stores(same: &[SamePlace]) -> Result<(), Failure> {
+    match same {
+        [] => Ok(()),
+        same => Err(Failure::Refused(one_store(same))),
+    }
+}
+
+/// What both sides have in common, and what to do.
+fn one_store(same: &[SamePlace]) -> String {
+    let places: Vec<String> = same.iter().map(ToString::to_string).collect();
+    format!(
+        "both sides are one store under two names, so nothing was done: {}. Name another place in the new configuration",
+        places.join("; ")
+    )
 }
 
 /// Asks all stores, and prints what works and may be regretted. A check that was cut short says nothing about the stores.
@@ -65,10 +136,11 @@ fn ask(
     from: &SideConf,
     to: &SideConf,
     options: &OpenOptions,
+    depth: Depth,
     console: &Console,
     shutdown: &Shutdown,
 ) -> Result<PreflightReport, Failure> {
-    let report = preflight::check(from, to, options);
+    let report = preflight::check(from, to, options, depth);
     for warning in &report.warnings {
         console.problem(format_args!("Warning: {warning}"));
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use crate::commands::check;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::common::sides::lock;
@@ -19,6 +20,7 @@ use crate::flow::{Budget, RateLimiter};
 use crate::history::VerifyNote;
 use crate::metrics::{Counters, Findings};
 use crate::object::{ObjectKind, PerKind};
+use crate::preflight::Depth;
 use crate::report::{Console, Outcome, Process};
 use crate::store::open::{OpenOptions, open_source, open_source_to_remove};
 use crate::store::{ReadStore, RemoveStore, StoreError};
@@ -98,6 +100,14 @@ impl Remover<'_> {
         let (settings, console) = (self.settings, self.console);
         let _locks = self.lock()?;
         let verified = preconditions::verification(settings, console)?;
+        check::require_sides(
+            &settings.from,
+            &settings.to,
+            &self.options,
+            Depth::Shards,
+            console,
+            self.failures.shutdown(),
+        )?;
         let sides = self.open()?;
         let kind = ObjectKind::Commits;
         let commits = Commits { source: &*sides.from[kind], destination: &*sides.to[kind] };

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use crossbeam_channel::bounded;
 
+use crate::commands::check::{self, Apart};
 use crate::commands::common::failure::Failure;
 use crate::commands::verify::outcome::VerifyOutcome;
 use crate::commands::verify::progress::VerifyProgress;
@@ -89,6 +90,8 @@ struct Verification<'a> {
     options: OpenOptions,
     state: VerifyState,
     heads: Option<BTreeMap<LibraryId, ObjectId>>,
+    /// Whether it was seen that the two sides are not one store.
+    apart: Apart,
     /// What both sides hold, as far as they are listed.
     listed: PerKind<Option<ListedPair>>,
 }
@@ -110,7 +113,8 @@ impl<'a> Verification<'a> {
             console.log(format_args!("Going on with the verification that began at {}", state.kept.began));
         }
         let options = settings.store.open_options(shutdown);
-        Ok(Self { settings, console, shutdown, options, state, heads: None, listed: PerKind::default() })
+        let apart = check::require_apart(&settings.from, &settings.to, &options, console, shutdown)?;
+        Ok(Self { settings, console, shutdown, options, state, heads: None, apart, listed: PerKind::default() })
     }
 
     /// Lists both sides and compares them.

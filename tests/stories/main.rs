@@ -31,6 +31,7 @@ mod refusals;
 mod remove;
 mod retry;
 mod s3_environment;
+mod same_store;
 mod verify;
 mod verify_resume;
 mod world;

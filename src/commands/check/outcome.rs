@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::commands::common::failure::Failure;
-use crate::preflight::{PreflightReport, StoreProbe};
+use crate::preflight::{PreflightReport, SamePlace, StoreProbe};
 use crate::report::Outcome;
 use crate::store::ErrorKind;
 
@@ -14,6 +14,8 @@ pub enum CheckOutcome {
     Ready,
     /// Some stores are not ready.
     NotReady(Unready),
+    /// Both sides have one and the same store.
+    OneStore(Vec<SamePlace>),
     /// It ended before all stores had answered.
     Stopped(Failure),
 }
@@ -53,6 +55,7 @@ impl Outcome for CheckOutcome {
             Self::Ready => 0,
             Self::NotReady(Unready { only_full: true, .. }) => 1,
             Self::NotReady(_) => 3,
+            Self::OneStore(_) => 2,
             Self::Stopped(failure) => failure.exit_code(),
         }
     }
@@ -61,6 +64,7 @@ impl Outcome for CheckOutcome {
         match self {
             Self::Ready => "ready",
             Self::NotReady(_) => "not ready",
+            Self::OneStore(_) => "one store",
             Self::Stopped(failure) => failure.name(),
         }
     }
@@ -71,6 +75,7 @@ impl fmt::Display for CheckOutcome {
         match self {
             Self::Ready => f.write_str("both sides are ready"),
             Self::NotReady(unready) => write!(f, "not ready: {unready}"),
+            Self::OneStore(same) => f.write_str(&super::one_store(same)),
             Self::Stopped(Failure::Interrupted { .. }) => f.write_str("interrupted before all stores had answered"),
             Self::Stopped(failure) => write!(f, "not checked: {failure}"),
         }

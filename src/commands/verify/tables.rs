@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::result::KindTotals;
 use crate::compare::Tally;
 use crate::object::{LibraryId, PerKind};
 use crate::report::format;
 use crate::report::page::parts::LIBRARIES;
 use crate::report::table::{Cell, Column, Table};
-
-use super::result::KindTotals;
 
 const NUMBERS: [&str; 9] =
     ["Compared", "Read", "Bytes read", "Missing", "Wrong size", "Damaged", "Unreadable", "Vanished", "Only new"];

@@ -8,6 +8,7 @@ use super::outcome::VerifyOutcome;
 use super::result::{KindTotals, Verified};
 use super::state::VerifyState;
 use super::{Verification, page, report, summary};
+use crate::commands::check::Apart;
 use crate::commands::common::failure::Failure;
 use crate::commands::verify::settings::VerifySettings;
 use crate::history::VerifyNote;
@@ -101,6 +102,13 @@ impl Verification<'_> {
     /// would be taken for one of all.
     fn note(&self) {
         if !self.settings.libraries.is_empty() {
+            return;
+        }
+        if let Apart::NotSeen(why) = &self.apart {
+            self.console.problem(format_args!(
+                "Warning: this verification is not noted, so the source cannot be deleted on the strength of it: it could \
+                 not be seen that the destination is not the source under another name ({why})"
+            ));
             return;
         }
         let kept = &self.state.kept;
