@@ -12,20 +12,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rayon::prelude::*;
-use seaf_migrate::commands::common::destination;
-use seaf_migrate::commands::common::destination::DestinationIndex;
-use seaf_migrate::commands::common::state::PassState;
+use seaf_migrate::commands::common::destination::{self, DestinationIndex, Snapshot};
 use seaf_migrate::commands::demo;
 use seaf_migrate::commands::run::settings::RunSettings;
 use seaf_migrate::flow::Budget;
+use seaf_migrate::flow::breaker::CircuitBreaker;
 use seaf_migrate::index;
 use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder, text};
+use seaf_migrate::metrics::{Counters, ObjectFindings};
 use seaf_migrate::object::{KeyRange, ObjectKind};
 use seaf_migrate::report::Console;
 use seaf_migrate::store::{Listed, ReadStore};
 use seaf_migrate::sys::allocator;
 use seaf_migrate::sys::shutdown::Shutdown;
-use seaf_migrate::transfer::{Transfer, Work};
+use seaf_migrate::transfer::diff::MissingObjects;
+use seaf_migrate::transfer::flush::BatchLimits;
+use seaf_migrate::transfer::{ConfirmedObjects, Transfer, TransferLimits, TransferOutcome};
 use support::measure::{Cost, measure};
 use support::synthetic::{Keys, Synthetic};
 
@@ -129,7 +131,7 @@ impl Bench {
             KIND,
             &self.destination(),
             &self.settings().plan,
-            false,
+            Snapshot::NotWanted,
             &Console::quiet(),
             &Shutdown::new(),
         )
@@ -146,24 +148,33 @@ impl Bench {
     /// A pass over a source that holds what the destination holds.
     fn rerun(&self) -> (Cost, u64, String) {
         let source = Synthetic::new(self.keys, "made-up/here");
-        let (state, cost) = measure(|| {
-            let (state, known, settings) = (PassState::default(), self.learn(), self.settings());
-            Transfer {
+        let (counters, cost) = measure(|| {
+            let (counters, held, settings) = (Counters::default(), self.learn(), self.settings());
+            let listers = std::thread::available_parallelism().map_or(2, usize::from);
+            let limits = TransferLimits {
+                workers: settings.plan.store.workers,
+                queue: settings.queue,
+                temp_dir: settings.plan.list.temp_dir.clone(),
+                batch: BatchLimits::default(),
+            };
+            let ended = Transfer {
                 kind: KIND,
                 source: &source,
-                listers: std::thread::available_parallelism().map_or(2, usize::from),
                 destination: &self.destination(),
-                work: Work::Missing(&known),
+                work: &MissingObjects { source: &source, listers, index: &held.set },
+                limits: &limits,
                 budget: &Budget::new(settings.memory),
-                settings: &settings,
-                state: &state,
-                console: &Console::quiet(),
-                stop: &Shutdown::new(),
+                counters: &counters,
+                findings: &ObjectFindings::default(),
+                confirmed: Some(&held),
+                breaker: &CircuitBreaker::default(),
+                shutdown: &Shutdown::new(),
             }
             .run();
-            state
+            assert_eq!(ended.unwrap(), TransferOutcome::Finished);
+            counters
         });
-        let numbers = state.counters.kind(KIND);
+        let numbers = counters.kind(KIND);
         assert_eq!((numbers.listed.get(), numbers.to_copy.get()), (self.keys.total(), 0));
         (cost, self.keys.total(), "0 to copy".to_owned())
     }

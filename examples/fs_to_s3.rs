@@ -15,7 +15,8 @@ use anyhow::ensure;
 use s3_server::S3Server;
 use seaf_migrate::commands::demo;
 use seaf_migrate::commands::run;
-use seaf_migrate::report::{Console, Ending};
+use seaf_migrate::commands::run::outcome::RunOutcome;
+use seaf_migrate::report::Console;
 use seaf_migrate::sys::shutdown::Shutdown;
 
 const SECTIONS: [(&str, &str); 3] =
@@ -73,8 +74,8 @@ fn pass(title: &str, from: &Path, to: &Path, data: &Path) -> anyhow::Result<u64>
     let report = to.join("report.json");
     let text = |path: &Path| path.display().to_string();
     let options = ["--from", &text(from), "--to", &text(to), "--data-dir", &text(data), "--report", &text(&report)];
-    let ending = run::run(&demo::settings(&options)?, &Console::new(), &Shutdown::new());
-    ensure!(ending == Ending::Complete, "the pass ended: {ending}");
+    let outcome = run::run(&demo::settings(&options)?, &Console::new(), &Shutdown::new());
+    ensure!(outcome == RunOutcome::Complete, "the pass ended: {outcome}");
     let report: serde_json::Value = serde_json::from_slice(&fs::read(&report)?)?;
     let kinds = report["kinds"].as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(kinds.iter().filter_map(|kind| kind["copied"].as_u64()).sum())

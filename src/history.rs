@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,7 @@ use sha1::{Digest, Sha1};
 
 use crate::conf::{Environment, SideConf, SideId};
 use crate::object::{LibraryId, ObjectId};
+use crate::sys::private_file;
 
 pub mod incarnation;
 
@@ -145,11 +146,7 @@ impl StateDir {
     pub fn load(&self, pair: &Pair) -> Result<Option<PairHistory>, HistoryError> {
         let path = self.path(pair);
         let failed = |cause| HistoryError { step: "read", path: path.clone(), cause };
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
+        let Some(text) = private_file::read_if_there(&path).map_err(failed)? else { return Ok(None) };
         let record: PairHistory = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
         let fits = record.version == VERSION && record.pair == *pair;
         fits.then_some(Some(record)).ok_or_else(|| failed(io::Error::other("it is of another version or pair")))
@@ -182,11 +179,7 @@ impl StateDir {
 
     fn replace(&self, path: &Path, record: &PairHistory) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-        file.write_all(&serde_json::to_vec_pretty(record)?)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|failed| failed.error)?;
-        fs::File::open(&self.dir)?.sync_all()
+        private_file::replace(path, |out| Ok(serde_json::to_writer_pretty(out, record)?))
     }
 }
 

@@ -16,4 +16,4 @@ pub use crate::metrics::counters::{Counters, KindCounters};
 pub use crate::metrics::findings::{Finding, Findings};
 pub use console::Console;
 pub use header::Process;
-pub use outcome::{Ending, Outcome};
+pub use outcome::Outcome;

@@ -1,239 +1,247 @@
-//! Copies what one kind lacks: list, subtract, spool, queue, copy, confirm, all at once. In a retry, what had failed is
-//! looked up instead of listing and subtracting.
+//! Copies the objects of one kind that a source of work names: spool, queue, copy, confirm, all at once.
+//!
+//! It is an engine: it takes stores, limits and places to count and note in, and returns how it ended. Where the objects
+//! come from is a [`WorkSource`]; the ordinary one lists the source and subtracts an index ([`diff::MissingObjects`]).
 
-use std::io;
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::commands::common::destination::DestinationIndex;
-use crate::commands::common::settings::RunSettings;
-use crate::commands::common::state::PassState;
-use crate::commands::run::retry::{FailedOfKind, LookUp};
 use crate::flow::Budget;
+use crate::flow::breaker::CircuitBreaker;
 use crate::flow::pool::{self, Queue};
-use crate::listing::{Stream, WalkError, walk};
-use crate::object::{KeyRange, ObjectKind};
-use crate::report::{Console, progress};
+use crate::metrics::{Counters, ObjectFindings};
+use crate::object::ObjectKind;
 use crate::store::{Listed, ReadStore, StoreError, WriteStore};
-use crate::sys::shutdown::Shutdown;
+use crate::sys::shutdown::{Shutdown, ShutdownReason};
 use crate::transfer::copy::{Copier, CopyOutcome};
-use crate::transfer::diff::missing_from;
 use crate::transfer::flush::BatchLimits;
+use crate::transfer::record::Recorder;
 
 pub mod copy;
 pub mod diff;
+mod error;
 pub mod flush;
-pub mod spool;
+pub mod record;
+mod spool;
+mod work;
 
+pub use error::{TransferError, TransferOutcome};
 pub use spool::Spool;
+pub use work::{Produced, WorkSink, WorkSource};
 
-/// How many objects the plan on disk may hold before the listing waits: 44 bytes each, 700 MB.
+/// How many objects the plan on disk may hold before the source of work waits: 44 bytes each, 700 MB.
 const SPOOL_OBJECTS: u64 = 16 << 20;
 
 /// How many objects are read from the spool at once.
 const SPOOL_READ: usize = 1024;
 
-/// Where the objects to copy come from.
-#[derive(Clone, Copy, Debug)]
-pub enum Work<'a> {
-    /// Everything that the source has and the destination lacked.
-    Missing(&'a DestinationIndex),
-    /// What had failed in an earlier pass, and the list file where there is one.
-    Failed(&'a FailedOfKind, Option<&'a DestinationIndex>),
+/// How long a wait for objects lasts before it is asked whether to go on.
+const SPOOL_WAIT: Duration = Duration::from_millis(200);
+
+/// How much a transfer does at once.
+#[derive(Clone, Debug)]
+pub struct TransferLimits {
+    /// Objects copied at once.
+    pub workers: usize,
+    /// Objects that wait in memory for a worker at most.
+    pub queue: usize,
+    /// The folder of the temporary file in which objects wait for the queue.
+    pub temp_dir: PathBuf,
+    /// How many written objects are made durable at once.
+    pub batch: BatchLimits,
 }
 
-impl<'a> Work<'a> {
-    /// What the destination is known to hold, and where confirmed writes are remembered.
-    const fn known(self) -> Option<&'a DestinationIndex> {
-        match self {
-            Self::Missing(known) => Some(known),
-            Self::Failed(_, known) => known,
-        }
-    }
+/// Remembers which objects the destination has made durable, for a later transfer to go by.
+pub trait ConfirmedObjects: Sync {
+    /// Remembers these, too.
+    ///
+    /// # Errors
+    /// When they are not remembered; it ends the transfer.
+    fn remember(&self, objects: &[Listed]) -> Result<(), Box<dyn Error + Send + Sync>>;
 }
 
 /// One kind to be copied, and all that takes part.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Transfer<'a> {
     /// Which kind.
     pub kind: ObjectKind,
     /// Where objects come from.
     pub source: &'a dyn ReadStore,
-    /// How many listings of the source run at once.
-    pub listers: usize,
     /// Where they go.
     pub destination: &'a dyn WriteStore,
     /// Which objects.
-    pub work: Work<'a>,
-    /// Numbers and limits.
-    pub settings: &'a RunSettings,
+    pub work: &'a dyn WorkSource,
+    /// How much is done at once.
+    pub limits: &'a TransferLimits,
     /// The bytes that all workers together may hold.
     pub budget: &'a Budget,
-    /// What is counted and found.
-    pub state: &'a PassState,
-    /// Where progress is told.
-    pub console: &'a Console,
-    /// The wish to end early.
-    pub stop: &'a Shutdown,
+    /// What is counted.
+    pub counters: &'a Counters,
+    /// What is noted of single objects.
+    pub findings: &'a ObjectFindings,
+    /// Where objects are remembered that are durable at the destination; `None` remembers nothing.
+    pub confirmed: Option<&'a dyn ConfirmedObjects>,
+    /// Tells an outage from single failures, over all transfers of a pass.
+    pub breaker: &'a CircuitBreaker,
+    /// Cancellation: a signal or a failure asks everybody to end. A failure of the transfer raises it, so that no call
+    /// to a store is waited for in vain.
+    pub shutdown: &'a Shutdown,
+}
+
+impl fmt::Debug for Transfer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, source, destination, limits, .. } = self;
+        let mut out = f.debug_struct("Transfer");
+        out.field("kind", kind).field("source", source).field("destination", destination).field("limits", limits);
+        out.finish_non_exhaustive()
+    }
 }
 
 impl Transfer<'_> {
-    /// Copies everything that is missing. Failures of objects are counted and found; what ends the
-    /// pass is in the state and raises the stop flag.
-    pub fn run(&self) {
-        let spool = match Spool::new(&self.settings.plan.list.temp_dir, SPOOL_OBJECTS) {
-            Ok(spool) => spool,
-            Err(error) => return self.state.local_failure("make a temporary file", &error, self.stop),
-        };
-        let (written, to_confirm) = bounded(2 * BatchLimits::default().objects);
-        let (done, telling) = bounded::<()>(0);
+    /// Copies every object that the source of work names. Single objects that fail are counted and noted.
+    ///
+    /// # Errors
+    /// What made going on pointless, the first of several. A signal that came before it makes it
+    /// [`TransferOutcome::Interrupted`].
+    pub fn run(&self) -> Result<TransferOutcome, TransferError> {
+        let spool = Spool::new(&self.limits.temp_dir, SPOOL_OBJECTS)
+            .map_err(TransferError::local("make a temporary file for the plan"))?;
+        let Self { kind, counters, findings, breaker, .. } = *self;
+        let recorder = Recorder { kind, counters, findings, breaker };
+        let run = Running { transfer: self, recorder, spool: &spool, failure: OnceLock::new() };
+        run.run();
+        match (self.shutdown.reason(), run.failure.into_inner()) {
+            (Some(ShutdownReason::Signal(_)), _) | (Some(ShutdownReason::Fatal(_)), None) => {
+                Ok(TransferOutcome::Interrupted)
+            }
+            (_, Some(error)) => Err(error),
+            (None, None) => Ok(TransferOutcome::Finished),
+        }
+    }
+}
+
+/// A transfer under way, shared by its threads.
+struct Running<'a> {
+    transfer: &'a Transfer<'a>,
+    recorder: Recorder<'a>,
+    spool: &'a Spool,
+    /// What ended it, the first of several.
+    failure: OnceLock<TransferError>,
+}
+
+impl Running<'_> {
+    fn run(&self) {
+        let Transfer { kind, source, destination, limits, budget, .. } = *self.transfer;
+        let (written, to_confirm) = bounded(2 * limits.batch.objects);
         std::thread::scope(|scope| {
-            scope.spawn(|| progress::tell(self.kind, &self.state.counters, self.console, &telling));
-            scope.spawn(|| flush::run(&to_confirm, BatchLimits::default(), |batch| self.confirm(batch)));
-            scope.spawn(|| {
-                match self.work {
-                    Work::Missing(known) => self.list_source(known, &spool),
-                    Work::Failed(failed, known) => self.look_up(known, &spool).run(failed),
-                }
-                spool.close();
-            });
-            let copier =
-                Copier { kind: self.kind, source: self.source, destination: self.destination, budget: self.budget };
-            let plan = &self.settings.plan;
+            scope.spawn(|| flush::run(&to_confirm, limits.batch, |batch| self.confirm(batch)));
+            scope.spawn(|| self.produce());
+            let copier = Copier { kind, source, destination, budget };
             pool::run(
-                plan.store.workers,
-                self.settings.queue,
-                |queue| self.feed(&spool, &queue),
+                limits.workers,
+                limits.queue,
+                |queue| self.feed(&queue),
                 |object| self.copy(&copier, &object, &written),
             );
-            // Dropped here, so that the channels close: that ends the progress lines and the confirmer, which then
-            // settles its last batch.
+            // Dropped here, so that the channel closes: the confirmer then confirms its last batch and ends.
             drop(written);
-            drop(done);
         });
     }
 
-    fn look_up<'s>(&'s self, known: Option<&'s DestinationIndex>, spool: &'s Spool) -> LookUp<'s> {
-        LookUp {
-            kind: self.kind,
-            source: self.source,
-            destination: self.destination,
-            known,
-            workers: self.listers,
-            spool,
-            state: self.state,
-            stop: self.stop,
-        }
+    /// Ends the transfer, unless something has ended it already.
+    fn end(&self, error: TransferError) {
+        let reason = ShutdownReason::Fatal(error.to_string());
+        // When one came first, that is the one to tell.
+        let _ = self.failure.set(error);
+        self.transfer.shutdown.request(reason);
     }
 
-    fn list_source(&self, known: &DestinationIndex, spool: &Spool) {
-        let open = || Subtract { transfer: self, known, spool };
-        match walk(self.source, &[KeyRange::ALL], self.listers, self.stop, open) {
-            Ok(walked) => {
-                let numbers = self.state.counters.kind(self.kind);
-                numbers.ignored.add(walked.ignored);
-                numbers.source_listed.store(true, Ordering::Relaxed);
+    fn produce(&self) {
+        // Also when the source of work panics, because everybody else would wait for ever.
+        let _closed = CloseWhenDropped(self.spool);
+        let sink = WorkSink::new(self.recorder, self.spool, self.transfer.shutdown);
+        match self.transfer.work.produce(&sink) {
+            Ok(Produced::All) => {
+                self.recorder.counters.kind(self.recorder.kind).source_listed.store(true, Ordering::Relaxed);
             }
-            Err(WalkError::Interrupted) => {}
-            Err(WalkError::Store(error)) => self.state.fatal(error, self.stop),
-            Err(WalkError::Stream(error)) => {
-                self.state.local_failure("write the plan to a temporary file", &error, self.stop)
-            }
+            Ok(Produced::Interrupted) => {}
+            Err(error) => self.end(error),
         }
     }
 
     /// Moves the plan from the disk to the workers' queue.
-    fn feed(&self, spool: &Spool, queue: &Queue<Listed>) {
-        while !self.stop.requested() {
-            match spool.take(SPOOL_READ, Duration::from_millis(200)) {
+    fn feed(&self, queue: &Queue<Listed>) {
+        let shutdown = self.transfer.shutdown;
+        while !shutdown.requested() {
+            match self.spool.take(SPOOL_READ, SPOOL_WAIT) {
                 Ok(Some(objects)) => {
-                    if !objects.into_iter().all(|object| !self.stop.requested() && queue.put(object)) {
+                    if !objects.into_iter().all(|object| !shutdown.requested() && queue.put(object)) {
                         break;
                     }
                 }
                 Ok(None) => return,
-                Err(error) => self.state.local_failure("read the plan from a temporary file", &error, self.stop),
+                Err(error) => self.end(TransferError::local("read the plan from a temporary file")(error)),
             }
         }
-        spool.abandon();
+        self.spool.abandon();
     }
 
     fn copy(&self, copier: &Copier<'_>, object: &Listed, written: &Sender<Listed>) {
-        // Asked for every object, so that what is queued when the stop comes is left for the next run. What is in
+        // Asked for every object, so that what is queued when the shutdown comes is left for the next run. What is in
         // flight is finished.
-        if self.stop.requested() {
+        if self.transfer.shutdown.requested() {
             return;
         }
+        let Recorder { kind, counters, breaker, .. } = self.recorder;
         match copier.copy(object) {
             CopyOutcome::Copied { size, damage, spent } => {
-                self.state.counters.slowest.offer(self.kind, object.key, size, spent);
-                self.state.breaker.success();
+                counters.slowest.offer(kind, object.key, size, spent);
+                breaker.success();
                 if let Some(damage) = damage {
-                    self.state.damaged(self.kind, &object.key, &damage);
+                    self.recorder.damaged(&object.key, &damage);
                 }
                 let written_object = Listed { key: object.key, size: Some(size) };
                 written.send(written_object).expect("the confirmer runs until every worker is done");
             }
-            CopyOutcome::Vanished => self.state.counters.kind(self.kind).vanished.add(1),
-            CopyOutcome::Failed(error) => self.state.failed(self.kind, object.key, error, self.stop),
+            CopyOutcome::Vanished => counters.kind(kind).vanished.add(1),
+            CopyOutcome::Failed(error) => {
+                self.recorder.failed(object.key, error).unwrap_or_else(|error| self.end(error));
+            }
         }
     }
 
     /// Makes a batch durable, remembers it, and only then counts it.
     fn confirm(&self, batch: &[Listed]) {
-        if let Err(error) = self.destination.sync() {
+        if let Err(error) = self.transfer.destination.sync() {
             return self.unconfirmed(batch, error);
         }
-        if let Some(Err(error)) = self.work.known().map(|known| known.remember(batch)) {
+        if let Some(Err(error)) = self.transfer.confirmed.map(|confirmed| confirmed.remember(batch)) {
             // They count as copied all the same, because the objects are there; only the memory of it is lost, and the
             // next run will copy them again.
-            self.state.local_failure("remember what was copied", &error, self.stop);
+            self.end(TransferError::local("remember what was copied")(error));
         }
-        let counters = &self.state.counters;
-        let numbers = counters.kind(self.kind);
-        numbers.copied.add(batch.len() as u64);
-        numbers.copied_bytes.add(batch.iter().filter_map(|object| object.size).sum());
-        counters.libraries(
-            self.kind,
-            batch,
-            |object| object.key.library,
-            |object, row| {
-                row.copied += 1;
-                row.copied_bytes += object.size.unwrap_or(0);
-            },
-        );
+        self.recorder.counters.count_copied(self.recorder.kind, batch);
     }
 
     fn unconfirmed(&self, batch: &[Listed], error: StoreError) {
         for object in batch {
-            self.state.record_failure(self.kind, object.key, &error);
+            self.recorder.note_failure(object.key, &error);
         }
-        self.state.fatal(error, self.stop);
+        self.end(TransferError::Store(error));
     }
 }
 
-/// Takes pages of the source and spools what the destination lacks.
-struct Subtract<'a> {
-    transfer: &'a Transfer<'a>,
-    known: &'a DestinationIndex,
-    spool: &'a Spool,
-}
+/// Closes a spool however its writer ends.
+struct CloseWhenDropped<'a>(&'a Spool);
 
-impl Stream for Subtract<'_> {
-    type Error = io::Error;
-
-    fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> io::Result<()> {
-        let Transfer { kind, state, .. } = *self.transfer;
-        let missing = missing_from(&self.known.set, &objects);
-        state.count_listed(kind, &objects, &missing);
-        // The answer is not needed, because when nobody takes objects any more the pass is ending, and the listing is
-        // told so by its own stop flag.
-        self.spool.put(&missing).map(drop)
-    }
-
-    fn end(self) -> io::Result<()> {
-        Ok(())
+impl Drop for CloseWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

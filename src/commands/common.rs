@@ -8,5 +8,4 @@ pub mod heads_cache;
 pub mod settings;
 pub mod sides;
 pub mod size;
-pub mod state;
 pub mod verified_view;

@@ -12,9 +12,10 @@ use clap::Parser;
 use walkdir::WalkDir;
 
 use crate::commands::run;
+use crate::commands::run::outcome::RunOutcome;
 use crate::commands::run::settings::{RunFlags, RunSettings};
 use crate::conf::Environment;
-use crate::report::{Console, Ending, format};
+use crate::report::{Console, Outcome, format};
 use crate::sys::shutdown::Shutdown;
 
 const SAMPLE: &[u8] = include_bytes!("../../tests/data/sample-store.tar.gz");
@@ -64,7 +65,7 @@ pub fn settings(options: &[&str]) -> anyhow::Result<RunSettings> {
 ///
 /// # Errors
 /// When a folder cannot be written, or the demonstration does not show what it should.
-pub fn between_folders(console: &Console, stop: &Shutdown) -> anyhow::Result<u8> {
+pub fn between_folders(console: &Console, shutdown: &Shutdown) -> anyhow::Result<u8> {
     let scratch = tempfile::Builder::new().prefix("seaf-migrate-demo-").tempdir()?;
     let (old, new) = (scratch.path().join("old"), scratch.path().join("new"));
     fs::create_dir_all(new.join("data"))?;
@@ -81,9 +82,9 @@ pub fn between_folders(console: &Console, stop: &Shutdown) -> anyhow::Result<u8>
     console.line("A store written by real Seafile servers moves from one folder to another.\n");
     for pass in ["First pass", "Second pass, which finds nothing to do"] {
         console.line(format_args!("== {pass}"));
-        let ending = run::run(&settings, console, stop);
-        if ending != Ending::Complete {
-            return Ok(ending.exit_code());
+        let outcome = run::run(&settings, console, shutdown);
+        if outcome != RunOutcome::Complete {
+            return Ok(outcome.exit_code());
         }
         console.line("");
     }

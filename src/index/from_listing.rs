@@ -2,52 +2,24 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::commands::common::state::PassState;
 use crate::index::{Index, ListError, ListLock, SetBuilder, ShardStream, UnsortedInput};
 use crate::listing::{Stream, WalkError, walk};
 use crate::object::{KeyRange, LibraryId};
-use crate::report::Ending;
 use crate::store::{Listed, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
 
 /// Why it is not known what a store holds.
-#[derive(Debug)]
-pub enum LearnError {
-    /// The store could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum ListingError {
+    /// The store could not be listed or asked.
+    #[error("{0}")]
     Store(StoreError),
     /// The list file cannot be used or written.
-    List(ListError),
-    /// No temporary folder could be made.
-    Temporary(std::io::Error),
-    /// The memory of whole heads beside the list files could not be given up.
-    Heads(std::io::Error),
-    /// The list that this pass went by is not there any more.
-    Gone,
-    /// The pass was told to stop.
+    #[error("{0}")]
+    List(#[from] ListError),
+    /// Shutdown was requested before it was done.
+    #[error("interrupted")]
     Interrupted,
-}
-
-impl From<ListError> for LearnError {
-    fn from(error: ListError) -> Self {
-        Self::List(error)
-    }
-}
-
-impl LearnError {
-    /// Ends the pass for this reason.
-    pub fn end(self, state: &PassState, stop: &Shutdown) {
-        match self {
-            Self::Store(error) => state.fatal(error, stop),
-            Self::List(error @ ListError::InUse { .. }) => state.end(Ending::Locked(error.to_string()), stop),
-            Self::List(error @ ListError::Io { .. }) => state.local_failure("keep the list file", &error, stop),
-            Self::List(error @ ListError::Order { .. }) => state.end(Ending::StoreFailed(error.to_string()), stop),
-            Self::List(error) => state.end(Ending::Refused(error.to_string()), stop),
-            Self::Temporary(error) => state.local_failure("make a temporary folder", &error, stop),
-            Self::Heads(error) => state.local_failure("forget the heads that were found whole", &error, stop),
-            Self::Gone => state.local_failure("look into the list of this pass", &"it was removed meanwhile", stop),
-            Self::Interrupted => {}
-        }
-    }
 }
 
 /// What is to be listed, and how.
@@ -63,8 +35,8 @@ pub(crate) struct Listing<'a> {
     pub(crate) only: &'a [LibraryId],
     /// Where objects are counted as they come.
     pub(crate) counted: &'a AtomicU64,
-    /// The wish to end early.
-    pub(crate) stop: &'a Shutdown,
+    /// Cancellation: a signal or a failure asks everybody to end.
+    pub(crate) shutdown: &'a Shutdown,
 }
 
 impl Listing<'_> {
@@ -72,7 +44,7 @@ impl Listing<'_> {
     ///
     /// # Errors
     /// When the store cannot be listed to its end, or the set not be written.
-    pub(crate) fn into_set(self) -> Result<Index, LearnError> {
+    pub(crate) fn into_set(self) -> Result<Index, ListingError> {
         let (builder, ranges) = SetBuilder::start_or_resume(self.lock, self.store.location())?;
         let (wanted, gaps) = split(&ranges, self.only);
         let listed = if self.store.is_ordered() {
@@ -82,21 +54,21 @@ impl Listing<'_> {
                 nothing.finish()?;
             }
             let open = || Shards { stream: builder.stream(), counted: self.counted };
-            walk(self.store, &wanted, self.listers, self.stop, open)
+            walk(self.store, &wanted, self.listers, self.shutdown, open)
         } else {
             let input = builder.unsorted();
             let whole = if self.only.is_empty() { vec![builder.range()] } else { wanted };
             let open = || Unsorted { input: &input, counted: self.counted };
-            match walk(self.store, &whole, self.listers, self.stop, open) {
+            match walk(self.store, &whole, self.listers, self.shutdown, open) {
                 Ok(walked) => input.finish().map(|()| walked).map_err(WalkError::Stream),
                 failed => failed,
             }
         };
         match listed {
             Ok(_) => Ok(builder.finish()?),
-            Err(WalkError::Store(error)) => Err(LearnError::Store(error)),
-            Err(WalkError::Stream(error)) => Err(LearnError::List(error)),
-            Err(WalkError::Interrupted) => Err(LearnError::Interrupted),
+            Err(WalkError::Store(error)) => Err(ListingError::Store(error)),
+            Err(WalkError::Stream(error)) => Err(ListingError::List(error)),
+            Err(WalkError::Interrupted) => Err(ListingError::Interrupted),
         }
     }
 }
@@ -234,8 +206,8 @@ mod tests {
     fn listed(store: &dyn ReadStore, only: &[LibraryId]) -> (Vec<ObjectKey>, u64) {
         let dir = tempfile::tempdir().unwrap();
         let lock = ListLock::acquire(&ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None)).unwrap();
-        let (counted, stop) = (AtomicU64::new(0), Shutdown::new());
-        let listing = Listing { lock: &lock, store, listers: 3, only, counted: &counted, stop: &stop };
+        let (counted, shutdown) = (AtomicU64::new(0), Shutdown::new());
+        let listing = Listing { lock: &lock, store, listers: 3, only, counted: &counted, shutdown: &shutdown };
         let set = listing.into_set().unwrap();
         (set.iter().map(|object| object.unwrap().key).collect(), counted.into_inner())
     }
@@ -263,16 +235,17 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_leaves_a_listing_that_is_not_complete() {
+    fn a_shutdown_leaves_a_listing_that_is_not_complete() {
         let store = MemoryStore::new(ObjectKind::Blocks, "stopped");
         store.write(&key(1, 1), Bytes::new()).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let paths = ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None);
         let lock = ListLock::acquire(&paths).unwrap();
-        let (counted, stop) = (AtomicU64::new(0), Shutdown::new());
-        stop.request(crate::sys::shutdown::ShutdownReason::Signal(2));
-        let listing = Listing { lock: &lock, store: &store, listers: 1, only: &[], counted: &counted, stop: &stop };
-        assert!(matches!(listing.into_set(), Err(LearnError::Interrupted)));
+        let (counted, shutdown) = (AtomicU64::new(0), Shutdown::new());
+        shutdown.request(crate::sys::shutdown::ShutdownReason::Signal(2));
+        let listing =
+            Listing { lock: &lock, store: &store, listers: 1, only: &[], counted: &counted, shutdown: &shutdown };
+        assert!(matches!(listing.into_set(), Err(ListingError::Interrupted)));
         assert!(!paths.base().exists() && paths.building().exists());
     }
 }

@@ -8,9 +8,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::flow::pool;
+use crate::index::from_listing::ListingError;
 use crate::index::{self, Index, ListError, ListLock};
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Listed, ReadStore, SizeMatch, StoreError, found};
+use crate::store::{Listed, ReadStore, SizeMatch, found};
 use crate::sys::shutdown::Shutdown;
 
 /// The share of an imported list that is asked for, and the least number of objects.
@@ -24,17 +25,6 @@ pub struct Sampled {
     pub asked: u64,
     /// Those that are not at the destination, or are shorter there than the list says; ascending.
     pub missing: Vec<ObjectKey>,
-}
-
-/// Why a sample could not be taken.
-#[derive(Debug)]
-pub enum SampleError {
-    /// The destination did not answer.
-    Store(StoreError),
-    /// The list could not be read.
-    List(ListError),
-    /// The pass was told to stop.
-    Interrupted,
 }
 
 /// How many objects of `set` to ask for, when the user asks for `percent` of it.
@@ -53,14 +43,14 @@ pub fn sample(
     destination: &dyn ReadStore,
     wanted: u64,
     workers: usize,
-    stop: &Shutdown,
-) -> Result<Sampled, SampleError> {
+    shutdown: &Shutdown,
+) -> Result<Sampled, ListingError> {
     let (missing, failure) = (Mutex::new(Vec::new()), Mutex::new(None));
     let ask = |object: Listed| match found(destination.size(&object.key)) {
         Ok(size) if size.is_some() && SizeMatch::of(size, object.size) != SizeMatch::Shorter => {}
         Ok(_) => missing.lock().unwrap_or_else(PoisonError::into_inner).push(object.key),
         Err(error) => {
-            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(SampleError::Store(error));
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(ListingError::Store(error));
         }
     };
     let has_failed = || failure.lock().unwrap_or_else(PoisonError::into_inner).is_some();
@@ -70,21 +60,21 @@ pub fn sample(
         |queue| {
             let mut asked = 0;
             for object in set.sample(wanted, fastrand::u64(..)) {
-                let object = object.map_err(SampleError::List)?;
-                if stop.requested() || has_failed() || !queue.put(object) {
+                let object = object.map_err(ListingError::List)?;
+                if shutdown.requested() || has_failed() || !queue.put(object) {
                     break;
                 }
                 asked += 1;
             }
-            Ok(asked)
+            Ok::<_, ListingError>(asked)
         },
         ask,
     )?;
     if let Some(failure) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(failure);
     }
-    if stop.requested() {
-        return Err(SampleError::Interrupted);
+    if shutdown.requested() {
+        return Err(ListingError::Interrupted);
     }
     let mut missing = missing.into_inner().unwrap_or_else(PoisonError::into_inner);
     missing.sort_unstable();

@@ -92,22 +92,6 @@ impl Counters {
         self.kinds.get(kind)
     }
 
-    /// Adds to libraries' rows: `change` is called once for each item with the row of its library.
-    /// Callers bring whole pages or batches, because the rows are behind one lock.
-    pub fn libraries<T>(
-        &self,
-        kind: ObjectKind,
-        items: &[T],
-        library: impl Fn(&T) -> LibraryId,
-        change: impl Fn(&T, &mut LibraryCounts),
-    ) {
-        let mut rows = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
-        for run in items.chunk_by(|a, b| library(a) == library(b)) {
-            let row = &mut rows.entry(library(&run[0])).or_default()[kind];
-            run.iter().for_each(|item| change(item, row));
-        }
-    }
-
     /// Counts a page of the source, of which `missing` is to be copied.
     pub fn count_listed(&self, kind: ObjectKind, objects: &[Listed], missing: &[Listed]) {
         let bytes = |objects: &[Listed]| objects.iter().filter_map(|object| object.size).sum();
@@ -125,6 +109,38 @@ impl Counters {
             row.to_copy += 1;
             row.to_copy_bytes += object.size.unwrap_or(0);
         });
+    }
+
+    /// Counts objects that are durable at the destination.
+    pub fn count_copied(&self, kind: ObjectKind, objects: &[Listed]) {
+        let numbers = self.kind(kind);
+        numbers.copied.add(objects.len() as u64);
+        numbers.copied_bytes.add(objects.iter().filter_map(|object| object.size).sum());
+        self.libraries(
+            kind,
+            objects,
+            |object| object.key.library,
+            |object, row| {
+                row.copied += 1;
+                row.copied_bytes += object.size.unwrap_or(0);
+            },
+        );
+    }
+
+    /// Adds to libraries' rows: `change` is called once for each item with the row of its library.
+    /// Callers bring whole pages or batches, because the rows are behind one lock.
+    pub fn libraries<T>(
+        &self,
+        kind: ObjectKind,
+        items: &[T],
+        library: impl Fn(&T) -> LibraryId,
+        change: impl Fn(&T, &mut LibraryCounts),
+    ) {
+        let mut rows = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+        for run in items.chunk_by(|a, b| library(a) == library(b)) {
+            let row = &mut rows.entry(library(&run[0])).or_default()[kind];
+            run.iter().for_each(|item| change(item, row));
+        }
     }
 
     /// A copy of the rows of all libraries.

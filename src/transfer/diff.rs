@@ -1,9 +1,55 @@
 //! What the source has and the destination lacks.
 
 use crate::index::Index;
-use crate::store::{Listed, SizeMatch};
+use crate::listing::{Stream, WalkError, walk};
+use crate::object::KeyRange;
+use crate::store::{Listed, ReadStore, SizeMatch};
+use crate::transfer::error::TransferError;
+use crate::transfer::work::{Produced, WorkSink, WorkSource};
 
-pub use crate::transfer::spool::Spool;
+/// The ordinary source of work: lists a store, and names what an index does not have.
+#[derive(Clone, Copy, Debug)]
+pub struct MissingObjects<'a> {
+    /// What is listed.
+    pub source: &'a dyn ReadStore,
+    /// How many listings of it run at once.
+    pub listers: usize,
+    /// What the destination holds.
+    pub index: &'a Index,
+}
+
+impl WorkSource for MissingObjects<'_> {
+    fn produce(&self, sink: &WorkSink<'_>) -> Result<Produced, TransferError> {
+        let open = || Subtract { index: self.index, sink };
+        match walk(self.source, &[KeyRange::ALL], self.listers, sink.shutdown(), open) {
+            Ok(walked) => {
+                sink.add_ignored(walked.ignored);
+                Ok(Produced::All)
+            }
+            Err(WalkError::Interrupted) => Ok(Produced::Interrupted),
+            Err(WalkError::Store(error)) => Err(TransferError::Store(error)),
+            Err(WalkError::Stream(error)) => Err(error),
+        }
+    }
+}
+
+/// Takes pages of the source and puts what the index does not have into the sink.
+struct Subtract<'a> {
+    index: &'a Index,
+    sink: &'a WorkSink<'a>,
+}
+
+impl Stream for Subtract<'_> {
+    type Error = TransferError;
+
+    fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> Result<(), TransferError> {
+        self.sink.add(&objects, &missing_from(self.index, &objects))
+    }
+
+    fn end(self) -> Result<(), TransferError> {
+        Ok(())
+    }
+}
 
 /// The objects of a page that must be copied.
 ///

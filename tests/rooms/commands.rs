@@ -4,6 +4,6 @@ mod earlier_report;
 mod heads_check;
 mod heads_check_random;
 mod pages;
-mod pass_state;
 mod remove;
+mod run_outcome;
 mod verified_view;

@@ -1,7 +1,9 @@
 //! One kind on its way between two stores that fail by script: what is counted, what is remembered, and how it ends.
 
 mod copy;
+mod engine;
 mod flush;
+mod record;
 mod spool;
 
 use std::collections::BTreeSet;
@@ -10,20 +12,26 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use clap::Parser;
-use seaf_migrate::commands::common::destination;
-use seaf_migrate::commands::common::state::PassState;
+use seaf_migrate::commands::common::destination::{self, Snapshot};
+use seaf_migrate::commands::common::failure::Failure;
+use seaf_migrate::commands::run::heads::result::Heads;
+use seaf_migrate::commands::run::outcome::{Finished, RunOutcome};
 use seaf_migrate::commands::run::settings::{self, RunFlags, RunSettings};
 use seaf_migrate::conf::Environment;
 use seaf_migrate::content::sha1_of;
 use seaf_migrate::flow::Budget;
+use seaf_migrate::flow::breaker::CircuitBreaker;
 use seaf_migrate::index;
 use seaf_migrate::index::ListPaths;
+use seaf_migrate::metrics::{Counters, ObjectFindings};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
-use seaf_migrate::report::{Console, Ending};
+use seaf_migrate::report::{Console, Outcome};
 use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, WriteStore};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
-use seaf_migrate::transfer::{Transfer, Work};
+use seaf_migrate::transfer::diff::MissingObjects;
+use seaf_migrate::transfer::flush::BatchLimits;
+use seaf_migrate::transfer::{Transfer, TransferLimits, TransferOutcome};
 
 use crate::support::faulty;
 use crate::support::faulty::{Action, Faulty};
@@ -95,51 +103,62 @@ fn settings(folder: &Path) -> RunSettings {
     settings::resolve(&CommandLine::parse_from(line).run, &Environment::default()).unwrap()
 }
 
+/// Limits of a transfer with four workers.
+fn limits(temp_dir: &Path) -> TransferLimits {
+    TransferLimits { workers: 4, queue: 10, temp_dir: temp_dir.to_owned(), batch: BatchLimits::default() }
+}
+
 /// A pass over one kind, and what is left of it.
 struct Pass {
     folder: tempfile::TempDir,
     settings: RunSettings,
-    state: PassState,
-    stop: Shutdown,
+    counters: Counters,
+    findings: ObjectFindings,
+    shutdown: Shutdown,
 }
 
 impl Pass {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
-        Self { folder, settings, state: PassState::default(), stop: Shutdown::new() }
+        let (counters, findings) = (Counters::default(), ObjectFindings::default());
+        Self { folder, settings, counters, findings, shutdown: Shutdown::new() }
     }
 
-    /// Learns what `destination` holds, and copies what of `source` it lacks.
-    fn run(&self, source: &dyn ReadStore, destination: &dyn WriteStore) -> Ending {
-        let console = Console::new();
-        let plan = &self.settings.plan;
-        let known = match destination::load_or_list(KIND, destination, plan, false, &console, &self.stop) {
-            Ok(known) => known,
-            Err(failure) => {
-                failure.end(&self.state, &self.stop);
-                return self.state.ending(false, &self.stop);
-            }
+    /// Lists what `destination` holds, and copies what of `source` it lacks.
+    fn run(&self, source: &dyn ReadStore, destination: &dyn WriteStore) -> RunOutcome {
+        let (console, plan) = (Console::quiet(), &self.settings.plan);
+        let held = destination::load_or_list(KIND, destination, plan, Snapshot::NotWanted, &console, &self.shutdown);
+        let held = match held {
+            Ok(held) => held,
+            Err(failure) => return RunOutcome::Stopped(failure),
         };
-        let budget = Budget::new(self.settings.memory);
-        Transfer {
+        let ended = Transfer {
             kind: KIND,
             source,
-            listers: 2,
             destination,
-            work: Work::Missing(&known),
-            settings: &self.settings,
-            budget: &budget,
-            state: &self.state,
-            console: &console,
-            stop: &self.stop,
+            work: &MissingObjects { source, listers: 2, index: &held.set },
+            limits: &limits(self.folder.path()),
+            budget: &Budget::new(self.settings.memory),
+            counters: &self.counters,
+            findings: &self.findings,
+            confirmed: Some(&held),
+            breaker: &CircuitBreaker::default(),
+            shutdown: &self.shutdown,
         }
         .run();
         // The other kinds are no part of this.
         for other in ObjectKind::ALL.into_iter().filter(|other| *other != KIND) {
-            self.state.counters.kind(other).source_listed.store(true, Ordering::SeqCst);
+            self.counters.kind(other).source_listed.store(true, Ordering::SeqCst);
         }
-        self.state.ending(self.settings.strict, &self.stop)
+        let Self { counters, findings, .. } = self;
+        match ended {
+            Ok(TransferOutcome::Finished) => {
+                Finished { counters, findings, heads: &Heads::default(), strict: self.settings.strict }.outcome()
+            }
+            Ok(TransferOutcome::Interrupted) => RunOutcome::Stopped(Failure::interruption(&self.shutdown).unwrap()),
+            Err(error) => RunOutcome::Stopped(error.into()),
+        }
     }
 
     /// What the next pass would go by.
@@ -150,35 +169,35 @@ impl Pass {
     }
 
     fn copied(&self) -> u64 {
-        self.state.counters.kind(KIND).copied.get()
+        self.counters.kind(KIND).copied.get()
     }
 
     fn failed(&self) -> u64 {
-        self.state.counters.kind(KIND).failed.get()
+        self.counters.kind(KIND).failed.get()
     }
 }
 
 #[test]
 fn what_is_missing_is_copied_counted_and_remembered() {
     let (pass, source, destination) = (Pass::new(), store("a", 0..300), store("b", 100..150));
-    assert_eq!(pass.run(&source, &destination), Ending::Complete);
+    assert_eq!(pass.run(&source, &destination), RunOutcome::Complete);
     assert_eq!(keys(&destination.inner), numbers(0..300));
     assert_eq!(pass.remembered(&destination), numbers(0..300));
     assert_eq!((pass.copied(), pass.failed()), (250, 0));
     let bytes: u64 = (0..100).chain(150..300).map(|number| data(number).len() as u64).sum();
-    assert_eq!(pass.state.counters.kind(KIND).copied_bytes.get(), bytes);
+    assert_eq!(pass.counters.kind(KIND).copied_bytes.get(), bytes);
 }
 
 #[test]
 fn nothing_of_a_batch_that_could_not_be_made_durable_is_remembered_or_counted_as_copied() {
     let (pass, source) = (Pass::new(), store("a", 0..40));
     let destination = store("b", 0..3).fail_always(Action::Sync, ErrorKind::NotDurable);
-    let ending = pass.run(&source, &destination);
-    assert_eq!(ending.exit_code(), 3, "{ending}");
+    let outcome = pass.run(&source, &destination);
+    assert_eq!(outcome.exit_code(), 3, "{outcome}");
     assert_eq!(pass.remembered(&destination), numbers(0..3));
     assert_eq!(pass.copied(), 0);
     assert!(pass.failed() > 0);
-    let first = &pass.state.failures.first()[0];
+    let first = &pass.findings.failures.first()[0];
     assert_eq!(first.error, "not safely stored");
 }
 
@@ -186,11 +205,11 @@ fn nothing_of_a_batch_that_could_not_be_made_durable_is_remembered_or_counted_as
 fn an_object_that_the_destination_refuses_is_not_remembered_and_the_others_are() {
     let (pass, source) = (Pass::new(), store("a", 0..60));
     let destination = store("b", 0..0).fail_key(Action::Write, key(7), ErrorKind::TooLarge);
-    assert_eq!(pass.run(&source, &destination), Ending::Failures);
+    assert_eq!(pass.run(&source, &destination), RunOutcome::Failures);
     let expected: BTreeSet<_> = numbers(0..60).into_iter().filter(|found| *found != key(7)).collect();
     assert_eq!(keys(&destination.inner), expected);
     assert_eq!(pass.remembered(&destination), expected);
-    let failures = pass.state.failures.first();
+    let failures = pass.findings.failures.first();
     assert_eq!(failures.len(), 1);
     assert_eq!(failures[0].object, key(7).id);
 }
@@ -199,7 +218,7 @@ fn an_object_that_the_destination_refuses_is_not_remembered_and_the_others_are()
 fn a_write_whose_answer_was_lost_is_a_failure_though_the_object_may_be_there() {
     let (pass, source) = (Pass::new(), store("a", 0..1));
     let destination = store("b", 0..0).lose_answer_of_nth(Action::Write, 1, ErrorKind::Connection);
-    assert_eq!(pass.run(&source, &destination), Ending::Failures);
+    assert_eq!(pass.run(&source, &destination), RunOutcome::Failures);
     assert_eq!(pass.remembered(&destination), BTreeSet::new());
 }
 
@@ -208,8 +227,8 @@ fn an_object_that_vanished_after_it_was_listed_is_no_failure() {
     let pass = Pass::new();
     let source = store("a", 0..20).fail_key(Action::Read, key(4), ErrorKind::NotFound);
     let destination = store("b", 0..0);
-    assert_eq!(pass.run(&source, &destination), Ending::Complete);
-    assert_eq!(pass.state.counters.kind(KIND).vanished.get(), 1);
+    assert_eq!(pass.run(&source, &destination), RunOutcome::Complete);
+    assert_eq!(pass.counters.kind(KIND).vanished.get(), 1);
     assert!(!pass.remembered(&destination).contains(&key(4)));
 }
 
@@ -220,9 +239,9 @@ fn a_damaged_object_is_copied_as_it_is_and_named() {
     source.inner.write(&damaged, Bytes::from_static(b"other bytes")).unwrap();
     let destination = store("b", 0..0);
     pass.settings.strict = true;
-    assert_eq!(pass.run(&source, &destination), Ending::DamagedSource);
+    assert_eq!(pass.run(&source, &destination), RunOutcome::DamagedSource);
     assert_eq!(destination.read(&damaged).unwrap(), "other bytes");
-    let found = &pass.state.damage.first()[0];
+    let found = &pass.findings.damage.first()[0];
     assert_eq!(found.object, damaged.id);
     assert!(found.cause.contains(&sha1_of(b"other bytes").to_string()), "{}", found.cause);
 }
@@ -232,10 +251,10 @@ fn a_listing_of_the_source_that_breaks_off_is_no_end_and_what_was_copied_is_kept
     let pass = Pass::new();
     let source = store("a", 0..400).cut_listing_after(3, ErrorKind::Protocol);
     let destination = store("b", 0..0);
-    let ending = pass.run(&source, &destination);
-    assert_eq!(ending.exit_code(), 3, "{ending}");
+    let outcome = pass.run(&source, &destination);
+    assert_eq!(outcome.exit_code(), 3, "{outcome}");
     assert_eq!(pass.remembered(&destination), keys(&destination.inner));
-    assert!(!pass.state.counters.kind(KIND).source_listed.load(Ordering::SeqCst));
+    assert!(!pass.counters.kind(KIND).source_listed.load(Ordering::SeqCst));
 }
 
 #[test]
@@ -250,8 +269,8 @@ fn a_destination_that_cannot_be_listed_gets_nothing() {
 fn a_destination_that_is_gone_is_given_up_before_every_object_was_tried() {
     let (pass, source) = (Pass::new(), store("a", 0..2000));
     let destination = store("b", 0..0).fail_always(Action::Write, ErrorKind::Unavailable);
-    let ending = pass.run(&source, &destination);
-    assert!(ending.to_string().contains("100 objects in a row"), "{ending}");
+    let outcome = pass.run(&source, &destination);
+    assert!(outcome.to_string().contains("100 objects in a row"), "{outcome}");
     assert!(pass.failed() < 200, "{} were tried", pass.failed());
 }
 
@@ -259,8 +278,8 @@ fn a_destination_that_is_gone_is_given_up_before_every_object_was_tried() {
 fn a_full_destination_is_told_as_full() {
     let (pass, source) = (Pass::new(), store("a", 0..100));
     let destination = store("b", 0..0).fail_calls(Action::Write, 10, u64::MAX, ErrorKind::NoSpace);
-    let ending = pass.run(&source, &destination);
-    assert!(matches!(ending, Ending::Full(_)), "{ending:?}");
+    let outcome = pass.run(&source, &destination);
+    assert!(matches!(outcome, RunOutcome::Stopped(Failure::StoreFull(_))), "{outcome:?}");
     assert_eq!(pass.remembered(&destination), keys(&destination.inner));
 }
 
@@ -269,15 +288,15 @@ fn after_a_signal_what_is_in_flight_is_finished_and_remembered_and_the_rest_left
     let (pass, source) = (Pass::new(), store("a", 0..500));
     let gate = faulty::Gate::default();
     let destination = store("b", 0..0).block(Action::Write, &gate);
-    let ending = std::thread::scope(|scope| {
+    let outcome = std::thread::scope(|scope| {
         scope.spawn(|| {
             gate.wait_until_blocked(4);
-            pass.stop.request(ShutdownReason::Signal(2));
+            pass.shutdown.request(ShutdownReason::Signal(2));
             gate.open();
         });
         pass.run(&source, &destination)
     });
-    assert_eq!(ending, Ending::Interrupted { signal: 2 });
+    assert_eq!(outcome, RunOutcome::Stopped(Failure::Interrupted { signal: 2 }));
     assert_eq!(keys(&destination.inner).len(), 4, "one for each worker");
     assert_eq!(pass.remembered(&destination), keys(&destination.inner));
     assert_eq!((pass.copied(), pass.failed()), (4, 0));
@@ -288,7 +307,7 @@ fn a_shorter_object_at_the_destination_is_written_again_and_a_longer_one_is_left
     let (pass, source, destination) = (Pass::new(), store("a", 0..10), store("b", 0..10));
     destination.inner.write(&key(1), Bytes::from_static(b"")).unwrap();
     destination.inner.write(&key(2), Bytes::from_static(b"a block that is longer than in the source")).unwrap();
-    assert_eq!(pass.run(&source, &destination), Ending::Complete);
+    assert_eq!(pass.run(&source, &destination), RunOutcome::Complete);
     assert_eq!(pass.copied(), 1);
     assert_eq!(destination.read(&key(1)).unwrap(), data(1));
     assert!(destination.read(&key(2)).unwrap().starts_with(b"a block that"));
@@ -300,13 +319,18 @@ fn random_failures_never_make_the_memory_say_more_than_the_destination_holds() {
         let (pass, source) =
             (Pass::new(), store("a", 0..200).fail_randomly(Action::Read, 0.1, seed, ErrorKind::Timeout));
         let destination = store("b", 0..30).fail_randomly(Action::Write, 0.2, seed, ErrorKind::TooLarge);
-        assert_eq!(pass.run(&source, &destination), Ending::Failures);
+        assert_eq!(pass.run(&source, &destination), RunOutcome::Failures);
         assert_eq!(pass.remembered(&destination), keys(&destination.inner), "seed {seed}");
         assert_eq!(pass.copied() + pass.failed(), 170);
         // A second pass over sound stores has exactly the rest to do.
-        let again = Pass { state: PassState::default(), stop: Shutdown::new(), ..pass };
+        let again = Pass {
+            counters: Counters::default(),
+            findings: ObjectFindings::default(),
+            shutdown: Shutdown::new(),
+            ..pass
+        };
         let sound = Faulty::new(destination.inner);
-        assert_eq!(again.run(&source.inner, &sound), Ending::Complete);
+        assert_eq!(again.run(&source.inner, &sound), RunOutcome::Complete);
         assert_eq!(keys(&sound.inner), numbers(0..200));
     }
 }

@@ -84,8 +84,19 @@ fn a_report_that_cannot_be_kept_makes_a_good_run_a_bad_one() {
     // A folder that is there, and in which nobody can make a file.
     command.arg("--data-dir").arg(world.at("old/seafile-data")).args(["--report", "/proc/report.json"]);
     let outcome = world.finish(command.spawn().unwrap()).assert_code(1);
-    assert!(outcome.stderr.contains("could not be written"), "{}", outcome.stderr);
+    let result = outcome.stderr.lines().find(|line| line.starts_with("Result: ")).unwrap();
+    assert!(result.contains("a file of this machine failed: the report /proc/report.json could not be"), "{result}");
+    assert!(result.contains("what was to be copied is at the destination") && !result.contains("space"), "{result}");
     world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn the_table_of_the_summary_fits_a_terminal() {
+    let outcome = World::with_sample().run(&[]).assert_code(0);
+    let lines: Vec<&str> = outcome.stdout.lines().skip_while(|line| !line.starts_with("Objects ")).take(8).collect();
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+    let numbers: Vec<&str> = lines[3].split_whitespace().collect();
+    assert_eq!((numbers[0], numbers[4]), ("Copied", "1,029"), "{lines:#?}");
 }
 
 #[test]

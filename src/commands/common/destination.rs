@@ -1,18 +1,21 @@
 //! What the destination holds: from the list file if there is a good one, else by listing it.
 
+use std::error::Error;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use super::verified_view::DestinationSnapshot;
-use crate::commands::common::settings::PlanSettings;
+use crate::commands::common::failure::Failure;
+use crate::commands::common::settings::PairSettings;
 use crate::conf::backend::Location;
-use crate::index::from_listing::{LearnError, Listing};
-use crate::index::recheck::{self, SampleError};
-use crate::index::{self, Index, Journal, ListError, ListLock, ListPaths, Prepared, SetBuilder};
+use crate::index::from_listing::Listing;
+use crate::index::recheck;
+use crate::index::{self, Index, Journal, ListLock, ListPaths, Prepared, SetBuilder};
 use crate::object::ObjectKind;
 use crate::report::Console;
 use crate::store::{Listed, ReadStore};
 use crate::sys::shutdown::Shutdown;
+use crate::transfer::ConfirmedObjects;
 
 /// What the destination held before the pass, and where the pass remembers what it adds.
 #[derive(Debug)]
@@ -28,16 +31,11 @@ pub struct DestinationIndex {
     _temporary: Option<tempfile::TempDir>,
 }
 
-impl DestinationIndex {
-    /// Remembers objects that the destination has confirmed.
-    ///
-    /// # Errors
-    /// When the journal cannot be written.
-    pub fn remember(&self, objects: &[Listed]) -> Result<(), ListError> {
-        match &self.journal {
-            Some(journal) => journal.lock().unwrap_or_else(PoisonError::into_inner).append(objects),
-            None => Ok(()),
-        }
+impl ConfirmedObjects for DestinationIndex {
+    /// Notes them in the journal, where there is one.
+    fn remember(&self, objects: &[Listed]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        Ok(journal.lock().unwrap_or_else(PoisonError::into_inner).append(objects)?)
     }
 }
 
@@ -46,41 +44,44 @@ impl DestinationIndex {
     ///
     /// # Errors
     /// When the list or its journal cannot be read.
-    pub fn snapshot(self, location: &Location) -> Result<DestinationSnapshot, LearnError> {
+    pub fn snapshot(self, location: &Location) -> Result<DestinationSnapshot, Failure> {
         let Self { set: before, journal, listed_now, lock, _temporary: temporary } = self;
         // Closed first, because it is opened again with the list.
         drop(journal);
-        let lock = lock.ok_or(LearnError::Gone)?;
+        let lock = lock.ok_or_else(list_is_gone)?;
         match index::prepare(&lock, location)?.known {
             Some((now, _)) => Ok(DestinationSnapshot { before, now, listed_now, lock, temporary }),
-            None => Err(LearnError::Gone),
+            None => Err(list_is_gone()),
         }
     }
 }
 
-impl From<SampleError> for LearnError {
-    fn from(error: SampleError) -> Self {
-        match error {
-            SampleError::Store(error) => Self::Store(error),
-            SampleError::List(error) => Self::List(error),
-            SampleError::Interrupted => Self::Interrupted,
-        }
-    }
+fn list_is_gone() -> Failure {
+    Failure::local("look into the list of this pass", &"it was removed meanwhile")
 }
 
-/// Learns what the destination holds of one kind, and opens the journal to continue it: that of a temporary list only
-/// with `to_settle`.
+/// Whether [`DestinationIndex::snapshot`] will be asked for, for which a temporary list needs a journal, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshot {
+    /// It will.
+    Wanted,
+    /// It will not.
+    NotWanted,
+}
+
+/// Loads or lists what the destination holds of one kind, and opens the journal to continue it: that of a temporary list
+/// only when a snapshot is wanted.
 ///
 /// # Errors
 /// When it cannot be known for sure; nothing may be copied then.
 pub fn load_or_list(
     kind: ObjectKind,
     destination: &dyn ReadStore,
-    settings: &PlanSettings,
-    to_settle: bool,
+    settings: &PairSettings,
+    snapshot: Snapshot,
     console: &Console,
-    stop: &Shutdown,
-) -> Result<DestinationIndex, LearnError> {
+    shutdown: &Shutdown,
+) -> Result<DestinationIndex, Failure> {
     console.log(format_args!("Start to fetch [{kind}] object from destination"));
     let (paths, temporary) = match &settings.list.prefix {
         Some(prefix) => (ListPaths::new(prefix, kind, None), None),
@@ -90,13 +91,13 @@ pub fn load_or_list(
     if settings.list.relist {
         index::forget_all(&lock)?;
     }
-    let checked = listed_before(kind, &lock, destination, settings, console, stop)?;
+    let checked = listed_before(kind, &lock, destination, settings, console, shutdown)?;
     // What is only gone on with was listed in part by an earlier pass.
     let listed_now = checked.is_none() && !lock.paths().building().exists();
     let (set, journal) = match checked {
         Some(known) => known,
         None => {
-            let set = list(kind, &lock, destination, settings, stop)?;
+            let set = list(kind, &lock, destination, settings, shutdown)?;
             let journal = Journal::open(&lock, &set)?;
             (set, journal)
         }
@@ -104,7 +105,7 @@ pub fn load_or_list(
     console.log(format_args!("[{kind}] [{}] objects exist in destination", set.len()));
     let journal = match &temporary {
         None => Some(journal),
-        Some(_) => to_settle.then(|| journal.not_durable()),
+        Some(_) => (snapshot == Snapshot::Wanted).then(|| journal.not_durable()),
     };
     Ok(DestinationIndex { set, journal: journal.map(Mutex::new), listed_now, lock: Some(lock), _temporary: temporary })
 }
@@ -117,13 +118,13 @@ pub fn load_or_list(
 pub fn remembered(
     kind: ObjectKind,
     destination: &dyn ReadStore,
-    settings: &PlanSettings,
+    settings: &PairSettings,
     console: &Console,
-    stop: &Shutdown,
-) -> Result<Option<DestinationIndex>, LearnError> {
+    shutdown: &Shutdown,
+) -> Result<Option<DestinationIndex>, Failure> {
     let Some(prefix) = &settings.list.prefix else { return Ok(None) };
     let lock = ListLock::acquire(&ListPaths::new(prefix, kind, None))?;
-    let listed = listed_before(kind, &lock, destination, settings, console, stop)?;
+    let listed = listed_before(kind, &lock, destination, settings, console, shutdown)?;
     Ok(listed.map(|(set, journal)| DestinationIndex {
         set,
         journal: Some(Mutex::new(journal)),
@@ -138,21 +139,22 @@ fn listed_before(
     kind: ObjectKind,
     lock: &ListLock,
     destination: &dyn ReadStore,
-    settings: &PlanSettings,
+    settings: &PairSettings,
     console: &Console,
-    stop: &Shutdown,
-) -> Result<Option<(Index, Journal)>, LearnError> {
+    shutdown: &Shutdown,
+) -> Result<Option<(Index, Journal)>, Failure> {
     let Prepared { known, imported } = index::prepare(lock, destination.location())?;
     let is_imported = imported.is_some();
     if let Some(report) = imported {
         console.log(format_args!("[{kind}] the text list of the old script was taken over: {report}"));
     }
     let checked = match known {
-        Some(known) => check(kind, lock, known, destination, settings, console, stop)?,
+        Some(known) => check(kind, lock, known, destination, settings, console, shutdown)?,
         None => None,
     };
     if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| checked.is_none() || is_imported) {
-        super::heads_cache::forget(prefix).map_err(LearnError::Heads)?;
+        super::heads_cache::forget(prefix)
+            .map_err(|error| Failure::local("forget the heads that were found whole", &error))?;
     }
     Ok(checked)
 }
@@ -164,15 +166,15 @@ fn check(
     lock: &ListLock,
     (set, journal): (Index, Journal),
     destination: &dyn ReadStore,
-    settings: &PlanSettings,
+    settings: &PairSettings,
     console: &Console,
-    stop: &Shutdown,
-) -> Result<Option<(Index, Journal)>, LearnError> {
+    shutdown: &Shutdown,
+) -> Result<Option<(Index, Journal)>, Failure> {
     let wanted = recheck::sample_size(&set, settings.list.recheck);
     if wanted == 0 {
         return Ok(Some((set, journal)));
     }
-    let sampled = recheck::sample(&set, destination, wanted, settings.store.workers, stop)?;
+    let sampled = recheck::sample(&set, destination, wanted, settings.store.workers, shutdown)?;
     if let Some(first) = sampled.missing.first() {
         console.problem(format_args!(
             "Warning: of {} [{kind}] objects in the list that the destination was asked for, {} are not there, {first} first; \
@@ -202,9 +204,9 @@ fn check(
 pub fn for_plan(
     kind: ObjectKind,
     destination: Option<&dyn ReadStore>,
-    settings: &PlanSettings,
-    stop: &Shutdown,
-) -> Result<DestinationIndex, LearnError> {
+    settings: &PairSettings,
+    shutdown: &Shutdown,
+) -> Result<DestinationIndex, Failure> {
     let location = settings.to.store(kind).location();
     if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| !settings.list.relist)
         && let Some(set) = index::open_read_only(&ListPaths::new(prefix, kind, None), &location)?
@@ -214,7 +216,7 @@ pub fn for_plan(
     let (paths, temporary) = temporary_list(kind, settings)?;
     let lock = ListLock::acquire(&paths)?;
     let set = match destination {
-        Some(destination) => list(kind, &lock, destination, settings, stop)?,
+        Some(destination) => list(kind, &lock, destination, settings, shutdown)?,
         None => {
             let (builder, _) = SetBuilder::start_or_resume(&lock, &location)?;
             let mut nothing = builder.stream();
@@ -228,10 +230,10 @@ pub fn for_plan(
 
 fn temporary_list(
     kind: ObjectKind,
-    settings: &PlanSettings,
-) -> Result<(ListPaths, Option<tempfile::TempDir>), LearnError> {
+    settings: &PairSettings,
+) -> Result<(ListPaths, Option<tempfile::TempDir>), Failure> {
     let dir = tempfile::Builder::new().prefix("seaf-migrate-").tempdir_in(&settings.list.temp_dir);
-    let dir = dir.map_err(LearnError::Temporary)?;
+    let dir = dir.map_err(|error| Failure::local("make a temporary folder", &error))?;
     Ok((ListPaths::new(&dir.path().join("destination"), kind, None), Some(dir)))
 }
 
@@ -240,9 +242,10 @@ fn list(
     kind: ObjectKind,
     lock: &ListLock,
     store: &dyn ReadStore,
-    settings: &PlanSettings,
-    stop: &Shutdown,
-) -> Result<Index, LearnError> {
+    settings: &PairSettings,
+    shutdown: &Shutdown,
+) -> Result<Index, Failure> {
     let listers = settings.store.listers_for(settings.to.store(kind));
-    Listing { lock, store, listers, only: &[], counted: &AtomicU64::new(0), stop }.into_set()
+    let listing = Listing { lock, store, listers, only: &[], counted: &AtomicU64::new(0), shutdown };
+    Ok(listing.into_set()?)
 }

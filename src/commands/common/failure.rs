@@ -4,10 +4,11 @@ use std::fmt;
 
 use crate::database::DatabaseError;
 use crate::index::ListError;
-use crate::index::from_listing::LearnError;
+use crate::index::from_listing::ListingError;
 use crate::store::{ErrorKind, StoreError};
 use crate::sys::file_lock::FileLockError;
 use crate::sys::shutdown::{Shutdown, ShutdownReason};
+use crate::transfer::TransferError;
 
 /// What ended a command before it had done what it is for. The texts say what happened, to which store, file or
 /// database; each command says around them what became of its own work.
@@ -126,15 +127,21 @@ impl From<ListError> for Failure {
     }
 }
 
-impl From<LearnError> for Failure {
-    fn from(error: LearnError) -> Self {
+impl From<ListingError> for Failure {
+    fn from(error: ListingError) -> Self {
         match error {
-            LearnError::Store(error) => error.into(),
-            LearnError::List(error) => error.into(),
-            LearnError::Temporary(error) => Self::local("make a temporary folder", &error),
-            LearnError::Heads(error) => Self::local("forget the heads that were found whole", &error),
-            LearnError::Gone => Self::local("look into the list of this pass", &"it was removed meanwhile"),
-            LearnError::Interrupted => Self::cut_short("listing a store"),
+            ListingError::Store(error) => error.into(),
+            ListingError::List(error) => error.into(),
+            ListingError::Interrupted => Self::cut_short("listing a store"),
+        }
+    }
+}
+
+impl From<TransferError> for Failure {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::Store(error) => error.into(),
+            TransferError::Local { action, cause } => Self::local(action, &cause),
         }
     }
 }

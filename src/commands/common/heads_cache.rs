@@ -6,14 +6,14 @@
 //! destination, is as good as none: a library is then walked in full.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::conf::SideId;
 use crate::object::{LibraryId, ObjectId};
+use crate::sys::private_file;
 
 /// The version of the file's fields.
 const VERSION: u32 = 1;
@@ -47,10 +47,7 @@ fn path_of(prefix: &Path) -> PathBuf {
 /// # Errors
 /// When the file is there and cannot be removed.
 pub fn forget(prefix: &Path) -> io::Result<()> {
-    match fs::remove_file(path_of(prefix)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    private_file::remove_if_there(&path_of(prefix))
 }
 
 impl Memory {
@@ -66,7 +63,8 @@ impl Memory {
 
     /// What is remembered of this destination; nothing when there is no file that can be understood.
     pub fn load(&self) -> WholeHeads {
-        let read = fs::read(&self.path).ok().and_then(|text| serde_json::from_slice::<Document>(&text).ok());
+        let text = private_file::read_if_there(&self.path).ok().flatten();
+        let read = text.and_then(|text| serde_json::from_slice::<Document>(&text).ok());
         let fits = read.filter(|document| document.version == VERSION && document.to == self.to);
         fits.map(|document| document.heads).unwrap_or_default()
     }
@@ -77,11 +75,6 @@ impl Memory {
     /// When the file cannot be written; what was there then stands.
     pub fn save(&self, heads: &WholeHeads) -> io::Result<()> {
         let document = Document { version: VERSION, to: self.to.clone(), heads: heads.clone() };
-        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Made 0600, and stays so under its final name.
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(&serde_json::to_vec_pretty(&document)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map(drop).map_err(|failed| failed.error)
+        private_file::replace(&self.path, |out| Ok(serde_json::to_writer_pretty(out, &document)?))
     }
 }

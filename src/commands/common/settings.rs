@@ -77,10 +77,6 @@ pub struct PairSettings {
     pub list: ListSettings,
 }
 
-// Names of before, for files that are still to change.
-pub use crate::commands::run::settings::{HeadsSettings, RunSettings, WhenHeads};
-pub use PairSettings as PlanSettings;
-
 impl SettingsError {
     /// An option that cannot be as it is: what is wrong, and what to do.
     pub fn option(option: &'static str, what: impl Into<String>) -> Self {

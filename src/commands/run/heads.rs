@@ -8,22 +8,24 @@ use std::num::NonZeroUsize;
 
 use crossbeam_channel::bounded;
 
+use crate::commands::common::failure::Failure;
 use crate::commands::common::heads_cache::{Memory, WholeHeads};
-use crate::commands::common::settings::{HeadsSettings, RunSettings, WhenHeads};
-use crate::commands::common::state::PassState;
 use crate::commands::fsck;
-use crate::commands::run::verdict::{Broken, Heads, HeadsResult, Moved, NAMED};
+use crate::commands::run::settings::{HeadsSettings, RunSettings, WhenHeads};
 use crate::conf::DatabaseConf;
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::metrics::findings::SHOWN;
 use crate::object::{LibraryId, ObjectId};
 use crate::reach::{Progress, Stores};
-use crate::report::{Console, Ending, format};
+use crate::report::{Console, format};
+use crate::store::StoreError;
 use crate::sys::shutdown::Shutdown;
 
 pub mod check;
+pub mod result;
 
 use check::HeadsCheck;
+use result::{Broken, Heads, HeadsResult, Moved, NAMED};
 
 /// How many findings of a library are printed; the report has more.
 const FINDINGS_SHOWN: usize = 3;
@@ -35,80 +37,95 @@ pub struct NotedHeads {
     database: DatabaseConf,
 }
 
-/// Reads the heads. `None` when they are not to be checked, or cannot be; why is in `state` then.
+/// The stores of both sides to look at.
+#[derive(Debug)]
+pub struct StoresOfSides {
+    /// The source.
+    pub source: Stores,
+    /// The destination, as the pass may vouch for it.
+    pub destination: Stores,
+}
+
+/// What came of the wish to note the heads.
+#[derive(Debug)]
+pub enum Noting {
+    /// They are noted.
+    Noted(NotedHeads),
+    /// They are not to be checked, or cannot be.
+    NotNoted {
+        /// Why.
+        why: String,
+        /// What to do, so that they are.
+        next: &'static str,
+    },
+}
+
+impl Noting {
+    fn not_noted(why: impl Into<String>, next: &'static str) -> Self {
+        Self::NotNoted { why: why.into(), next }
+    }
+}
+
+/// Reads the heads, when they are to be checked.
 ///
 /// # Errors
-/// How the pass ends when the user demanded a check that cannot be made.
-pub fn note(settings: &HeadsSettings, state: &PassState, console: &Console) -> Result<Option<NotedHeads>, Ending> {
+/// The database's failure, when the user demanded a check.
+pub fn note(settings: &HeadsSettings, console: &Console) -> Result<Noting, Failure> {
     let database = match (&settings.database, settings.when) {
         (_, WhenHeads::Never) => {
-            state.set_heads(Heads::not_checked("--no-check-heads was given", "Run again without --no-check-heads."));
-            return Ok(None);
+            return Ok(Noting::not_noted("--no-check-heads was given", "Run again without --no-check-heads."));
         }
         (None, _) => {
-            let why = "no database of the server is configured";
             let next = "Name it in [database] of the old seafile.conf, or with --db, and run again.";
-            state.set_heads(Heads::not_checked(why, next));
-            return Ok(None);
+            return Ok(Noting::not_noted("no database of the server is configured", next));
         }
         (Some(database), _) => database,
     };
     match Roots::from_conf(database) {
         Ok(roots) => {
             roots.ignored.iter().for_each(|row| console.problem(format_args!("Warning: database: {row}")));
-            let count = format::count(roots.libraries.len() as u64);
-            console.log(format_args!("Noted the heads of {count} libraries"));
-            let name = |library: &LibraryRoots| (library.id, library.name.clone().unwrap_or_default());
-            state.names.get_or_init(|| roots.libraries.iter().map(name).collect());
-            Ok(Some(NotedHeads { roots, database: database.clone() }))
+            let count = format::libraries(roots.libraries.len() as u64);
+            console.log(format_args!("Noted the heads of {count}"));
+            Ok(Noting::Noted(NotedHeads { roots, database: database.clone() }))
         }
-        Err(error) if settings.when == WhenHeads::Demanded => Err(Ending::StoreFailed(error.to_string())),
+        Err(error) if settings.when == WhenHeads::Demanded => Err(error.into()),
         Err(error) => {
             console.problem(format_args!("Warning: {error}. Whether every library is whole will not be checked"));
-            let next = "See that the database answers, and run again.";
-            state.set_heads(Heads::not_checked(error.to_string(), next));
-            Ok(None)
+            Ok(Noting::not_noted(error.to_string(), "See that the database answers, and run again."))
         }
     }
 }
 
-/// Looks for the heads at the destination; the result goes to `state`.
+/// Looks for the heads at the destination. What is wrong there is looked at in the source, too.
+///
+/// # Errors
+/// When a store does not answer.
 pub fn check_heads(
     noted: &NotedHeads,
-    (destination, source): (&Stores, &Stores),
+    stores: &StoresOfSides,
     settings: &RunSettings,
-    state: &PassState,
     console: &Console,
-    stop: &Shutdown,
-) {
+    shutdown: &Shutdown,
+) -> Result<Heads, StoreError> {
     let memory = memory_of(settings);
     let mut whole = memory.as_ref().map(Memory::load).unwrap_or_default();
-    console.log(format_args!(
-        "Start to check the heads of {} libraries",
-        format::count(noted.roots.libraries.len() as u64)
-    ));
+    let count = format::libraries(noted.roots.libraries.len() as u64);
+    console.log(format_args!("Start to check the heads of {count}"));
     let threads = NonZeroUsize::new(settings.plan.store.workers).unwrap_or(NonZeroUsize::MIN);
     let (progress, (done, telling)) = (Progress::default(), bounded::<()>(0));
     let checked = std::thread::scope(|scope| {
         scope.spawn(|| fsck::tell(&progress, console, &telling));
-        let check = HeadsCheck { destination, source, threads, stop, progress: &progress };
+        let StoresOfSides { source, destination } = stores;
+        let check = HeadsCheck { destination, source, threads, shutdown, progress: &progress };
         let checked = check.run(&noted.roots, &mut whole);
         drop(done);
         checked
     });
-    match checked {
-        Ok(Some(result)) => {
-            keep(memory.as_ref(), &whole, console);
-            let result = HeadsResult { moved: noted.moved(), ..result };
-            tell(&result, console);
-            state.set_heads(Heads::Checked(result));
-        }
-        Ok(None) => state.set_heads(Heads::not_checked("the check was interrupted", "Run again.")),
-        Err(error) => {
-            state.set_heads(Heads::not_checked(error.to_string(), "See that both sides answer, and run again."));
-            state.fatal(error, stop);
-        }
-    }
+    let Some(result) = checked? else { return Ok(Heads::not_checked("the check was interrupted", "Run again.")) };
+    keep(memory.as_ref(), &whole, console);
+    let result = HeadsResult { moved: noted.moved(), ..result };
+    tell(&result, console);
+    Ok(Heads::Checked(result))
 }
 
 fn memory_of(settings: &RunSettings) -> Option<Memory> {
@@ -126,6 +143,12 @@ fn keep(memory: Option<&Memory>, whole: &WholeHeads, console: &Console) {
 }
 
 impl NotedHeads {
+    /// What the libraries of the database are called; an empty name where it has none.
+    pub fn names(&self) -> BTreeMap<LibraryId, String> {
+        let name = |library: &LibraryRoots| (library.id, library.name.clone().unwrap_or_default());
+        self.roots.libraries.iter().map(name).collect()
+    }
+
     /// Asks the database again.
     fn moved(&self) -> Moved {
         match Roots::from_conf(&self.database) {

@@ -1,20 +1,21 @@
 //! The page of a pass.
 
-use crate::commands::run::result::RunResult;
-use crate::commands::run::verdict::{Broken, Heads, HeadsResult};
+use crate::commands::run::heads::result::{Broken, Heads, HeadsResult};
+use crate::commands::run::kinds::{self, Scope};
+use crate::commands::run::result::{PassResult, RunResult};
 use crate::history::PairHistory;
 use crate::metrics::counters::{Counter, LibraryCounts};
 use crate::metrics::series::Point;
 use crate::metrics::slowest::Slow;
 use crate::metrics::{Findings, KindCounters};
-use crate::object::{LibraryId, ObjectKind};
-use crate::report::format;
+use crate::object::LibraryId;
 use crate::report::page::parts::{self, FINDINGS, LIBRARIES, capital, findings, time};
 use crate::report::page::{Banner, Cell, Column, Curve, Figure, Page, Part, Table};
+use crate::report::{Outcome, format};
 
 /// The page of a pass, with what is noted about its two sides.
-pub(in crate::commands::run) fn of(told: &RunResult<'_>, record: Option<&PairHistory>) -> Page {
-    let (plan, verdict) = (&told.settings.plan, &told.verdict);
+pub(super) fn of(told: &RunResult<'_>, record: Option<&PairHistory>) -> Page {
+    let (plan, verdict, outcome) = (&told.settings.plan, &told.verdict, &told.pass.outcome);
     let yes = if verdict.yes { "yes" } else { "no" };
     let mut took = format!("{}, {}", format::span(told.took), speed(told));
     if told.retries > 0 {
@@ -29,7 +30,7 @@ pub(in crate::commands::run) fn of(told: &RunResult<'_>, record: Option<&PairHis
             next: verdict.next.clone(),
         },
         facts: vec![
-            ("Result", vec![format!("{} (exit code {})", capital(&told.ending.to_string()), told.ending.exit_code())]),
+            ("Result", vec![format!("{} (exit code {})", capital(&outcome.to_string()), outcome.exit_code())]),
             ("Old side", plan.from.id().lines()),
             ("New side", plan.to.id().lines()),
             ("Began", vec![time(&told.started)]),
@@ -42,23 +43,24 @@ pub(in crate::commands::run) fn of(told: &RunResult<'_>, record: Option<&PairHis
 
 /// Worst news first.
 fn parts(told: &RunResult<'_>, record: Option<&PairHistory>) -> Vec<Part> {
-    let state = told.state;
+    let PassResult { counters, findings, .. } = &told.pass;
+    let scope = if told.retried.is_some() { Scope::Retry } else { Scope::Everything };
     let failed = "The source has them, and the destination does not. A run again tries them again.";
     let damaged =
         "Their bytes do not have their id. They were copied as they are, so that nothing is worse than before.";
-    let mut parts = vec![objects("Not at the destination", failed, &state.failures)];
-    parts.extend(heads(&told.heads));
-    parts.push(objects("Damaged in the source", damaged, &state.damage));
-    parts.push(Some(Part::Table(kinds(told))));
+    let mut parts = vec![objects("Not at the destination", failed, &findings.failures)];
+    parts.extend(heads(&told.pass.heads));
+    parts.push(objects("Damaged in the source", damaged, &findings.damage));
+    parts.push(Some(Part::Table(kinds::table(counters, scope))));
     parts.push(Some(Part::Curve(curve(told))));
-    parts.push(slowest(&state.counters.slowest.list()));
+    parts.push(slowest(&counters.slowest.list()));
     parts.push(Some(verified(record)));
     parts.push(libraries(told));
     parts.into_iter().flatten().collect()
 }
 
 fn total(told: &RunResult<'_>, number: fn(&KindCounters) -> &Counter) -> u64 {
-    told.state.counters.total(number)
+    told.pass.counters.total(number)
 }
 
 fn speed(told: &RunResult<'_>) -> String {
@@ -71,8 +73,8 @@ fn figures(told: &RunResult<'_>) -> Vec<Figure> {
     let listed = total(told, |n| &n.listed);
     let there = listed.saturating_sub(total(told, |n| &n.to_copy));
     let (copied, failed) = (total(told, |n| &n.copied), total(told, |n| &n.failed));
-    let damaged = told.state.damage.count();
-    let (whole, of_all, all_whole) = match told.heads.result() {
+    let damaged = told.pass.findings.damage.count();
+    let (whole, of_all, all_whole) = match told.pass.heads.result() {
         Some(HeadsResult { libraries, whole, .. }) => {
             (format::count(*whole), format!("of {}", format::libraries(*libraries)), whole == libraries)
         }
@@ -119,30 +121,9 @@ fn heads(heads: &Heads) -> Vec<Option<Part>> {
     ]
 }
 
-fn kinds(told: &RunResult<'_>) -> Table {
-    let row = |name: &str, number: &dyn Fn(fn(&KindCounters) -> &Counter) -> u64| {
-        let (listed, to_copy) = (number(|n| &n.listed), number(|n| &n.to_copy));
-        let numbers = [listed, listed.saturating_sub(to_copy), number(|n| &n.copied)].map(format::count);
-        let others = [number(|n| &n.vanished), number(|n| &n.damaged), number(|n| &n.failed)].map(format::count);
-        let bytes = format::bytes(number(|n| &n.copied_bytes));
-        let cells = [name.to_owned()].into_iter().chain(numbers).chain([bytes]).chain(others);
-        cells.map(Cell::Plain).collect::<Vec<_>>()
-    };
-    let counters = &told.state.counters;
-    let of_kind = |kind: ObjectKind| row(kind.as_str(), &|number| number(counters.kind(kind)).get());
-    let names = ["In source", "Already there", "Copied", "Bytes copied", "Vanished", "Damaged", "Failed"];
-    Table {
-        title: "By kind".to_owned(),
-        columns: [Column::Text("Kind")].into_iter().chain(names.map(Column::Number)).collect(),
-        rows: ObjectKind::ALL.map(of_kind).into(),
-        total: Some(row("total", &|number| counters.total(number))),
-        ..Table::default()
-    }
-}
-
 fn curve(told: &RunResult<'_>) -> Curve {
     let end = Point { at: told.took, objects: total(told, |n| &n.copied), bytes: total(told, |n| &n.copied_bytes) };
-    let (points, phases) = told.state.counters.series.course(end);
+    let (points, phases) = told.pass.counters.series.course(end);
     Curve { title: "Throughput".to_owned(), points, phases }
 }
 
@@ -185,7 +166,7 @@ fn verified(record: Option<&PairHistory>) -> Part {
 
 fn libraries(told: &RunResult<'_>) -> Option<Part> {
     let mut all: Vec<(LibraryId, LibraryCounts)> =
-        told.state.counters.library_rows().into_iter().map(|(library, kinds)| (library, sum(kinds.values()))).collect();
+        told.pass.counters.library_rows().into_iter().map(|(library, kinds)| (library, sum(kinds.values()))).collect();
     if all.is_empty() {
         return None;
     }
@@ -198,9 +179,8 @@ fn libraries(told: &RunResult<'_>) -> Option<Part> {
         let [listed, copied, failed] = [listed, copied, failed].map(format::count).map(Cell::Plain);
         vec![first, listed, listed_bytes, copied, copied_bytes, failed, last]
     };
-    let names = told.state.names.get();
     let row = |(library, counts): &(LibraryId, LibraryCounts)| {
-        let name = names.and_then(|names| names.get(library)).cloned().unwrap_or_default();
+        let name = told.pass.names.get(library).cloned().unwrap_or_default();
         cells(Cell::Named(name, library.to_string()), counts, standing(told, *library))
     };
     let rest = (!others.is_empty()).then(|| {
@@ -220,7 +200,7 @@ fn libraries(told: &RunResult<'_>) -> Option<Part> {
 /// Whether a library is whole at the destination, as far as the page can tell.
 fn standing(told: &RunResult<'_>, library: LibraryId) -> Cell {
     let mark = |good, word: &str| Cell::Mark { good, word: word.to_owned() };
-    let Some(result) = told.heads.result() else { return Cell::of("not checked") };
+    let Some(result) = told.pass.heads.result() else { return Cell::of("not checked") };
     let is_in = |broken: &Broken| broken.libraries.iter().any(|found| found.id == library);
     let all_named = [&result.not_whole, &result.damaged_in_source]
         .into_iter()
@@ -229,7 +209,7 @@ fn standing(told: &RunResult<'_>, library: LibraryId) -> Cell {
         mark(false, "not whole")
     } else if is_in(&result.damaged_in_source) {
         mark(false, "broken in the source")
-    } else if !told.state.names.get().is_some_and(|names| names.contains_key(&library)) {
+    } else if !told.pass.names.contains_key(&library) {
         Cell::of("no\u{a0}head")
     } else if all_named {
         mark(true, "whole")

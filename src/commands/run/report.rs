@@ -8,13 +8,14 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
-use super::verdict::{Heads, Verdict};
+use super::heads::result::Heads;
+use super::verdict::Verdict;
 use crate::metrics::counters::LibraryCounts;
-use crate::metrics::{Counters, Findings};
+use crate::metrics::{Counters, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::Process;
 use crate::report::header::{PROGRAM, VERSION};
-use crate::report::outcome::Ending;
+use crate::report::outcome::Outcome;
 use crate::sys::private_file;
 
 /// What the report says beside the numbers and the findings.
@@ -77,18 +78,17 @@ struct LibraryRow {
 pub fn write(
     path: &Path,
     head: &ReportHeader,
-    ending: &Ending,
+    outcome: &impl Outcome,
     counters: &Counters,
-    failures: &Findings,
-    damaged: &Findings,
+    findings: &ObjectFindings,
 ) -> io::Result<()> {
     let document = Document {
         version: VERSION,
         command: "run",
         program: PROGRAM,
-        result: ending.name(),
-        exit_code: ending.exit_code(),
-        message: ending.to_string(),
+        result: outcome.name(),
+        exit_code: outcome.exit_code(),
+        message: outcome.to_string(),
         head,
         kinds: ObjectKind::ALL.map(|kind| kind_row(kind, counters, head)).into(),
         libraries: library_rows(counters),
@@ -99,9 +99,9 @@ pub fn write(
     let open = text.strip_suffix("\n}").unwrap_or(&text);
     private_file::replace(path, |out| {
         write!(out, "{open},\n  \"failures\": [")?;
-        failures.write_json(out)?;
+        findings.failures.write_json(out)?;
         out.write_all(b"],\n  \"damaged\": [")?;
-        damaged.write_json(out)?;
+        findings.damage.write_json(out)?;
         out.write_all(b"]\n}\n")
     })
 }

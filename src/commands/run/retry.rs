@@ -6,20 +6,20 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::commands::common::destination::DestinationIndex;
-use crate::commands::common::settings::RunSettings;
-use crate::commands::common::state::PassState;
+use crate::commands::common::failure::Failure;
+use crate::commands::run::outcome::RunOutcome;
 use crate::commands::run::retry::earlier_report::{FailedObject, OldReport};
+use crate::commands::run::settings::RunSettings;
 use crate::flow::pool::{self, Queue};
 use crate::history::Pair;
+use crate::index::Index;
 use crate::object::{ObjectKey, ObjectKind, PerKind};
-use crate::report::{Console, Ending, format};
+use crate::report::{Console, format};
 use crate::store::{Listed, ReadStore, SizeMatch, StoreError, found};
-use crate::sys::shutdown::Shutdown;
-use crate::transfer::Spool;
+use crate::transfer::{Produced, Spool, TransferError, WorkSink, WorkSource};
 
 pub mod earlier_report;
 
@@ -60,14 +60,11 @@ impl Failed {
     /// Reads the report that the settings name. `None` when they name none.
     ///
     /// # Errors
-    /// How the pass ends instead, told already: the report is of no use, or there is nothing to retry.
-    pub fn read(settings: &RunSettings, console: &Console) -> Result<Option<Self>, Ending> {
+    /// How the command ends instead: the report is of no use, or there is nothing to retry.
+    pub fn read(settings: &RunSettings, console: &Console) -> Result<Option<Self>, RunOutcome> {
         let Some(path) = &settings.retry_failed else { return Ok(None) };
-        let (failed, old) = Self::from_report(path, settings).map_err(|what| {
-            let ending = Ending::Refused(what);
-            console.problem(format_args!("Result: {ending} (exit code {}).", ending.exit_code()));
-            ending
-        })?;
+        let (failed, old) =
+            Self::from_report(path, settings).map_err(|what| RunOutcome::Stopped(Failure::Refused(what)))?;
         if !["complete", "failures", "retried", "libraries not whole"].iter().any(|whole| old.result.starts_with(whole))
         {
             console.problem(format_args!(
@@ -78,8 +75,7 @@ impl Failed {
             ));
         }
         if failed.count() == 0 {
-            console.line(format_args!("Nothing failed in {}: there is nothing to retry.", path.display()));
-            return Err(failed.ending(Ending::Complete));
+            return Err(RunOutcome::NothingToRetry { report: path.display().to_string() });
         }
         Ok(Some(failed))
     }
@@ -116,12 +112,12 @@ impl Failed {
         self.kinds.values().map(|kind| kind.count).sum()
     }
 
-    /// The same ending in words that do not claim more than a retry can know.
-    pub fn ending(&self, ending: Ending) -> Ending {
-        let retried = |damaged| Ending::Retried { report: self.report.display().to_string(), damaged };
-        match ending {
-            Ending::Complete => retried(false),
-            Ending::DamagedSource => retried(true),
+    /// The same outcome in words that do not claim more than a retry can know.
+    pub fn outcome(&self, outcome: RunOutcome) -> RunOutcome {
+        let retried = |damaged| RunOutcome::Retried { report: self.report.display().to_string(), damaged };
+        match outcome {
+            RunOutcome::Complete => retried(false),
+            RunOutcome::DamagedSource => retried(true),
             other => other,
         }
     }
@@ -143,51 +139,77 @@ fn other_pair(path: &Path, old: &Pair, now: &Pair) -> String {
 enum Decision {
     ToCopy(Listed),
     There(Listed),
-    Gone(Listed),
+    Gone,
     Failed(StoreError),
 }
 
-/// The failures of one kind, being looked up for a transfer.
+/// The source of work of a retry: the failures of one kind, each looked up.
 #[derive(Clone, Copy, Debug)]
 pub struct LookUp<'a> {
-    /// Which kind.
-    pub kind: ObjectKind,
+    /// What had failed.
+    pub failed: &'a FailedOfKind,
     /// Where objects come from.
     pub source: &'a dyn ReadStore,
     /// Where they go.
     pub destination: &'a dyn ReadStore,
     /// What the list file says, where there is one.
-    pub known: Option<&'a DestinationIndex>,
+    pub index: Option<&'a Index>,
     /// How many are looked up at once.
     pub workers: usize,
-    /// Where those go that are to be copied.
-    pub spool: &'a Spool,
-    /// What is counted and found.
-    pub state: &'a PassState,
-    /// The wish to end early.
-    pub stop: &'a Shutdown,
 }
 
-impl LookUp<'_> {
-    /// Looks up every failure; what is to be copied goes into the spool. The plan is complete when none was left out.
-    pub fn run(&self, failed: &FailedOfKind) {
-        let Self { stop, state, kind, workers, .. } = *self;
-        let fill = |queue: Queue<(ObjectKey, bool)>| {
-            self.feed(&failed.asked, false, &queue).and_then(|()| self.feed(&failed.doubtful, true, &queue))
+impl WorkSource for LookUp<'_> {
+    /// Looks up every failure. All of the work is named when none was left out.
+    fn produce(&self, sink: &WorkSink<'_>) -> Result<Produced, TransferError> {
+        let run = Running { look_up: self, sink, failure: OnceLock::new() };
+        let fill = |queue: Queue<ToLookUp>| {
+            run.feed(&self.failed.asked, Trust::Asked, &queue)?;
+            run.feed(&self.failed.doubtful, Trust::Doubtful, &queue)
         };
-        let read = pool::run(workers, workers * 4, fill, |(key, is_doubtful)| self.look_up(key, is_doubtful));
-        match read {
-            Err(error) => state.local_failure("read the failures from a temporary file", &error, stop),
-            // A wish to end that came later changes nothing here, because the pass then ends as interrupted.
-            Ok(()) if stop.requested() => {}
-            Ok(()) => state.counters.kind(kind).source_listed.store(true, Ordering::Relaxed),
+        pool::run(self.workers, self.workers * 4, fill, |object| run.look_up(&object))
+            .map_err(TransferError::local("read the failures from a temporary file"))?;
+        match run.failure.into_inner() {
+            Some(error) => Err(error),
+            // A shutdown that came later changes nothing here, because the pass then ends as interrupted.
+            None if sink.shutdown().requested() => Ok(Produced::Interrupted),
+            None => Ok(Produced::All),
         }
     }
+}
 
-    fn feed(&self, from: &Spool, is_doubtful: bool, queue: &Queue<(ObjectKey, bool)>) -> io::Result<()> {
+/// Whether what the destination says of an object counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// It does.
+    Asked,
+    /// It may show the object without having made it durable.
+    Doubtful,
+}
+
+/// An object that had failed.
+#[derive(Clone, Copy, Debug)]
+struct ToLookUp {
+    key: ObjectKey,
+    trust: Trust,
+}
+
+/// A look-up under way, shared by its threads.
+struct Running<'a> {
+    look_up: &'a LookUp<'a>,
+    sink: &'a WorkSink<'a>,
+    /// What ended it, the first of several.
+    failure: OnceLock<TransferError>,
+}
+
+impl Running<'_> {
+    fn is_over(&self) -> bool {
+        self.sink.shutdown().requested() || self.failure.get().is_some()
+    }
+
+    fn feed(&self, from: &Spool, trust: Trust, queue: &Queue<ToLookUp>) -> io::Result<()> {
         while let Some(objects) = from.take(READ, Duration::ZERO)? {
             for object in objects {
-                if self.stop.requested() || !queue.put((object.key, is_doubtful)) {
+                if self.is_over() || !queue.put(ToLookUp { key: object.key, trust }) {
                     return Ok(());
                 }
             }
@@ -195,38 +217,34 @@ impl LookUp<'_> {
         Ok(())
     }
 
-    fn look_up(&self, key: ObjectKey, is_doubtful: bool) {
-        let Self { kind, state, stop, .. } = *self;
-        if stop.requested() {
+    fn look_up(&self, object: &ToLookUp) {
+        if self.is_over() {
             return;
         }
-        match self.decide(key, is_doubtful) {
-            Decision::ToCopy(object) => {
-                state.count_listed(kind, &[object], &[object]);
-                if let Err(error) = self.spool.put(&[object]) {
-                    state.local_failure("write the plan to a temporary file", &error, stop);
-                }
+        let done = match self.look_up.decide(object) {
+            Decision::ToCopy(object) => self.sink.add(&[object], &[object]),
+            Decision::There(object) => self.sink.add(&[object], &[]),
+            Decision::Gone => {
+                self.sink.add_vanished(object.key);
+                Ok(())
             }
-            Decision::There(object) => state.count_listed(kind, &[object], &[]),
-            Decision::Gone(object) => {
-                state.count_listed(kind, &[object], &[object]);
-                state.counters.kind(kind).vanished.add(1);
-            }
-            Decision::Failed(error) => {
-                let object = Listed { key, size: None };
-                state.count_listed(kind, &[object], &[object]);
-                state.failed(kind, key, error, stop);
-            }
+            Decision::Failed(error) => self.sink.add_failed(object.key, error),
+        };
+        if let Err(error) = done {
+            // When one came first, that is the one to tell.
+            let _ = self.failure.set(error);
         }
     }
+}
 
-    fn decide(&self, key: ObjectKey, is_doubtful: bool) -> Decision {
+impl LookUp<'_> {
+    fn decide(&self, &ToLookUp { key, trust }: &ToLookUp) -> Decision {
         let object = match found(self.source.size(&key)) {
             Ok(Some(size)) => Listed { key, size: Some(size) },
-            Ok(None) => return Decision::Gone(Listed { key, size: None }),
+            Ok(None) => return Decision::Gone,
             Err(error) => return Decision::Failed(error),
         };
-        if is_doubtful {
+        if trust == Trust::Doubtful {
             return Decision::ToCopy(object);
         }
         match self.held(&key) {
@@ -241,7 +259,7 @@ impl LookUp<'_> {
 
     /// The size that the destination holds the object with; `None` when it does not hold it.
     fn held(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
-        match self.known.map(|known| known.set.find(key)) {
+        match self.index.map(|index| index.find(key)) {
             Some(None) => return Ok(None),
             Some(Some(held)) if held.size.is_some() => return Ok(held.size),
             Some(Some(_)) | None => {}

@@ -3,24 +3,22 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::kinds::{self, Scope};
+use super::outcome::RunOutcome;
 use super::verdict::Verdict;
 use crate::metrics::findings::SHOWN;
-use crate::metrics::{Counters, Finding, Findings};
-use crate::object::ObjectKind;
-use crate::report::outcome::Ending;
-use crate::report::{Console, format};
+use crate::metrics::{Counters, Finding, Findings, ObjectFindings};
+use crate::report::{Console, Outcome, format};
 
 /// What the summary is made of.
 #[derive(Debug)]
 pub struct Summary<'a> {
     /// How the pass ended.
-    pub ending: &'a Ending,
+    pub outcome: &'a RunOutcome,
     /// The numbers.
     pub counters: &'a Counters,
-    /// What failed.
-    pub failures: &'a Findings,
-    /// What was damaged in the source.
-    pub damaged: &'a Findings,
+    /// The objects that failed or are damaged.
+    pub findings: &'a ObjectFindings,
     /// The report whose failures alone were retried; `None` for a full pass.
     pub retried: Option<&'a Path>,
     /// How long the pass took.
@@ -35,58 +33,20 @@ impl Summary<'_> {
     /// Prints the table, the first findings, and the result.
     pub fn print(&self, console: &Console) {
         console.line("");
-        if let Some(report) = self.retried {
-            console.line(format_args!("Only the failures of {} were retried:", report.display()));
-        }
-        for line in self.table() {
-            console.line(line);
-        }
+        let scope = match self.retried {
+            Some(report) => {
+                console.line(format_args!("Only the failures of {} were retried:", report.display()));
+                Scope::Retry
+            }
+            None => Scope::Everything,
+        };
+        console.line(kinds::table(self.counters, scope));
         console.line(self.speed());
         self.print_findings(console);
         console.line("");
-        match self.ending {
-            ending if ending.exit_code() == 0 => console.line(format_args!("Result: {}.", self.ending)),
-            _ => console.problem(format_args!("Result: {} (exit code {}).", self.ending, self.ending.exit_code())),
-        }
+        self.outcome.print_result(console);
         let Verdict { yes, why, next } = self.verdict;
         console.line(format_args!("Safe to switch: {}: {why}\n{next}", if *yes { "yes" } else { "no" }));
-    }
-
-    fn table(&self) -> Vec<String> {
-        let row = |name: &str, cells: [String; 6]| {
-            let [listed, there, copied, bytes, vanished, failed] = cells;
-            format!("{name:<8}{listed:>14}{there:>15}{copied:>14}{bytes:>12}{vanished:>10}{failed:>9}")
-        };
-        let first = if self.retried.is_some() { "had failed" } else { "in source" };
-        let head = [first, "already there", "copied", "bytes", "vanished", "failed"].map(str::to_owned);
-        let mut lines = vec![row("", head)];
-        for kind in ObjectKind::ALL {
-            let n = self.counters.kind(kind);
-            lines.push(row(
-                kind.as_str(),
-                [
-                    format::count(n.listed.get()),
-                    format::count(n.listed.get().saturating_sub(n.to_copy.get())),
-                    format::count(n.copied.get()),
-                    format::bytes(n.copied_bytes.get()),
-                    format::count(n.vanished.get()),
-                    format::count(n.failed.get()),
-                ],
-            ));
-        }
-        let (listed, to_copy) = (self.counters.total(|n| &n.listed), self.counters.total(|n| &n.to_copy));
-        lines.push(row(
-            "total",
-            [
-                format::count(listed),
-                format::count(listed.saturating_sub(to_copy)),
-                format::count(self.counters.total(|n| &n.copied)),
-                format::bytes(self.counters.total(|n| &n.copied_bytes)),
-                format::count(self.counters.total(|n| &n.vanished)),
-                format::count(self.counters.total(|n| &n.failed)),
-            ],
-        ));
-        lines
     }
 
     fn speed(&self) -> String {
@@ -109,18 +69,18 @@ impl Summary<'_> {
     }
 
     fn print_findings(&self, console: &Console) {
-        if self.damaged.count() > 0 {
+        let ObjectFindings { failures, damage } = self.findings;
+        if damage.count() > 0 {
             console.problem(format_args!(
                 "\nWARNING: {} DAMAGED in the source. The bytes were copied as they are, so nothing is worse than before,\n\
                  but the files they belong to cannot be opened correctly on either side:",
-                format::plural(self.damaged.count(), "object").to_uppercase()
+                format::plural(damage.count(), "object").to_uppercase()
             ));
-            show(self.damaged, console);
+            show(damage, console);
         }
-        if self.failures.count() > 0 {
-            console
-                .problem(format_args!("\n{} not at the destination:", format::plural(self.failures.count(), "object")));
-            show(self.failures, console);
+        if failures.count() > 0 {
+            console.problem(format_args!("\n{} not at the destination:", format::plural(failures.count(), "object")));
+            show(failures, console);
         }
     }
 }

@@ -85,7 +85,7 @@ impl Verification<'_> {
             return Ok(builder.finish()?);
         };
         let (listers, counted) = (self.settings.store.listers_for(conf), &progress.listed);
-        let (only, stop) = (&self.settings.libraries[..], self.shutdown);
-        Ok(Listing { lock: &lock, store, listers, only, counted, stop }.into_set()?)
+        let (only, shutdown) = (&self.settings.libraries[..], self.shutdown);
+        Ok(Listing { lock: &lock, store, listers, only, counted, shutdown }.into_set()?)
     }
 }

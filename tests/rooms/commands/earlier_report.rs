@@ -4,15 +4,18 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
+use seaf_migrate::commands::common::failure::Failure;
+use seaf_migrate::commands::run::heads::result::Heads;
+use seaf_migrate::commands::run::outcome::RunOutcome;
 use seaf_migrate::commands::run::report;
 use seaf_migrate::commands::run::retry::earlier_report;
 use seaf_migrate::commands::run::retry::earlier_report::{FailedObject, OldReport};
-use seaf_migrate::commands::run::verdict::{Heads, Verdict};
+use seaf_migrate::commands::run::verdict::Verdict;
 use seaf_migrate::conf::SideId;
 use seaf_migrate::history::Pair;
-use seaf_migrate::metrics::{Counters, Finding, Findings};
+use seaf_migrate::metrics::{Counters, Finding, ObjectFindings};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::report::{Ending, Process};
+use seaf_migrate::report::{Outcome, Process};
 use serde_json::Value;
 
 const STEPS: [&str; 4] = ["read", "write", "sync", "size"];
@@ -35,22 +38,22 @@ fn objects() -> impl Strategy<Value = Vec<FailedObject>> {
     })
 }
 
-fn write(path: &Path, objects: &[FailedObject], ending: &Ending) {
-    let (failures, damaged) = (Findings::default(), Findings::default());
+fn write(path: &Path, objects: &[FailedObject], outcome: &RunOutcome) {
+    let findings = ObjectFindings::default();
     for (n, object) in objects.iter().enumerate() {
         let step = if object.is_doubtful { "sync" } else { ["read", "write", "size"][n % 3] };
         assert!(STEPS.contains(&step));
-        failures.add(Finding::new(object.kind, &object.key, step, "other", "\"a\\b\"\n{]"));
-        damaged.add(Finding::new(object.kind, &object.key, "check", "damaged in the source", "empty"));
+        findings.failures.add(Finding::new(object.kind, &object.key, step, "other", "\"a\\b\"\n{]"));
+        findings.damage.add(Finding::new(object.kind, &object.key, "check", "damaged in the source", "empty"));
     }
     let Pair { from, to } = pair();
     let head = report::ReportHeader {
         process: Process { started: "then".to_owned(), finished: "now".to_owned(), seconds: 1.5, from, to, retries: 3 },
         retried: None,
         heads: Heads::default(),
-        safe_to_switch: Verdict::of(ending, &Heads::default()),
+        safe_to_switch: Verdict::of(outcome, &Heads::default()),
     };
-    report::write(path, &head, ending, &Counters::default(), &failures, &damaged).unwrap();
+    report::write(path, &head, outcome, &Counters::default(), &findings).unwrap();
 }
 
 fn read(path: &Path) -> Result<(OldReport, Vec<FailedObject>), String> {
@@ -69,10 +72,11 @@ proptest! {
     fn what_was_written_is_read(objects in objects(), full in any::<bool>()) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("report.json");
-        let ending = if full { Ending::Full("disk".to_owned()) } else { Ending::Failures };
-        write(&path, &objects, &ending);
+        let stopped = RunOutcome::Stopped(Failure::StoreFull("disk".to_owned()));
+        let outcome = if full { stopped } else { RunOutcome::Failures };
+        write(&path, &objects, &outcome);
         let (report, found) = read(&path).unwrap();
-        prop_assert_eq!(report, OldReport { pair: pair(), result: ending.name().to_owned() });
+        prop_assert_eq!(report, OldReport { pair: pair(), result: outcome.name().to_owned() });
         prop_assert_eq!(&found, &objects);
         // The same document as other tools write it: fields sorted, no line breaks.
         let value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -84,7 +88,7 @@ proptest! {
     fn a_report_cut_anywhere_is_refused(objects in objects(), at in 0.0..1.0f64) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("report.json");
-        write(&path, &objects, &Ending::Failures);
+        write(&path, &objects, &RunOutcome::Failures);
         let mut bytes = fs::read(&path).unwrap();
         // The last two bytes are the closing brace and a line break, which nothing depends on.
         bytes.truncate(((bytes.len() - 2) as f64 * at) as usize);
@@ -106,7 +110,7 @@ proptest! {
 fn a_report_cut_at_any_byte_of_its_head_is_said_to_end_in_the_middle() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
-    write(&path, &[], &Ending::Failures);
+    write(&path, &[], &RunOutcome::Failures);
     let bytes = fs::read(&path).unwrap();
     for end in 0..bytes.len() - 2 {
         fs::write(&path, &bytes[..end]).unwrap();
@@ -120,7 +124,7 @@ fn who_takes_the_failures_may_refuse_them() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
     let object = FailedObject { kind: ObjectKind::Fs, key: ObjectKey::MIN, is_doubtful: false };
-    write(&path, &[object; 3], &Ending::Failures);
+    write(&path, &[object; 3], &RunOutcome::Failures);
     let mut taken = 0;
     let refused = earlier_report::read(&path, &mut |_| {
         taken += 1;
@@ -134,7 +138,7 @@ fn who_takes_the_failures_may_refuse_them() {
 fn a_field_that_comes_twice_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.json");
-    write(&path, &[], &Ending::Failures);
+    write(&path, &[], &RunOutcome::Failures);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("\"failures\": []", "\"failures\": [], \"failures\": []")).unwrap();
     assert!(read(&path).unwrap_err().contains("duplicate field `failures`"));

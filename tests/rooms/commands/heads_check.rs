@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use seaf_migrate::commands::common::heads_cache;
 use seaf_migrate::commands::common::heads_cache::{Memory, WholeHeads};
 use seaf_migrate::commands::run::heads::check::HeadsCheck;
-use seaf_migrate::commands::run::verdict::{Broken, HeadsResult};
+use seaf_migrate::commands::run::heads::result::{Broken, HeadsResult};
 use seaf_migrate::conf::SideId;
 use seaf_migrate::database::heads::Roots;
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
@@ -33,11 +33,11 @@ impl Pair {
         Self { store, source, destination, roots, whole: WholeHeads::new() }
     }
 
-    fn try_check(&mut self, stop: &Shutdown) -> Result<Option<HeadsResult>, StoreError> {
+    fn try_check(&mut self, shutdown: &Shutdown) -> Result<Option<HeadsResult>, StoreError> {
         let threads = NonZeroUsize::new(2).unwrap();
         let (destination, source) = (self.destination.stores(), self.source.stores());
         let progress = Progress::default();
-        let check = HeadsCheck { destination: &destination, source: &source, threads, stop, progress: &progress };
+        let check = HeadsCheck { destination: &destination, source: &source, threads, shutdown, progress: &progress };
         check.run(&self.roots, &mut self.whole)
     }
 
@@ -221,9 +221,9 @@ fn a_library_that_is_gone_from_the_database_is_forgotten() {
 #[test]
 fn a_check_that_was_stopped_has_no_result_and_remembers_nothing() {
     let mut pair = Pair::new(small());
-    let stop = Shutdown::new();
-    stop.request(ShutdownReason::Signal(2));
-    assert_eq!(pair.try_check(&stop).unwrap(), None);
+    let shutdown = Shutdown::new();
+    shutdown.request(ShutdownReason::Signal(2));
+    assert_eq!(pair.try_check(&shutdown).unwrap(), None);
     assert!(pair.whole.is_empty());
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use seaf_migrate::index;
-use seaf_migrate::index::recheck::{SampleError, give_up, sample, sample_size};
+use seaf_migrate::index::from_listing::ListingError;
+use seaf_migrate::index::recheck::{give_up, sample, sample_size};
 use seaf_migrate::index::{Index, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
@@ -109,7 +110,7 @@ fn a_destination_that_does_not_answer_is_an_error_and_no_missing_object() {
         let (listing, set) = Listing::new(200);
         let broken = Faulty::new(listing.store).fail_calls(Action::Size, 50, u64::MAX, kind);
         match sample(&set, &broken, 200, 3, &Shutdown::new()) {
-            Err(SampleError::Store(error)) => assert_eq!(error.kind(), kind),
+            Err(ListingError::Store(error)) => assert_eq!(error.kind(), kind),
             other => panic!("{other:?}"),
         }
         assert!(broken.failures() < 30, "asked on {} times after the first failure", broken.failures());
@@ -121,7 +122,7 @@ fn a_sample_that_was_interrupted_proves_nothing() {
     let (listing, set) = Listing::new(200);
     let stop = Shutdown::new();
     stop.request(ShutdownReason::Signal(2));
-    assert!(matches!(sample(&set, &listing.store, 200, 3, &stop), Err(SampleError::Interrupted)));
+    assert!(matches!(sample(&set, &listing.store, 200, 3, &stop), Err(ListingError::Interrupted)));
 }
 
 #[test]

@@ -4,11 +4,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use seaf_migrate::commands::run::verdict::{Broken, Heads, HeadsResult, Moved, NAMED, Verdict};
+use seaf_migrate::commands::common::failure::Failure;
+use seaf_migrate::commands::run::heads::result::{Broken, Heads, HeadsResult, Moved, NAMED};
+use seaf_migrate::commands::run::outcome::RunOutcome;
+use seaf_migrate::commands::run::verdict::Verdict;
 use seaf_migrate::metrics::series::Point;
 use seaf_migrate::object::LibraryId;
 use seaf_migrate::reach::{Counts, LibraryResult};
-use seaf_migrate::report::Ending;
 use seaf_migrate::report::page::{self, Banner, Cell, Column, Curve, Figure, Page, Part, Table};
 
 use crate::support::page::PageText;
@@ -205,7 +207,7 @@ fn broken(count: u8) -> Broken {
     broken
 }
 
-/// Ending, heads, and what the verdict must be: whether, a part of why, and a part of what to do.
+/// Outcome, heads, and what the verdict must be: whether, a part of why, and a part of what to do.
 #[test]
 fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
     let checked = |change: fn(&mut HeadsResult)| {
@@ -220,38 +222,44 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
     let damaged = checked(|heads| (heads.whole, heads.damaged_in_source) = (40, broken(1)));
     let empty = checked(|heads| (heads.libraries, heads.whole) = (0, 0));
     let foreign = checked(|heads| (heads.libraries, heads.whole, heads.damaged_in_source) = (2, 0, broken(2)));
-    let retried = || Ending::Retried { report: "report.json".to_owned(), damaged: false };
-    let store = || Ending::StoreFailed("bucket gone".to_owned());
-    for (ending, heads, yes, why, next) in [
-        (Ending::Complete, &good, true, "41 libraries are whole there", "Put the new seafile.conf in place"),
-        (Ending::DamagedSource, &good, true, "41 libraries are whole", "start the server"),
-        (Ending::Complete, &damaged, true, "1 library is damaged in the source already", "Put the new"),
-        (Ending::Complete, &none, false, "not checked: no database", "Name it."),
-        (Ending::Complete, &moved, false, "3 libraries changed while the pass ran", "Stop the server"),
-        (Ending::Complete, &unknown, false, "is not known: it is gone", "with the server stopped"),
-        (Ending::NotWhole, &lost, false, "2 libraries are not whole", "--relist"),
-        (Ending::Complete, &lost, false, "2 libraries are not whole", "--relist"),
-        (Ending::Failures, &good, false, "some objects are not at the destination", "run again"),
-        (Ending::Failures, &lost, false, "some objects are not at the destination", "run again"),
-        (Ending::Complete, &empty, false, "names no library", "database of this server"),
-        (Ending::Complete, &foreign, false, "names no library", "database of this server"),
+    let retried = || RunOutcome::Retried { report: "report.json".to_owned(), damaged: false };
+    let stopped = |failure: fn(String) -> Failure, cause: &str| RunOutcome::Stopped(failure(cause.to_owned()));
+    let nothing = RunOutcome::NothingToRetry { report: "report.json".to_owned() };
+    let unwritten = RunOutcome::FileNotWritten("the page p could not be written".to_owned());
+    for (outcome, heads, yes, why, next) in [
+        (RunOutcome::Complete, &good, true, "41 libraries are whole there", "Put the new seafile.conf in place"),
+        (RunOutcome::DamagedSource, &good, true, "41 libraries are whole", "start the server"),
+        (RunOutcome::Complete, &damaged, true, "1 library is damaged in the source already", "Put the new"),
+        (RunOutcome::Complete, &none, false, "not checked: no database", "Name it."),
+        (RunOutcome::Complete, &moved, false, "3 libraries changed while the pass ran", "Stop the server"),
+        (RunOutcome::Complete, &unknown, false, "is not known: it is gone", "with the server stopped"),
+        (RunOutcome::NotWhole, &lost, false, "2 libraries are not whole", "--relist"),
+        (RunOutcome::Complete, &lost, false, "2 libraries are not whole", "--relist"),
+        (RunOutcome::Failures, &good, false, "some objects are not at the destination", "run again"),
+        (RunOutcome::Failures, &lost, false, "some objects are not at the destination", "run again"),
+        (RunOutcome::Complete, &empty, false, "names no library", "database of this server"),
+        (RunOutcome::Complete, &foreign, false, "names no library", "database of this server"),
         (retried(), &none, false, "only what had failed", "without --retry-failed"),
         (retried(), &good, false, "only what had failed", "without --retry-failed"),
-        (Ending::Interrupted { signal: 2 }, &good, false, "interrupted", "Run again"),
-        (Ending::Full("disk".to_owned()), &good, false, "did not come to its end", "run again"),
-        (store(), &good, false, "bucket gone", "run again"),
-        (Ending::Locked("pid 7".to_owned()), &none, false, "pid 7", "run again"),
-        (Ending::Refused("no".to_owned()), &none, false, "no", "run again"),
+        (RunOutcome::Stopped(Failure::Interrupted { signal: 2 }), &good, false, "interrupted", "Run again"),
+        (stopped(Failure::StoreFull, "disk"), &good, false, "did not come to its end", "run again"),
+        (stopped(Failure::LocalFile, "/tmp/x"), &good, false, "a file of this machine failed: /tmp/x", "run again"),
+        (unwritten, &good, false, "the page p could not be written", "run again"),
+        (nothing, &none, false, "only what had failed", "without --retry-failed"),
+        (stopped(Failure::Database, "no answer"), &none, false, "the database failed: no answer", "run again"),
+        (stopped(Failure::Store, "bucket gone"), &good, false, "bucket gone", "run again"),
+        (stopped(Failure::Locked, "pid 7"), &none, false, "pid 7", "run again"),
+        (stopped(Failure::Refused, "no"), &none, false, "no", "run again"),
     ] {
-        let verdict = Verdict::of(&ending, heads);
-        assert_eq!(verdict.yes, yes, "{ending:?}: {verdict:?}");
-        assert!(verdict.why.contains(why) && verdict.next.contains(next), "{ending:?}: {verdict:?}");
+        let verdict = Verdict::of(&outcome, heads);
+        assert_eq!(verdict.yes, yes, "{outcome:?}: {verdict:?}");
+        assert!(verdict.why.contains(why) && verdict.next.contains(next), "{outcome:?}: {verdict:?}");
     }
 }
 
 #[test]
 fn nothing_is_safe_by_default() {
-    assert!(!Verdict::of(&Ending::Complete, &Heads::default()).yes);
+    assert!(!Verdict::of(&RunOutcome::Complete, &Heads::default()).yes);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use crate::commands::common::heads_cache::WholeHeads;
-use crate::commands::run::verdict::HeadsResult;
+use crate::commands::run::heads::result::HeadsResult;
 use crate::content::FsObject;
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::object::{ObjectKey, ObjectKind};
@@ -26,15 +26,15 @@ pub struct HeadsCheck<'a> {
     pub source: &'a Stores,
     /// How many calls to the stores are in flight.
     pub threads: NonZeroUsize,
-    /// The wish to end early.
-    pub stop: &'a Shutdown,
+    /// Cancellation: a signal or a failure asks everybody to end.
+    pub shutdown: &'a Shutdown,
     /// What is counted while it runs.
     pub progress: &'a Progress,
 }
 
 impl HeadsCheck<'_> {
     /// Looks for everything that the heads in `roots` need. What `whole` remembers is not looked at again, and `whole`
-    /// is brought up to date. `None` when it was told to stop.
+    /// is brought up to date. `None` when it was interrupted.
     ///
     /// # Errors
     /// When a store fails with anything but "not found", or one object that cannot be read.
@@ -79,7 +79,7 @@ impl HeadsCheck<'_> {
             whole: libraries.iter().filter_map(known).collect(),
             ..WalkOptions::default()
         };
-        let walked = fsck(self.destination, &roots, &options, self.stop, self.progress)?;
+        let walked = fsck(self.destination, &roots, &options, self.shutdown, self.progress)?;
         Ok((walked.unfinished == 0).then_some(walked.libraries))
     }
 

@@ -22,7 +22,7 @@ use crate::report::header::VERSION;
 pub struct OldReport {
     /// The sides that the pass was between.
     pub pair: Pair,
-    /// How it ended, as [`Ending::name`](super::Ending::name) says it.
+    /// How it ended, as the name of its outcome says it.
     pub result: String,
 }
 

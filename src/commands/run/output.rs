@@ -1,0 +1,69 @@
+//! Writes the report and the page of a run that is over, and prints its summary.
+
+use std::io;
+use std::path::Path;
+
+use crate::commands::run::outcome::RunOutcome;
+use crate::commands::run::result::RunResult;
+use crate::commands::run::summary::Summary;
+use crate::commands::run::verdict::Verdict;
+use crate::commands::run::{page, report};
+use crate::history::{Pair, PairHistory};
+use crate::report::{Console, Outcome, Process};
+
+impl RunResult<'_> {
+    /// Writes the files that are wanted, prints the summary, and returns how the command ends.
+    pub(super) fn tell(mut self, console: &Console) -> RunOutcome {
+        if let Some(path) = &self.settings.report {
+            let written = self.write_report(path);
+            self.written("report", path, written, console);
+        }
+        if let Some(path) = &self.settings.html {
+            let written = crate::report::page::write(path, &page::of(&self, self.history().as_ref()));
+            self.written("page", path, written, console);
+        }
+        Summary {
+            outcome: &self.pass.outcome,
+            counters: &self.pass.counters,
+            findings: &self.pass.findings,
+            retried: self.retried,
+            took: self.took,
+            retries: self.retries,
+            verdict: &self.verdict,
+        }
+        .print(console);
+        self.pass.outcome
+    }
+
+    fn write_report(&self, path: &Path) -> io::Result<()> {
+        let plan = &self.settings.plan;
+        let head = report::ReportHeader {
+            process: Process::ended(&self.started, self.took, &plan.from, &plan.to, self.retries),
+            retried: self.retried.map(|report| report.display().to_string()),
+            heads: self.pass.heads.clone(),
+            safe_to_switch: self.verdict.clone(),
+        };
+        report::write(path, &head, &self.pass.outcome, &self.pass.counters, &self.pass.findings)
+    }
+
+    fn written(&mut self, what: &str, path: &Path, written: io::Result<()>, console: &Console) {
+        let path = path.display();
+        let Err(error) = written else {
+            console.log(format_args!("The {what} was written to {path}"));
+            return;
+        };
+        let problem = format!("the {what} {path} could not be written: {error}");
+        console.problem(format_args!("Warning: {problem}"));
+        // All is not well then, because somebody asked for the file to decide by it.
+        if self.pass.outcome.exit_code() == 0 {
+            self.pass.outcome = RunOutcome::FileNotWritten(problem);
+            self.verdict = Verdict::of(&self.pass.outcome, &self.pass.heads);
+        }
+    }
+
+    /// What is noted about these two sides; a note that cannot be read is as good as none here.
+    fn history(&self) -> Option<PairHistory> {
+        let plan = &self.settings.plan;
+        self.settings.proofs.as_ref()?.load(&Pair::new(&plan.from, &plan.to)).ok().flatten()
+    }
+}

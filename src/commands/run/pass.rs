@@ -1,0 +1,291 @@
+//! One pass, from the locks to what it came to.
+//!
+//! A pass locks the destination, checks and opens both sides, loads or lists what the destination holds, and then copies
+//! what is missing: blocks first, then fs, then commits, so that what is pointed at arrives before what points at it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::bounded;
+
+use super::heads::result::Heads;
+use super::heads::{self, NotedHeads, Noting, StoresOfSides};
+use super::note::Note;
+use super::outcome::{Finished, RunOutcome};
+use super::result::PassResult;
+use super::retry::{self, Failed, LookUp};
+use super::settings::RunSettings;
+use crate::commands::check;
+use crate::commands::common::destination::{self, DestinationIndex, Snapshot};
+use crate::commands::common::failure::Failure;
+use crate::commands::common::sides::{self, Sides};
+use crate::commands::common::verified_view::VerifiedView;
+use crate::flow::Budget;
+use crate::flow::breaker::CircuitBreaker;
+use crate::metrics::{Counters, ObjectFindings};
+use crate::object::{LibraryId, ObjectKind};
+use crate::report::{Console, format, progress};
+use crate::store::ReadStore;
+use crate::store::open::OpenOptions;
+use crate::sys::lock::DestinationLock;
+use crate::sys::shutdown::Shutdown;
+use crate::transfer::diff::MissingObjects;
+use crate::transfer::flush::BatchLimits;
+use crate::transfer::{ConfirmedObjects, Transfer, TransferLimits, TransferOutcome, WorkSource};
+
+/// Everything that a pass is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass<'a> {
+    pub(super) settings: &'a RunSettings,
+    pub(super) options: &'a OpenOptions,
+    /// What had failed, when only that is to be copied.
+    pub(super) failed: Option<&'a Failed>,
+    pub(super) console: &'a Console,
+    pub(super) shutdown: &'a Shutdown,
+}
+
+/// What is held from the beginning of a pass to its end.
+struct Begun<'a> {
+    note: Note<'a>,
+    _locks: Vec<DestinationLock>,
+}
+
+/// What the transfers of a pass share.
+struct Shared {
+    counters: Counters,
+    findings: ObjectFindings,
+    breaker: CircuitBreaker,
+    budget: Budget,
+}
+
+/// What the copying came to.
+struct Copied {
+    heads: Heads,
+    names: BTreeMap<LibraryId, String>,
+    /// What ended it early.
+    failure: Option<Failure>,
+}
+
+impl Copied {
+    fn failed(failure: Failure) -> Self {
+        Self { heads: Heads::default(), names: BTreeMap::new(), failure: Some(failure) }
+    }
+}
+
+/// What is copied of one kind.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    kind: ObjectKind,
+    source: &'a dyn WorkSource,
+    /// Where it is remembered what was copied.
+    confirmed: Option<&'a dyn ConfirmedObjects>,
+}
+
+impl<'a> Pass<'a> {
+    /// The whole of it.
+    pub(super) fn run(&self) -> PassResult {
+        let shared = Shared {
+            counters: Counters::default(),
+            findings: ObjectFindings::default(),
+            breaker: CircuitBreaker::default(),
+            budget: Budget::new(self.settings.memory),
+        };
+        let begun = self.begin();
+        let (begun, copied) = match begun {
+            Ok(begun) => (Some(begun), self.copy(&shared)),
+            Err(failure) => (None, Copied::failed(failure)),
+        };
+        let Copied { heads, names, failure } = copied;
+        let outcome = self.outcome(&shared, &heads, failure);
+        if let Some(Begun { note, _locks }) = begun {
+            note.end(&outcome, self.console);
+        }
+        let Shared { counters, findings, .. } = shared;
+        PassResult { outcome, counters, findings, heads, names }
+    }
+
+    fn outcome(&self, shared: &Shared, heads: &Heads, failure: Option<Failure>) -> RunOutcome {
+        // A call that a signal cut short fails, too; the signal is what is told then.
+        if let Some(failure) = Failure::interruption(self.shutdown).or(failure) {
+            return RunOutcome::Stopped(failure);
+        }
+        let Shared { counters, findings, .. } = shared;
+        let outcome = Finished { counters, findings, heads, strict: self.settings.strict }.outcome();
+        self.failed.map_or(outcome.clone(), |failed| failed.outcome(outcome))
+    }
+
+    /// Locks the destination, checks that both sides are ready, and notes that the pass begins.
+    fn begin(&self) -> Result<Begun<'a>, Failure> {
+        let Pass { settings, options, console, shutdown, .. } = *self;
+        let plan = &settings.plan;
+        for warning in plan.from.warnings.iter().chain(&plan.to.warnings) {
+            console.problem(format_args!("Warning: {warning}"));
+        }
+        let locks = sides::lock(&plan.to)?;
+        check::require(plan, options, console, shutdown)?;
+        Ok(Begun { note: Note::begin(settings, console)?, _locks: locks })
+    }
+
+    fn copy(&self, shared: &Shared) -> Copied {
+        let plan = &self.settings.plan;
+        let sides = match sides::open(&plan.from, &plan.to, self.options) {
+            Ok(sides) => sides,
+            Err(error) => return Copied::failed(error.into()),
+        };
+        match self.failed {
+            None => self.note_and_copy(&sides, shared),
+            Some(failed) => Copied {
+                heads: Heads::not_checked("only what had failed was retried", "Run again without --retry-failed."),
+                names: BTreeMap::new(),
+                failure: self.copy_failed(failed, &sides, shared).err(),
+            },
+        }
+    }
+
+    /// Notes the heads before anything is listed, copies, and looks for the heads at the destination.
+    fn note_and_copy(&self, sides: &Sides, shared: &Shared) -> Copied {
+        let noted = match heads::note(&self.settings.heads, self.console) {
+            Ok(Noting::Noted(noted)) => noted,
+            Ok(Noting::NotNoted { why, next }) => {
+                let failure = self.copy_missing(sides, Snapshot::NotWanted, shared).err();
+                return Copied { heads: Heads::not_checked(why, next), names: BTreeMap::new(), failure };
+            }
+            Err(failure) => return Copied::failed(failure),
+        };
+        let copied = self.copy_missing(sides, Snapshot::Wanted, shared).and_then(|known| snapshot(sides, known));
+        match copied {
+            Ok(stores) => self.check_heads(&noted, &stores),
+            Err(failure) => Copied { names: noted.names(), ..Copied::failed(failure) },
+        }
+    }
+
+    fn check_heads(&self, noted: &NotedHeads, stores: &StoresOfSides) -> Copied {
+        let names = noted.names();
+        match heads::check_heads(noted, stores, self.settings, self.console, self.shutdown) {
+            Ok(heads) => Copied { heads, names, failure: None },
+            Err(error) => {
+                let heads = Heads::not_checked(error.to_string(), "See that both sides answer, and run again.");
+                Copied { heads, names, failure: Some(error.into()) }
+            }
+        }
+    }
+
+    /// Loads or lists what the destination holds, and copies what it lacks. Returns what it held, and remembers.
+    fn copy_missing(
+        &self,
+        sides: &Sides,
+        snapshot: Snapshot,
+        shared: &Shared,
+    ) -> Result<Vec<(ObjectKind, DestinationIndex)>, Failure> {
+        let Pass { settings, console, shutdown, .. } = *self;
+        let mut known = Vec::new();
+        for kind in ObjectKind::COPY_ORDER {
+            self.go_on()?;
+            let held = destination::load_or_list(kind, &*sides.to[kind], &settings.plan, snapshot, console, shutdown)?;
+            shared.counters.kind(kind).held.add(held.set.len());
+            known.push((kind, held));
+        }
+        for (kind, held) in &known {
+            self.go_on()?;
+            console.log(format_args!("Start to migrate [{kind}] object"));
+            let missing =
+                MissingObjects { source: &*sides.from[*kind], listers: self.listers(*kind), index: &held.set };
+            self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
+        }
+        self.go_on().map(|()| known)
+    }
+
+    /// Copies what had failed.
+    fn copy_failed(&self, failed: &Failed, sides: &Sides, shared: &Shared) -> Result<(), Failure> {
+        let Pass { settings, console, shutdown, .. } = *self;
+        for kind in ObjectKind::COPY_ORDER {
+            self.go_on()?;
+            let of_kind = failed.kind(kind);
+            if of_kind.count == 0 {
+                // Nothing of this kind is to be looked up, so all of it has been.
+                shared.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
+                continue;
+            }
+            retry::announce(kind, of_kind, console);
+            let held = destination::remembered(kind, &*sides.to[kind], &settings.plan, console, shutdown)?;
+            shared.counters.kind(kind).held.add(held.as_ref().map_or(0, |held| held.set.len()));
+            let look_up = LookUp {
+                failed: of_kind,
+                source: &*sides.from[kind],
+                destination: &*sides.to[kind],
+                index: held.as_ref().map(|held| &held.set),
+                workers: self.listers(kind),
+            };
+            let confirmed = held.as_ref().map(|held| held as &dyn ConfirmedObjects);
+            self.transfer(Work { kind, source: &look_up, confirmed }, sides, shared)?;
+        }
+        Ok(())
+    }
+
+    /// Copies one kind, and tells its progress meanwhile.
+    fn transfer(&self, work: Work<'_>, sides: &Sides, shared: &Shared) -> Result<(), Failure> {
+        let Pass { settings, console, shutdown, .. } = *self;
+        let Work { kind, source, confirmed } = work;
+        let limits = TransferLimits {
+            workers: settings.plan.store.workers,
+            queue: settings.queue,
+            temp_dir: settings.plan.list.temp_dir.clone(),
+            batch: BatchLimits::default(),
+        };
+        let Shared { counters, findings, breaker, budget } = shared;
+        let transfer = Transfer {
+            kind,
+            source: &*sides.from[kind],
+            destination: &*sides.to[kind],
+            work: source,
+            limits: &limits,
+            budget,
+            counters,
+            findings,
+            confirmed,
+            breaker,
+            shutdown,
+        };
+        let (done, telling) = bounded::<()>(0);
+        let ended = std::thread::scope(|scope| {
+            scope.spawn(|| progress::tell(kind, counters, console, &telling));
+            let ended = transfer.run();
+            drop(done);
+            ended
+        });
+        let numbers = counters.kind(kind);
+        console.log(format_args!("[{kind}] task: {} objects written to destination.", numbers.copied.get()));
+        if ended? == TransferOutcome::Interrupted {
+            return self.go_on();
+        }
+        let failed = numbers.failed.get();
+        let but = if failed > 0 { format!(", but {} failed", format::plural(failed, "object")) } else { String::new() };
+        console.log(format_args!("Complete migrate [{kind}] object{but}"));
+        Ok(())
+    }
+
+    /// How many listings of the source, or look-ups in it, run at once.
+    fn listers(&self, kind: ObjectKind) -> usize {
+        let plan = &self.settings.plan;
+        plan.store.listers_for(plan.from.store(kind))
+    }
+
+    /// An error once shutdown was requested.
+    fn go_on(&self) -> Result<(), Failure> {
+        match self.shutdown.requested() {
+            true => Err(Failure::interruption(self.shutdown).unwrap_or_else(|| Failure::cut_short("copying"))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Both sides as the heads are looked for in them: the destination as the pass may vouch for it now.
+fn snapshot(sides: &Sides, known: Vec<(ObjectKind, DestinationIndex)>) -> Result<StoresOfSides, Failure> {
+    let mut destination = sides.to.clone().map(|store| store as Arc<dyn ReadStore>);
+    for (kind, known) in known {
+        let store = &mut destination[kind];
+        *store = Arc::new(VerifiedView::new(Arc::clone(store), known.snapshot(store.location())?));
+    }
+    Ok(StoresOfSides { source: sides.from.clone(), destination })
+}
