@@ -4,6 +4,7 @@
 //! when it is asked right before ([`decide`]), and nothing that was not noted first ([`journal`]). Commits go first, then
 //! fs, then blocks ([`delete`]): whatever an interruption leaves points at nothing that is gone.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -14,7 +15,6 @@ use crate::commands::common::sides::lock;
 use crate::commands::remove::outcome::{Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
 use crate::commands::remove::settings::RemoveSettings;
-use crate::flow::rate::RealClock;
 use crate::flow::{Budget, RateLimiter};
 use crate::history::VerifyNote;
 use crate::metrics::{Counters, Findings};
@@ -105,13 +105,14 @@ impl Remover<'_> {
         let since = UNIX_EPOCH + Duration::try_from(verified.began.as_duration()).unwrap_or_default();
         self.verified = Some(verified);
         let mut journal = self.open_journal()?;
-        let clock = RealClock::new(self.failures.shutdown());
-        let (budget, rate) = (Budget::new(MEMORY), settings.rate.map(|rate| RateLimiter::new(rate, clock)));
+        let objects_per_second = settings.rate.and_then(|rate| NonZeroU64::new(u64::from(rate)));
+        let limit = RateLimiter::new(objects_per_second, self.failures.shutdown());
+        let budget = Budget::new(MEMORY);
         for kind in ObjectKind::REMOVE_ORDER {
             let (source, destination) = (&*sides.from[kind], &*sides.to[kind]);
             let asker =
                 Asker { kind, source, destination, content: settings.content, budget: &budget, verified: since };
-            self.remove_kind(asker, rate.as_ref(), journal.as_mut())?;
+            self.remove_kind(asker, &limit, journal.as_mut())?;
         }
         self.warn_of_empty_libraries();
         Ok(())
@@ -120,7 +121,7 @@ impl Remover<'_> {
     fn remove_kind(
         &mut self,
         asker: Asker<'_>,
-        rate: Option<&RateLimiter<RealClock>>,
+        limit: &RateLimiter,
         journal: Option<&mut RemovalJournal>,
     ) -> Result<(), Failure> {
         let Self { settings, counters, counts, kept, failures, console, .. } = self;
@@ -128,7 +129,7 @@ impl Remover<'_> {
         let what = if settings.yes { "remove" } else { "compare" };
         console.log(format_args!("Start to {what} [{kind}] object"));
         let is_real = journal.is_some();
-        let removed = Removal { settings, asker, rate, counters, kept, console, failures }.run(journal, counts);
+        let removed = Removal { settings, asker, limit, counters, kept, console, failures }.run(journal, counts);
         if is_real {
             delete::remove_folders(asker.source, settings, console, counts);
         }

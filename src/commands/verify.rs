@@ -6,6 +6,7 @@
 //! checkpoint can keep ([`checkpoint`]).
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -18,12 +19,12 @@ use crate::commands::verify::progress::VerifyProgress;
 use crate::commands::verify::settings::VerifySettings;
 use crate::conf::SideConf;
 use crate::database::heads::{LibraryRoots, Roots};
-use crate::flow::Budget;
+use crate::flow::{Budget, RateLimiter};
 use crate::history::Pair;
 use crate::index::ListError;
 use crate::object::{LibraryId, ObjectId, ObjectKind, PerKind};
 use crate::report::{Console, Outcome, format};
-use crate::store::layer::limit::{Bandwidth, Limited};
+use crate::store::layer::limit::Limited;
 use crate::store::open::{OpenOptions, open_destination_to_read, open_source};
 use crate::store::{ReadStore, StoreError};
 use crate::sys::lock::DestinationLock;
@@ -169,13 +170,14 @@ impl<'a> Verification<'a> {
     fn compare(&mut self, stores: &PerKind<KindStores>, progress: &VerifyProgress) -> Result<(), Failure> {
         self.announce(progress)?;
         let budget = Budget::new(self.settings.memory);
-        let bandwidth = self.settings.bandwidth.map(|rate| Arc::new(Bandwidth::new(rate, self.shutdown)));
+        let bytes_per_second = self.settings.bandwidth.and_then(NonZeroU64::new);
+        let limit = Arc::new(RateLimiter::new(bytes_per_second, self.shutdown));
         let compared = self.listed.iter().try_for_each(|(kind, listed)| {
             let Some(ListedPair { from: listed_from, to: listed_to }) = listed else {
                 return Err(Failure::cut_short("listing both sides"));
             };
             self.console.log(format_args!("Start to compare [{kind}] object"));
-            let KindStores { from, to } = stores[kind].limited(bandwidth.as_ref());
+            let KindStores { from, to } = stores[kind].limited(&limit);
             let comparison = KindComparison {
                 kind,
                 from: &*from,
@@ -230,11 +232,10 @@ struct KindStores {
 }
 
 impl KindStores {
-    /// The same stores, their reads limited.
-    fn limited(&self, bandwidth: Option<&Arc<Bandwidth>>) -> Self {
-        let limited = |store: &Arc<dyn ReadStore>| match bandwidth {
-            Some(bandwidth) => Arc::new(Limited::new(Arc::clone(store), Arc::clone(bandwidth))) as Arc<dyn ReadStore>,
-            None => Arc::clone(store),
+    /// The same stores, the bytes that are read from them limited.
+    fn limited(&self, limit: &Arc<RateLimiter>) -> Self {
+        let limited = |store: &Arc<dyn ReadStore>| {
+            Arc::new(Limited::new(Arc::clone(store), Arc::clone(limit))) as Arc<dyn ReadStore>
         };
         Self { from: limited(&self.from), to: self.to.as_ref().map(limited) }
     }

@@ -14,7 +14,6 @@ use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::remove::report::{Reason, RemovalCounts};
 use crate::commands::remove::settings::RemoveSettings;
-use crate::flow::rate::RealClock;
 use crate::flow::{RateLimiter, pool};
 use crate::listing::{Stream, WalkError, walk};
 use crate::metrics::{Counters, Finding, Findings};
@@ -40,8 +39,8 @@ pub struct Removal<'a> {
     pub settings: &'a RemoveSettings,
     /// Who asks the destination.
     pub asker: Asker<'a>,
-    /// How fast.
-    pub rate: Option<&'a RateLimiter<RealClock>>,
+    /// How many objects a second may be removed.
+    pub limit: &'a RateLimiter,
     /// What the source lists.
     pub counters: &'a Counters,
     /// The objects that are kept, and why.
@@ -171,7 +170,7 @@ impl Removal<'_> {
                 asked.lock().unwrap_or_else(PoisonError::into_inner).push((object, decision));
             }
         };
-        let may_go_on = || !self.failures.is_over() && self.rate.is_none_or(RateLimiter::acquire);
+        let may_go_on = || !self.failures.is_over() && self.limit.acquire(1);
         pool::run(
             self.workers(batch),
             batch.len(),
