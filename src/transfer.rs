@@ -102,12 +102,16 @@ impl Transfer<'_> {
             let copier =
                 Copier { kind: self.kind, source: self.source, destination: self.destination, budget: self.budget };
             let plan = &self.settings.plan;
-            pool::run(
+            let copied = pool::run(
                 plan.store.workers,
                 self.settings.queue,
                 |queue| self.feed(&spool, &queue),
                 |object| self.copy(&copier, &object, &written),
             );
+            if let Err(error) = copied {
+                self.state.local_failure("start a worker thread", &error, self.stop);
+                spool.abandon();
+            }
             // Dropped here, so that the channels close: that ends the progress lines and the confirmer, which then
             // settles its last batch.
             drop(written);

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::flow::pool;
 use crate::index::{self, Index, ListError, ListLock};
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Listed, ReadStore, SizeMatch, StoreError, found};
+use crate::store::{ErrorKind, Listed, ReadStore, SizeMatch, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 
 /// The share of an imported list that is asked for, and the least number of objects.
@@ -79,7 +79,8 @@ pub fn sample(
             Ok(asked)
         },
         ask,
-    )?;
+    )
+    .map_err(|error| no_worker(destination, &error))??;
     if let Some(failure) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(failure);
     }
@@ -89,6 +90,11 @@ pub fn sample(
     let mut missing = missing.into_inner().unwrap_or_else(PoisonError::into_inner);
     missing.sort_unstable();
     Ok(Sampled { asked, missing })
+}
+
+fn no_worker(destination: &dyn ReadStore, error: &std::io::Error) -> SampleError {
+    let (place, cause) = (destination.location().to_string(), format!("no worker thread could be started: {error}"));
+    SampleError::Store(StoreError::new(ErrorKind::Setup, "ask", place, cause))
 }
 
 /// Gives up what the sample has shown to be wrong. The list is unfinished then, and is to be

@@ -14,7 +14,8 @@ use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::remove::report::{Reason, RemovalCounts};
 use crate::commands::remove::settings::RemoveSettings;
-use crate::flow::{RateLimiter, pool};
+use crate::flow::RateLimiter;
+use crate::flow::pool::{self, Queue};
 use crate::listing::{Stream, WalkError, walk};
 use crate::metrics::{Counters, Finding, Findings};
 use crate::object::{KeyRange, ObjectKind};
@@ -171,12 +172,7 @@ impl Removal<'_> {
             }
         };
         let may_go_on = || !self.failures.is_over() && self.limit.acquire(1);
-        pool::run(
-            self.workers(batch),
-            batch.len(),
-            |queue| batch.iter().all(|object| may_go_on() && queue.put(*object)),
-            ask,
-        );
+        self.each(batch, may_go_on, ask);
         asked.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -201,12 +197,7 @@ impl Removal<'_> {
                 settled.lock().unwrap_or_else(PoisonError::into_inner).push((object, removed));
             }
         };
-        pool::run(
-            self.workers(objects),
-            objects.len(),
-            |queue| objects.iter().all(|object| queue.put(*object)),
-            remove,
-        );
+        self.each(objects, || true, remove);
         for (object, removed) in settled.into_inner().unwrap_or_else(PoisonError::into_inner) {
             match removed {
                 Ok(()) => self.count(&[object], counts),
@@ -216,8 +207,13 @@ impl Removal<'_> {
         Ok(())
     }
 
-    fn workers(&self, objects: &[Listed]) -> usize {
-        self.settings.store.workers.min(objects.len()).max(1)
+    /// Calls `work` for the objects, many at once, as long as `may_go_on`.
+    fn each(&self, objects: &[Listed], may_go_on: impl Fn() -> bool, work: impl Fn(Listed) + Sync) {
+        let (workers, room) = (self.settings.store.workers.min(objects.len()).max(1), objects.len());
+        let fill = |queue: Queue<Listed>| objects.iter().all(|object| may_go_on() && queue.put(*object));
+        if let Err(error) = pool::run(workers, room, fill, work) {
+            self.failures.end(Failure::local("start a worker thread", &error));
+        }
     }
 
     fn count(&self, objects: &[Listed], counts: &mut RemovalCounts) {

@@ -175,12 +175,12 @@ impl LookUp<'_> {
         let fill = |queue: Queue<(ObjectKey, bool)>| {
             self.feed(&failed.asked, false, &queue).and_then(|()| self.feed(&failed.doubtful, true, &queue))
         };
-        let read = pool::run(workers, workers * 4, fill, |(key, is_doubtful)| self.look_up(key, is_doubtful));
-        match read {
-            Err(error) => state.local_failure("read the failures from a temporary file", &error, stop),
+        match pool::run(workers, workers * 4, fill, |(key, is_doubtful)| self.look_up(key, is_doubtful)) {
+            Err(error) => state.local_failure("start a worker thread", &error, stop),
+            Ok(Err(error)) => state.local_failure("read the failures from a temporary file", &error, stop),
             // A wish to end that came later changes nothing here, because the pass then ends as interrupted.
-            Ok(()) if stop.requested() => {}
-            Ok(()) => state.counters.kind(kind).source_listed.store(true, Ordering::Relaxed),
+            Ok(Ok(())) if stop.requested() => {}
+            Ok(Ok(())) => state.counters.kind(kind).source_listed.store(true, Ordering::Relaxed),
         }
     }
 

@@ -74,7 +74,8 @@ impl KindComparison<'_> {
             failures: FirstFailure::new(self.shutdown),
         };
         let threads = self.settings.store.workers;
-        pool::run(threads, threads * 4, |queue| workers.feed(&queue, steps), |task| workers.work(task))?;
+        let fed = pool::run(threads, threads * 4, |queue| workers.feed(&queue, steps), |task| workers.work(task));
+        fed.map_err(|error| Failure::local("start a worker thread", &error))??;
         let Workers { buffer, failures, .. } = workers;
         drop(buffer);
         if let Some(failure) = failures.get() {
