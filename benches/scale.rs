@@ -157,7 +157,6 @@ impl Bench {
                 budget: &Budget::new(settings.memory),
                 settings: &settings,
                 state: &state,
-                console: &Console::quiet(),
                 stop: &Shutdown::new(),
             }
             .run();

@@ -15,7 +15,6 @@ use crate::flow::Budget;
 use crate::flow::pool::{self, Queue};
 use crate::listing::{Stream, WalkError, walk};
 use crate::object::{KeyRange, ObjectKind};
-use crate::report::{Console, progress};
 use crate::store::{Listed, ReadStore, StoreError, WriteStore};
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::copy::{Copier, CopyOutcome};
@@ -73,8 +72,6 @@ pub struct Transfer<'a> {
     pub budget: &'a Budget,
     /// What is counted and found.
     pub state: &'a PassState,
-    /// Where progress is told.
-    pub console: &'a Console,
     /// The wish to end early.
     pub stop: &'a Shutdown,
 }
@@ -88,9 +85,7 @@ impl Transfer<'_> {
             Err(error) => return self.state.local_failure("make a temporary file", &error, self.stop),
         };
         let (written, to_confirm) = bounded(2 * BatchLimits::default().objects);
-        let (done, telling) = bounded::<()>(0);
         std::thread::scope(|scope| {
-            scope.spawn(|| progress::tell(self.kind, &self.state.counters, self.console, &telling));
             scope.spawn(|| flush::run(&to_confirm, BatchLimits::default(), |batch| self.confirm(batch)));
             scope.spawn(|| {
                 match self.work {
@@ -112,10 +107,8 @@ impl Transfer<'_> {
                 self.state.local_failure("start a worker thread", &error, self.stop);
                 spool.abandon();
             }
-            // Dropped here, so that the channels close: that ends the progress lines and the confirmer, which then
-            // settles its last batch.
+            // Dropped here, so that the channel closes: that ends the confirmer, which then settles its last batch.
             drop(written);
-            drop(done);
         });
     }
 
@@ -150,6 +143,8 @@ impl Transfer<'_> {
 
     /// Moves the plan from the disk to the workers' queue.
     fn feed(&self, spool: &Spool, queue: &Queue<Listed>) {
+        let missing = self.settings.plan.store.workers.saturating_sub(queue.workers());
+        self.state.counters.kind(self.kind).workers_missing.set(missing as u64);
         while !self.stop.requested() {
             match spool.take(SPOOL_READ, Duration::from_millis(200)) {
                 Ok(Some(objects)) => {

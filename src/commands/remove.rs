@@ -17,8 +17,9 @@ use crate::commands::remove::report::{RemovalCounts, ReportHeader};
 use crate::commands::remove::settings::RemoveSettings;
 use crate::flow::{Budget, RateLimiter};
 use crate::history::VerifyNote;
-use crate::metrics::{Counters, Findings};
+use crate::metrics::{Counters, Findings, RemovalCounters};
 use crate::object::{ObjectKind, PerKind};
+use crate::report::progress::during;
 use crate::report::{Console, Outcome, Process};
 use crate::store::open::{OpenOptions, open_source, open_source_to_remove};
 use crate::store::{ReadStore, RemoveStore, StoreError};
@@ -30,6 +31,7 @@ pub mod delete;
 pub mod journal;
 pub mod outcome;
 pub mod preconditions;
+mod progress;
 pub mod report;
 pub mod settings;
 mod summary;
@@ -39,6 +41,7 @@ use decide::Asker;
 use delete::Removal;
 use journal::RemovalJournal;
 use preconditions::Commits;
+use progress::RemovalProgress;
 use summary::RemovalSummary;
 
 /// How many bytes all objects that are being compared may take.
@@ -51,7 +54,9 @@ struct Remover<'a> {
     mode: Mode,
     /// What the source lists.
     counters: Counters,
-    /// What became of it.
+    /// What became of it, counted while it runs.
+    done: PerKind<RemovalCounters>,
+    /// What became of it, for the report.
     counts: RemovalCounts,
     /// The objects that were kept, and why.
     kept: Findings,
@@ -72,6 +77,7 @@ pub fn run(settings: &RemoveSettings, console: &Console, shutdown: &Shutdown) ->
         options: settings.store.open_options(shutdown),
         mode,
         counters: Counters::default(),
+        done: PerKind::default(),
         counts: RemovalCounts::default(),
         kept: Findings::default(),
         failures: FirstFailure::new(shutdown),
@@ -124,12 +130,15 @@ impl Remover<'_> {
         limit: &RateLimiter,
         journal: Option<&mut RemovalJournal>,
     ) -> Result<(), Failure> {
-        let Self { settings, counters, counts, kept, failures, console, .. } = self;
+        let Self { settings, counters, done, counts, kept, failures, console, .. } = self;
         let kind = asker.kind;
         let what = if settings.yes { "remove" } else { "compare" };
         console.log(format_args!("Start to {what} [{kind}] object"));
         let is_real = journal.is_some();
-        let removed = Removal { settings, asker, limit, counters, kept, console, failures }.run(journal, counts);
+        let (done, listed) = (&done[kind], counters.kind(kind));
+        let removal = Removal { settings, asker, limit, counters, kept, done, failures };
+        let progress = RemovalProgress { kind, listed, removal: done, is_dry_run: !is_real };
+        let removed = during(&progress, console, || removal.run(journal, counts));
         if is_real {
             delete::remove_folders(asker.source, settings, console, counts);
         }

@@ -19,6 +19,7 @@ use crate::flow::Budget;
 use crate::index::from_listing::LearnError;
 use crate::object::ObjectKind;
 use crate::reach::Stores;
+use crate::report::progress::during;
 use crate::report::{Console, Ending, format};
 use crate::store::ReadStore;
 use crate::store::open::OpenOptions;
@@ -28,6 +29,7 @@ use crate::transfer::{Transfer, Work};
 pub mod heads;
 mod note;
 pub(super) mod page;
+mod progress;
 pub mod report;
 mod result;
 pub mod retry;
@@ -37,6 +39,7 @@ pub mod verdict;
 
 use heads::NotedHeads;
 use note::Note;
+use progress::CopyProgress;
 use result::RunResult;
 use retry::Failed;
 
@@ -169,7 +172,9 @@ impl Pass<'_> {
 
     fn transfer(&self, kind: ObjectKind, sides: &Sides, work: Work<'_>, budget: &Budget) {
         let Pass { settings, state, console, stop, .. } = *self;
-        Transfer {
+        let progress = CopyProgress { kind, counters: &state.counters };
+        state.counters.series.begin(kind.as_str());
+        let transfer = Transfer {
             kind,
             source: &*sides.from[kind],
             listers: settings.plan.store.listers_for(settings.plan.from.store(kind)),
@@ -178,10 +183,9 @@ impl Pass<'_> {
             settings,
             budget,
             state,
-            console,
             stop,
-        }
-        .run();
+        };
+        during(&progress, console, || transfer.run());
         let numbers = state.counters.kind(kind);
         console.log(format_args!("[{kind}] task: {} objects written to destination.", numbers.copied.get()));
         if !stop.requested() {

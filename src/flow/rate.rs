@@ -42,7 +42,7 @@ impl Clock for RealClock {
     }
 }
 
-/// Hands out tokens at a rate to all who share it. What a token stands for (an object, a byte, a request) is up to them.
+/// Hands out tokens at a rate to all who share it. A token stands for an object, a byte or a request, as they agree.
 ///
 /// Takers queue in the order in which they ask. Each token is paid for with the time that the rate says.
 pub struct RateLimiter {

@@ -67,10 +67,6 @@ const TO_GO: &[&str] = &[
     "transfer is an engine and imports commands::common::state",
     "transfer imports commands::run::retry, which is below it",
     "transfer is an engine and imports commands::run::retry",
-    "transfer imports report, which is below it",
-    "transfer is an engine and imports report",
-    "transfer imports report::progress, which is below it",
-    "transfer is an engine and imports report::progress",
     "commands::run::page <-> commands::run::result",
     "commands::run::retry <-> transfer",
 ];

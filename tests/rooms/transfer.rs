@@ -131,7 +131,6 @@ impl Pass {
             settings: &self.settings,
             budget: &budget,
             state: &self.state,
-            console: &console,
             stop: &self.stop,
         }
         .run();

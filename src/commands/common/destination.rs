@@ -1,6 +1,5 @@
 //! What the destination holds: from the list file if there is a good one, else by listing it.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use super::verified_view::DestinationSnapshot;
@@ -9,6 +8,7 @@ use crate::conf::backend::Location;
 use crate::index::from_listing::{LearnError, Listing};
 use crate::index::recheck::{self, SampleError};
 use crate::index::{self, Index, Journal, ListError, ListLock, ListPaths, Prepared, SetBuilder};
+use crate::metrics::Counter;
 use crate::object::ObjectKind;
 use crate::report::Console;
 use crate::store::{Listed, ReadStore};
@@ -244,5 +244,5 @@ fn list(
     stop: &Shutdown,
 ) -> Result<Index, LearnError> {
     let listers = settings.store.listers_for(settings.to.store(kind));
-    Listing { lock, store, listers, only: &[], counted: &AtomicU64::new(0), stop }.into_set()
+    Listing { lock, store, listers, only: &[], counted: &Counter::default(), stop }.into_set()
 }

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::decide::{Asker, Decision};
 use super::journal::RemovalJournal;
@@ -17,9 +17,9 @@ use crate::commands::remove::settings::RemoveSettings;
 use crate::flow::RateLimiter;
 use crate::flow::pool::{self, Queue};
 use crate::listing::{Stream, WalkError, walk};
-use crate::metrics::{Counters, Finding, Findings};
+use crate::metrics::{Counters, Finding, Findings, RemovalCounters};
 use crate::object::{KeyRange, ObjectKind};
-use crate::report::{Console, format};
+use crate::report::Console;
 use crate::store::{ErrorKind, Listed, RemoveStore, StoreError};
 use crate::sys::shutdown::ShutdownReason;
 use crate::transfer::Spool;
@@ -29,9 +29,6 @@ const SPOOL_OBJECTS: u64 = 16 << 20;
 
 /// How many objects are in a batch at most.
 const BATCH: usize = 1000;
-
-/// How often a line of progress comes.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// One kind to be removed, and all that takes part.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +43,8 @@ pub struct Removal<'a> {
     pub counters: &'a Counters,
     /// The objects that are kept, and why.
     pub kept: &'a Findings,
-    /// Where progress is told.
-    pub console: &'a Console,
+    /// What became of it, counted while it runs.
+    pub done: &'a RemovalCounters,
     /// What ends the removal early.
     pub failures: &'a FirstFailure<'a>,
 }
@@ -81,16 +78,11 @@ impl Removal<'_> {
         mut journal: Option<&mut RemovalJournal>,
         counts: &mut RemovalCounts,
     ) -> Result<(), Failure> {
-        let mut told = Instant::now();
         while !self.failures.is_over() {
             let batch = spool.take(self.batch_size(), Duration::from_millis(200));
             let batch = batch.map_err(|error| Failure::local("read the plan from a temporary file", &error))?;
             let Some(batch) = batch else { return Ok(()) };
             self.settle(&batch, journal.as_deref_mut(), counts)?;
-            if told.elapsed() >= LINE_EVERY {
-                told = Instant::now();
-                self.console.log(self.progress(counts));
-            }
         }
         Ok(())
     }
@@ -98,17 +90,6 @@ impl Removal<'_> {
     /// A quarter of a second's worth where the rate is limited, so that deletions come evenly.
     fn batch_size(&self) -> usize {
         self.settings.rate.map_or(BATCH, |rate| (rate as usize / 4).clamp(1, BATCH))
-    }
-
-    fn progress(&self, counts: &RemovalCounts) -> String {
-        let (kind, numbers) = (self.asker.kind, counts.kind(self.asker.kind));
-        format!(
-            "[{kind}] task: {} objects {} the source. ({} kept, {} listed)",
-            numbers.removed.objects,
-            if self.settings.yes { "removed from" } else { "to remove from" },
-            format::count(numbers.kept.objects),
-            format::count(self.counters.kind(kind).listed.get())
-        )
     }
 
     fn list(&self, spool: &Spool) {
@@ -146,7 +127,10 @@ impl Removal<'_> {
         for (object, decision) in asked {
             match decision {
                 Decision::Remove(size) => allowed.push(Listed { key: object.key, size: Some(size) }),
-                Decision::Gone => counts.count(self.asker.kind, object.key.library, |row| row.gone += 1),
+                Decision::Gone => {
+                    self.done.gone.add(1);
+                    counts.count(self.asker.kind, object.key.library, |row| row.gone += 1);
+                }
                 Decision::Keep(reason, cause) => self.keep(&object, reason, &cause, counts),
                 Decision::Unknown(error) => self.failed(&object, error, counts),
             }
@@ -219,6 +203,8 @@ impl Removal<'_> {
     fn count(&self, objects: &[Listed], counts: &mut RemovalCounts) {
         for object in objects {
             self.failures.succeeded();
+            self.done.removed.add(1);
+            self.done.removed_bytes.add(object.size.unwrap_or(0));
             counts.removed(self.asker.kind, object.key.library, object.size.unwrap_or(0));
         }
     }
@@ -226,6 +212,7 @@ impl Removal<'_> {
     fn keep(&self, object: &Listed, reason: Reason, cause: &str, counts: &mut RemovalCounts) {
         let kind = self.asker.kind;
         self.kept.add(Finding::new(kind, &object.key, "compare", reason.as_str(), cause));
+        self.done.kept.add(1);
         counts.kept(kind, object.key.library, object.size.unwrap_or(0), reason);
     }
 
@@ -236,6 +223,7 @@ impl Removal<'_> {
             return;
         }
         let kind = self.asker.kind;
+        self.done.kept.add(1);
         counts.kept(kind, object.key.library, object.size.unwrap_or(0), Reason::Failed);
         self.kept.add(Finding::from_error(kind, &object.key, &error));
         // The object is named already, whatever this one error says of the others.

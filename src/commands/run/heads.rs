@@ -6,18 +6,17 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use crossbeam_channel::bounded;
-
 use crate::commands::common::heads_cache::{Memory, WholeHeads};
 use crate::commands::common::settings::{HeadsSettings, RunSettings, WhenHeads};
 use crate::commands::common::state::PassState;
-use crate::commands::fsck;
 use crate::commands::run::verdict::{Broken, Heads, HeadsResult, Moved, NAMED};
 use crate::conf::DatabaseConf;
 use crate::database::heads::{LibraryRoots, Roots};
+use crate::metrics::WalkCounters;
 use crate::metrics::findings::SHOWN;
 use crate::object::{LibraryId, ObjectId};
-use crate::reach::{Progress, Stores};
+use crate::reach::Stores;
+use crate::report::progress::during;
 use crate::report::{Console, Ending, format};
 use crate::sys::shutdown::Shutdown;
 
@@ -88,15 +87,9 @@ pub fn check_heads(
         format::count(noted.roots.libraries.len() as u64)
     ));
     let threads = NonZeroUsize::new(settings.plan.store.workers).unwrap_or(NonZeroUsize::MIN);
-    let (progress, (done, telling)) = (Progress::default(), bounded::<()>(0));
-    let checked = std::thread::scope(|scope| {
-        scope.spawn(|| fsck::tell(&progress, console, &telling));
-        let check = HeadsCheck { destination, source, threads, stop, progress: &progress };
-        let checked = check.run(&noted.roots, &mut whole);
-        drop(done);
-        checked
-    });
-    match checked {
+    let counters = WalkCounters::default();
+    let check = HeadsCheck { destination, source, threads, stop, counters: &counters };
+    match during(&counters, console, || check.run(&noted.roots, &mut whole)) {
         Ok(Some(result)) => {
             keep(memory.as_ref(), &whole, console);
             let result = HeadsResult { moved: noted.moved(), ..result };
