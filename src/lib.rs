@@ -3,10 +3,11 @@
 //! `ARCHITECTURE.md` has the map. A module imports only from those named before it here (`tests/rooms/layers.rs` holds the
 //! order):
 //!
-//! 1. [`sys`] is the machine, [`object`] names what a store holds, [`content`] recomputes an id from an object's bytes.
+//! 1. [`sys`] is the machine, [`object`] names what a store holds, [`flow`] is queue, workers, budget and rates,
+//!    [`content`] recomputes an id from an object's bytes.
 //! 2. [`conf`] turns the old and the new `seafile.conf` into typed backend settings.
 //! 3. [`store`] reads and writes objects: a file or folder a backend, a file a decorator.
-//! 4. [`flow`] is queue, workers, budget and rates; [`metrics`] is what engines count and find.
+//! 4. [`metrics`] is what engines count and find while they work.
 //! 5. The engines: [`listing`] lists a store in parallel, [`index`] keeps what a store holds on disk, [`preflight`]
 //!    looks at every store of both sides, [`transfer`] moves what is missing, [`compare`] sets one store against
 //!    another, [`database`] reads the server's tables, and [`reach`] follows trees from their heads.

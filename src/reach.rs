@@ -10,13 +10,14 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::database::heads::{LibraryRoots, Roots};
+use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectId, PerKind};
 use crate::store::{ErrorKind, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
@@ -78,31 +79,6 @@ impl Default for WalkOptions {
     }
 }
 
-/// How far the check is; counted while it runs, to be read by whoever shows it.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Libraries to be walked; known from the start.
-    pub libraries: AtomicU64,
-    /// Libraries walked to the end.
-    pub libraries_done: AtomicU64,
-    /// Commits read.
-    pub commits: AtomicU64,
-    /// Directories and file descriptions read.
-    pub fs_objects: AtomicU64,
-    /// Blocks asked for or read.
-    pub blocks: AtomicU64,
-    /// Bytes read.
-    pub bytes: AtomicU64,
-    /// What is wrong so far.
-    pub findings: AtomicU64,
-}
-
-impl Progress {
-    fn add(counter: &AtomicU64, count: u64) {
-        counter.fetch_add(count, Ordering::Relaxed);
-    }
-}
-
 /// Walks every library of `roots` in `stores`, which are only read.
 ///
 /// # Errors
@@ -113,16 +89,16 @@ pub fn fsck(
     roots: &Roots,
     options: &WalkOptions,
     stop: &Shutdown,
-    progress: &Progress,
+    counters: &WalkCounters,
 ) -> Result<FsckResult, StoreError> {
     let chosen = |library: &&LibraryRoots| options.only.is_empty() || options.only.contains(&library.id);
     let libraries: Vec<&LibraryRoots> = roots.libraries.iter().filter(chosen).collect();
-    Progress::add(&progress.libraries, libraries.len() as u64);
+    counters.libraries.add(libraries.len() as u64);
     let pool = ThreadPoolBuilder::new()
         .num_threads(options.threads.get())
         .build()
         .map_err(|error| StoreError::new(ErrorKind::Setup, "read", "the stores", error))?;
-    let side = Side { stores, options, progress, halt: Halt { stop, error: Mutex::new(None) } };
+    let side = Side { stores, options, counters, halt: Halt { stop, error: Mutex::new(None) } };
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..options.libraries_at_once.get().min(libraries.len()) {
@@ -146,7 +122,7 @@ pub fn fsck(
 struct Side<'a> {
     stores: &'a Stores,
     options: &'a WalkOptions,
-    progress: &'a Progress,
+    counters: &'a WalkCounters,
     halt: Halt<'a>,
 }
 
@@ -157,7 +133,7 @@ impl Side<'_> {
         }
         // A library that was left in the middle is not in the result, so that it cannot look sound.
         if let Some(result) = library::walk(self, pool, roots) {
-            Progress::add(&self.progress.libraries_done, 1);
+            self.counters.libraries_done.add(1);
             lock(done).push(result);
         }
     }

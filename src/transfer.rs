@@ -143,12 +143,16 @@ impl Running<'_> {
             scope.spawn(|| flush::run(&to_confirm, limits.batch, |batch| self.confirm(batch)));
             scope.spawn(|| self.produce());
             let copier = Copier { kind, source, destination, budget };
-            pool::run(
+            let copied = pool::run(
                 limits.workers,
                 limits.queue,
                 |queue| self.feed(&queue),
                 |object| self.copy(&copier, &object, &written),
             );
+            if let Err(error) = copied {
+                self.end(TransferError::local("start a worker thread")(error));
+                self.spool.abandon();
+            }
             // Dropped here, so that the channel closes: the confirmer then confirms its last batch and ends.
             drop(written);
         });
@@ -177,7 +181,8 @@ impl Running<'_> {
 
     /// Moves the plan from the disk to the workers' queue.
     fn feed(&self, queue: &Queue<Listed>) {
-        let shutdown = self.transfer.shutdown;
+        let Transfer { kind, counters, limits, shutdown, .. } = *self.transfer;
+        counters.kind(kind).workers_missing.set(limits.workers.saturating_sub(queue.workers()) as u64);
         while !shutdown.requested() {
             match self.spool.take(SPOOL_READ, SPOOL_WAIT) {
                 Ok(Some(objects)) => {

@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
-use crossbeam_channel::bounded;
-
 use crate::commands::common::failure::Failure;
 use crate::database::heads::Roots;
+use crate::metrics::WalkCounters;
 use crate::object::ObjectKind;
-use crate::reach::{self, FsckResult, LibraryResult, Progress, Stores, WalkOptions};
+use crate::reach::{self, FsckResult, LibraryResult, Stores, WalkOptions};
 use crate::report::page::write;
+use crate::report::progress::during;
 use crate::report::{Console, Outcome};
 use crate::store::open::open_source;
 use crate::sys::private_file;
@@ -21,8 +21,6 @@ pub mod outcome;
 pub mod page;
 mod progress;
 pub mod settings;
-
-pub use progress::tell;
 
 use outcome::{FsckFindings, FsckOutcome};
 use page::Scope;
@@ -79,14 +77,8 @@ fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Res
         keep_days: settings.side.keep_days,
         ..WalkOptions::default()
     };
-    let (progress, (done, telling)) = (Progress::default(), bounded::<()>(0));
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| tell(&progress, console, &telling));
-        let result = reach::fsck(&stores, &roots, &walk, shutdown, &progress);
-        drop(done);
-        result
-    })?;
-    Ok(result)
+    let counters = WalkCounters::default();
+    Ok(during(&counters, console, || reach::fsck(&stores, &roots, &walk, shutdown, &counters))?)
 }
 
 fn outcome_of(settings: &FsckSettings, result: &FsckResult) -> FsckOutcome {

@@ -4,6 +4,7 @@
 //! when it is asked right before ([`decide`]), and nothing that was not noted first ([`journal`]). Commits go first, then
 //! fs, then blocks ([`delete`]): whatever an interruption leaves points at nothing that is gone.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -15,12 +16,12 @@ use crate::commands::common::sides::lock;
 use crate::commands::remove::outcome::{Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
 use crate::commands::remove::settings::RemoveSettings;
-use crate::flow::rate::RealClock;
 use crate::flow::{Budget, RateLimiter};
 use crate::history::VerifyNote;
-use crate::metrics::{Counters, Findings};
+use crate::metrics::{Counters, Findings, RemovalCounters};
 use crate::object::{ObjectKind, PerKind};
 use crate::preflight::Depth;
+use crate::report::progress::during;
 use crate::report::{Console, Outcome, Process};
 use crate::store::open::{OpenOptions, open_source, open_source_to_remove};
 use crate::store::{ReadStore, RemoveStore, StoreError};
@@ -32,6 +33,7 @@ pub mod delete;
 pub mod journal;
 pub mod outcome;
 pub mod preconditions;
+mod progress;
 pub mod report;
 pub mod settings;
 mod summary;
@@ -41,6 +43,7 @@ use decide::Asker;
 use delete::Removal;
 use journal::RemovalJournal;
 use preconditions::Commits;
+use progress::RemovalProgress;
 use summary::RemovalSummary;
 
 /// How many bytes all objects that are being compared may take.
@@ -53,7 +56,9 @@ struct Remover<'a> {
     mode: Mode,
     /// What the source lists.
     counters: Counters,
-    /// What became of it.
+    /// What became of it, counted while it runs.
+    done: PerKind<RemovalCounters>,
+    /// What became of it, for the report.
     counts: RemovalCounts,
     /// The objects that were kept, and why.
     kept: Findings,
@@ -74,6 +79,7 @@ pub fn run(settings: &RemoveSettings, console: &Console, shutdown: &Shutdown) ->
         options: settings.store.open_options(shutdown),
         mode,
         counters: Counters::default(),
+        done: PerKind::default(),
         counts: RemovalCounts::default(),
         kept: Findings::default(),
         failures: FirstFailure::new(shutdown),
@@ -115,13 +121,14 @@ impl Remover<'_> {
         let since = UNIX_EPOCH + Duration::try_from(verified.began.as_duration()).unwrap_or_default();
         self.verified = Some(verified);
         let mut journal = self.open_journal()?;
-        let clock = RealClock::new(self.failures.shutdown());
-        let (budget, rate) = (Budget::new(MEMORY), settings.rate.map(|rate| RateLimiter::new(rate, clock)));
+        let objects_per_second = settings.rate.and_then(|rate| NonZeroU64::new(u64::from(rate)));
+        let limit = RateLimiter::new(objects_per_second, self.failures.shutdown());
+        let budget = Budget::new(MEMORY);
         for kind in ObjectKind::REMOVE_ORDER {
             let (source, destination) = (&*sides.from[kind], &*sides.to[kind]);
             let asker =
                 Asker { kind, source, destination, content: settings.content, budget: &budget, verified: since };
-            self.remove_kind(asker, rate.as_ref(), journal.as_mut())?;
+            self.remove_kind(asker, &limit, journal.as_mut())?;
         }
         self.warn_of_empty_libraries();
         Ok(())
@@ -130,15 +137,18 @@ impl Remover<'_> {
     fn remove_kind(
         &mut self,
         asker: Asker<'_>,
-        rate: Option<&RateLimiter<RealClock>>,
+        limit: &RateLimiter,
         journal: Option<&mut RemovalJournal>,
     ) -> Result<(), Failure> {
-        let Self { settings, counters, counts, kept, failures, console, .. } = self;
+        let Self { settings, counters, done, counts, kept, failures, console, .. } = self;
         let kind = asker.kind;
         let what = if settings.yes { "remove" } else { "compare" };
         console.log(format_args!("Start to {what} [{kind}] object"));
         let is_real = journal.is_some();
-        let removed = Removal { settings, asker, rate, counters, kept, console, failures }.run(journal, counts);
+        let (done, listed) = (&done[kind], counters.kind(kind));
+        let removal = Removal { settings, asker, limit, counters, kept, done, failures };
+        let progress = RemovalProgress { kind, listed, removal: done, is_dry_run: !is_real };
+        let removed = during(&progress, console, || removal.run(journal, counts));
         if is_real {
             delete::remove_folders(asker.source, settings, console, counts);
         }

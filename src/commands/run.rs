@@ -12,6 +12,7 @@ pub mod outcome;
 mod output;
 mod page;
 mod pass;
+mod progress;
 pub mod report;
 pub mod result;
 pub mod retry;

@@ -6,25 +6,25 @@
 //! checkpoint can keep ([`checkpoint`]).
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crossbeam_channel::bounded;
-
 use crate::commands::check::{self, Apart};
 use crate::commands::common::failure::Failure;
 use crate::commands::verify::outcome::VerifyOutcome;
-use crate::commands::verify::progress::VerifyProgress;
 use crate::commands::verify::settings::VerifySettings;
 use crate::conf::SideConf;
 use crate::database::heads::{LibraryRoots, Roots};
-use crate::flow::Budget;
+use crate::flow::{Budget, RateLimiter};
 use crate::history::Pair;
 use crate::index::ListError;
+use crate::metrics::CompareCounters;
 use crate::object::{LibraryId, ObjectId, ObjectKind, PerKind};
+use crate::report::progress::during;
 use crate::report::{Console, Outcome, format};
-use crate::store::layer::limit::{Bandwidth, Limited};
+use crate::store::layer::limit::Limited;
 use crate::store::open::{OpenOptions, open_destination_to_read, open_source};
 use crate::store::{ReadStore, StoreError};
 use crate::sys::lock::DestinationLock;
@@ -36,7 +36,7 @@ mod kind;
 mod listings;
 pub mod outcome;
 pub mod page;
-pub mod progress;
+mod progress;
 mod reorder;
 pub mod report;
 pub mod result;
@@ -129,13 +129,9 @@ impl<'a> Verification<'a> {
     fn list_and_compare(&mut self) -> Result<(), Failure> {
         self.heads = self.newest_commits()?;
         let stores = PerKind::try_from_fn(|kind| self.open(kind))?;
-        let (progress, (done, telling)) = (VerifyProgress::default(), bounded::<()>(0));
-        let console = self.console;
-        std::thread::scope(|scope| {
-            scope.spawn(|| progress.tell(console, &telling));
-            let verified = self.list(&stores, &progress).and_then(|()| self.compare(&stores, &progress));
-            drop(done);
-            verified
+        let counters = CompareCounters::default();
+        during(&counters, self.console, || {
+            self.list(&stores, &counters).and_then(|()| self.compare(&stores, &counters))
         })
     }
 
@@ -170,16 +166,17 @@ impl<'a> Verification<'a> {
     }
 
     /// Compares both sides of every kind, all of which are listed.
-    fn compare(&mut self, stores: &PerKind<KindStores>, progress: &VerifyProgress) -> Result<(), Failure> {
-        self.announce(progress)?;
+    fn compare(&mut self, stores: &PerKind<KindStores>, counters: &CompareCounters) -> Result<(), Failure> {
+        self.announce(counters)?;
         let budget = Budget::new(self.settings.memory);
-        let bandwidth = self.settings.bandwidth.map(|rate| Arc::new(Bandwidth::new(rate, self.shutdown)));
+        let bytes_per_second = self.settings.bandwidth.and_then(NonZeroU64::new);
+        let limit = Arc::new(RateLimiter::new(bytes_per_second, self.shutdown));
         let compared = self.listed.iter().try_for_each(|(kind, listed)| {
             let Some(ListedPair { from: listed_from, to: listed_to }) = listed else {
                 return Err(Failure::cut_short("listing both sides"));
             };
             self.console.log(format_args!("Start to compare [{kind}] object"));
-            let KindStores { from, to } = stores[kind].limited(bandwidth.as_ref());
+            let KindStores { from, to } = stores[kind].limited(&limit);
             let comparison = KindComparison {
                 kind,
                 from: &*from,
@@ -188,7 +185,7 @@ impl<'a> Verification<'a> {
                 listed_to,
                 settings: self.settings,
                 budget: &budget,
-                progress,
+                counters,
                 shutdown: self.shutdown,
             };
             let compared = comparison.run(&mut self.state);
@@ -203,25 +200,26 @@ impl<'a> Verification<'a> {
     }
 
     /// Says how much there is to do, and how much of it was done before.
-    fn announce(&self, progress: &VerifyProgress) -> Result<(), ListError> {
+    fn announce(&self, counters: &CompareCounters) -> Result<(), ListError> {
         let (mut objects, mut bytes, mut settled, mut read) = (0, 0, 0, 0);
         for (kind, listed) in self.listed.iter() {
             let (Some(listed), tally) = (listed, &self.state.kept.kinds[kind]) else { continue };
             objects += listed.from.len();
             settled += tally.objects;
             read += tally.read_bytes;
-            progress.findings.fetch_add(tally.findings(), Ordering::Relaxed);
+            counters.findings.add(tally.findings());
             if self.settings.content_percent > 0.0 {
                 for library in listed.from.libraries() {
                     bytes += library?.bytes;
                 }
             }
         }
-        progress.objects.store(objects, Ordering::Relaxed);
-        progress.settled.store(settled, Ordering::Relaxed);
-        progress.to_read.store((bytes as f64 * self.settings.content_percent / 100.0) as u64, Ordering::Relaxed);
-        progress.read.store(read, Ordering::Relaxed);
-        progress.is_listed.store(true, Ordering::Relaxed);
+        counters.objects.set(objects);
+        counters.settled.add(settled);
+        counters.to_read_bytes.set((bytes as f64 * self.settings.content_percent / 100.0) as u64);
+        counters.read_bytes.add(read);
+        // Last, and released, so that whoever sees it sees the numbers, too.
+        counters.is_listed.store(true, Ordering::Release);
         Ok(())
     }
 }
@@ -234,11 +232,10 @@ struct KindStores {
 }
 
 impl KindStores {
-    /// The same stores, their reads limited.
-    fn limited(&self, bandwidth: Option<&Arc<Bandwidth>>) -> Self {
-        let limited = |store: &Arc<dyn ReadStore>| match bandwidth {
-            Some(bandwidth) => Arc::new(Limited::new(Arc::clone(store), Arc::clone(bandwidth))) as Arc<dyn ReadStore>,
-            None => Arc::clone(store),
+    /// The same stores, the bytes that are read from them limited.
+    fn limited(&self, limit: &Arc<RateLimiter>) -> Self {
+        let limited = |store: &Arc<dyn ReadStore>| {
+            Arc::new(Limited::new(Arc::clone(store), Arc::clone(limit))) as Arc<dyn ReadStore>
         };
         Self { from: limited(&self.from), to: self.to.as_ref().map(limited) }
     }

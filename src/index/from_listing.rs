@@ -1,9 +1,8 @@
 //! A store listed into a set on disk, all of it or some libraries.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::index::{Index, ListError, ListLock, SetBuilder, ShardStream, UnsortedInput};
 use crate::listing::{Stream, WalkError, walk};
+use crate::metrics::Counter;
 use crate::object::{KeyRange, LibraryId};
 use crate::store::{Listed, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
@@ -34,7 +33,7 @@ pub(crate) struct Listing<'a> {
     /// Only these libraries, ascending, none twice; all when empty. Others count as listed and empty.
     pub(crate) only: &'a [LibraryId],
     /// Where objects are counted as they come.
-    pub(crate) counted: &'a AtomicU64,
+    pub(crate) counted: &'a Counter,
     /// Cancellation: a signal or a failure asks everybody to end.
     pub(crate) shutdown: &'a Shutdown,
 }
@@ -96,14 +95,14 @@ fn split(ranges: &[KeyRange], only: &[LibraryId]) -> (Vec<KeyRange>, Vec<KeyRang
 /// Pages of an ordered store go straight into the shards of the set.
 struct Shards<'a> {
     stream: ShardStream<'a>,
-    pub(crate) counted: &'a AtomicU64,
+    pub(crate) counted: &'a Counter,
 }
 
 impl Stream for Shards<'_> {
     type Error = ListError;
 
     fn page(&mut self, covered: KeyRange, objects: Vec<Listed>) -> Result<(), ListError> {
-        self.counted.fetch_add(objects.len() as u64, Ordering::Relaxed);
+        self.counted.add(objects.len() as u64);
         self.stream.page(covered, &objects)
     }
 
@@ -115,14 +114,14 @@ impl Stream for Shards<'_> {
 /// Pages of a store without an order are sorted on disk first.
 struct Unsorted<'a> {
     input: &'a UnsortedInput<'a>,
-    pub(crate) counted: &'a AtomicU64,
+    pub(crate) counted: &'a Counter,
 }
 
 impl Stream for Unsorted<'_> {
     type Error = ListError;
 
     fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> Result<(), ListError> {
-        self.counted.fetch_add(objects.len() as u64, Ordering::Relaxed);
+        self.counted.add(objects.len() as u64);
         self.input.push(&objects)
     }
 
@@ -206,10 +205,10 @@ mod tests {
     fn listed(store: &dyn ReadStore, only: &[LibraryId]) -> (Vec<ObjectKey>, u64) {
         let dir = tempfile::tempdir().unwrap();
         let lock = ListLock::acquire(&ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None)).unwrap();
-        let (counted, shutdown) = (AtomicU64::new(0), Shutdown::new());
+        let (counted, shutdown) = (Counter::default(), Shutdown::new());
         let listing = Listing { lock: &lock, store, listers: 3, only, counted: &counted, shutdown: &shutdown };
         let set = listing.into_set().unwrap();
-        (set.iter().map(|object| object.unwrap().key).collect(), counted.into_inner())
+        (set.iter().map(|object| object.unwrap().key).collect(), counted.get())
     }
 
     #[test]
@@ -241,7 +240,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let paths = ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None);
         let lock = ListLock::acquire(&paths).unwrap();
-        let (counted, shutdown) = (AtomicU64::new(0), Shutdown::new());
+        let (counted, shutdown) = (Counter::default(), Shutdown::new());
         shutdown.request(crate::sys::shutdown::ShutdownReason::Signal(2));
         let listing =
             Listing { lock: &lock, store: &store, listers: 1, only: &[], counted: &counted, shutdown: &shutdown };

@@ -11,7 +11,7 @@ use crate::flow::pool;
 use crate::index::from_listing::ListingError;
 use crate::index::{self, Index, ListError, ListLock};
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Listed, ReadStore, SizeMatch, found};
+use crate::store::{ErrorKind, Listed, ReadStore, SizeMatch, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 
 /// The share of an imported list that is asked for, and the least number of objects.
@@ -69,7 +69,8 @@ pub fn sample(
             Ok::<_, ListingError>(asked)
         },
         ask,
-    )?;
+    )
+    .map_err(|error| no_worker(destination, &error))??;
     if let Some(failure) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(failure);
     }
@@ -79,6 +80,11 @@ pub fn sample(
     let mut missing = missing.into_inner().unwrap_or_else(PoisonError::into_inner);
     missing.sort_unstable();
     Ok(Sampled { asked, missing })
+}
+
+fn no_worker(destination: &dyn ReadStore, error: &std::io::Error) -> ListingError {
+    let (place, cause) = (destination.location().to_string(), format!("no worker thread could be started: {error}"));
+    ListingError::Store(StoreError::new(ErrorKind::Setup, "ask", place, cause))
 }
 
 /// Gives up what the sample has shown to be wrong. The list is unfinished then, and is to be

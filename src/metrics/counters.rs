@@ -1,88 +1,86 @@
-//! The numbers of a pass, added to by many threads and read by whoever tells them.
+//! The counters of a transfer, by kind and by library: added to by many threads and read by whoever shows them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
 use super::series::Series;
 use super::slowest::Slowest;
+use super::snapshot::{Gauge, Metrics, Snapshot, counters};
+use super::throughput::Amount;
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::store::Listed;
 
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+pub use super::snapshot::Counter;
 
-impl Counter {
-    /// Adds `n`.
-    pub fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
-    }
-
-    /// The number now.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+counters! { "transfer":
+    /// The numbers of one kind. Written by a transfer; a removal and a dry run write what they list.
+    pub struct KindCounters {
+        /// Objects that the destination held before, as far as it has been listed or its list file says.
+        pub held: Counter,
+        /// Objects listed in the source.
+        pub listed: Counter,
+        /// Bytes of the objects listed in the source, where its listing gives sizes.
+        pub listed_bytes: Counter,
+        /// Objects of the source that were not at the destination.
+        pub to_copy: Counter,
+        /// Bytes of the objects that were not at the destination, where the source's listing gives sizes.
+        pub to_copy_bytes: Counter,
+        /// Objects copied, and durable at the destination.
+        pub copied: Counter,
+        /// Bytes of the objects copied.
+        pub copied_bytes: Counter,
+        /// Objects that were gone from the source when they were to be read.
+        pub vanished: Counter,
+        /// Objects copied although they are damaged in the source.
+        pub damaged: Counter,
+        /// Objects that are not at the destination although the source has them.
+        pub failed: Counter,
+        /// Names in the source that are not objects.
+        pub ignored: Counter,
+        /// Worker threads that were asked for and that the system could not start.
+        pub workers_missing: Gauge,
+        /// Whether the source has been listed to its end; in a retry, whether every failure has been looked up.
+        pub source_listed: AtomicBool,
     }
 }
 
-/// The numbers of one kind.
-#[derive(Debug, Default)]
-pub struct KindCounters {
-    /// Objects that the destination held, as far as it has been listed or its list file says.
-    pub held: Counter,
-    /// Objects listed in the source.
-    pub listed: Counter,
-    /// Their bytes, where the source's listing gives sizes.
-    pub listed_bytes: Counter,
-    /// Objects of the source that were not at the destination.
-    pub to_copy: Counter,
-    /// Their bytes, where the source's listing gives sizes.
-    pub to_copy_bytes: Counter,
-    /// Objects copied, and durable at the destination.
-    pub copied: Counter,
-    /// Their bytes.
-    pub copied_bytes: Counter,
-    /// Objects that were gone when they were to be read.
-    pub vanished: Counter,
-    /// Objects copied although they are damaged in the source.
-    pub damaged: Counter,
-    /// Objects that are not at the destination although the source has them.
-    pub failed: Counter,
-    /// Names in the source that are not objects.
-    pub ignored: Counter,
-    /// Whether the source has been listed to its end; in a retry, whether every failure has been looked up.
-    pub source_listed: AtomicBool,
+impl KindCounters {
+    /// Objects that need no further work: copied, vanished or failed.
+    pub fn settled(&self) -> u64 {
+        self.copied.get() + self.vanished.get() + self.failed.get()
+    }
 }
 
-/// What of one library and kind is where; also a row of the report.
+/// The numbers of one library and kind. Written by a transfer and a removal; also a row of the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LibraryCounts {
     /// Objects listed in the source.
     pub listed: u64,
-    /// Their bytes, where the listing gives sizes.
+    /// Bytes of the objects listed, where the listing gives sizes.
     pub listed_bytes: u64,
-    /// Those that were not at the destination.
+    /// Objects that were not at the destination.
     pub to_copy: u64,
-    /// Their bytes, where the listing gives sizes.
+    /// Bytes of the objects that were not at the destination, where the listing gives sizes.
     pub to_copy_bytes: u64,
-    /// Those copied, and durable there.
+    /// Objects copied, and durable at the destination.
     pub copied: u64,
-    /// Their bytes.
+    /// Bytes of the objects copied.
     pub copied_bytes: u64,
-    /// Those that failed.
+    /// Objects that are not at the destination although the source has them.
     pub failed: u64,
 }
 
-/// Every number of a pass.
+/// Every number of a transfer of all kinds.
 #[derive(Debug, Default)]
 pub struct Counters {
     kinds: PerKind<KindCounters>,
     libraries: Mutex<BTreeMap<LibraryId, PerKind<LibraryCounts>>>,
-    /// How far the pass was when.
+    /// How much was copied by when. Written by whoever shows the progress.
     pub series: Series,
-    /// The objects that took longest.
+    /// The objects that took longest. Written by the transfer.
     pub slowest: Slowest,
 }
 
@@ -148,13 +146,22 @@ impl Counters {
         self.libraries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes in the series how much has been copied by now.
+    /// Notes in the series how much has been copied by now, of all kinds.
     pub fn sample(&self) {
-        self.series.sample(self.total(|kind| &kind.copied), self.total(|kind| &kind.copied_bytes));
+        let copied = Amount { items: self.total(|kind| &kind.copied), bytes: self.total(|kind| &kind.copied_bytes) };
+        self.series.sample(copied);
     }
 
     /// The sum over the kinds of what `number` picks.
     pub fn total(&self, number: impl Fn(&KindCounters) -> &Counter) -> u64 {
         self.kinds.values().map(|kind| number(kind).get()).sum()
+    }
+}
+
+impl Metrics for Counters {
+    fn read_into(&self, snapshot: &mut Snapshot) {
+        for (kind, numbers) in self.kinds.iter() {
+            numbers.read_with(&[kind.into()], snapshot);
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! The objects that need a word each: failed, or damaged in the source.
+//! The objects that the report names one by one: those that failed, and those damaged in the source.
 //!
-//! There may be millions of them, so all but the first few live in an unnamed temporary file, a
-//! line of JSON each.
+//! There may be millions of them, so only the first few are kept in memory. All of them are written to an unnamed
+//! temporary file, a line of JSON each.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
@@ -24,11 +24,11 @@ pub struct Finding {
     pub library: LibraryId,
     /// The object's id.
     pub object: ObjectId,
-    /// During which step: `read`, `check`, `write`, `sync`, …
+    /// The step that failed: `read`, `check`, `write`, `sync`, …
     pub step: String,
-    /// What kind of failure, in a few words.
+    /// The kind of failure, in a few words.
     pub error: String,
-    /// What the store or the check said.
+    /// The answer of the store, or the result of the check.
     pub cause: String,
 }
 
@@ -50,13 +50,13 @@ impl Finding {
         ObjectKey::new(self.library, self.object)
     }
 
-    /// The finding that a failed call on a store makes.
+    /// The finding for a call on a store that failed.
     pub fn from_error(kind: ObjectKind, key: &ObjectKey, error: &StoreError) -> Self {
         Self::new(kind, key, error.action(), error.kind().as_str(), error.cause())
     }
 }
 
-/// A list of findings of one sort.
+/// A list of findings of one sort. Engines add to it, from many threads; summary and report read it.
 #[derive(Debug, Default)]
 pub struct Findings(Mutex<Held>);
 
@@ -65,12 +65,12 @@ struct Held {
     first: Vec<Finding>,
     count: u64,
     spool: Option<BufWriter<File>>,
-    /// Why the rest of the findings could not be kept; told in the report.
+    /// Why a finding could not be kept.
     lost: Option<String>,
 }
 
 impl Findings {
-    /// Adds one.
+    /// Adds a finding. When it cannot be kept, [`Self::write_json`] says so later.
     pub fn add(&self, finding: Finding) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.count += 1;
@@ -82,17 +82,17 @@ impl Findings {
         }
     }
 
-    /// How many there are.
+    /// How many findings were added.
     pub fn count(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// The first few, for the summary.
+    /// The first [`SHOWN`] findings, for the summary.
     pub fn first(&self) -> Vec<Finding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).first.clone()
     }
 
-    /// The first `most` of them, read back.
+    /// The first `most` findings, read back from the temporary file.
     ///
     /// # Errors
     /// When they cannot be read back.
@@ -108,7 +108,7 @@ impl Findings {
         taken
     }
 
-    /// Writes all of them as the elements of a JSON array, without its brackets.
+    /// Writes all findings as the elements of a JSON array, without its brackets.
     ///
     /// # Errors
     /// When they cannot be read back or written, or when some could not be kept.

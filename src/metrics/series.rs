@@ -1,26 +1,28 @@
-//! How far a pass was at which time, for the curve of the page: as many points as a curve can show, however long it
-//! takes.
+//! How much was done at which time, for the curve of the page: as many points as a curve can show, however long the
+//! work takes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::throughput::Amount;
 
 /// The most points that are kept. When they are reached, every second one goes and the step doubles.
 pub const MOST: usize = 480;
 /// How close points are at first.
 const FIRST_STEP: Duration = Duration::from_millis(200);
 
-/// How much was done by then.
+/// How much was done at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Since the pass began.
+    /// The time since the work began.
     pub at: Duration,
-    /// Objects copied.
+    /// Objects done by then.
     pub objects: u64,
-    /// Bytes copied.
+    /// Bytes done by then.
     pub bytes: u64,
 }
 
-/// The course of a pass.
+/// How much was done over the time of the work. Written by whoever shows the progress, a few times a second.
 #[derive(Debug)]
 pub struct Series(Mutex<Held>);
 
@@ -41,9 +43,9 @@ impl Default for Series {
 
 impl Series {
     /// Notes how much has been done by now.
-    pub fn sample(&self, objects: u64, bytes: u64) {
+    pub fn sample(&self, done: Amount) {
         let at = self.held().began.elapsed();
-        self.sample_at(Point { at, objects, bytes });
+        self.sample_at(Point { at, objects: done.items, bytes: done.bytes });
     }
 
     /// Notes `point`, unless it is closer to the last one than can be shown.
@@ -64,14 +66,14 @@ impl Series {
         }
     }
 
-    /// A part of the pass begins now.
+    /// Notes that a part of the work begins now.
     pub fn begin(&self, phase: &'static str) {
         let mut held = self.held();
         let at = held.began.elapsed();
         held.phases.push((at, phase));
     }
 
-    /// The points in the order of time, the last one being `end`, and when which part began.
+    /// The points in the order of time with `end` as the last one, and the time at which each part began.
     pub fn course(&self, end: Point) -> (Vec<Point>, Vec<(Duration, &'static str)>) {
         let held = self.held();
         let mut points = held.points.clone();

@@ -1,4 +1,4 @@
-//! The objects that took longest, and what of them it was that took long.
+//! The objects that took longest, and whether it was their reading or their writing.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,43 +8,43 @@ use std::time::Duration;
 
 use crate::object::{ObjectKey, ObjectKind};
 
-/// How many are kept.
+/// How many objects are kept.
 pub const KEPT: usize = 20;
 
-/// How long an object took, repetitions and waits for a store included.
+/// How long an object took, retries and waits for a store included. Written by the transfer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timing {
-    /// Reading it from the source.
+    /// The time of reading it from the source.
     pub read: Duration,
-    /// Writing it to the destination.
+    /// The time of writing it to the destination.
     pub write: Duration,
 }
 
 /// An object that was copied slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slow {
-    /// Both times together; first, so that it decides the order.
+    /// The sum of both times. It is the first field, because objects are ordered by it.
     pub total: Duration,
-    /// What took so long.
+    /// The two times.
     pub spent: Timing,
-    /// Which kind.
+    /// The kind of the object.
     pub kind: ObjectKind,
-    /// Which object.
+    /// The name of the object.
     pub key: ObjectKey,
     /// Its size in bytes.
     pub size: u64,
 }
 
-/// The slowest objects of a pass so far.
+/// The [`KEPT`] slowest objects of a transfer so far.
 #[derive(Debug, Default)]
 pub struct Slowest {
     heap: Mutex<BinaryHeap<Reverse<Slow>>>,
-    /// What an object must exceed to be among them, in nanoseconds.
+    /// The total time that an object must reach to be kept, in nanoseconds.
     bar: AtomicU64,
 }
 
 impl Slowest {
-    /// Takes note of an object that was copied.
+    /// Notes an object that was copied, and forgets it again when enough others were slower. Called by every worker.
     pub fn offer(&self, kind: ObjectKind, key: ObjectKey, size: u64, spent: Timing) {
         let total = spent.read + spent.write;
         // Asked first and without the lock, because it is so for nearly every object.
@@ -60,7 +60,7 @@ impl Slowest {
         }
     }
 
-    /// They, the slowest first.
+    /// Returns the slowest objects in descending order of their total time.
     pub fn list(&self) -> Vec<Slow> {
         let heap = self.heap.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list: Vec<Slow> = heap.iter().map(|Reverse(slow)| *slow).collect();

@@ -9,7 +9,7 @@ use rayon::{Scope, ThreadPool};
 use super::findings::{self, Noted};
 use super::result::{Counts, DefectKind, LibraryResult};
 use super::seen::{Block, Blocks, Defects, Node, Seen, Snapshot};
-use super::{Progress, Side, incremental, lock, paths};
+use super::{Side, incremental, lock, paths};
 use crate::content::{Commit, Damage, FsObject, IdCheck, check};
 use crate::database::heads::LibraryRoots;
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
         }
         match self.side.stores[node.kind()].read(&self.key(node)) {
             Ok(data) => {
-                Progress::add(&self.side.progress.bytes, data.len() as u64);
+                self.side.counters.read_bytes.add(data.len() as u64);
                 Some(data)
             }
             Err(error) => {
@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
 
     fn note(&self, node: Node, what: DefectKind) {
         if self.bad.add(node, what) {
-            Progress::add(&self.side.progress.findings, 1);
+            self.side.counters.findings.add(1);
         }
     }
 
@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
             Named::BaseOf(library) => DefectKind::BaseMissing { library },
         };
         let Some(data) = self.read(Node::Commit(id), missing) else { return };
-        Progress::add(&self.side.progress.commits, 1);
+        self.side.counters.commits.add(1);
         let parsed = match Commit::parse(&id, &data) {
             Ok(parsed) => parsed,
             Err(damage) => return self.note(Node::Commit(id), DefectKind::Damaged(damage)),
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
 
     fn visit_fs<'s>(&'s self, scope: &Scope<'s>, node: Node, tree: Tree) {
         let Some(data) = self.read(node, DefectKind::Missing) else { return };
-        Progress::add(&self.side.progress.fs_objects, 1);
+        self.side.counters.fs_objects.add(1);
         let parsed = match FsObject::parse(&node.id(), &data) {
             Ok(parsed) => parsed,
             Err(damage) => return self.note(node, DefectKind::Damaged(damage)),
@@ -232,7 +232,7 @@ impl<'a> Walk<'a> {
         if self.side.halt.is_on() || !self.blocks.claim(id) {
             return;
         }
-        Progress::add(&self.side.progress.blocks, 1);
+        self.side.counters.blocks.add(1);
         let node = Node::Block(id);
         let length = if self.side.options.content { self.block_content(id) } else { self.block_size(id) };
         if length == Some(0) {

@@ -1,36 +1,73 @@
-//! Progress while a pass runs: bars on a terminal, a plain line every few seconds otherwise.
+//! Progress while a command works: a bar on a terminal, a plain line every few seconds otherwise.
+//!
+//! Engines add to counters ([`metrics`](crate::metrics)) and know nothing of screens. A command implements [`Progress`]
+//! over the counters, and has it shown by [`during`] while it works.
 
-use std::sync::atomic::Ordering;
+use std::convert::Infallible;
+use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Console, format};
-use crate::metrics::throughput::{Estimate, Throughput, Work};
-use crate::metrics::{Counters, KindCounters};
-use crate::object::ObjectKind;
+use crate::metrics::throughput::{Estimate, Position, Speed, Throughput};
 
-/// How often bars move, and how often a plain line comes.
-pub(crate) const BAR_EVERY: Duration = Duration::from_millis(200);
-pub(crate) const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How often bars move and [`Progress::sample`] is called.
+const TICK: Duration = Duration::from_millis(200);
+/// How often a plain line comes.
+const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Tells the progress of one kind until `done` is closed. Meant for a thread of its own.
-pub fn tell(kind: ObjectKind, counters: &Counters, console: &Console, done: &Receiver<()>) {
-    let numbers = counters.kind(kind);
-    let mut rate = Throughput::start(numbers);
-    let bar = console.bars().map(|bars| bars.add(new_bar(kind.as_str())));
-    counters.series.begin(kind.as_str());
-    let mut told = Instant::now();
-    while done.recv_timeout(BAR_EVERY) == Err(RecvTimeoutError::Timeout) {
-        counters.sample();
-        rate.update(numbers);
+/// The progress of a command. All of it is asked from a thread of its own while the command works.
+pub trait Progress: Sync {
+    /// What is being done, in one word. When it changes, the speed is measured anew.
+    fn phase(&self) -> &'static str;
+
+    /// How far the phase is.
+    fn position(&self) -> Position;
+
+    /// The line for the log.
+    fn line(&self, estimate: &Estimate) -> String;
+
+    /// The text beside the bar.
+    fn bar_text(&self, estimate: &Estimate) -> String {
+        self.line(estimate)
+    }
+
+    /// Notes in a series how much is done, where one is kept.
+    fn sample(&self) {}
+}
+
+/// Shows `progress` on `console` as long as `work` runs. Returns what `work` returned.
+pub fn during<R>(progress: &dyn Progress, console: &Console, work: impl FnOnce() -> R) -> R {
+    thread::scope(|scope| {
+        // The sender belongs to this closure, so that a panic in `work` ends the ticker, too.
+        let (_working, ended) = bounded(0);
+        let meter = Meter::start(Instant::now(), progress);
+        let ticker = Builder::new().name("progress".to_owned());
+        if let Err(error) = ticker.spawn_scoped(scope, move || tick(meter, progress, console, &ended)) {
+            console.problem(format_args!(
+                "Warning: no progress will be shown, because no thread could be started: {error}"
+            ));
+        }
+        work()
+    })
+}
+
+/// Shows the progress until `ended` is closed.
+fn tick(mut meter: Meter, progress: &dyn Progress, console: &Console, ended: &Receiver<Infallible>) {
+    let bar = console.bars().map(|bars| bars.add(new_bar()));
+    let mut logged = Instant::now();
+    while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+        progress.sample();
+        let now = Instant::now();
+        let reading = meter.read(now, progress);
         match &bar {
-            Some(bar) => draw(bar, numbers, &rate),
-            None if told.elapsed() < LINE_EVERY => {}
+            Some(bar) => draw(bar, &reading, progress),
+            None if now - logged < LINE_EVERY => {}
             None => {
-                console.log(line(kind, numbers, &rate));
-                told = Instant::now();
+                console.log(progress.line(&reading.estimate));
+                logged = now;
             }
         }
     }
@@ -39,80 +76,191 @@ pub fn tell(kind: ObjectKind, counters: &Counters, console: &Console, done: &Rec
     }
 }
 
-pub(crate) fn new_bar(prefix: &str) -> ProgressBar {
+/// Measures the speed within a phase.
+struct Meter {
+    began: Instant,
+    phase: &'static str,
+    throughput: Throughput,
+}
+
+/// What is shown at one moment.
+struct Reading {
+    phase: &'static str,
+    position: Position,
+    estimate: Estimate,
+}
+
+impl Meter {
+    fn start(began: Instant, progress: &dyn Progress) -> Self {
+        let phase = progress.phase();
+        Self { began, phase, throughput: Throughput::start(Duration::ZERO, progress.position().done) }
+    }
+
+    fn read(&mut self, now: Instant, progress: &dyn Progress) -> Reading {
+        // Asked for first, because a phase may begin with work that was done before: when the new phase is seen, so is
+        // that work, and it does not count as speed.
+        let phase = progress.phase();
+        let (at, position) = (now - self.began, progress.position());
+        if phase == self.phase {
+            self.throughput.update(at, position.done);
+        } else {
+            (self.phase, self.throughput) = (phase, Throughput::start(at, position.done));
+        }
+        Reading { phase, position, estimate: self.throughput.estimate(&position) }
+    }
+}
+
+fn new_bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix:>7} {bar:24} {percent:>3}% {msg}");
-    let bar = ProgressBar::new(1).with_prefix(prefix.to_owned());
+    let bar = ProgressBar::new(1);
     bar.set_style(style.expect("the template above is well formed"));
     bar
 }
 
-fn draw(bar: &ProgressBar, numbers: &KindCounters, rate: &Throughput) {
-    bar.set_length(numbers.to_copy.get().max(1));
-    bar.set_position(settled(numbers));
-    bar.set_message(format!(
-        "{} listed, {} to copy, {} copied, {}",
-        format::count(numbers.listed.get()),
-        format::count(numbers.to_copy.get()),
-        format::count(numbers.copied.get()),
-        estimate(&rate.estimate(numbers))
-    ));
+fn draw(bar: &ProgressBar, Reading { phase, position, estimate }: &Reading, progress: &dyn Progress) {
+    bar.set_prefix(*phase);
+    bar.set_length(position.total.items.max(1));
+    // No more than the total, so that a bar is empty and not full as long as the total is not known.
+    bar.set_position(position.done.items.min(position.total.items));
+    bar.set_message(progress.bar_text(estimate));
 }
 
-/// The line that the old script printed for every hundred objects, with what it did not say.
-fn line(kind: ObjectKind, numbers: &KindCounters, rate: &Throughput) -> String {
-    format!(
-        "[{kind}] task: {} objects written to destination. ({} listed, {} to copy, {})",
-        numbers.copied.get(),
-        format::count(numbers.listed.get()),
-        format::count(numbers.to_copy.get()),
-        estimate(&rate.estimate(numbers))
-    )
+/// The parts that there are, with commas between them.
+pub fn listed<const N: usize>(parts: [Option<String>; N]) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Speed and estimate in words.
-pub(crate) fn estimate(estimate: &Estimate) -> String {
-    let Estimate { objects_per_second, bytes_per_second, remaining, is_all_known } = *estimate;
-    let speed = format!("{objects_per_second:.0} objects/s, {}/s", format::bytes(bytes_per_second.max(0.0) as u64));
-    match remaining {
-        Some(time) if is_all_known => format!("{speed}, ETA {}", format::duration(time)),
-        Some(time) => format!("{speed}, ETA {} or more, still listing", format::duration(time)),
-        None => speed,
+/// Speed and time left, in words. `None` as long as nothing was done.
+pub fn estimate(estimate: &Estimate) -> Option<String> {
+    let Estimate { speed, remaining, is_total_known } = *estimate;
+    let remaining = remaining.map(|time| {
+        let time = format::duration(time);
+        if is_total_known { format!("ETA {time}") } else { format!("ETA {time} or more, still listing") }
+    });
+    speed.map(|speed| listed([Some(objects_per_second(&speed)), bytes_per_second(&speed), remaining]))
+}
+
+fn objects_per_second(speed: &Speed) -> String {
+    match speed.items_per_second {
+        // With a fraction, because what is slow would look as if it stood still.
+        few if few < 9.95 => format!("{few:.1} objects/s"),
+        many => format!("{} objects/s", format::count(many.round() as u64)),
     }
 }
 
-/// Objects that need no further work: copied, vanished or failed.
-fn settled(numbers: &KindCounters) -> u64 {
-    numbers.copied.get() + numbers.vanished.get() + numbers.failed.get()
+/// `None` where no bytes are counted.
+fn bytes_per_second(speed: &Speed) -> Option<String> {
+    let bytes = speed.bytes_per_second as u64;
+    (bytes > 0).then(|| format!("{}/s", format::bytes(bytes)))
 }
 
-impl Work for KindCounters {
-    fn done(&self) -> (u64, u64) {
-        (settled(self), self.copied_bytes.get())
-    }
-
-    fn left(&self) -> (u64, u64) {
-        let objects = self.to_copy.get().saturating_sub(settled(self));
-        (objects, self.to_copy_bytes.get().saturating_sub(self.copied_bytes.get()))
-    }
-
-    fn is_all_known(&self) -> bool {
-        self.source_listed.load(Ordering::Relaxed)
-    }
+/// How many worker threads could not be started; `None` when all could.
+pub fn workers_missing(missing: u64) -> Option<String> {
+    (missing > 0).then(|| format!("{} could not be started", format::plural(missing, "worker")))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
     use super::*;
+    use crate::metrics::throughput::Amount;
+
+    /// Work in two phases: reads 100 objects, and then writes them, 60 of which were written before.
+    #[derive(Default)]
+    struct Copying {
+        read: AtomicU64,
+        written: AtomicU64,
+        samples: AtomicUsize,
+    }
+
+    impl Progress for Copying {
+        fn phase(&self) -> &'static str {
+            if self.read.load(Ordering::SeqCst) < 100 { "read" } else { "write" }
+        }
+
+        fn position(&self) -> Position {
+            let done = if self.phase() == "read" { &self.read } else { &self.written };
+            let items = |items| Amount { items, bytes: 0 };
+            Position { done: items(done.load(Ordering::SeqCst)), total: items(100), is_total_known: true }
+        }
+
+        fn line(&self, now: &Estimate) -> String {
+            listed([Some(self.phase().to_owned()), estimate(now)])
+        }
+
+        fn sample(&self) {
+            self.samples.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn no_line_says_that_nothing_moves_before_anything_could_and_what_was_done_before_is_no_speed() {
+        let (copying, began) = (Copying::default(), Instant::now());
+        let mut meter = Meter::start(began, &copying);
+        let mut line = |seconds| {
+            let reading = meter.read(began + Duration::from_secs(seconds), &copying);
+            copying.line(&reading.estimate)
+        };
+        assert_eq!(line(5), "read");
+        copying.read.store(50, Ordering::SeqCst);
+        assert_eq!(line(10), "read, 5.0 objects/s, ETA 00:00:10");
+        copying.written.store(60, Ordering::SeqCst);
+        copying.read.store(100, Ordering::SeqCst);
+        assert_eq!(line(20), "write");
+        copying.written.store(80, Ordering::SeqCst);
+        assert_eq!(line(40), "write, 1.0 objects/s, ETA 00:00:20");
+    }
+
+    #[test]
+    fn a_bar_shows_where_the_work_is() {
+        let (copying, began) = (Copying::default(), Instant::now());
+        let mut meter = Meter::start(began, &copying);
+        let bar = ProgressBar::hidden();
+        copying.read.store(40, Ordering::SeqCst);
+        draw(&bar, &meter.read(began + Duration::from_secs(4), &copying), &copying);
+        assert_eq!((bar.prefix(), bar.position(), bar.length()), ("read".to_owned(), 40, Some(100)));
+        assert_eq!(bar.message(), "read, 10 objects/s, ETA 00:00:06");
+    }
+
+    #[test]
+    fn the_ticker_samples_as_long_as_the_work_runs_and_ends_with_it() {
+        let copying = Copying::default();
+        let seen = during(&copying, &Console::quiet(), || {
+            while copying.samples.load(Ordering::SeqCst) < 2 {
+                thread::yield_now();
+            }
+            copying.samples.load(Ordering::SeqCst)
+        });
+        assert!(seen >= 2);
+    }
+
+    #[test]
+    fn a_panic_in_the_work_ends_the_ticker() {
+        let copying = Copying::default();
+        let work = || during(&copying, &Console::quiet(), || panic!("made to fail"));
+        assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+    }
 
     #[test]
     fn an_estimate_says_what_it_rests_on() {
-        let text = |objects_per_second, bytes_per_second, seconds: Option<u64>, is_all_known| {
-            let remaining = seconds.map(Duration::from_secs);
-            estimate(&Estimate { objects_per_second, bytes_per_second, remaining, is_all_known })
+        let text = |items_per_second, bytes_per_second, seconds: Option<u64>, is_total_known| {
+            let (speed, remaining) =
+                (Some(Speed { items_per_second, bytes_per_second }), seconds.map(Duration::from_secs));
+            estimate(&Estimate { speed, remaining, is_total_known }).unwrap()
         };
         assert_eq!(text(10.0, 4000.0, Some(10), true), "10 objects/s, 4.0 kB/s, ETA 00:00:10");
-        assert_eq!(text(10.0, 400.0, Some(20), true), "10 objects/s, 400 B/s, ETA 00:00:20");
-        assert_eq!(text(10.0, 0.0, Some(10), false), "10 objects/s, 0 B/s, ETA 00:00:10 or more, still listing");
-        assert_eq!(text(0.0, 0.0, None, true), "0 objects/s, 0 B/s");
+        assert_eq!(text(12_345.6, 400.0, Some(20), true), "12,346 objects/s, 400 B/s, ETA 00:00:20");
+        assert_eq!(text(0.25, 0.0, Some(10), false), "0.2 objects/s, ETA 00:00:10 or more, still listing");
+        assert_eq!(text(0.0, 0.0, None, true), "0.0 objects/s");
+        assert_eq!(estimate(&Estimate::default()), None);
+    }
+
+    #[test]
+    fn workers_that_could_not_be_started_are_named_and_others_are_not() {
+        assert_eq!(workers_missing(0), None);
+        assert_eq!(workers_missing(1).unwrap(), "1 worker could not be started");
+        assert_eq!(workers_missing(1200).unwrap(), "1,200 workers could not be started");
     }
 }

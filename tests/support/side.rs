@@ -8,8 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use seaf_migrate::conf::DatabaseConf;
 use seaf_migrate::database::heads::Roots;
+use seaf_migrate::metrics::WalkCounters;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::reach::{Defect, DefectKind, FsckResult, Progress, Stores, WalkOptions, fsck};
+use seaf_migrate::reach::{Defect, DefectKind, FsckResult, Stores, WalkOptions, fsck};
 use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ReadStore, StoreError};
 use seaf_migrate::sys::shutdown::Shutdown;
@@ -64,7 +65,7 @@ impl Side {
     }
 
     pub fn try_fsck(&self) -> Result<FsckResult, StoreError> {
-        fsck(&self.stores(), &self.roots, &self.options, &Shutdown::new(), &Progress::default())
+        fsck(&self.stores(), &self.roots, &self.options, &Shutdown::new(), &WalkCounters::default())
     }
 
     pub fn fsck(&self) -> FsckResult {

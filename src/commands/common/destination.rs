@@ -1,7 +1,6 @@
 //! What the destination holds: from the list file if there is a good one, else by listing it.
 
 use std::error::Error;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use super::verified_view::DestinationSnapshot;
@@ -9,8 +8,8 @@ use crate::commands::common::failure::Failure;
 use crate::commands::common::settings::PairSettings;
 use crate::conf::backend::Location;
 use crate::index::from_listing::Listing;
-use crate::index::recheck;
-use crate::index::{self, Index, Journal, ListLock, ListPaths, Prepared, SetBuilder};
+use crate::index::{self, Index, Journal, ListLock, ListPaths, Prepared, SetBuilder, recheck};
+use crate::metrics::Counter;
 use crate::object::ObjectKind;
 use crate::report::Console;
 use crate::store::{Listed, ReadStore};
@@ -246,6 +245,6 @@ fn list(
     shutdown: &Shutdown,
 ) -> Result<Index, Failure> {
     let listers = settings.store.listers_for(settings.to.store(kind));
-    let listing = Listing { lock, store, listers, only: &[], counted: &AtomicU64::new(0), shutdown };
+    let listing = Listing { lock, store, listers, only: &[], counted: &Counter::default(), shutdown };
     Ok(listing.into_set()?)
 }

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::decide::{Asker, Decision};
 use super::journal::RemovalJournal;
@@ -14,12 +14,12 @@ use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::remove::report::{Reason, RemovalCounts};
 use crate::commands::remove::settings::RemoveSettings;
-use crate::flow::rate::RealClock;
-use crate::flow::{RateLimiter, pool};
+use crate::flow::RateLimiter;
+use crate::flow::pool::{self, Queue};
 use crate::listing::{Stream, WalkError, walk};
-use crate::metrics::{Counters, Finding, Findings};
+use crate::metrics::{Counters, Finding, Findings, RemovalCounters};
 use crate::object::{KeyRange, ObjectKind};
-use crate::report::{Console, format};
+use crate::report::Console;
 use crate::store::{ErrorKind, Listed, RemoveStore, StoreError};
 use crate::sys::shutdown::ShutdownReason;
 use crate::transfer::Spool;
@@ -30,9 +30,6 @@ const SPOOL_OBJECTS: u64 = 16 << 20;
 /// How many objects are in a batch at most.
 const BATCH: usize = 1000;
 
-/// How often a line of progress comes.
-const LINE_EVERY: Duration = Duration::from_secs(5);
-
 /// One kind to be removed, and all that takes part.
 #[derive(Clone, Copy, Debug)]
 pub struct Removal<'a> {
@@ -40,14 +37,14 @@ pub struct Removal<'a> {
     pub settings: &'a RemoveSettings,
     /// Who asks the destination.
     pub asker: Asker<'a>,
-    /// How fast.
-    pub rate: Option<&'a RateLimiter<RealClock>>,
+    /// How many objects a second may be removed.
+    pub limit: &'a RateLimiter,
     /// What the source lists.
     pub counters: &'a Counters,
     /// The objects that are kept, and why.
     pub kept: &'a Findings,
-    /// Where progress is told.
-    pub console: &'a Console,
+    /// What became of it, counted while it runs.
+    pub done: &'a RemovalCounters,
     /// What ends the removal early.
     pub failures: &'a FirstFailure<'a>,
 }
@@ -81,16 +78,11 @@ impl Removal<'_> {
         mut journal: Option<&mut RemovalJournal>,
         counts: &mut RemovalCounts,
     ) -> Result<(), Failure> {
-        let mut told = Instant::now();
         while !self.failures.is_over() {
             let batch = spool.take(self.batch_size(), Duration::from_millis(200));
             let batch = batch.map_err(|error| Failure::local("read the plan from a temporary file", &error))?;
             let Some(batch) = batch else { return Ok(()) };
             self.settle(&batch, journal.as_deref_mut(), counts)?;
-            if told.elapsed() >= LINE_EVERY {
-                told = Instant::now();
-                self.console.log(self.progress(counts));
-            }
         }
         Ok(())
     }
@@ -98,17 +90,6 @@ impl Removal<'_> {
     /// A quarter of a second's worth where the rate is limited, so that deletions come evenly.
     fn batch_size(&self) -> usize {
         self.settings.rate.map_or(BATCH, |rate| (rate as usize / 4).clamp(1, BATCH))
-    }
-
-    fn progress(&self, counts: &RemovalCounts) -> String {
-        let (kind, numbers) = (self.asker.kind, counts.kind(self.asker.kind));
-        format!(
-            "[{kind}] task: {} objects {} the source. ({} kept, {} listed)",
-            numbers.removed.objects,
-            if self.settings.yes { "removed from" } else { "to remove from" },
-            format::count(numbers.kept.objects),
-            format::count(self.counters.kind(kind).listed.get())
-        )
     }
 
     fn list(&self, spool: &Spool) {
@@ -146,7 +127,10 @@ impl Removal<'_> {
         for (object, decision) in asked {
             match decision {
                 Decision::Remove(size) => allowed.push(Listed { key: object.key, size: Some(size) }),
-                Decision::Gone => counts.count(self.asker.kind, object.key.library, |row| row.gone += 1),
+                Decision::Gone => {
+                    self.done.gone.add(1);
+                    counts.count(self.asker.kind, object.key.library, |row| row.gone += 1);
+                }
                 Decision::Keep(reason, cause) => self.keep(&object, reason, &cause, counts),
                 Decision::Unknown(error) => self.failed(&object, error, counts),
             }
@@ -171,13 +155,8 @@ impl Removal<'_> {
                 asked.lock().unwrap_or_else(PoisonError::into_inner).push((object, decision));
             }
         };
-        let may_go_on = || !self.failures.is_over() && self.rate.is_none_or(RateLimiter::acquire);
-        pool::run(
-            self.workers(batch),
-            batch.len(),
-            |queue| batch.iter().all(|object| may_go_on() && queue.put(*object)),
-            ask,
-        );
+        let may_go_on = || !self.failures.is_over() && self.limit.acquire(1);
+        self.each(batch, may_go_on, ask);
         asked.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -202,12 +181,7 @@ impl Removal<'_> {
                 settled.lock().unwrap_or_else(PoisonError::into_inner).push((object, removed));
             }
         };
-        pool::run(
-            self.workers(objects),
-            objects.len(),
-            |queue| objects.iter().all(|object| queue.put(*object)),
-            remove,
-        );
+        self.each(objects, || true, remove);
         for (object, removed) in settled.into_inner().unwrap_or_else(PoisonError::into_inner) {
             match removed {
                 Ok(()) => self.count(&[object], counts),
@@ -217,13 +191,20 @@ impl Removal<'_> {
         Ok(())
     }
 
-    fn workers(&self, objects: &[Listed]) -> usize {
-        self.settings.store.workers.min(objects.len()).max(1)
+    /// Calls `work` for the objects, many at once, as long as `may_go_on`.
+    fn each(&self, objects: &[Listed], may_go_on: impl Fn() -> bool, work: impl Fn(Listed) + Sync) {
+        let (workers, room) = (self.settings.store.workers.min(objects.len()).max(1), objects.len());
+        let fill = |queue: Queue<Listed>| objects.iter().all(|object| may_go_on() && queue.put(*object));
+        if let Err(error) = pool::run(workers, room, fill, work) {
+            self.failures.end(Failure::local("start a worker thread", &error));
+        }
     }
 
     fn count(&self, objects: &[Listed], counts: &mut RemovalCounts) {
         for object in objects {
             self.failures.succeeded();
+            self.done.removed.add(1);
+            self.done.removed_bytes.add(object.size.unwrap_or(0));
             counts.removed(self.asker.kind, object.key.library, object.size.unwrap_or(0));
         }
     }
@@ -231,6 +212,7 @@ impl Removal<'_> {
     fn keep(&self, object: &Listed, reason: Reason, cause: &str, counts: &mut RemovalCounts) {
         let kind = self.asker.kind;
         self.kept.add(Finding::new(kind, &object.key, "compare", reason.as_str(), cause));
+        self.done.kept.add(1);
         counts.kept(kind, object.key.library, object.size.unwrap_or(0), reason);
     }
 
@@ -241,6 +223,7 @@ impl Removal<'_> {
             return;
         }
         let kind = self.asker.kind;
+        self.done.kept.add(1);
         counts.kept(kind, object.key.library, object.size.unwrap_or(0), Reason::Failed);
         self.kept.add(Finding::from_error(kind, &object.key, &error));
         // The object is named already, whatever this one error says of the others.

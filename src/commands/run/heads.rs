@@ -6,17 +6,16 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use crossbeam_channel::bounded;
-
 use crate::commands::common::failure::Failure;
 use crate::commands::common::heads_cache::{Memory, WholeHeads};
-use crate::commands::fsck;
 use crate::commands::run::settings::{HeadsSettings, RunSettings, WhenHeads};
 use crate::conf::DatabaseConf;
 use crate::database::heads::{LibraryRoots, Roots};
+use crate::metrics::WalkCounters;
 use crate::metrics::findings::SHOWN;
 use crate::object::{LibraryId, ObjectId};
-use crate::reach::{Progress, Stores};
+use crate::reach::Stores;
+use crate::report::progress::during;
 use crate::report::{Console, format};
 use crate::store::StoreError;
 use crate::sys::shutdown::Shutdown;
@@ -112,15 +111,10 @@ pub fn check_heads(
     let count = format::libraries(noted.roots.libraries.len() as u64);
     console.log(format_args!("Start to check the heads of {count}"));
     let threads = NonZeroUsize::new(settings.plan.store.workers).unwrap_or(NonZeroUsize::MIN);
-    let (progress, (done, telling)) = (Progress::default(), bounded::<()>(0));
-    let checked = std::thread::scope(|scope| {
-        scope.spawn(|| fsck::tell(&progress, console, &telling));
-        let StoresOfSides { source, destination } = stores;
-        let check = HeadsCheck { destination, source, threads, shutdown, progress: &progress };
-        let checked = check.run(&noted.roots, &mut whole);
-        drop(done);
-        checked
-    });
+    let counters = WalkCounters::default();
+    let StoresOfSides { source, destination } = stores;
+    let check = HeadsCheck { destination, source, threads, shutdown, counters: &counters };
+    let checked = during(&counters, console, || check.run(&noted.roots, &mut whole));
     let Some(result) = checked? else { return Ok(Heads::not_checked("the check was interrupted", "Run again.")) };
     keep(memory.as_ref(), &whole, console);
     let result = HeadsResult { moved: noted.moved(), ..result };

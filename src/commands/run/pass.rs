@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crossbeam_channel::bounded;
-
 use super::heads::result::Heads;
 use super::heads::{self, NotedHeads, Noting, StoresOfSides};
 use super::note::Note;
 use super::outcome::{Finished, RunOutcome};
+use super::progress::CopyProgress;
 use super::result::PassResult;
 use super::retry::{self, Failed, LookUp};
 use super::settings::RunSettings;
@@ -25,7 +24,8 @@ use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
 use crate::metrics::{Counters, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind};
-use crate::report::{Console, format, progress};
+use crate::report::progress::during;
+use crate::report::{Console, format};
 use crate::store::ReadStore;
 use crate::store::open::OpenOptions;
 use crate::sys::lock::DestinationLock;
@@ -247,13 +247,8 @@ impl<'a> Pass<'a> {
             breaker,
             shutdown,
         };
-        let (done, telling) = bounded::<()>(0);
-        let ended = std::thread::scope(|scope| {
-            scope.spawn(|| progress::tell(kind, counters, console, &telling));
-            let ended = transfer.run();
-            drop(done);
-            ended
-        });
+        counters.series.begin(kind.as_str());
+        let ended = during(&CopyProgress { kind, counters }, console, || transfer.run());
         let numbers = counters.kind(kind);
         console.log(format_args!("[{kind}] task: {} objects written to destination.", numbers.copied.get()));
         if ended? == TransferOutcome::Interrupted {

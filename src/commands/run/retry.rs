@@ -167,6 +167,7 @@ impl WorkSource for LookUp<'_> {
             run.feed(&self.failed.doubtful, Trust::Doubtful, &queue)
         };
         pool::run(self.workers, self.workers * 4, fill, |object| run.look_up(&object))
+            .map_err(TransferError::local("start a worker thread"))?
             .map_err(TransferError::local("read the failures from a temporary file"))?;
         match run.failure.into_inner() {
             Some(error) => Err(error),

@@ -4,12 +4,12 @@ use super::reorder::ReorderBuffer;
 use super::state::{StepResult, VerifyState};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
-use crate::commands::verify::progress::VerifyProgress;
 use crate::commands::verify::settings::VerifySettings;
 use crate::compare::{Comparison, Examined, Examiner, Object, Sample, Step, Steps, Tally};
 use crate::flow::Budget;
 use crate::flow::pool::{self, Queue};
 use crate::index::{Index, ListError};
+use crate::metrics::CompareCounters;
 use crate::object::{ObjectKey, ObjectKind};
 use crate::store::{ErrorKind, ReadStore};
 use crate::sys::shutdown::Shutdown;
@@ -35,7 +35,7 @@ pub(super) struct KindComparison<'a> {
     /// The bytes that all workers together may hold.
     pub(super) budget: &'a Budget,
     /// What is told while it goes on.
-    pub(super) progress: &'a VerifyProgress,
+    pub(super) counters: &'a CompareCounters,
     /// Cancellation: a signal or a failure asks everybody to end.
     pub(super) shutdown: &'a Shutdown,
 }
@@ -70,11 +70,16 @@ impl KindComparison<'_> {
         let steps = again.chain(rest.into_iter().flatten().map(|step| Ok((step?, false))));
         let workers = Workers {
             examiner: Examiner { kind: self.kind, from: self.from, to: self.to, budget: self.budget },
-            buffer: ReorderBuffer::new(self.kind, state, self.progress),
+            buffer: ReorderBuffer::new(self.kind, state, self.counters),
             failures: FirstFailure::new(self.shutdown),
         };
         let threads = self.settings.store.workers;
-        pool::run(threads, threads * 4, |queue| workers.feed(&queue, steps), |task| workers.work(task))?;
+        let fill = |queue: Queue<Task>| {
+            self.counters.workers_missing.set(threads.saturating_sub(queue.workers()) as u64);
+            workers.feed(&queue, steps)
+        };
+        let fed = pool::run(threads, threads * 4, fill, |task| workers.work(task));
+        fed.map_err(|error| Failure::local("start a worker thread", &error))??;
         let Workers { buffer, failures, .. } = workers;
         drop(buffer);
         if let Some(failure) = failures.get() {

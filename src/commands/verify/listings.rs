@@ -4,10 +4,10 @@ use super::checkpoint::folder::SIDES;
 use super::{KindStores, Verification};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
-use crate::commands::verify::progress::VerifyProgress;
 use crate::conf::SideConf;
 use crate::index::from_listing::Listing;
 use crate::index::{self, Index, ListLock, ListPaths, Opened, SetBuilder};
+use crate::metrics::CompareCounters;
 use crate::object::{ObjectKind, PerKind};
 use crate::report::format;
 use crate::store::ReadStore;
@@ -33,10 +33,10 @@ struct Side<'a> {
 
 impl Verification<'_> {
     /// Lists both sides of every kind, or takes the listings that an earlier process finished.
-    pub(super) fn list(&mut self, stores: &PerKind<KindStores>, progress: &VerifyProgress) -> Result<(), Failure> {
+    pub(super) fn list(&mut self, stores: &PerKind<KindStores>, counters: &CompareCounters) -> Result<(), Failure> {
         for (kind, stores) in stores.iter() {
             self.console.log(format_args!("Start to list [{kind}] object of both sides"));
-            let listed = self.list_kind(kind, stores, progress)?;
+            let listed = self.list_kind(kind, stores, counters)?;
             let (old, new) = (format::count(listed.from.len()), format::count(listed.to.len()));
             self.console.log(format_args!("[{kind}] {old} objects in the source, {new} at the destination"));
             self.listed[kind] = Some(listed);
@@ -49,10 +49,10 @@ impl Verification<'_> {
         &self,
         kind: ObjectKind,
         stores: &KindStores,
-        progress: &VerifyProgress,
+        counters: &CompareCounters,
     ) -> Result<ListedPair, Failure> {
         let failures = FirstFailure::new(self.shutdown);
-        let list = |side: Side<'_>| self.list_side(side, progress).map_err(|failure| failures.end(failure)).ok();
+        let list = |side: Side<'_>| self.list_side(side, counters).map_err(|failure| failures.end(failure)).ok();
         let source = Side { name: SIDES[0], kind, conf: &self.settings.from, store: Some(&*stores.from) };
         let destination = Side { name: SIDES[1], kind, conf: &self.settings.to, store: stores.to.as_deref() };
         let (from, to) = std::thread::scope(|scope| {
@@ -67,7 +67,7 @@ impl Verification<'_> {
     }
 
     /// What a store holds.
-    fn list_side(&self, side: Side<'_>, progress: &VerifyProgress) -> Result<Index, Failure> {
+    fn list_side(&self, side: Side<'_>, counters: &CompareCounters) -> Result<Index, Failure> {
         let conf = side.conf.store(side.kind);
         let location = conf.location();
         let paths = ListPaths::new(&self.state.folder.file(side.name), side.kind, None);
@@ -84,7 +84,7 @@ impl Verification<'_> {
             }
             return Ok(builder.finish()?);
         };
-        let (listers, counted) = (self.settings.store.listers_for(conf), &progress.listed);
+        let (listers, counted) = (self.settings.store.listers_for(conf), &counters.listed);
         let (only, shutdown) = (&self.settings.libraries[..], self.shutdown);
         Ok(Listing { lock: &lock, store, listers, only, counted, shutdown }.into_set()?)
     }

@@ -1,111 +1,72 @@
-//! Progress while a destination is verified: a bar on a terminal, a plain line every few seconds otherwise.
+//! The progress of a verification: both sides being listed, then compared.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crate::metrics::CompareCounters;
+use crate::metrics::throughput::{Amount, Estimate, Position};
+use crate::report::format;
+use crate::report::progress::{Progress, estimate, listed, workers_missing};
 
-use crate::metrics::throughput::{Throughput, Work};
-use crate::report::progress::{BAR_EVERY, LINE_EVERY, estimate, new_bar};
-use crate::report::{Console, format};
-
-/// How far a verification is; added to by many threads.
-#[derive(Debug, Default)]
-pub struct VerifyProgress {
-    /// Objects listed so far, of both sides.
-    pub listed: AtomicU64,
-    /// Whether both sides are listed, so that the numbers below mean something.
-    pub is_listed: AtomicBool,
-    /// Objects of the source.
-    pub objects: AtomicU64,
-    /// Those settled.
-    pub settled: AtomicU64,
-    /// Bytes to be read at the destination, as far as the source's listing tells.
-    pub to_read: AtomicU64,
-    /// Bytes read there.
-    pub read: AtomicU64,
-    /// Objects that the destination lacks or holds wrongly.
-    pub findings: AtomicU64,
+fn is_listed(counters: &CompareCounters) -> bool {
+    // Pairs with the release of whoever sets it, so that the numbers that were set before are seen.
+    counters.is_listed.load(Ordering::Acquire)
 }
 
-fn get(number: &AtomicU64) -> u64 {
-    number.load(Ordering::Relaxed)
-}
-
-impl Work for VerifyProgress {
-    fn done(&self) -> (u64, u64) {
-        (get(&self.settled), get(&self.read))
+impl Progress for CompareCounters {
+    fn phase(&self) -> &'static str {
+        if is_listed(self) { "verify" } else { "list" }
     }
 
-    fn left(&self) -> (u64, u64) {
-        let objects = get(&self.objects).saturating_sub(get(&self.settled));
-        (objects, get(&self.to_read).saturating_sub(get(&self.read)))
-    }
-
-    fn is_all_known(&self) -> bool {
-        self.is_listed.load(Ordering::Relaxed)
-    }
-}
-
-impl VerifyProgress {
-    /// Tells the progress until `done` is closed. Meant for a thread of its own.
-    pub fn tell(&self, console: &Console, done: &Receiver<()>) {
-        let mut rate = None;
-        let bar = console.bars().map(|bars| bars.add(new_bar("verify")));
-        let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
-        while done.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-            let line = self.line(&mut rate);
-            match &bar {
-                Some(bar) => {
-                    bar.set_length(get(&self.objects).max(1));
-                    bar.set_position(get(&self.settled));
-                    bar.set_message(line);
-                }
-                None => console.log(line),
-            }
+    fn position(&self) -> Position {
+        if !is_listed(self) {
+            return Position { done: Amount { items: self.listed.get(), bytes: 0 }, ..Position::default() };
         }
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
+        Position {
+            done: Amount { items: self.settled.get(), bytes: self.read_bytes.get() },
+            total: Amount { items: self.objects.get(), bytes: self.to_read_bytes.get() },
+            is_total_known: true,
         }
     }
 
-    fn line(&self, rate: &mut Option<Throughput>) -> String {
-        if !self.is_all_known() {
-            return format!("{} objects listed on both sides", format::count(get(&self.listed)));
+    fn line(&self, now: &Estimate) -> String {
+        if !is_listed(self) {
+            // Without an estimate, because nobody knows how much there is to list.
+            return format!("{} listed on both sides", format::plural(self.listed.get(), "object"));
         }
-        // Begun only now, because what a checkpoint already holds must not count as speed.
-        let rate = rate.get_or_insert_with(|| Throughput::start(self));
-        rate.update(self);
-        format!(
-            "{} of {} objects verified, {} read, {}, {}",
-            format::count(get(&self.settled)),
-            format::count(get(&self.objects)),
-            format::bytes(get(&self.read)),
-            format::plural(get(&self.findings), "finding"),
-            estimate(&rate.estimate(self))
-        )
+        let (settled, all) = (format::count(self.settled.get()), format::plural(self.objects.get(), "object"));
+        listed([
+            Some(format!("{settled} of {all} verified")),
+            Some(format!("{} read", format::bytes(self.read_bytes.get()))),
+            Some(format::plural(self.findings.get(), "finding")),
+            workers_missing(self.workers_missing.get()),
+            estimate(now),
+        ])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::throughput::Speed;
 
     #[test]
     fn a_line_tells_what_is_done_and_what_is_left() {
-        let verifying = VerifyProgress::default();
-        verifying.listed.store(1200, Ordering::Relaxed);
-        let mut rate = None;
-        assert_eq!(verifying.line(&mut rate), "1,200 objects listed on both sides");
-        verifying.objects.store(5000, Ordering::Relaxed);
-        verifying.settled.store(1000, Ordering::Relaxed);
-        verifying.to_read.store(9000, Ordering::Relaxed);
-        verifying.read.store(2000, Ordering::Relaxed);
-        verifying.is_listed.store(true, Ordering::Relaxed);
-        // What was done before this process began is no speed of its own.
-        let line = verifying.line(&mut rate);
-        assert_eq!(line, "1,000 of 5,000 objects verified, 2.0 kB read, 0 findings, 0 objects/s, 0 B/s");
-        assert_eq!(verifying.left(), (4000, 7000));
-        verifying.settled.store(2000, Ordering::Relaxed);
-        assert!(verifying.line(&mut rate).contains("ETA"));
+        let (counters, unknown) = (CompareCounters::default(), Estimate::default());
+        counters.listed.add(1);
+        assert_eq!((counters.phase(), counters.line(&unknown)), ("list", "1 object listed on both sides".to_owned()));
+        counters.listed.add(1199);
+        assert_eq!(counters.line(&unknown), "1,200 objects listed on both sides");
+        counters.objects.set(5000);
+        counters.settled.add(1000);
+        counters.to_read_bytes.set(9000);
+        counters.read_bytes.add(2000);
+        assert_eq!((counters.phase(), counters.position().done.items), ("list", 1200));
+        counters.is_listed.store(true, Ordering::Release);
+        assert_eq!(counters.phase(), "verify");
+        assert_eq!(counters.line(&unknown), "1,000 of 5,000 objects verified, 2.0 kB read, 0 findings");
+        assert_eq!(counters.position().left(), Amount { items: 4000, bytes: 7000 });
+        let speed = Some(Speed { items_per_second: 20.0, bytes_per_second: 0.0 });
+        let line = counters.line(&Estimate { speed, ..unknown });
+        assert_eq!(line, "1,000 of 5,000 objects verified, 2.0 kB read, 0 findings, 20 objects/s");
     }
 }

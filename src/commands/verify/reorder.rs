@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::state::{StepResult, VerifyState};
-use crate::commands::verify::progress::VerifyProgress;
+use crate::metrics::CompareCounters;
 use crate::object::ObjectKind;
 use crate::sys::shutdown::Shutdown;
 
@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct ReorderBuffer<'a> {
     kind: ObjectKind,
-    progress: &'a VerifyProgress,
+    counters: &'a CompareCounters,
     open: Mutex<Open<'a>>,
     moved: Condvar,
 }
@@ -37,9 +37,9 @@ struct Open<'a> {
 
 impl<'a> ReorderBuffer<'a> {
     /// Settles into `state`, from step 0 on.
-    pub(super) const fn new(kind: ObjectKind, state: &'a mut VerifyState, progress: &'a VerifyProgress) -> Self {
+    pub(super) const fn new(kind: ObjectKind, state: &'a mut VerifyState, counters: &'a CompareCounters) -> Self {
         let open = Open { state, next: 0, waiting: BTreeMap::new() };
-        Self { kind, progress, open: Mutex::new(open), moved: Condvar::new() }
+        Self { kind, counters, open: Mutex::new(open), moved: Condvar::new() }
     }
 
     /// Waits until step `number` may be handed out, and says how many objects could not be checked so far; `None` when
@@ -61,7 +61,7 @@ impl<'a> ReorderBuffer<'a> {
         let open = &mut *open;
         open.waiting.insert(number, settled);
         while let Some(settled) = open.waiting.remove(&open.next) {
-            open.state.settle(self.kind, &settled, self.progress)?;
+            open.state.settle(self.kind, &settled, self.counters)?;
             open.next += 1;
         }
         self.moved.notify_all();
@@ -76,7 +76,6 @@ impl<'a> ReorderBuffer<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
 
     use super::super::checkpoint::CheckpointScope;
     use super::super::checkpoint::folder::Folder;
@@ -148,8 +147,8 @@ mod tests {
     fn in_order(steps: u64) -> (PerKind<Tally>, Vec<ObjectId>, Vec<ObjectId>, Vec<Row>) {
         let dir = tempfile::tempdir().unwrap();
         let mut state = opened(&dir.path().join("x"));
-        let progress = VerifyProgress::default();
-        let buffer = ReorderBuffer::new(KIND, &mut state, &progress);
+        let counters = CompareCounters::default();
+        let buffer = ReorderBuffer::new(KIND, &mut state, &counters);
         (0..steps).for_each(|n| buffer.settle(n, step(n)).unwrap());
         drop(buffer);
         state.end_kind(KIND).unwrap();
@@ -160,8 +159,8 @@ mod tests {
     fn whatever_is_finished_first_the_same_is_recorded() {
         let dir = tempfile::tempdir().unwrap();
         let mut state = opened(&dir.path().join("x"));
-        let progress = VerifyProgress::default();
-        let buffer = ReorderBuffer::new(KIND, &mut state, &progress);
+        let counters = CompareCounters::default();
+        let buffer = ReorderBuffer::new(KIND, &mut state, &counters);
         let mut numbers: Vec<u64> = (0..200).collect();
         fastrand::Rng::with_seed(4).shuffle(&mut numbers);
         std::thread::scope(|scope| {
@@ -173,7 +172,7 @@ mod tests {
         drop(buffer);
         state.end_kind(KIND).unwrap();
         assert_eq!(contents(&mut state), in_order(200));
-        assert_eq!(progress.settled.load(Ordering::Relaxed), state.kept.kinds[KIND].objects);
+        assert_eq!(counters.settled.get(), state.kept.kinds[KIND].objects);
     }
 
     #[test]
@@ -187,9 +186,9 @@ mod tests {
             for process in 0..4 {
                 let mut state = opened(&dir);
                 assert_eq!((state.after, state.is_resumed), (done.checked_sub(1).map(key), process > 0));
-                let progress = VerifyProgress::default();
+                let counters = CompareCounters::default();
                 let settle = |state: &mut VerifyState, steps: std::ops::Range<u64>| {
-                    steps.for_each(|n| state.settle(KIND, &step(n), &progress).unwrap());
+                    steps.for_each(|n| state.settle(KIND, &step(n), &counters).unwrap());
                 };
                 let (kept, lost) = (done + dice.u64(0..40), dice.u64(0..10));
                 if process < 3 {
@@ -210,10 +209,10 @@ mod tests {
     fn what_comes_after_a_gap_is_not_settled_and_not_handed_out_without_end() {
         let dir = tempfile::tempdir().unwrap();
         let mut state = opened(&dir.path().join("x"));
-        let (progress, shutdown) = (VerifyProgress::default(), Shutdown::new());
-        let buffer = ReorderBuffer::new(KIND, &mut state, &progress);
+        let (counters, shutdown) = (CompareCounters::default(), Shutdown::new());
+        let buffer = ReorderBuffer::new(KIND, &mut state, &counters);
         (1..100).for_each(|n| buffer.settle(n, step(n)).unwrap());
-        assert_eq!(progress.settled.load(Ordering::Relaxed), 0);
+        assert_eq!(counters.settled.get(), 0);
         assert_eq!(buffer.wait_for(WINDOW - 1, &shutdown), Some(0));
         // Too far ahead: waits until the stop, or until step 0 is done.
         std::thread::scope(|scope| {
@@ -235,19 +234,19 @@ mod tests {
             let examined = Some(Examined { outcome, read: None });
             StepResult { step: Step { last: key(3), plain: Tally::default(), object }, examined, again }
         };
-        let progress = VerifyProgress::default();
+        let counters = CompareCounters::default();
         let mut first = opened(&dir);
-        first.settle(KIND, &look(unanswered(), false), &progress).unwrap();
-        first.settle(KIND, &step(4), &progress).unwrap();
+        first.settle(KIND, &look(unanswered(), false), &counters).unwrap();
+        first.settle(KIND, &step(4), &counters).unwrap();
         first.end_kind(KIND).unwrap();
         assert_eq!((first.unchecked(KIND), first.unchecked(ObjectKind::Blocks)), (vec![key(3)], vec![]));
         assert_eq!(first.accounted(KIND), 1 + 3);
         drop(first);
 
         let mut second = opened(&dir);
-        second.settle(KIND, &look(unanswered(), true), &progress).unwrap();
+        second.settle(KIND, &look(unanswered(), true), &counters).unwrap();
         assert_eq!(second.unchecked(KIND), [key(3)], "once, however often it fails");
-        second.settle(KIND, &look(Comparison::Good, true), &progress).unwrap();
+        second.settle(KIND, &look(Comparison::Good, true), &counters).unwrap();
         assert_eq!((second.unchecked(KIND).len(), second.accounted(KIND)), (0, 4));
         // Its library's numbers add up over the rows.
         let (tallies, _, _, rows) = contents(&mut second);

@@ -1,16 +1,14 @@
 //! What a verification knows so far: numbers, findings, and how far it is.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::folder::{FOUND, Folder};
 use super::checkpoint::{Checkpoint, CheckpointScope};
 use crate::commands::common::failure::Failure;
-use crate::commands::verify::progress::VerifyProgress;
 use crate::commands::verify::result::Row;
 use crate::compare::{Comparison, Examined, Step, Tally};
-use crate::metrics::Finding;
+use crate::metrics::{CompareCounters, Finding};
 use crate::object::{ObjectKey, ObjectKind};
 use crate::report::jsonl::JsonLog;
 
@@ -92,7 +90,7 @@ impl VerifyState {
         &mut self,
         kind: ObjectKind,
         settled: &StepResult,
-        progress: &VerifyProgress,
+        counters: &CompareCounters,
     ) -> io::Result<()> {
         let StepResult { step, examined, again } = settled;
         let mut tally = step.plain;
@@ -108,9 +106,9 @@ impl VerifyState {
         if !again {
             self.after = Some(step.last);
         }
-        progress.settled.fetch_add(tally.objects, Ordering::Relaxed);
-        progress.read.fetch_add(tally.read_bytes, Ordering::Relaxed);
-        progress.findings.fetch_add(tally.findings(), Ordering::Relaxed);
+        counters.settled.add(tally.objects);
+        counters.read_bytes.add(tally.read_bytes);
+        counters.findings.add(tally.findings());
         if self.saved.elapsed() >= SAVE_EVERY { self.save() } else { Ok(()) }
     }
 

@@ -9,8 +9,8 @@ use seaf_migrate::commands::run::heads::check::HeadsCheck;
 use seaf_migrate::commands::run::heads::result::{Broken, HeadsResult};
 use seaf_migrate::conf::SideId;
 use seaf_migrate::database::heads::Roots;
+use seaf_migrate::metrics::WalkCounters;
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::reach::Progress;
 use seaf_migrate::store::{ErrorKind, StoreError};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
@@ -36,8 +36,8 @@ impl Pair {
     fn try_check(&mut self, shutdown: &Shutdown) -> Result<Option<HeadsResult>, StoreError> {
         let threads = NonZeroUsize::new(2).unwrap();
         let (destination, source) = (self.destination.stores(), self.source.stores());
-        let progress = Progress::default();
-        let check = HeadsCheck { destination: &destination, source: &source, threads, shutdown, progress: &progress };
+        let counters = WalkCounters::default();
+        let check = HeadsCheck { destination: &destination, source: &source, threads, shutdown, counters: &counters };
         check.run(&self.roots, &mut self.whole)
     }
 

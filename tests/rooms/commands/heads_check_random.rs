@@ -8,8 +8,8 @@ use seaf_migrate::commands::common::heads_cache::WholeHeads;
 use seaf_migrate::commands::run::heads::check::HeadsCheck;
 use seaf_migrate::commands::run::heads::result::{Broken, HeadsResult};
 use seaf_migrate::database::heads::Roots;
+use seaf_migrate::metrics::WalkCounters;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::reach::Progress;
 use seaf_migrate::sys::shutdown::Shutdown;
 
 use crate::support::library::{Library, Params, Snapshot, State, Store};
@@ -34,10 +34,10 @@ fn walked(store: &Store) -> impl Iterator<Item = &Library> {
 }
 
 fn check(source: &Side, destination: &Side, roots: &Roots, whole: &mut WholeHeads) -> HeadsResult {
-    let (shutdown, progress) = (Shutdown::new(), Progress::default());
+    let (shutdown, counters) = (Shutdown::new(), WalkCounters::default());
     let (here, there) = (source.stores(), destination.stores());
     let threads = NonZeroUsize::new(2).unwrap();
-    let check = HeadsCheck { destination: &there, source: &here, threads, shutdown: &shutdown, progress: &progress };
+    let check = HeadsCheck { destination: &there, source: &here, threads, shutdown: &shutdown, counters: &counters };
     check.run(roots, whole).unwrap().unwrap()
 }
 

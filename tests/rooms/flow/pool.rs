@@ -25,7 +25,8 @@ fn the_queue_holds_no_more_than_it_may() {
             // Put were those worked on so far and this one, and five at most are waiting.
             assert!(put.load(Ordering::SeqCst) <= n + 1 + 5, "task {n}");
         },
-    );
+    )
+    .unwrap();
     assert_eq!(put.into_inner(), 200);
 }
 
@@ -39,7 +40,8 @@ fn no_worker_and_no_room_still_work() {
         |_: usize| {
             done.fetch_add(1, Ordering::SeqCst);
         },
-    );
+    )
+    .unwrap();
     assert_eq!(done.into_inner(), 10);
 }
 
@@ -57,7 +59,8 @@ fn tasks_put_by_a_helper_of_the_filler_are_waited_for() {
             |_: usize| {
                 done.fetch_add(1, Ordering::SeqCst);
             },
-        );
+        )
+        .unwrap();
         assert_eq!(done.load(Ordering::SeqCst), 50);
     });
 }
@@ -71,7 +74,8 @@ fn a_panic_in_a_worker_reaches_the_caller_and_ends_the_filling() {
             2,
             |queue| refused.store(!(0..1000).all(|n| queue.put(n)), Ordering::SeqCst),
             |n| assert_ne!(n, 3, "made to fail"),
-        );
+        )
+        .unwrap();
     }));
     assert!(outcome.is_err());
     assert!(refused.into_inner(), "with nobody left to work, whoever fills the queue must not wait for ever");

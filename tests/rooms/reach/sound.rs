@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use seaf_migrate::conf::{BackendConf, FsConf, StoreConf};
 use seaf_migrate::database::heads::Roots;
+use seaf_migrate::metrics::WalkCounters;
 use seaf_migrate::object::{ObjectKey, ObjectKind};
-use seaf_migrate::reach::{DefectKind, Progress, Stores, WalkOptions, fsck};
+use seaf_migrate::reach::{DefectKind, Stores, WalkOptions, fsck};
 use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{ErrorKind, ReadStore};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
@@ -75,7 +76,7 @@ fn history_ends_where_the_limit_says() {
         library.valid_since = None;
         change(library, &mut options);
         options.only = vec![limited.id];
-        fsck(&clean.stores(), &roots, &options, &Shutdown::new(), &Progress::default()).unwrap()
+        fsck(&clean.stores(), &roots, &options, &Shutdown::new(), &WalkCounters::default()).unwrap()
     };
     let unlimited = with(&|_, _| {});
     assert!(!unlimited.is_sound(), "the trees that were collected are missed when nothing explains it");
@@ -113,7 +114,7 @@ fn a_check_that_was_stopped_is_not_a_sound_one() {
     let side = Side::generated(&small());
     let stop = Shutdown::new();
     stop.request(ShutdownReason::Signal(2));
-    let result = fsck(&side.stores(), &side.roots, &options(), &stop, &Progress::default()).unwrap();
+    let result = fsck(&side.stores(), &side.roots, &options(), &stop, &WalkCounters::default()).unwrap();
     assert_eq!((result.libraries.len(), result.unfinished), (0, side.roots.libraries.len()));
     assert!(!result.is_sound());
     assert!(side.kinds.iter().all(|store| store.asked().is_empty()));
@@ -150,7 +151,7 @@ fn without_a_database_the_heads_are_the_commits_that_nobody_names() {
             &roots,
             &options(),
             &Shutdown::new(),
-            &Progress::default(),
+            &WalkCounters::default(),
         )
         .unwrap();
         let limited = store.library("limited").id;
@@ -191,7 +192,7 @@ fn the_real_store_in_its_folder_is_sound_and_stays_as_it_is() {
     )
     .unwrap();
     for roots in [roots_of(&data.join("seafile.db")), guessed] {
-        let result = fsck(&stores, &roots, &options(), &Shutdown::new(), &Progress::default()).unwrap();
+        let result = fsck(&stores, &roots, &options(), &Shutdown::new(), &WalkCounters::default()).unwrap();
         assert!(result.is_sound(), "{result}");
     }
     assert_eq!(state(), before);

@@ -1,9 +1,8 @@
 //! What was found is told in words, in JSON and in counters, however much of it there is.
 
-use std::sync::atomic::Ordering;
-
+use seaf_migrate::metrics::WalkCounters;
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::reach::{DefectKind, Progress, fsck};
+use seaf_migrate::reach::{DefectKind, fsck};
 use seaf_migrate::sys::shutdown::Shutdown;
 
 use crate::support::library;
@@ -42,16 +41,16 @@ fn many_findings_are_counted_and_few_are_named() {
 #[test]
 fn progress_is_counted() {
     let side = Side::sample();
-    let progress = Progress::default();
-    let result = fsck(&side.stores(), &side.roots, &options(), &Shutdown::new(), &progress).unwrap();
+    let counters = WalkCounters::default();
+    let result = fsck(&side.stores(), &side.roots, &options(), &Shutdown::new(), &counters).unwrap();
     let sum = |count: fn(&seaf_migrate::reach::Counts) -> u64| -> u64 {
         result.libraries.iter().map(|library| count(&library.counts)).sum()
     };
-    assert_eq!(progress.libraries_done.load(Ordering::Relaxed), 10);
-    assert_eq!(progress.commits.load(Ordering::Relaxed), sum(|counts| counts.commits));
-    assert_eq!(progress.fs_objects.load(Ordering::Relaxed), sum(|counts| counts.dirs + counts.files));
-    assert_eq!(progress.blocks.load(Ordering::Relaxed), sum(|counts| counts.blocks));
-    assert_eq!(progress.findings.load(Ordering::Relaxed), 0);
+    assert_eq!(counters.libraries_done.get(), 10);
+    assert_eq!(counters.commits.get(), sum(|counts| counts.commits));
+    assert_eq!(counters.fs_objects.get(), sum(|counts| counts.dirs + counts.files));
+    assert_eq!(counters.blocks.get(), sum(|counts| counts.blocks));
+    assert_eq!(counters.findings.get(), 0);
 }
 
 #[test]

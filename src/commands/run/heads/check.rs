@@ -7,8 +7,9 @@ use crate::commands::common::heads_cache::WholeHeads;
 use crate::commands::run::heads::result::HeadsResult;
 use crate::content::FsObject;
 use crate::database::heads::{LibraryRoots, Roots};
+use crate::metrics::WalkCounters;
 use crate::object::{ObjectKey, ObjectKind};
-use crate::reach::{Defect, DefectKind, LibraryResult, Progress, Stores, WalkOptions, fsck};
+use crate::reach::{Defect, DefectKind, LibraryResult, Stores, WalkOptions, fsck};
 use crate::store::{ErrorKind, SizeMatch, StoreError};
 use crate::sys::shutdown::Shutdown;
 
@@ -29,7 +30,7 @@ pub struct HeadsCheck<'a> {
     /// Cancellation: a signal or a failure asks everybody to end.
     pub shutdown: &'a Shutdown,
     /// What is counted while it runs.
-    pub progress: &'a Progress,
+    pub counters: &'a WalkCounters,
 }
 
 impl HeadsCheck<'_> {
@@ -79,7 +80,7 @@ impl HeadsCheck<'_> {
             whole: libraries.iter().filter_map(known).collect(),
             ..WalkOptions::default()
         };
-        let walked = fsck(self.destination, &roots, &options, self.shutdown, self.progress)?;
+        let walked = fsck(self.destination, &roots, &options, self.shutdown, self.counters)?;
         Ok((walked.unfinished == 0).then_some(walked.libraries))
     }
 
