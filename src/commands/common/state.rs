@@ -74,7 +74,7 @@ impl PassState {
             return;
         }
         self.record_failure(kind, key, &error);
-        let outage = error.kind().is_transient() && self.breaker.failure();
+        let outage = error.kind().may_be_outage() && self.breaker.failure();
         if outage {
             let many = CircuitBreaker::LIMIT;
             self.fatal(

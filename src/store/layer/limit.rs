@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Page, Part, ReadStore, StoreError};
+use crate::store::{Listed, Page, Part, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
 
 /// What tells the time and waits.
@@ -121,6 +121,14 @@ impl ReadStore for Limited {
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.inner.size(key)
+    }
+
+    fn list_one(&self, key: &ObjectKey) -> Result<Option<Listed>, StoreError> {
+        self.inner.list_one(key)
+    }
+
+    fn make_listed_durable(&self) -> Result<(), StoreError> {
+        self.inner.make_listed_durable()
     }
 }
 
