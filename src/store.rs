@@ -27,6 +27,7 @@ mod listing;
 pub mod names;
 pub mod open;
 mod sizes;
+mod witness;
 
 pub use error::{ErrorKind, StoreError, found};
 pub use sizes::SizeMatch;

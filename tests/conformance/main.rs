@@ -70,6 +70,7 @@ macro_rules! conformance {
 mod support;
 
 mod harness;
+mod liars;
 mod listings;
 mod objects;
 mod refusals;

@@ -21,3 +21,28 @@ mod tiny_pages {
 
     conformance!("memory, three objects a page", harness);
 }
+
+/// That the suite can fail: a store that flips a bit of what it is given to write must not pass it.
+mod flips_a_bit {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::objects;
+    use crate::support::faulty::Faulty;
+
+    #[test]
+    fn and_does_not_pass() {
+        let cases: [(&str, fn(&Harness)); 3] = [
+            ("comes_back_as_it_went", objects::comes_back_as_it_went),
+            ("ten_megabytes", objects::ten_megabytes),
+            ("last_write_stays", objects::last_write_stays),
+        ];
+        for (name, case) in cases {
+            let memory = || MemoryStore::new(ObjectKind::Blocks, name);
+            case(&Harness::new(Faulty::new(memory())));
+            let flipping = Harness::new(Faulty::new(memory()).flip_a_bit_of_writes());
+            let judged = catch_unwind(AssertUnwindSafe(|| case(&flipping)));
+            assert!(judged.is_err(), "{name} is passed by a store that flips a bit of every object");
+        }
+    }
+}

@@ -6,6 +6,7 @@ pub mod changed;
 pub mod faulty;
 pub mod folder;
 pub mod http_stub;
+pub mod liar;
 pub mod library;
 pub mod lists;
 pub mod mariadb;

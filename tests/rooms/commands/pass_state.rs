@@ -17,7 +17,7 @@ fn key(number: u8) -> ObjectKey {
 }
 
 fn error(kind: ErrorKind) -> StoreError {
-    StoreError::object(kind, "write", &key(1), "made to fail")
+    StoreError::new(kind, "write", key(1).to_string(), "made to fail")
 }
 
 fn listed(numbers: std::ops::Range<u8>) -> Vec<Listed> {
@@ -112,6 +112,21 @@ fn a_hundred_passing_failures_in_a_row_are_an_outage_and_one_success_begins_the_
     let ending = state.ending(false, &stop);
     assert_eq!(ending.exit_code(), 3);
     assert!(ending.to_string().contains("100 objects in a row failed like this"), "{ending}");
+}
+
+#[test]
+fn one_denied_object_is_that_objects_failure_and_a_hundred_in_a_row_are_a_store_that_denies_everything() {
+    let (state, stop) = (listed_pass(250), Shutdown::new());
+    let deny = |times: u64| {
+        let denied = || StoreError::object(ErrorKind::Denied, "read", &key(1), "made to fail");
+        (0..times).for_each(|_| state.failed(KIND, key(1), denied(), &stop));
+    };
+    deny(1);
+    assert!(!stop.requested());
+    assert_eq!(state.ending(false, &stop).exit_code(), 1);
+    state.breaker.success();
+    deny(CircuitBreaker::LIMIT);
+    assert_eq!(state.ending(false, &stop).exit_code(), 3);
 }
 
 #[test]

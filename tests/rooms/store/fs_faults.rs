@@ -260,7 +260,7 @@ fn a_folder_that_this_user_may_not_read_is_an_error() {
                 let error = list(&store).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
                 assert_eq!(store.read(&key(ID)).unwrap_err().kind(), ErrorKind::Unreadable);
-                assert_eq!(store.write(&key(ID), Bytes::new()).unwrap_err().kind(), ErrorKind::Denied);
+                assert_eq!(store.write(&key(ID), Bytes::new()).unwrap_err().kind(), ErrorKind::ObjectDenied);
             }
             fs::set_permissions(shut(&place), fs::Permissions::from_mode(0o755)).unwrap();
             fs::set_permissions(place.file(ID), fs::Permissions::from_mode(0o000)).unwrap();
