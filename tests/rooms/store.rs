@@ -2,8 +2,10 @@
 //! backend must do is in `tests/conformance/`.
 
 mod foreign_answers;
+mod fs_durable;
 mod fs_faults;
 mod fs_layout;
+mod fs_links;
 mod http;
 mod names;
 mod oss;

@@ -10,6 +10,7 @@ pub mod liar;
 pub mod library;
 pub mod lists;
 pub mod mariadb;
+pub mod mounts;
 pub mod oss_server;
 mod oss_signature;
 pub mod page;
