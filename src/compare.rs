@@ -246,5 +246,5 @@ fn found<T>(answer: Result<T, StoreError>, whose: &str) -> Result<Option<T>, Com
 
 /// Whether an error says nothing about the object itself.
 const fn must_be_asked_again(error: &StoreError) -> bool {
-    error.kind().is_transient() || error.kind().is_fatal() || matches!(error.kind(), ErrorKind::Interrupted)
+    error.kind().may_be_outage() || error.kind().is_fatal() || matches!(error.kind(), ErrorKind::Interrupted)
 }

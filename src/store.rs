@@ -27,6 +27,7 @@ mod listing;
 pub mod names;
 pub mod open;
 mod sizes;
+mod witness;
 
 pub use error::{ErrorKind, StoreError, found};
 pub use sizes::SizeMatch;
@@ -119,14 +120,58 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`ErrorKind::NotFound`] when it is not there.
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError>;
+
+    /// What the listing says about one key; `None` when it does not name it. Settles what a
+    /// [`ErrorKind::NotFound`] for a listed key means: still listed is a failure of the store, no longer listed is an
+    /// object that vanished.
+    ///
+    /// # Errors
+    /// As [`ReadStore::list`].
+    fn list_one(&self, key: &ObjectKey) -> Result<Option<Listed>, StoreError> {
+        let mut next = KeyRange::new(*key, *key).map(Part::new);
+        while let Some(part) = next {
+            let page = self.list(&part)?;
+            if let Some(listed) = page.objects.into_iter().find(|listed| listed.key == *key) {
+                return Ok(Some(listed));
+            }
+            next = page.rest;
+        }
+        Ok(None)
+    }
+
+    /// Returns once every object that the store holds now would survive a power loss, whoever wrote it. A run that was
+    /// killed leaves objects that are listed and stand in the memory of the machine alone: to be called before a
+    /// listing is believed for good, and before anything is removed because of what this store holds.
+    ///
+    /// Nothing to do, and no request, where the service answers a write only when it is safe; a store on a disk does
+    /// the work.
+    ///
+    /// # Errors
+    /// When that cannot be promised; then the listing proves nothing.
+    fn make_listed_durable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A store that objects can be put into.
+///
+/// No write is believed on the word of one witness. `Ok` means: the success was the store's own answer (it carried
+/// what the service always gives, and was no page of a proxy), and a second witness says that the bytes kept are the
+/// bytes sent. That witness is
+///
+/// - on S3, OSS and Swift the MD5: sent with the object, for the service to refuse what arrived otherwise, and compared
+///   with the ETag of the answer where that is an MD5 (where it is not, because of encryption, the service's own
+///   check of the MD5 sent is the witness; where it cannot be told, the object is read back);
+/// - on RADOS the checksums that librados and the OSDs put on every message, and the OSDs' on what they store;
+/// - on a filesystem the kernel, which must have taken every byte, closed the file without an error and, by
+///   [`WriteStore::sync`] or `fsync`, put it on the disk.
 pub trait WriteStore: ReadStore {
     /// Puts the whole object there, replacing what has that name. It is never seen half written.
     ///
     /// # Errors
-    /// When the store did not take it; then the name holds what it held before.
+    /// When the store did not take it, or it is not known that it did. Then the name holds what it held before, or
+    /// nothing, or these bytes. Bytes that are known to be others are removed; where that fails too, the error says
+    /// so.
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError>;
 
     /// Returns once everything whose [`WriteStore::write`] returned before this call began would
@@ -135,6 +180,12 @@ pub trait WriteStore: ReadStore {
     /// # Errors
     /// When that cannot be promised; every write since the last good `sync` is then in doubt.
     fn sync(&self) -> Result<(), StoreError>;
+
+    /// What is to be said once, to whoever runs this, about how writes to this store are made durable: a sentence
+    /// where it is slow or unusual, `None` where there is nothing to say.
+    fn durability_note(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A store that objects can be deleted from.

@@ -18,8 +18,9 @@ packages_of() {
   esac
 }
 
-# What the tests need beside the services: the clients of others come from PyPI into an environment of their own.
-CLIENT_PACKAGES=python3-venv
+# What the tests need beside the services: the clients of others come from PyPI into an environment of their own; a
+# folder behind FUSE, calls that fail and a disk in a file show what a folder store does with them.
+CLIENT_PACKAGES='python3-venv bindfs strace e2fsprogs'
 
 # Prints what is not installed of the packages named.
 not_installed() {

@@ -15,8 +15,10 @@ pub enum ErrorKind {
     Unreadable,
     /// The bucket, container, pool or folder is not there.
     ContainerMissing,
-    /// The store knows who asks and refuses.
+    /// The store knows who asks and refuses: the listing, the login, the bucket.
     Denied,
+    /// The store refuses this one object: it belongs to another account, a filter or a retention rule guards it.
+    ObjectDenied,
     /// The store does not accept the credentials.
     BadCredentials,
     /// Too many requests: try again, more slowly.
@@ -35,6 +37,11 @@ pub enum ErrorKind {
     TooLarge,
     /// The object must be restored from an archive first.
     Archived,
+    /// What answered is not the store: the page of a proxy, an error sent as a success, an answer without what the
+    /// service always gives.
+    ForeignAnswer,
+    /// The store holds, or would have taken, other bytes than were sent.
+    Altered,
     /// The store answered something that makes no sense.
     Protocol,
     /// What the store needs on this machine is missing (a library, a file).
@@ -50,7 +57,21 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Whether the same call may well succeed a little later.
     pub const fn is_transient(self) -> bool {
-        matches!(self, Self::Throttled | Self::Unavailable | Self::Timeout | Self::Connection)
+        matches!(
+            self,
+            Self::Throttled
+                | Self::Unavailable
+                | Self::Timeout
+                | Self::Connection
+                | Self::ForeignAnswer
+                | Self::Altered
+        )
+    }
+
+    /// Whether many of these in a row mean that the store is gone, or is not for us, and not that so many objects
+    /// failed each for itself.
+    pub const fn may_be_outage(self) -> bool {
+        self.is_transient() || matches!(self, Self::ObjectDenied)
     }
 
     /// Whether every further object would fail the same way, so that going on only makes noise.
@@ -73,7 +94,7 @@ impl ErrorKind {
             Self::NotFound => "not found",
             Self::Unreadable => "unreadable",
             Self::ContainerMissing => "bucket, container, pool or folder missing",
-            Self::Denied => "access denied",
+            Self::Denied | Self::ObjectDenied => "access denied",
             Self::BadCredentials => "credentials refused",
             Self::Throttled => "throttled",
             Self::Unavailable => "server error",
@@ -83,6 +104,8 @@ impl ErrorKind {
             Self::ReadOnly => "read-only",
             Self::TooLarge => "object too large",
             Self::Archived => "object archived",
+            Self::ForeignAnswer => "not the store's own answer",
+            Self::Altered => "bytes changed on the way",
             Self::Protocol => "unexpected answer",
             Self::Setup => "setup incomplete",
             Self::NotDurable => "not safely stored",
@@ -103,9 +126,9 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error while doing `action` (`read`, `write`, `list`, …) to an object.
+    /// An error while doing `action` (`read`, `write`, `size`, …) to an object.
     pub fn object(kind: ErrorKind, action: &'static str, key: &ObjectKey, cause: impl fmt::Display) -> Self {
-        Self::new(kind, action, key.to_string(), cause)
+        Self::new(kind, action, key.to_string(), cause).of_one_object()
     }
 
     /// An error while doing `action` to `subject`, a store or a part of it.
@@ -117,6 +140,16 @@ impl StoreError {
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
+        self
+    }
+
+    /// The same error, known to concern a single object: what is [`ErrorKind::Denied`] is then
+    /// [`ErrorKind::ObjectDenied`], which says nothing of the other objects.
+    #[must_use]
+    pub fn of_one_object(mut self) -> Self {
+        if self.kind == ErrorKind::Denied {
+            self.kind = ErrorKind::ObjectDenied;
+        }
         self
     }
 
@@ -178,6 +211,14 @@ pub fn found<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_denial_of_one_object_does_not_end_the_run_and_one_of_the_store_does() {
+        let denied = StoreError::object(ErrorKind::Denied, "read", &ObjectKey::MIN, "no").kind();
+        assert!(!denied.is_fatal() && !denied.is_transient() && denied.may_be_outage(), "{denied:?}");
+        let denied = StoreError::new(ErrorKind::Denied, "list", "the store", "no").kind();
+        assert!(denied.is_fatal() && !denied.may_be_outage(), "{denied:?}");
+    }
 
     #[test]
     fn only_not_found_is_no_error() {

@@ -91,9 +91,20 @@ pub fn open_destination_to_read(
     conf: &StoreConf,
     options: &OpenOptions,
 ) -> Result<Option<Arc<dyn ReadStore>>, StoreError> {
-    match (open_source(conf, options), &conf.backend) {
+    match (open_destination_as_it_is(conf, options), &conf.backend) {
         (Err(error), BackendConf::Fs(fs)) if error.kind() == ErrorKind::ContainerMissing && fs.dir.is_dir() => Ok(None),
         (opened, _) => opened.map(Some),
+    }
+}
+
+/// Opens a destination without writing to it; a folder that is not there is an error.
+///
+/// # Errors
+/// As [`open_source`], and when a link on the way belongs to somebody else.
+pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn ReadStore>, StoreError> {
+    match &conf.backend {
+        BackendConf::Fs(fs) => Ok(Arc::new(FsStore::destination_to_read(fs, conf.kind, conf.location())?)),
+        _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
 }
 

@@ -37,7 +37,7 @@ impl Recorder<'_> {
             return Ok(());
         }
         self.note_failure(key, &error);
-        let outage = error.kind().is_transient() && self.breaker.failure();
+        let outage = error.kind().may_be_outage() && self.breaker.failure();
         if outage {
             let many = CircuitBreaker::LIMIT;
             let cause = format_args!("{many} objects in a row failed like this, so the store is taken for gone");

@@ -45,6 +45,7 @@ fn plant(root: &Path) -> u64 {
         shard.join(format!("{digits}.a8Xk2Q")),
         shard.join(format!("{digits}ff.4711")),
         shard.join(format!("{digits}.seafmig")),
+        shard.join(format!("{digits}.seafmig.0123456789abcdef")),
         shard.join(&digits[1..]),
         shard.join(digits.to_uppercase()),
     ];

@@ -6,7 +6,9 @@ use seaf_migrate::object::{KeyRange, ObjectKey};
 use seaf_migrate::store::Part;
 
 use super::harness::{Harness, not_applicable};
-use super::samples::{assert_lists, edge_keys, keys, library, list_by_parts, list_part, list_plainly, put_all};
+use super::samples::{
+    assert_lists, content, edge_keys, keys, library, list_by_parts, list_part, list_plainly, put_all,
+};
 
 /// Counts at which page sizes of servers lie; one store that grows, so that a slow server can do it.
 pub(crate) fn counts_around_a_page(harness: &Harness) {
@@ -119,6 +121,23 @@ fn parts_at_once(harness: &Harness, keys: &BTreeSet<ObjectKey>) {
     });
     assert_eq!(found.len(), keys.len());
     assert!(found.into_iter().collect::<BTreeSet<_>>() == *keys);
+}
+
+/// What is asked when a key that was listed answers that it is not there.
+pub(crate) fn one_key(harness: &Harness) {
+    let keys = edge_keys();
+    put_all(&*harness.store, &keys);
+    let one = |key: &ObjectKey| harness.store.list_one(key).unwrap();
+    for key in keys.iter().step_by(5) {
+        let listed = one(key).expect("it was written");
+        let size = content(key).len() as u64;
+        assert_eq!((listed.key, listed.size.unwrap_or(size)), (*key, size));
+        for beside in [key.predecessor(), key.successor()].into_iter().flatten().filter(|key| !keys.contains(key)) {
+            assert_eq!(one(&beside), None, "{beside} is not there, {key} beside it is");
+        }
+        harness.store.remove(key).unwrap();
+        assert_eq!(one(key), None, "{key} was removed");
+    }
 }
 
 pub(crate) fn foreign_names_are_counted(harness: &Harness) {

@@ -45,6 +45,7 @@ macro_rules! conformance {
                 many_names,
                 within_a_library,
                 within_ranges,
+                one_key,
                 parts_tile_the_range,
                 sixteen_ranges_at_once,
                 foreign_names_are_counted,
@@ -69,6 +70,7 @@ macro_rules! conformance {
 mod support;
 
 mod harness;
+mod liars;
 mod listings;
 mod objects;
 mod refusals;

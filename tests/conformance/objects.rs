@@ -146,6 +146,7 @@ pub(crate) fn survives_sync(harness: &Harness) {
     harness.store.sync().unwrap();
     let keys = keys(5);
     put_all(&*harness.store, &keys);
+    harness.store.make_listed_durable().unwrap();
     harness.store.sync().unwrap();
     harness.store.sync().unwrap();
     assert!(keys.iter().all(|key| harness.store.read(key).unwrap() == content(key)));

@@ -4,6 +4,7 @@
 mod foreign_answers;
 mod fs_faults;
 mod fs_layout;
+mod fs_links;
 mod http;
 mod names;
 mod oss;

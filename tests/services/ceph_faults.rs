@@ -160,7 +160,7 @@ fn a_client_that_may_only_read_is_denied() {
     let store = open(&reader, &CephOptions::default()).unwrap();
     assert_eq!(store.read(&key(1)).unwrap(), content(1));
     let denied = store.write(&key(1), content(2)).unwrap_err();
-    assert_eq!(denied.kind(), ErrorKind::Denied);
+    assert_eq!(denied.kind(), ErrorKind::ObjectDenied);
     assert!(denied.to_string().contains("ceph auth get"), "{denied}");
     run("ceph", cluster, &["auth", "rm", "client.seaf-test-reader"]);
 

@@ -14,6 +14,7 @@ mod docs;
 mod dotenv;
 mod endings;
 mod first_pass;
+mod fs_durable;
 mod fsck;
 mod heads;
 mod interrupt;

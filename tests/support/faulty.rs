@@ -112,12 +112,19 @@ pub struct Faulty<S> {
     rules: Vec<Rule>,
     calls: AtomicU64,
     failures: AtomicU64,
+    flips: bool,
 }
 
 impl<S> Faulty<S> {
     /// A store that does not fail yet.
     pub fn new(inner: S) -> Self {
-        Self { inner, rules: Vec::new(), calls: AtomicU64::new(0), failures: AtomicU64::new(0) }
+        Self { inner, rules: Vec::new(), calls: AtomicU64::new(0), failures: AtomicU64::new(0), flips: false }
+    }
+
+    /// Flips a bit of everything that is written, and says nothing of it.
+    pub fn flip_a_bit_of_writes(mut self) -> Self {
+        self.flips = true;
+        self
     }
 
     /// Fails call number `n` of `action`.
@@ -258,7 +265,11 @@ impl<S: ReadStore> ReadStore for Faulty<S> {
 
 impl<S: WriteStore> WriteStore for Faulty<S> {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
-        self.call(Action::Write, Some(key), || self.inner.write(key, data))
+        let mut data = data.to_vec();
+        if let (true, Some(last)) = (self.flips, data.last_mut()) {
+            *last ^= 1;
+        }
+        self.call(Action::Write, Some(key), || self.inner.write(key, data.into()))
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -41,6 +41,11 @@ impl Place {
         FsStore::destination(&conf, ObjectKind::Blocks, location)
     }
 
+    pub fn destination_to_read(&self) -> FsStore {
+        let (conf, location) = self.conf();
+        FsStore::destination_to_read(&conf, ObjectKind::Blocks, location).unwrap()
+    }
+
     pub fn root(&self) -> PathBuf {
         self.0.join("storage/blocks")
     }

@@ -53,7 +53,7 @@ impl<'a> FirstFailure<'a> {
             self.end(error);
             return None;
         }
-        if error.kind().is_transient() && self.breaker.failure() {
+        if error.kind().may_be_outage() && self.breaker.failure() {
             let many = CircuitBreaker::LIMIT;
             let why = format!("{many} objects in a row failed like this, so the store is taken for gone");
             self.end(error.because(why));

@@ -18,7 +18,7 @@ use self::librados::{ALL_NAMESPACES, ReadOpT};
 use self::listing::Slice;
 use crate::conf::backend::{CephConf, Location};
 use crate::object::{KeyRange, LibraryId, ObjectKey};
-use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore, found};
 
 mod cluster;
 mod errno;
@@ -174,6 +174,12 @@ impl ReadStore for CephStore {
             check(unsafe { (io.cluster.api.rados_stat)(io.handle, oid.as_ptr(), &raw mut size, &raw mut mtime) })?;
             Ok(size)
         })
+    }
+
+    /// Asked of the object itself, because RADOS lists the objects that it would find, from the same place; a listing
+    /// for one key would read the names of the whole library.
+    fn list_one(&self, key: &ObjectKey) -> Result<Option<Listed>, StoreError> {
+        Ok(found(self.size(key))?.map(|size| Listed { key: *key, size: Some(size) }))
     }
 }
 

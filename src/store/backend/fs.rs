@@ -2,22 +2,24 @@
 //! server lays it out, files 0600 and folders 0755 (less what the umask takes).
 //!
 //! Objects are reached relative to a descriptor of `storage/<kind>` that is opened once: whatever
-//! is mounted or renamed over the path later, a run stays with the folder it began with. Symbolic
-//! links are followed as the server follows them, for library folders, shard folders and objects.
+//! is mounted or renamed over the path later, a run stays with the folder it began with. At a source, symbolic
+//! links are followed as the server follows them, for library folders, shard folders and objects. At a destination
+//! none is followed below `storage/<kind>`: whoever may write there could lead root elsewhere. `dir`, `storage` and
+//! `storage/<kind>` themselves may be links that root or this user owns.
 //!
 //! Something that has an object's name but is no readable file (a folder, a link that leads
 //! nowhere) must not go unseen, and must not pass for an object either. So a source lists it with
 //! size 0 and reading it fails as [`ErrorKind::Unreadable`]; a destination does not list it, so
 //! that the object is written again.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::conf::FsConf;
@@ -27,19 +29,34 @@ use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, Wr
 
 mod durability;
 mod failure;
+mod held;
 mod listing;
+mod reading;
 mod removing;
+mod steps;
+mod temporary;
 mod writing;
 
 use durability::Durability;
-use failure::{kind_of, while_reading};
-use writing::Claims;
+use failure::kind_of;
+use reading::size_of_file;
+use steps::ObjectPath;
 
 /// What a store was opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
+    /// To be read, and perhaps removed from.
     Source,
+    /// To be written.
     Destination,
+    /// To see what a destination holds.
+    DestinationToRead,
+}
+
+impl Role {
+    const fn follows_links(self) -> bool {
+        matches!(self, Self::Source)
+    }
 }
 
 /// One kind's objects below a folder.
@@ -51,7 +68,6 @@ pub struct FsStore {
     /// The same folder as a descriptor, for everything else.
     folder: OwnedFd,
     role: Role,
-    claims: Claims,
     durability: Durability,
 }
 
@@ -73,6 +89,7 @@ impl FsStore {
     /// [`ErrorKind::ReadOnly`] when this user may not create what is missing.
     pub fn destination(conf: &FsConf, kind: ObjectKind, location: Location) -> Result<Self, StoreError> {
         let mut path = conf.dir.clone();
+        own_link(&path)?;
         if !path.is_dir() {
             return Err(missing_folder(&path));
         }
@@ -82,83 +99,36 @@ impl FsStore {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(errno) => return Err(cannot_open(&path, errno.into())),
             }
+            own_link(&path)?;
         }
         Self::open(conf, kind, location, Role::Destination)
+    }
+
+    /// Opens the folder of `kind` at a destination to see what it holds. Nothing is created, and
+    /// [`WriteStore::write`] is refused; links are followed no more than in [`FsStore::destination`].
+    ///
+    /// # Errors
+    /// As [`FsStore::source`], and [`ErrorKind::Denied`] for a link that belongs to somebody else.
+    pub fn destination_to_read(conf: &FsConf, kind: ObjectKind, location: Location) -> Result<Self, StoreError> {
+        let storage = conf.dir.join("storage");
+        [&conf.dir, &storage, &storage.join(kind.as_str())].into_iter().try_for_each(|path| own_link(path))?;
+        Self::open(conf, kind, location, Role::DestinationToRead)
     }
 
     fn open(conf: &FsConf, kind: ObjectKind, location: Location, role: Role) -> Result<Self, StoreError> {
         let root = conf.dir.join("storage").join(kind.as_str());
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(&root, flags, Mode::empty()).map_err(|errno| cannot_open(&root, errno.into()))?;
-        let stat = rustix::fs::fstat(&folder).map_err(|errno| cannot_open(&root, errno.into()))?;
-        let durability = Durability::new(stat.st_dev);
-        Ok(Self { location, root, folder, role, claims: Claims::default(), durability })
+        let durability = Durability::of(&folder).map_err(|errno| cannot_open(&root, errno.into()))?;
+        Ok(Self { location, root, folder, role, durability })
     }
 
     /// The folders that opening a destination and writing `key` create where they are missing, the outermost first.
     pub fn folders_of(conf: &FsConf, kind: ObjectKind, key: &ObjectKey) -> [PathBuf; 4] {
-        let (storage, path) = (conf.dir.join("storage"), object_path(key));
-        let root = storage.join(kind.as_str());
-        let (library, shard) = (root.join(&path[..LIBRARY_LENGTH]), root.join(&path[..SHARD_LENGTH]));
+        let (storage, path) = (conf.dir.join("storage"), ObjectPath::of(key));
+        let (root, [library, shard, _]) = (storage.join(kind.as_str()), path.steps());
+        let (library, shard) = (root.join(library), root.join(shard));
         [storage, root, library, shard]
-    }
-
-    /// What is at `path` below the root, links followed.
-    fn stat(&self, path: &str) -> Result<Stat, Errno> {
-        rustix::fs::statat(&self.folder, path, AtFlags::empty())
-    }
-
-    fn read_file(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        let path = object_path(key);
-        // NONBLOCK, because otherwise opening a FIFO that stands in an object's place would wait for ever.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.folder, &path, flags, Mode::empty());
-        let mut file = File::from(file.map_err(|errno| self.object_error("read", key, errno))?);
-        let unreadable = |cause: io::Error| StoreError::object(while_reading(&cause), "read", key, cause);
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Err(no_file("read", key));
-        }
-        let mut data = Vec::new();
-        data.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or(usize::MAX))
-            .map_err(|cause| StoreError::object(ErrorKind::TooLarge, "read", key, cause))?;
-        file.read_to_end(&mut data).map_err(unreadable)?;
-        if data.len() as u64 != metadata.len() {
-            let cause = format!("{} bytes read of a file of {}; it changed meanwhile", data.len(), metadata.len());
-            return Err(StoreError::object(ErrorKind::Unreadable, "read", key, cause));
-        }
-        Ok(data.into())
-    }
-
-    /// The error of a call that reads one object.
-    fn object_error(&self, action: &'static str, key: &ObjectKey, errno: Errno) -> StoreError {
-        if errno == Errno::NOENT || errno == Errno::NOTDIR {
-            return self.absence(action, key);
-        }
-        let cause = io::Error::from(errno);
-        StoreError::object(while_reading(&cause), action, key, cause)
-    }
-
-    /// Tells an object that is not there, which is normal in a live store, from one that cannot be
-    /// reached: the folder was deleted, or a link on the way leads nowhere (a disk not mounted).
-    fn absence(&self, action: &'static str, key: &ObjectKey) -> StoreError {
-        if self.is_removed() {
-            return self.root_gone(action);
-        }
-        let path = object_path(key);
-        for length in [LIBRARY_LENGTH, SHARD_LENGTH, path.len()] {
-            let step = &path[..length];
-            if self.is_link(step) && self.stat(step).err() == Some(Errno::NOENT) {
-                let cause = format!("the symbolic link {} leads nowhere", self.root.join(step).display());
-                return StoreError::object(ErrorKind::Unreadable, action, key, cause);
-            }
-        }
-        StoreError::object(ErrorKind::NotFound, action, key, "no such file")
-    }
-
-    fn is_link(&self, path: &str) -> bool {
-        rustix::fs::statat(&self.folder, path, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink)
     }
 
     /// Whether the folder that was opened has been deleted.
@@ -190,8 +160,12 @@ impl ReadStore for FsStore {
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-        let stat = self.stat(&object_path(key)).map_err(|errno| self.object_error("size", key, errno))?;
+        let stat = self.stat_object("size", key)?;
         size_of_file(&stat).ok_or_else(|| no_file("size", key))
+    }
+
+    fn make_listed_durable(&self) -> Result<(), StoreError> {
+        self.make_held_durable()
     }
 }
 
@@ -205,6 +179,11 @@ impl WriteStore for FsStore {
             .sync(&self.folder)
             .map_err(|cause| StoreError::new(ErrorKind::NotDurable, "sync", self.root.display().to_string(), cause))
     }
+
+    fn durability_note(&self) -> Option<String> {
+        let reason = self.durability.reason()?;
+        Some(format!("{}: {reason}, so each object is synced on its own, which is slower", self.root.display()))
+    }
 }
 
 impl RemoveStore for FsStore {
@@ -215,7 +194,7 @@ impl RemoveStore for FsStore {
     }
 
     fn written_at(&self, key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {
-        let stat = self.stat(&object_path(key)).map_err(|errno| self.object_error("size", key, errno))?;
+        let stat = self.stat_object("size", key)?;
         // Before 1970 only where somebody set it so, and 1970 is as good then.
         Ok(Some(removing::time_of(&stat)))
     }
@@ -225,26 +204,24 @@ impl RemoveStore for FsStore {
     }
 }
 
-/// How much of [`object_path`] is the library's folder.
-const LIBRARY_LENGTH: usize = 36;
-/// How much of [`object_path`] is the shard's folder.
-const SHARD_LENGTH: usize = 39;
-
-/// `<library>/<2 digits>/<38 digits>`.
-fn object_path(key: &ObjectKey) -> String {
-    let mut path = key.to_string();
-    path.insert(SHARD_LENGTH, '/');
-    path
-}
-
-/// The size of a regular file; `None` for anything else.
-fn size_of_file(stat: &Stat) -> Option<u64> {
-    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    is_file.then(|| u64::try_from(stat.st_size).expect("a file's size is not negative"))
-}
-
 fn no_file(action: &'static str, key: &ObjectKey) -> StoreError {
     StoreError::object(ErrorKind::Unreadable, action, key, "it is not a regular file")
+}
+
+/// Refuses a symbolic link that belongs neither to root nor to this user: its owner could lead it elsewhere at any time.
+fn own_link(path: &Path) -> Result<(), StoreError> {
+    // Without a slash at the end, which would have the link followed.
+    let path: PathBuf = path.components().collect();
+    let Ok(metadata) = std::fs::symlink_metadata(&path) else { return Ok(()) };
+    let (owner, me) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if !metadata.is_symlink() || owner == 0 || owner == me {
+        return Ok(());
+    }
+    let cause = format!(
+        "it is a symbolic link of the user with the number {owner}; at a destination a link is followed only when root \
+         or the user who runs this owns it: name the folder that it leads to, or make the link as root"
+    );
+    Err(StoreError::new(ErrorKind::Denied, "open", path.display().to_string(), cause))
 }
 
 fn missing_folder(path: &Path) -> StoreError {

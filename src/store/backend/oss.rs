@@ -7,17 +7,16 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, ETAG, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
-use md5::{Digest, Md5};
 
 use crate::conf::backend::{Location, OssConf};
-use crate::object::{ObjectKey, encode_hex};
+use crate::object::ObjectKey;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response};
 use crate::store::listing::Answer;
+use crate::store::witness::foreign::own;
+use crate::store::witness::{Etag, Md5Sum, is_gone, read_back};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod errors;
@@ -101,7 +100,7 @@ impl OssStore {
                 Ok(()) => said.error(response, action, key.to_string()),
                 Err(error) => error,
             },
-            _ => said.error(response, action, key.to_string()),
+            _ => said.error(response, action, key.to_string()).of_one_object(),
         }
     }
 
@@ -117,7 +116,7 @@ impl OssStore {
         if response.status != StatusCode::OK {
             return Err(Said::of(&response).error(&response, action, subject));
         }
-        listing::parse(&response.body).map_err(|why| StoreError::new(ErrorKind::Protocol, action, subject, why))
+        listing::parse(&response.body).map_err(|error| error.into_store(action, subject))
     }
 }
 
@@ -153,11 +152,14 @@ impl ReadStore for OssStore {
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
         let response = self.on_object("read", key, Method::GET, |get| get.answer_limit(Request::OBJECT_LIMIT))?;
+        own("read", key, response.success(has_other_etag(&response)).not_the_object())?;
         response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-        self.on_object("size", key, Method::HEAD, |head| head)?.content_length().ok_or_else(|| {
+        let response = self.on_object("size", key, Method::HEAD, |head| head)?;
+        own("size", key, response.success(false).not_about_the_object())?;
+        response.content_length().ok_or_else(|| {
             StoreError::object(ErrorKind::Protocol, "size", key, "the answer does not say how long the object is")
         })
     }
@@ -165,24 +167,26 @@ impl ReadStore for OssStore {
 
 impl WriteStore for OssStore {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
-        let md5 = Md5::digest(&data);
+        let md5 = Md5Sum::of(&data);
         let response = self.on_object("write", key, Method::PUT, |put| {
-            let put =
-                put.header(CONTENT_TYPE.as_str(), HeaderValue::from_static("application/octet-stream")).body(data);
+            let put = put
+                .header(CONTENT_TYPE.as_str(), HeaderValue::from_static("application/octet-stream"))
+                .body(data.clone());
             if !self.signer.signs_md5() {
                 return put;
             }
-            let md5 = HeaderValue::from_str(&STANDARD.encode(md5)).expect("base64 makes a header");
+            let md5 = HeaderValue::from_str(&md5.base64()).expect("base64 makes a header");
             put.header("content-md5", md5)
         })?;
-        match stored_md5(&response) {
-            Some(stored) if !stored.eq_ignore_ascii_case(&hex(&md5)) => Err(StoreError::object(
-                ErrorKind::Connection,
-                "write",
-                key,
-                format_args!("OSS stored something else: MD5 {stored} instead of {}", hex(&md5)),
-            )),
-            _ => Ok(()),
+        let success = response.success(has_other_etag(&response));
+        own("write", key, success.not_stored())?;
+        let etag = success.etag.unwrap_or_default();
+        match md5.compare(etag, success.encrypted) {
+            Etag::Same => Ok(()),
+            Etag::NoMd5 if self.signer.signs_md5() => Ok(()),
+            Etag::NoMd5 | Etag::Other => {
+                read_back(self, key, &data, &format!("OSS gave it the ETag {etag}, its MD5 is {}", md5.hex()))
+            }
         }
     }
 
@@ -195,21 +199,18 @@ impl WriteStore for OssStore {
 impl RemoveStore for OssStore {
     fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
         match self.on_object("remove", key, Method::DELETE, |delete| delete) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+            Ok(response) if response.status == StatusCode::NO_CONTENT => Ok(()),
+            Ok(response) => {
+                own("remove", key, response.success(false).page())?;
+                is_gone(self, key, &format!("HTTP {}", response.status))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }
 
-/// The MD5 of what a PUT stored. With KMS encryption the ETag is something else.
-fn stored_md5(response: &Response) -> Option<&str> {
-    let etag = response.header(ETAG.as_str())?.trim_matches('"');
-    let is_md5 = etag.len() == 32 && response.header("x-oss-server-side-encryption") != Some("KMS");
-    is_md5.then_some(etag)
-}
-
-fn hex(md5: &[u8]) -> String {
-    let mut hex = [0; 32];
-    encode_hex(md5, &mut hex);
-    hex.map(char::from).iter().collect()
+/// Whether OSS encrypted the object with a key of its key service or by SM4; the ETag is no MD5 then.
+fn has_other_etag(response: &Response) -> bool {
+    response.header("x-oss-server-side-encryption").is_some_and(|kind| matches!(kind, "KMS" | "SM4"))
 }

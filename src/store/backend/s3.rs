@@ -18,6 +18,7 @@ use aws_sdk_s3::types::EncodingType;
 use bytes::Bytes;
 
 use self::errors::Failure;
+use self::heard::{Heard, by_key_service, own};
 use self::list::Reading;
 use self::sse::{SseKey, with_key};
 use crate::conf::backend::Location;
@@ -25,10 +26,13 @@ use crate::conf::{S3Conf, S3Signature};
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::http::runtime::{self, block_on};
 use crate::store::listing::{self, Answer, Fault, Start};
+use crate::store::witness::foreign::Success;
+use crate::store::witness::{Etag, Md5Sum, is_gone, read_back};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod client;
 mod errors;
+mod heard;
 mod list;
 mod sigv2;
 mod sse;
@@ -120,7 +124,18 @@ impl S3Store {
             let text = "the answer has no Content-Length, so a short object could not be told from a whole one";
             Failure::new(ErrorKind::Protocol, text)
         })?;
-        self.body(answer.body, length).await
+        let encrypted = self.sse.is_some() || by_key_service(answer.server_side_encryption());
+        let (content_type, etag) = (answer.content_type, answer.e_tag);
+        let data = self.body(answer.body, length).await?;
+        let success = Success {
+            status: 200,
+            content_type: content_type.as_deref(),
+            etag: etag.as_deref(),
+            encrypted,
+            body: &data,
+        };
+        own(success.not_the_object())?;
+        Ok(data)
     }
 
     /// The whole body, which the headers said to be `length` bytes.
@@ -144,25 +159,45 @@ impl S3Store {
 
     async fn head(&self, key: &ObjectKey) -> Result<u64, Failure> {
         let request = self.client.head_object().bucket(&self.bucket).key(key.to_string());
-        let answer = self.within(0, with_key!(request, self.sse).send()).await?;
+        let heard = Heard::default();
+        let answer = self.within(0, with_key!(request, self.sse).customize().interceptor(heard.clone()).send()).await?;
+        own(heard.answer()?.success(false).not_about_the_object())?;
         answer
             .content_length()
             .and_then(|length| u64::try_from(length).ok())
             .ok_or_else(|| Failure::new(ErrorKind::Protocol, "the answer has no Content-Length"))
     }
 
-    async fn put(&self, key: &ObjectKey, data: Bytes) -> Result<(), Failure> {
-        let upload = data.len();
-        let request = self.client.put_object().bucket(&self.bucket).key(key.to_string()).body(ByteStream::from(data));
-        let request = with_key!(request, self.sse).customize().disable_payload_signing();
-        self.within(upload, request.send()).await.map(drop).map_err(Failure::about_bucket)
+    /// Puts the object, its MD5 along, and looks at the answer. The text of a doubt that only reading the object back can
+    /// settle.
+    async fn put(&self, key: &ObjectKey, data: Bytes) -> Result<Option<String>, Failure> {
+        let (upload, md5, heard) = (data.len(), Md5Sum::of(&data), Heard::default());
+        let request = self.client.put_object().bucket(&self.bucket).key(key.to_string());
+        let request = request.content_md5(md5.base64()).body(ByteStream::from(data));
+        let request = with_key!(request, self.sse).customize().disable_payload_signing().interceptor(heard.clone());
+        let answer = self.within(upload, request.send()).await.map_err(Failure::about_bucket)?;
+        let encrypted = self.sse.is_some() || by_key_service(answer.server_side_encryption());
+        let success = heard.answer()?.success(encrypted);
+        own(success.not_stored())?;
+        let etag = success.etag.unwrap_or_default();
+        Ok(match md5.compare(etag, encrypted) {
+            Etag::Same | Etag::NoMd5 => None,
+            Etag::Other => Some(format!("S3 gave it the ETag {etag}, its MD5 is {}", md5.hex())),
+        })
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        let request = self.client.delete_object().bucket(&self.bucket).key(key.to_string());
-        match self.within(0, request.send()).await {
-            Err(failure) if failure.kind == ErrorKind::NotFound => Ok(()),
-            other => other.map(drop),
+    /// Removes the object. The text of a doubt that only asking for the object can settle.
+    async fn delete(&self, key: &ObjectKey) -> Result<Option<String>, Failure> {
+        let (request, heard) =
+            (self.client.delete_object().bucket(&self.bucket).key(key.to_string()), Heard::default());
+        match self.within(0, request.customize().interceptor(heard.clone()).send()).await {
+            Err(failure) if failure.kind == ErrorKind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+            Ok(_) => {
+                let success = heard.answer()?.success(false);
+                own(success.page())?;
+                Ok((success.status != 204).then(|| format!("HTTP {}", success.status)))
+            }
         }
     }
 
@@ -305,7 +340,10 @@ impl ReadStore for S3Store {
 
 impl WriteStore for S3Store {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
-        block_on(self.put(key, data)).map_err(|failure| Self::object_error("write", key, failure))
+        match block_on(self.put(key, data.clone())).map_err(|failure| Self::object_error("write", key, failure))? {
+            None => Ok(()),
+            Some(doubt) => read_back(self, key, &data, &doubt),
+        }
     }
 
     fn sync(&self) -> Result<(), StoreError> {
@@ -315,6 +353,9 @@ impl WriteStore for S3Store {
 
 impl RemoveStore for S3Store {
     fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        block_on(self.delete(key)).map_err(|failure| Self::object_error("remove", key, failure))
+        match block_on(self.delete(key)).map_err(|failure| Self::object_error("remove", key, failure))? {
+            None => Ok(()),
+            Some(doubt) => is_gone(self, key, &doubt),
+        }
     }
 }

@@ -6,15 +6,16 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, ETAG, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
-use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::conf::backend::{Location, SwiftConf};
-use crate::object::{ObjectKey, encode_hex};
+use crate::object::ObjectKey;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response};
 use crate::store::listing::Answer;
+use crate::store::witness::foreign::{no_listing, own};
+use crate::store::witness::{Etag, Md5Sum, is_gone, take_away};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod listing;
@@ -111,7 +112,7 @@ impl SwiftStore {
         match response.status {
             StatusCode::NOT_FOUND => self.missing(response, action, key),
             StatusCode::UNPROCESSABLE_ENTITY => response.error_of(
-                ErrorKind::Connection,
+                ErrorKind::Altered,
                 action,
                 key.to_string(),
                 "the object arrived with another MD5 than it was sent with",
@@ -119,7 +120,7 @@ impl SwiftStore {
             StatusCode::PAYLOAD_TOO_LARGE if says_quota(response) => {
                 response.error_of(ErrorKind::NoSpace, action, key.to_string(), "the quota is used up")
             }
-            _ => response.error(action, key.to_string()),
+            _ => response.error(action, key.to_string()).of_one_object(),
         }
     }
 
@@ -139,9 +140,16 @@ impl SwiftStore {
     fn names(&self, query: &str) -> Result<Answer, StoreError> {
         let response = self.on_container("list", &Method::GET, query)?;
         match response.status {
-            StatusCode::OK => listing::parse(&response.body)
-                .map_err(|why| StoreError::new(ErrorKind::Protocol, "list", self.location.to_string(), why)),
-            StatusCode::NO_CONTENT => Ok(Answer::default()),
+            StatusCode::OK => listing::parse(&response.body).map_err(|why| {
+                let why = no_listing(200, &why, &response.body);
+                StoreError::new(ErrorKind::ForeignAnswer, "list", self.location.to_string(), why)
+            }),
+            // Only with the count that Swift gives of every container: 204 is also what other servers say to anything.
+            StatusCode::NO_CONTENT if response.header("x-container-object-count").is_some() => Ok(Answer::default()),
+            StatusCode::NO_CONTENT => {
+                let why = "HTTP 204 without X-Container-Object-Count, which Swift gives for every container";
+                Err(StoreError::new(ErrorKind::ForeignAnswer, "list", self.location.to_string(), why))
+            }
             StatusCode::NOT_FOUND => Err(self.container_missing(&response, "list")),
             _ => Err(response.error("list", self.location.to_string())),
         }
@@ -158,12 +166,6 @@ fn says_quota(response: &Response) -> bool {
     String::from_utf8_lossy(&response.body).to_ascii_lowercase().contains("quota")
 }
 
-fn md5_hex(data: &[u8]) -> String {
-    let mut hex = [0; 32];
-    encode_hex(&Md5::digest(data), &mut hex);
-    hex.map(char::from).iter().collect()
-}
-
 impl ReadStore for SwiftStore {
     fn location(&self) -> &Location {
         &self.location
@@ -177,7 +179,10 @@ impl ReadStore for SwiftStore {
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
         let response = self.on_object("read", key, &Method::GET, |get| get.answer_limit(Request::OBJECT_LIMIT))?;
         match response.status {
-            StatusCode::OK => response.whole_body().map_err(|error| error.into_store("read", key.to_string())),
+            StatusCode::OK => {
+                own("read", key, response.success(false).not_the_object())?;
+                response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
+            }
             _ => Err(self.refused(&response, "read", key)),
         }
     }
@@ -187,6 +192,7 @@ impl ReadStore for SwiftStore {
         if !response.status.is_success() {
             return Err(self.refused(&response, "size", key));
         }
+        own("size", key, response.success(false).not_about_the_object())?;
         response.content_length().ok_or_else(|| {
             StoreError::object(ErrorKind::Protocol, "size", key, "the answer does not say how long the object is")
         })
@@ -196,8 +202,8 @@ impl ReadStore for SwiftStore {
 impl WriteStore for SwiftStore {
     /// The MD5 goes along, so that Swift refuses what was damaged on the way.
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
-        let md5 = md5_hex(&data);
-        let etag = HeaderValue::from_str(&md5).expect("hex digits make a header");
+        let md5 = Md5Sum::of(&data);
+        let etag = HeaderValue::from_str(&md5.hex()).expect("hex digits make a header");
         let response = self.on_object("write", key, &Method::PUT, |put| {
             put.header("etag", etag.clone())
                 .header(CONTENT_TYPE.as_str(), HeaderValue::from_static("application/octet-stream"))
@@ -205,15 +211,22 @@ impl WriteStore for SwiftStore {
         })?;
         match response.status {
             StatusCode::NOT_FOUND => Err(self.container_missing(&response, "write")),
-            status if status.is_success() => match response.header(ETAG.as_str()) {
-                Some(stored) if !stored.trim_matches('"').eq_ignore_ascii_case(&md5) => Err(StoreError::object(
-                    ErrorKind::Connection,
-                    "write",
-                    key,
-                    format_args!("Swift stored something else: MD5 {stored} instead of {md5}"),
-                )),
-                _ => Ok(()),
-            },
+            StatusCode::CREATED => {
+                let success = response.success(false);
+                own("write", key, success.page())?;
+                match success.etag.map(|stored| (stored, md5.compare(stored, false))) {
+                    None | Some((_, Etag::Same)) => Ok(()),
+                    // Not read back, because Swift's ETag of an object is its MD5 always.
+                    Some((stored, _)) => Err(take_away(
+                        self,
+                        key,
+                        &format!("Swift stored something else: MD5 {stored} instead of {}", md5.hex()),
+                    )),
+                }
+            }
+            status if status.is_success() => {
+                own("write", key, Some(response.success(false).told("is not the 201 that Swift gives for a write")))
+            }
             _ => Err(self.refused(&response, "write", key)),
         }
     }
@@ -227,8 +240,12 @@ impl WriteStore for SwiftStore {
 impl RemoveStore for SwiftStore {
     fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let response = self.on_object("remove", key, &Method::DELETE, |delete| delete)?;
-        if response.status.is_success() {
+        if response.status == StatusCode::NO_CONTENT {
             return Ok(());
+        }
+        if response.status.is_success() {
+            own("remove", key, response.success(false).page())?;
+            return is_gone(self, key, &format!("HTTP {}", response.status));
         }
         match self.refused(&response, "remove", key) {
             error if error.kind() == ErrorKind::NotFound => Ok(()),

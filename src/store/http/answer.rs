@@ -3,13 +3,11 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
-use http::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::{ErrorKind, Response, StoreError};
-
-/// How much of an error's text is shown, in characters.
-const EXCERPT: usize = 300;
+use crate::store::witness::foreign::{Success, first_words};
 
 /// What a status means where the backend knows nothing better.
 ///
@@ -50,9 +48,21 @@ pub(in crate::store) fn wait_of(text: &str) -> Option<Duration> {
 }
 
 impl Response {
+    /// The answer, known to have the status of a success, as the evidence of who gave it. `encrypted`: the service says
+    /// that the ETag is no MD5.
+    pub(in crate::store) fn success(&self, encrypted: bool) -> Success<'_> {
+        Success {
+            status: self.status.as_u16(),
+            content_type: self.header(CONTENT_TYPE.as_str()),
+            etag: self.header(ETAG.as_str()),
+            encrypted,
+            body: &self.body,
+        }
+    }
+
     /// The error that this answer is, of the kind that its status says.
     pub fn error(&self, action: &'static str, subject: impl Into<String>) -> StoreError {
-        self.error_of(kind_of_status(self.status, &self.headers), action, subject, excerpt(&self.body))
+        self.error_of(kind_of_status(self.status, &self.headers), action, subject, first_words(&self.body))
     }
 
     /// The error that this answer is, when the backend knows the kind and what was `said`.
@@ -76,20 +86,4 @@ impl Response {
             None => error,
         }
     }
-}
-
-/// The words of an error's body on one line, HTML tags left out.
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(16 * EXCERPT)]);
-    let mut inside_tag = false;
-    let plain: String = text
-        .chars()
-        .map(|letter| {
-            let hidden = inside_tag || letter == '<';
-            inside_tag = hidden && letter != '>';
-            if hidden || letter.is_control() { ' ' } else { letter }
-        })
-        .collect();
-    let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.chars().take(EXCERPT).collect()
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::conf::backend::Location;
 use crate::flow::RateLimiter;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Page, Part, ReadStore, StoreError};
+use crate::store::{Listed, Page, Part, ReadStore, StoreError};
 
 /// A store whose reads share a limit with others.
 #[derive(Debug)]
@@ -54,5 +54,13 @@ impl ReadStore for Limited {
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.inner.size(key)
+    }
+
+    fn list_one(&self, key: &ObjectKey) -> Result<Option<Listed>, StoreError> {
+        self.inner.list_one(key)
+    }
+
+    fn make_listed_durable(&self) -> Result<(), StoreError> {
+        self.inner.make_listed_durable()
     }
 }

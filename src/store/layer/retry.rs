@@ -3,7 +3,8 @@
 //! A call whose error [is transient](super::ErrorKind::is_transient) is made again after a random
 //! part of a time that doubles with each attempt ("full jitter"), so that workers that were
 //! throttled together do not come back together. Every call may be repeated, because objects are
-//! immutable: writing one twice leaves the same bytes. The exception is `sync`.
+//! immutable: writing one twice leaves the same bytes. The exceptions are `sync` and
+//! `make_listed_durable`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use bytes::Bytes;
 
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 use crate::sys::shutdown::Shutdown;
 
 /// The longest wait that a store may ask for; one that asks for more is asked again after this.
@@ -129,6 +130,15 @@ impl<S: ReadStore> ReadStore for Retry<S> {
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.repeat(|store| store.size(key))
     }
+
+    fn list_one(&self, key: &ObjectKey) -> Result<Option<Listed>, StoreError> {
+        self.repeat(|store| store.list_one(key))
+    }
+
+    /// Never repeated, for the reason that `sync` is not.
+    fn make_listed_durable(&self) -> Result<(), StoreError> {
+        self.inner.make_listed_durable()
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -141,6 +151,10 @@ impl<S: WriteStore> WriteStore for Retry<S> {
     /// that succeeds does not take that back.
     fn sync(&self) -> Result<(), StoreError> {
         self.inner.sync()
+    }
+
+    fn durability_note(&self) -> Option<String> {
+        self.inner.durability_note()
     }
 }
 

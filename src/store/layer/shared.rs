@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 #[deny(clippy::missing_trait_methods)]
 impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
@@ -35,6 +35,14 @@ impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         (**self).size(key)
     }
+
+    fn list_one(&self, key: &ObjectKey) -> Result<Option<Listed>, StoreError> {
+        (**self).list_one(key)
+    }
+
+    fn make_listed_durable(&self) -> Result<(), StoreError> {
+        (**self).make_listed_durable()
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -45,6 +53,10 @@ impl<S: WriteStore + ?Sized> WriteStore for Arc<S> {
 
     fn sync(&self) -> Result<(), StoreError> {
         (**self).sync()
+    }
+
+    fn durability_note(&self) -> Option<String> {
+        (**self).durability_note()
     }
 }
 

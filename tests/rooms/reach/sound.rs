@@ -98,7 +98,7 @@ fn a_store_that_fails_is_never_taken_for_one_that_lacks() {
     for kind in ObjectKind::ALL {
         let of_tree = library.head().tree.ids(kind).first().copied();
         let key = ObjectKey::new(library.id, of_tree.unwrap_or(library.head().commit));
-        for error in [ErrorKind::Timeout, ErrorKind::Denied, ErrorKind::ContainerMissing, ErrorKind::Protocol] {
+        for error in [ErrorKind::Timeout, ErrorKind::ObjectDenied, ErrorKind::ContainerMissing, ErrorKind::Protocol] {
             let side = Side::generated(&store);
             side.store(kind).fail(key, error);
             assert_eq!(side.try_fsck().unwrap_err().kind(), error, "{kind}");

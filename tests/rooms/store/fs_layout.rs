@@ -11,7 +11,7 @@ use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
 use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore, RemoveStore, WriteStore};
 
-use crate::support::folder::{ID, Place, key, list, numbered};
+use crate::support::folder::{ID, Place, key, list};
 
 fn destination() -> (tempfile::TempDir, Place, FsStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -70,30 +70,6 @@ fn a_file_in_the_place_of_a_folder_fails_its_objects_and_no_others() {
         assert_eq!(list(&store).unwrap().len(), 1);
         assert_eq!(fs::read(&blocked).unwrap(), b"not a folder");
     }
-}
-
-#[test]
-fn a_folder_in_the_place_of_the_temporary_file_fails_that_object_alone() {
-    let (_folder, place, store) = destination();
-    store.write(&key(ID), Bytes::from_static(b"old")).unwrap();
-    fs::create_dir(place.file(&format!("{ID}.seafmig"))).unwrap();
-    let error = store.write(&key(ID), Bytes::from_static(b"new")).unwrap_err();
-    assert!(!error.kind().is_fatal(), "{error}");
-    assert_eq!(store.read(&key(ID)).unwrap(), "old");
-    store.write(&numbered(1), Bytes::from_static(b"other")).unwrap();
-}
-
-#[test]
-fn a_link_in_the_place_of_the_temporary_file_is_not_written_through() {
-    let (folder, place, store) = destination();
-    store.write(&numbered(0xab), Bytes::new()).unwrap();
-    let victim = folder.path().join("victim");
-    fs::write(&victim, "precious").unwrap();
-    symlink(&victim, place.file(&format!("{ID}.seafmig"))).unwrap();
-    store.write(&key(ID), Bytes::from_static(b"data")).unwrap();
-    assert_eq!(fs::read(&victim).unwrap(), b"precious");
-    assert_eq!(store.read(&key(ID)).unwrap(), "data");
-    assert!(fs::symlink_metadata(place.file(ID)).unwrap().is_file());
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn an_object_put_with_a_key_is_read_with_that_key_only() {
     assert_eq!(right.read(&KEY).unwrap(), "sealed");
     assert_eq!(right.size(&KEY).unwrap(), 6);
     for error in [wrong.read(&KEY).unwrap_err(), wrong.size(&KEY).unwrap_err()] {
-        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        assert_eq!(error.kind(), ErrorKind::ObjectDenied, "{error}");
     }
     for error in [open(&plain).unwrap().read(&KEY).unwrap_err(), open(&plain).unwrap().size(&KEY).unwrap_err()] {
         assert!(error.to_string().contains("InvalidRequest"), "{error}");

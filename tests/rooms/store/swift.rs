@@ -318,8 +318,9 @@ fn half_a_listing_is_no_listing() {
     let half = format!("[{}", json!({"name": key(1, 1).to_string(), "bytes": 1}));
     for (reply, kind) in [
         (Reply::new(200).body(vec![b' '; 100]).fault(Fault::CutBody(50)), ErrorKind::Connection),
-        (Reply::new(200).body(half.clone()).fault(Fault::NoLength), ErrorKind::Protocol),
-        (Reply::new(200).body(half), ErrorKind::Protocol),
+        (Reply::new(200).body(half.clone()).fault(Fault::NoLength), ErrorKind::ForeignAnswer),
+        (Reply::new(200).body(half), ErrorKind::ForeignAnswer),
+        (Reply::new(204), ErrorKind::ForeignAnswer),
         (Reply::new(206).body("[]"), ErrorKind::Protocol),
         (Reply::new(500), ErrorKind::Unavailable),
         (Reply::new(412), ErrorKind::Other),
@@ -356,7 +357,7 @@ fn answers_have_their_kinds() {
     let (server, stub) = Server::start();
     let store = store(&stub);
     let cases = [
-        (Reply::new(403), ErrorKind::Denied),
+        (Reply::new(403), ErrorKind::ObjectDenied),
         (Reply::new(429).header("Retry-After", "3"), ErrorKind::Throttled),
         (Reply::new(498).header("Retry-After", "3"), ErrorKind::Throttled),
         (Reply::new(503).header("Retry-After", "3"), ErrorKind::Throttled),
@@ -364,7 +365,7 @@ fn answers_have_their_kinds() {
         (Reply::new(413), ErrorKind::TooLarge),
         (Reply::new(413).body("<html><p>Upload exceeds quota.</p></html>"), ErrorKind::NoSpace),
         (Reply::new(507), ErrorKind::NoSpace),
-        (Reply::new(422), ErrorKind::Connection),
+        (Reply::new(422), ErrorKind::Altered),
         (Reply::new(301).header("Location", "http://elsewhere/"), ErrorKind::Protocol),
     ];
     for (reply, kind) in cases {

@@ -139,7 +139,9 @@ impl HeadsCheck<'_> {
 fn answered<T>(answer: Result<T, StoreError>) -> Result<Result<T, ErrorKind>, StoreError> {
     match answer {
         Ok(value) => Ok(Ok(value)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable) => Ok(Err(error.kind())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable | ErrorKind::ObjectDenied) => {
+            Ok(Err(error.kind()))
+        }
         Err(error) => Err(error),
     }
 }

@@ -5,21 +5,29 @@
 //! away in between, or a link on the way leads nowhere, that is an error too: else a disk that was
 //! unmounted would list as empty.
 //!
+//! Links are followed at a source alone: at a destination, a link in the place of a library's or shard's folder is an
+//! error, and one in the place of an object is no object.
+//!
 //! Names that are not objects are counted by exactly one page of a full listing: those beside the
 //! libraries by the page that begins with the smallest key, those beside the shards of a library by
 //! the page that begins with or before the library, those in a shard likewise.
 
 use std::any::Any;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use walkdir::{DirEntry, WalkDir};
 
 use super::failure::kind_of;
-use super::{FsStore, Role, object_path, size_of_file};
+use super::reading::size_of_file;
+use super::steps::{Blocked, ObjectPath, link_at_destination};
+use super::temporary::{is_temporary, remove_abandoned};
+use super::{FsStore, Role};
 use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, decode_hex};
 use crate::store::{ErrorKind, Listed, Page, Part, StoreError};
 
@@ -69,6 +77,14 @@ impl Filling {
             self.ignored += 1;
         }
     }
+}
+
+/// From where the sizes of a shard's files are asked.
+enum ShardPlace {
+    /// By the whole path, links followed, as at a source.
+    Followed,
+    /// In this folder, no link followed.
+    Folder(OwnedFd),
 }
 
 /// What stands under an object's name.
@@ -188,19 +204,21 @@ impl FsStore {
     ) -> Result<(), StoreError> {
         let begin = page.objects.len();
         page.folders += 1;
+        let Some(place) = self.shard_to_list(library, shard)? else { return Ok(()) };
         self.visit(&self.root.join(format!("{library}/{shard:02x}")), |entry| {
             let mut id = [shard; 20];
             if decode_hex(entry.file_name().as_encoded_bytes(), &mut id[1..]).is_none() {
                 page.ignore(range, &shard_keys(library, shard));
+                self.tidy(&place, entry);
                 return Ok(());
             }
             let key = ObjectKey::new(library, ObjectId::from_bytes(id));
             if !range.contains(&key) {
                 return Ok(());
             }
-            match self.found(entry, &key)? {
+            match self.found(&place, entry, &key)? {
                 Found::File(size) => page.objects.push(Listed { key, size: Some(size) }),
-                Found::NoFile if self.role == Role::Source => page.objects.push(Listed { key, size: Some(0) }),
+                Found::NoFile if self.role != Role::Destination => page.objects.push(Listed { key, size: Some(0) }),
                 Found::NoFile => page.ignored += 1,
                 Found::Gone => {}
             }
@@ -212,12 +230,17 @@ impl FsStore {
 
     /// What stands under an object's name. An error of the file itself (a bad inode) makes it
     /// something that cannot be read; one that concerns the folder is an error of the listing.
-    fn found(&self, entry: &DirEntry, key: &ObjectKey) -> Result<Found, StoreError> {
+    fn found(&self, place: &ShardPlace, entry: &DirEntry, key: &ObjectKey) -> Result<Found, StoreError> {
         let kind = entry.file_type();
         if !kind.is_file() && !kind.is_symlink() {
             return Ok(Found::NoFile);
         }
-        match self.stat(&object_path(key)) {
+        let path = ObjectPath::of(key);
+        let stat = match place {
+            ShardPlace::Followed => rustix::fs::statat(&self.folder, path.as_str(), AtFlags::empty()),
+            ShardPlace::Folder(folder) => rustix::fs::statat(folder, path.name(), AtFlags::SYMLINK_NOFOLLOW),
+        };
+        match stat {
             Ok(stat) => Ok(size_of_file(&stat).map_or(Found::NoFile, Found::File)),
             Err(Errno::NOENT) if !kind.is_symlink() => Ok(Found::Gone),
             Err(Errno::ACCESS) => Err(list_error(entry.path(), Errno::ACCESS.into())),
@@ -225,11 +248,40 @@ impl FsStore {
         }
     }
 
+    /// From where the sizes of a shard's files are asked; `None` when the shard went away.
+    fn shard_to_list(&self, library: LibraryId, shard: u8) -> Result<Option<ShardPlace>, StoreError> {
+        if self.role.follows_links() {
+            return Ok(Some(ShardPlace::Followed));
+        }
+        let path = ObjectPath::of(&shard_keys(library, shard).first());
+        match self.enter_shard(&path) {
+            Ok(folder) => Ok(Some(ShardPlace::Folder(folder))),
+            Err(Blocked::Errno(Errno::NOENT)) => Ok(None),
+            Err(Blocked::Errno(errno)) => Err(list_error(&self.root.join(path.steps()[1]), errno.into())),
+            Err(Blocked::Link(path)) => Err(self.list_link(&self.root.join(path))),
+        }
+    }
+
+    /// Takes away what an earlier run left half written at a destination, once that is surely nobody's any more.
+    fn tidy(&self, place: &ShardPlace, entry: &DirEntry) {
+        let (Some(name), ShardPlace::Folder(folder)) = (entry.file_name().to_str(), place) else { return };
+        if self.role == Role::Destination && is_temporary(name.as_bytes()) {
+            remove_abandoned(folder, name);
+        }
+    }
+
+    fn list_link(&self, path: &Path) -> StoreError {
+        StoreError::new(ErrorKind::Other, "list", path.display().to_string(), link_at_destination(path))
+    }
+
     /// Whether the entry is a folder or a link to one. A link that leads nowhere is an error,
-    /// because it says where a library or shard is.
+    /// because it says where a library or shard is; and so is any at a destination.
     fn is_folder(&self, entry: &DirEntry) -> Result<bool, StoreError> {
         if !entry.file_type().is_symlink() {
             return Ok(entry.file_type().is_dir());
+        }
+        if !self.role.follows_links() {
+            return Err(self.list_link(entry.path()));
         }
         match fs::metadata(entry.path()) {
             Ok(metadata) => Ok(metadata.is_dir()),

@@ -1,129 +1,83 @@
 //! Putting an object into place: a temporary file beside it, then a rename. Never in place, because
 //! the file of an object may be a hard link that another library shares.
 //!
-//! The temporary file is `<38 digits>.seafmig`, a name that follows from the object's, so that a
-//! run after a crash overwrites and renames away what the crash left. The server's own temporary
-//! files look alike (`<38 digits>.XXXXXX`): it takes neither for an object, and nor does our listing.
+//! Everything is done by descriptors: of the store's folder, of the library's and of the shard's, each opened without
+//! following a link, so that nobody who may write to a folder on the way leads the write elsewhere.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::{IntoRawFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
+use super::durability::Method;
 use super::failure::kind_of;
-use super::{FsStore, LIBRARY_LENGTH, Role, SHARD_LENGTH, object_path};
+use super::steps::{Blocked, ObjectPath, enter};
+use super::temporary::Temporary;
+use super::{FsStore, Role};
 use crate::object::ObjectKey;
 use crate::store::{ErrorKind, StoreError};
 
 /// rwxr-xr-x
 pub(super) const FOLDER_MODE: Mode = Mode::from_raw_mode(0o755);
-/// rw-------
-const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
-
-/// The objects being written at this moment, so that two writers of one object do not share a
-/// temporary file.
-#[derive(Debug, Default)]
-pub(super) struct Claims(Mutex<HashSet<ObjectKey>>);
-
-/// The right to an object's temporary name; given back when dropped.
-struct Claim<'a> {
-    claims: &'a Claims,
-    key: ObjectKey,
-    /// Whether nobody else writes the object now.
-    alone: bool,
-}
-
-impl Claims {
-    fn claim(&self, key: &ObjectKey) -> Claim<'_> {
-        let alone = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(*key);
-        Claim { claims: self, key: *key, alone }
-    }
-}
-
-impl Claim<'_> {
-    /// The path of the temporary file. A second writer's is random; a crash leaves that one behind,
-    /// which needs two writers of one object and a crash in the same moment.
-    fn temporary(&self) -> String {
-        let name = object_path(&self.key);
-        if self.alone { format!("{name}.seafmig") } else { format!("{name}.seafmig.{:016x}", fastrand::u64(..)) }
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        if self.alone {
-            self.claims.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
-        }
-    }
-}
 
 impl FsStore {
     /// Writes the object, or leaves what was there.
     pub(super) fn write_file(&self, key: &ObjectKey, data: &[u8]) -> Result<(), StoreError> {
-        if self.role == Role::Source {
-            let cause = "this store was opened as a source, and a source is never written";
+        if self.role != Role::Destination {
+            let cause = "this store was opened to be read, and a source is never written";
             return Err(StoreError::object(ErrorKind::ReadOnly, "write", key, cause));
         }
-        let claim = self.claims.claim(key);
-        let temporary = claim.temporary();
-        let written = self.create(&temporary).and_then(|file| {
-            let placed = self.fill(file, data).and_then(|()| Ok(self.rename(&temporary, key)?));
-            if placed.is_err() {
-                // A failure is passed over, because the next write of the object takes the leftover away.
-                let _ = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
-            }
-            placed
-        });
-        written.map_err(|cause| self.write_error(key, cause))
+        let path = ObjectPath::of(key);
+        let folder = self.shard_to_write(&path).map_err(|blocked| match blocked {
+            Blocked::Link(path) => self.behind_link("write", key, &path),
+            Blocked::Errno(errno) => self.write_error(key, errno.into()),
+        })?;
+        self.put(&folder, path.name(), data).map_err(|cause| self.write_error(key, cause))
     }
 
-    fn fill(&self, mut file: File, data: &[u8]) -> io::Result<()> {
-        self.durability.note(&file)?;
-        file.write_all(data)
-    }
-
-    fn rename(&self, temporary: &str, key: &ObjectKey) -> Result<(), Errno> {
-        rustix::fs::renameat(&self.folder, temporary, &self.folder, object_path(key))
-    }
-
-    /// Creates the temporary file, and what it needs to be created in. Nothing is remembered about
-    /// folders: trying costs less than asking first, and they may go away while we run.
-    fn create(&self, temporary: &str) -> io::Result<File> {
-        let created = match self.create_new(temporary) {
-            Err(Errno::NOENT) => {
-                self.create_folders(temporary)?;
-                self.create_new(temporary)
-            }
-            other => other,
-        };
-        Ok(File::from(created?))
-    }
-
-    /// Always a new file: what a crash left is removed, not reused, since it may have other links.
-    fn create_new(&self, temporary: &str) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let open = || rustix::fs::openat(&self.folder, temporary, flags, FILE_MODE);
-        match open() {
-            Err(Errno::EXIST) => {
-                rustix::fs::unlinkat(&self.folder, temporary, AtFlags::empty())?;
-                open()
-            }
-            other => other,
+    fn put(&self, folder: &OwnedFd, object: &str, data: &[u8]) -> io::Result<()> {
+        let method = self.durability.method_of(folder)?;
+        let (temporary, mut file) = Temporary::create(folder, object)?;
+        file.write_all(data)?;
+        if method == Method::EachObject {
+            rustix::fs::fsync(&file)?;
         }
-    }
-
-    fn create_folders(&self, path: &str) -> Result<(), Errno> {
-        for length in [LIBRARY_LENGTH, SHARD_LENGTH] {
-            match rustix::fs::mkdirat(&self.folder, &path[..length], FOLDER_MODE) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(errno),
-            }
+        close(file)?;
+        temporary.place(object)?;
+        if method == Method::EachObject
+            && let Err(errno) = rustix::fs::fsync(folder)
+        {
+            // Taken away, because a name that may be gone after a power loss is not to be listed as written. Its own
+            // failure adds nothing to the one at hand.
+            let _ = rustix::fs::unlinkat(folder, object, AtFlags::empty());
+            return Err(errno.into());
         }
         Ok(())
+    }
+
+    /// The folder of the shard, made where it is missing. Nothing is remembered about folders: trying costs less than
+    /// asking first, and they may go away while we run.
+    fn shard_to_write(&self, path: &ObjectPath) -> Result<OwnedFd, Blocked> {
+        match self.enter_shard(path) {
+            Err(Blocked::Errno(Errno::NOENT)) => {
+                let [library, shard, _] = path.steps();
+                let inner = self.made(&self.folder, library, library)?;
+                self.made(&inner, path.shard(), shard)
+            }
+            other => other,
+        }
+    }
+
+    /// The folder `name`, made where it is missing; `path` is where it is below the store's folder.
+    fn made(&self, outer: &OwnedFd, name: &str, path: &str) -> Result<OwnedFd, Blocked> {
+        match rustix::fs::mkdirat(outer, name, FOLDER_MODE) {
+            Ok(()) if self.durability.method_of(outer)? == Method::EachObject => rustix::fs::fsync(outer)?,
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        enter(outer, name, path)
     }
 
     fn write_error(&self, key: &ObjectKey, cause: io::Error) -> StoreError {
@@ -134,4 +88,11 @@ impl FsStore {
             kind => StoreError::object(kind, "write", key, cause),
         }
     }
+}
+
+/// Closes a file that was written. Network file systems say only here that the server did not take the bytes (EDQUOT,
+/// EIO), and dropping the file would not tell.
+fn close(file: File) -> Result<(), Errno> {
+    // SAFETY: the descriptor was just taken out of its only owner.
+    unsafe { rustix::io::try_close(file.into_raw_fd()) }
 }

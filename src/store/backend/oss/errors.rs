@@ -54,7 +54,7 @@ impl Said {
             "RequestTimeout" => ErrorKind::Timeout,
             "EntityTooLarge" => ErrorKind::TooLarge,
             // Worth another try, because what arrived is not what was sent.
-            "InvalidDigest" | "BadDigest" => ErrorKind::Connection,
+            "InvalidDigest" | "BadDigest" => ErrorKind::Altered,
             _ if response.status == StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Throttled,
             _ => kind_of_status(response.status, &response.headers),
         }

@@ -6,8 +6,11 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::object::KeyRange;
+use crate::store::ErrorKind;
+use crate::store::http::HttpError;
 use crate::store::listing::xml::{self, UrlEncoding};
 use crate::store::listing::{Answer, Start};
+use crate::store::witness::foreign::no_listing;
 
 /// What stays as it is in a query (RFC 3986, unreserved).
 const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -59,9 +62,14 @@ impl Query {
     }
 }
 
-/// The names in an answer's body. An error says what is wrong with it.
-pub(super) fn parse(body: &[u8]) -> Result<Answer, String> {
-    let mut listing = xml::parse(body, UrlEncoding::Path)?;
+/// The names in the body of an answer with status 200.
+///
+/// # Errors
+/// [`ErrorKind::ForeignAnswer`] when it is no whole listing, [`ErrorKind::Protocol`] when it does not say whether there
+/// is more.
+pub(super) fn parse(body: &[u8]) -> Result<Answer, HttpError> {
+    let mut listing = xml::parse(body, UrlEncoding::Path)
+        .map_err(|why| HttpError::new(ErrorKind::ForeignAnswer, no_listing(200, &why, body)))?;
     let token = listing.token.take();
-    listing.answer(token)
+    listing.answer(token).map_err(|why| HttpError::new(ErrorKind::Protocol, why))
 }

@@ -14,6 +14,7 @@ use aws_sdk_s3::operation::RequestId;
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
 use crate::store::http::wait_of;
+use crate::store::witness::foreign::Success;
 
 /// What went wrong, before it is known to which object.
 #[derive(Debug)]
@@ -51,6 +52,11 @@ impl Failure {
     {
         match error.raw_response() {
             Some(raw) if !raw.status().is_success() => Self::answered(error, raw, signature),
+            // The SDK found the error in the body of an answer whose status is a success.
+            Some(raw) if error.as_service_error().is_some() => Self {
+                status: Some(raw.status().as_u16()),
+                ..Self::new(ErrorKind::ForeignAnswer, success_of(raw).told("holds an error"))
+            },
             _ => Self::unanswered(error),
         }
     }
@@ -99,6 +105,17 @@ impl Failure {
     }
 }
 
+/// What of an answer without a body of its own shows who gave it.
+fn success_of(raw: &HttpResponse) -> Success<'_> {
+    Success {
+        status: raw.status().as_u16(),
+        content_type: raw.headers().get("content-type"),
+        etag: raw.headers().get("etag"),
+        encrypted: false,
+        body: raw.body().bytes().unwrap_or_default(),
+    }
+}
+
 fn kind_without_answer<E>(error: &SdkError<E, HttpResponse>, inner: &(dyn Error + 'static)) -> ErrorKind {
     if let Some(role) = chain(inner).find_map(|cause| cause.downcast_ref()) {
         return match role {
@@ -135,7 +152,8 @@ fn classify(status: u16, code: Option<&str>, elsewhere: bool) -> ErrorKind {
         "InvalidBucketName" => ErrorKind::Setup,
         "SlowDown" | "TooManyRequests" | "RequestLimitExceeded" | "Throttling" => ErrorKind::Throttled,
         "RequestTimeout" => ErrorKind::Timeout,
-        "IncompleteBody" | "BadDigest" | "XAmzContentSHA256Mismatch" => ErrorKind::Connection,
+        "BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" => ErrorKind::Altered,
+        "IncompleteBody" => ErrorKind::Connection,
         "OperationAborted" | "ConditionalRequestConflict" => ErrorKind::Unavailable,
         "InvalidObjectState" => ErrorKind::Archived,
         "EntityTooLarge" => ErrorKind::TooLarge,

@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponse
 use super::errors::Failure;
 use crate::store::ErrorKind;
 use crate::store::listing::xml::{self, BucketListing, UrlEncoding};
+use crate::store::witness::foreign::no_listing;
 
 /// Goes with one request, and has its answer afterwards.
 pub(super) struct Reading<O> {
@@ -32,7 +33,7 @@ impl<O> Reading<O> {
     /// What the answer says, once the request has ended well.
     pub(super) fn answer(&self) -> Result<BucketListing, Failure> {
         let answer = self.answer.get().cloned().unwrap_or_else(|| Err("the answer has no body".to_owned()));
-        answer.map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+        answer.map_err(|cause| Failure::new(ErrorKind::ForeignAnswer, cause))
     }
 }
 
@@ -73,8 +74,10 @@ impl<O: fmt::Debug + Send + Sync + 'static> DeserializeResponse for Reading<O> {
         _: &ConfigBag,
     ) -> Result<Output, OrchestratorError<Error>> {
         let body = response.body().bytes().unwrap_or_default();
+        let answer = xml::parse(body, UrlEncoding::Form);
+        let answer = answer.map_err(|why| no_listing(response.status().as_u16(), &why, body));
         // Set once at most, because a request is sent once: repeating is not the SDK's work here.
-        let _ = self.answer.set(xml::parse(body, UrlEncoding::Form));
+        let _ = self.answer.set(answer);
         Ok(Output::erase((self.nothing)()))
     }
 }
