@@ -6,29 +6,29 @@ use std::iter::Peekable;
 use super::entry::Entry;
 use super::error::ListError;
 use super::file::SetFile;
-use super::intake::Intake;
 use super::shard::SHARD_KEYS;
-use super::stream::ShardStream;
+use super::shard_stream::ShardStream;
+use super::shard_writer::ShardWriter;
 use super::write::without;
 use crate::object::KeyRange;
 
-/// Copies `source` into `intake`, without the ranges `dropped` (ascending, disjoint), and with
+/// Copies `source` into `writer`, without the ranges `dropped` (ascending, disjoint), and with
 /// the entries `newer` (ascending, no key twice) over it. Shards that nothing changes in are
 /// copied as they are.
 pub(super) fn copy_into(
-    intake: &Intake,
+    writer: &ShardWriter,
     source: &SetFile,
     dropped: &[KeyRange],
     newer: impl Iterator<Item = Result<Entry, ListError>>,
 ) -> Result<(), ListError> {
-    let mut copy = Copy { intake, stream: None, newer: newer.peekable() };
+    let mut copy = Copy { writer, stream: None, newer: newer.peekable() };
     for (at, shard) in source.shards.iter().enumerate() {
         let range = shard.meta.range;
         let kept = without(range, dropped);
         let whole = kept == [range] && shard.meta.keys as usize >= SHARD_KEYS / 4;
         if whole && !copy.has_newer(&range) {
             copy.end_stream()?;
-            intake.copy(source, at)?;
+            writer.copy(source, at)?;
         } else {
             copy.rewrite(source, at, &kept)?;
         }
@@ -37,7 +37,7 @@ pub(super) fn copy_into(
 }
 
 struct Copy<'b, N: Iterator<Item = Result<Entry, ListError>>> {
-    intake: &'b Intake,
+    writer: &'b ShardWriter,
     /// The stream into which shards are rewritten, with the last key it covers.
     stream: Option<(KeyRange, ShardStream<'b>)>,
     newer: Peekable<N>,
@@ -70,8 +70,8 @@ impl<'b, N: Iterator<Item = Result<Entry, ListError>>> Copy<'b, N> {
     fn stream_for(&mut self, range: &KeyRange) -> Result<ShardStream<'b>, ListError> {
         match self.stream.take() {
             Some((last, stream)) if last.is_followed_by(range) => Ok(stream),
-            Some((_, stream)) => stream.finish().map(|()| ShardStream::new(self.intake)),
-            None => Ok(ShardStream::new(self.intake)),
+            Some((_, stream)) => stream.finish().map(|()| ShardStream::new(self.writer)),
+            None => Ok(ShardStream::new(self.writer)),
         }
     }
 

@@ -6,11 +6,11 @@ use super::entry::Entry;
 use super::error::ListError;
 use super::file::{Kind, Raw};
 use super::journal::{Journal, Noted};
+use super::maintain::{merge, merged_into};
 use super::paths::{ListLock, ListPaths, open_if_there, remove_if_there};
 use super::set::Index;
 use super::sort::Sorter;
 use super::text::{self, ImportReport};
-use super::upkeep::{merge, merged_into};
 use crate::conf::backend::Location;
 use crate::sys::private_file::Access;
 

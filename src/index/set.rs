@@ -229,7 +229,7 @@ impl Index {
 
 impl fmt::Debug for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KnownSet({} objects of {} in {})", self.len, self.destination(), self.path().display())
+        write!(f, "Index({} objects of {} in {})", self.len, self.destination(), self.path().display())
     }
 }
 
@@ -315,7 +315,7 @@ pub struct Cursor<'s> {
 impl Cursor<'_> {
     /// What is known of an object; `None` when it is not known to be at the destination.
     pub fn find(&mut self, key: &ObjectKey) -> Option<IndexEntry> {
-        self.find_newer(key).or_else(|| self.find_listed(key)).map(|entry| entry.held())
+        self.find_newer(key).or_else(|| self.find_listed(key)).map(|entry| entry.index_entry())
     }
 
     fn find_newer(&mut self, key: &ObjectKey) -> Option<Entry> {

@@ -6,12 +6,12 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::buffers::Buffers;
+use super::buffer_pool::BufferPool;
 use super::entry::Entry;
 use super::error::ListError;
 use super::file::SetFile;
-use super::leftovers::Leftovers;
 use super::shard::Chunk;
+use super::small_chunks::SmallChunks;
 use super::write::Output;
 use crate::object::KeyRange;
 
@@ -20,22 +20,22 @@ const ENCODERS_MAX: usize = 8;
 
 /// Where listings and older lists put what they have for the list.
 #[derive(Debug)]
-pub(super) struct Intake {
+pub(super) struct ShardWriter {
     output: Arc<Output>,
-    buffers: Arc<Buffers>,
+    buffers: Arc<BufferPool>,
     pending: Pending,
 }
 
-impl Intake {
+impl ShardWriter {
     /// Starts the encoders that write to `output`.
     pub(super) fn start(output: Output) -> Result<Self, ListError> {
         let (output, buffers) = (Arc::new(output), Arc::default());
-        let pending = Pending { encoders: Encoders::start(&output, &buffers)?, leftovers: Mutex::default() };
+        let pending = Pending { encoders: Encoders::start(&output, &buffers)?, small: Mutex::default() };
         Ok(Self { output, buffers, pending })
     }
 
     /// Waits until everything handed in is written.
-    pub(super) fn joined(self) -> Result<Output, ListError> {
+    pub(super) fn into_output(self) -> Result<Output, ListError> {
         let Self { output, pending, .. } = self;
         drop(pending);
         let output = Arc::into_inner(output).expect("the encoders that shared it have ended");
@@ -63,19 +63,19 @@ impl Intake {
     }
 
     /// Room for the entries of a chunk.
-    pub(super) fn room(&self) -> Vec<Entry> {
-        self.buffers.take()
+    pub(super) fn empty_buffer(&self) -> Vec<Entry> {
+        self.buffers.acquire()
     }
 
     /// Takes what a stream has left at its end.
-    pub(super) fn hand_in(&self, chunk: Chunk) -> Result<(), ListError> {
+    pub(super) fn write_last(&self, chunk: Chunk) -> Result<(), ListError> {
         if !chunk.is_small() {
             return self.write(chunk);
         }
         // No more room than it needs, because it may wait for long.
         let waiting = Chunk::new(chunk.range, chunk.entries.as_slice().to_vec());
-        self.buffers.give_back(chunk.entries);
-        let ready = self.pending.lock_leftovers().add(waiting);
+        self.buffers.release(chunk.entries);
+        let ready = self.pending.lock_small().add(waiting);
         ready.into_iter().try_for_each(|chunk| self.write(chunk))
     }
 
@@ -100,18 +100,18 @@ impl Intake {
 #[derive(Debug)]
 struct Pending {
     encoders: Encoders,
-    leftovers: Mutex<Leftovers>,
+    small: Mutex<SmallChunks>,
 }
 
 impl Pending {
-    fn lock_leftovers(&self) -> MutexGuard<'_, Leftovers> {
-        self.leftovers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_small(&self) -> MutexGuard<'_, SmallChunks> {
+        self.small.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        for chunk in self.lock_leftovers().drain() {
+        for chunk in self.lock_small().drain() {
             // The answer is not needed, because a chunk that is not taken is missing in the file, which `finish`
             // notices.
             self.encoders.take(chunk);
@@ -127,7 +127,7 @@ struct Encoders {
 }
 
 impl Encoders {
-    fn start(output: &Arc<Output>, buffers: &Arc<Buffers>) -> Result<Self, ListError> {
+    fn start(output: &Arc<Output>, buffers: &Arc<BufferPool>) -> Result<Self, ListError> {
         // No room to wait in, so that a chunk is either with its stream or with an encoder.
         let (sender, chunks) = bounded(0);
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(ENCODERS_MAX);
@@ -147,10 +147,10 @@ impl Encoders {
     }
 }
 
-fn encode_all(chunks: &Receiver<Chunk>, output: &Output, buffers: &Buffers) {
+fn encode_all(chunks: &Receiver<Chunk>, output: &Output, buffers: &BufferPool) {
     for chunk in chunks {
         let (meta, record) = chunk.encode();
-        buffers.give_back(chunk.entries);
+        buffers.release(chunk.entries);
         // Not told here, because the output remembers a failure and tells it to whoever writes or finishes next.
         if output.append(meta, &record).is_err() {
             return;

@@ -33,7 +33,7 @@ pub(super) fn merged_into(paths: &ListPaths, set: &Index, noted: &Noted) -> Resu
     noted.entries().try_for_each(|entry| sorter.push(entry?))?;
     let header = Header { set_id: fastrand::u64(1..), ..set.header().clone() };
     let builder = SetBuilder::create(paths, paths.merging(), header)?;
-    copy_into(builder.intake(), &set.file, &[], sorter.sorted()?)?;
+    copy_into(builder.writer(), &set.file, &[], sorter.sorted()?)?;
     builder.finish()
 }
 
@@ -46,7 +46,7 @@ pub fn forget(lock: &ListLock, set: Index, ranges: &[KeyRange]) -> Result<(), Li
     let paths = lock.paths();
     let header = Header { set_id: fastrand::u64(1..), ..set.header().clone() };
     let builder = SetBuilder::create(paths, paths.building(), header)?;
-    copy_into(builder.intake(), &set.file, ranges, set.newer().iter().copied().map(Ok))?;
+    copy_into(builder.writer(), &set.file, ranges, set.newer().iter().copied().map(Ok))?;
     builder.suspend()?;
     // Only now, because until here a crash must leave the whole list.
     remove_if_there(paths.base())?;
@@ -73,6 +73,6 @@ pub fn confirm(lock: &ListLock, set: Index) -> Result<Index, ListError> {
     // It stays the same set, so that its journal still belongs to it.
     let header = Header { imported: false, ..set.header().clone() };
     let builder = SetBuilder::create(paths, paths.merging(), header)?;
-    copy_into(builder.intake(), &set.file, &[], std::iter::empty())?;
+    copy_into(builder.writer(), &set.file, &[], std::iter::empty())?;
     Ok(builder.finish()?.with_newer(set.newer().to_vec()))
 }

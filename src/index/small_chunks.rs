@@ -12,13 +12,13 @@ const CHUNK_COST: usize = 8;
 
 /// Ends of streams that are too small to be shards of their own.
 #[derive(Debug, Default)]
-pub(super) struct Leftovers {
+pub(super) struct SmallChunks {
     /// By the first key of the range; never two of which one follows the other.
     chunks: BTreeMap<ObjectKey, Chunk>,
     cost: usize,
 }
 
-impl Leftovers {
+impl SmallChunks {
     /// Takes a chunk, joins it with its neighbours, and gives back what has become large enough to
     /// be written. When too much waits, all of it is: the list is put in order when it is finished.
     pub(super) fn add(&mut self, mut chunk: Chunk) -> Vec<Chunk> {

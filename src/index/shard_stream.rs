@@ -4,21 +4,21 @@ use std::fmt;
 
 use super::entry::Entry;
 use super::error::ListError;
-use super::intake::Intake;
 use super::shard::Chunk;
+use super::shard_writer::ShardWriter;
 use crate::object::KeyRange;
 use crate::store::Listed;
 
 /// Takes the pages of one listing in ascending order and cuts them into shards. What was not
 /// given to [`ShardStream::finish`] counts as not listed.
 pub struct ShardStream<'b> {
-    intake: &'b Intake,
+    writer: &'b ShardWriter,
     open: Option<Chunk>,
 }
 
 impl<'b> ShardStream<'b> {
-    pub(super) const fn new(intake: &'b Intake) -> Self {
-        Self { intake, open: None }
+    pub(super) const fn new(writer: &'b ShardWriter) -> Self {
+        Self { writer, open: None }
     }
 
     /// Takes a page: `objects`, ascending, are all that the store holds in `covered`, which begins
@@ -28,16 +28,16 @@ impl<'b> ShardStream<'b> {
     /// [`ListError::Order`] when the page does not fit; nothing of it is taken then, nor of what
     /// is still open. Otherwise when the list cannot be written.
     pub fn page(&mut self, covered: KeyRange, objects: &[Listed]) -> Result<(), ListError> {
-        self.intake.check()?;
+        self.writer.check()?;
         if let Err(what) = self.fits(&covered, objects) {
             self.open = None;
-            return Err(ListError::Order { store: self.intake.destination().to_owned(), what });
+            return Err(ListError::Order { store: self.writer.destination().to_owned(), what });
         }
         self.feed(covered, objects.iter().map(|object| Ok(Entry::new(object))))
     }
 
     fn fits(&self, covered: &KeyRange, objects: &[Listed]) -> Result<(), String> {
-        let whole = self.intake.range();
+        let whole = self.writer.range();
         if whole.intersection(covered) != Some(*covered) {
             return Err(format!("{covered:?} came, which is not in {whole:?}"));
         }
@@ -62,14 +62,14 @@ impl<'b> ShardStream<'b> {
     ) -> Result<(), ListError> {
         let mut chunk = match self.open.take() {
             Some(open) => open.extended_to(covered.last()),
-            None => Chunk::new(covered, self.intake.room()),
+            None => Chunk::new(covered, self.writer.empty_buffer()),
         };
         for entry in entries {
             let entry = entry?;
             if let Some(full) = chunk.cut_before(&entry.key) {
-                self.intake.write(full)?;
+                self.writer.write(full)?;
                 // Only now, so that whoever waits for an encoder does not hold room twice.
-                chunk.entries = self.intake.room();
+                chunk.entries = self.writer.empty_buffer();
             }
             chunk.push(entry);
         }
@@ -83,7 +83,7 @@ impl<'b> ShardStream<'b> {
     /// When the list cannot be written.
     pub fn finish(mut self) -> Result<(), ListError> {
         match self.open.take() {
-            Some(chunk) => self.intake.hand_in(chunk),
+            Some(chunk) => self.writer.write_last(chunk),
             None => Ok(()),
         }
     }
