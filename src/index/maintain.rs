@@ -1,8 +1,8 @@
-//! Keeping a list true: taking the journal in, giving parts up that are to be listed again, and
-//! noting that an imported list was confirmed.
+//! Changes to a complete list: merging its journal, discarding ranges so that they are listed again, and
+//! marking an imported list as confirmed.
 //!
-//! Each writes a new file beside the list and renames it, so that a crash leaves the list as it was
-//! or as it will be.
+//! Each change writes a new file beside the list and renames it, so that a crash leaves either the old list
+//! or the new one.
 
 use super::build::SetBuilder;
 use super::error::ListError;
@@ -14,20 +14,20 @@ use super::set::Index;
 use super::sort::Sorter;
 use crate::object::KeyRange;
 
-/// Writes the list anew with the journal in it; the journal begins again, empty.
+/// Writes a new list with the entries of the journal, and begins an empty journal.
 ///
 /// # Errors
-/// When the journal cannot be read or the new list not be written; the old one stands then.
+/// When the journal cannot be read or the new list cannot be written; the old list then remains.
 pub fn merge(lock: &ListLock, set: &Index, journal: Journal) -> Result<(Index, Journal), ListError> {
     let merged = merged_into(lock.paths(), set, journal.noted())?;
-    // The new list has a number of its own, so that this journal is out of date from the moment
-    // the list is in place; a crash before the next line changes nothing.
+    // The new list has a new number, so this journal is out of date as soon as
+    // the list is renamed; a crash before the next line does no harm.
     drop(journal);
     let journal = Journal::open(lock, &merged)?;
     Ok((merged, journal))
 }
 
-/// Writes `set` and `noted` as one list to `paths`.
+/// Writes the entries of `set` and `noted` as one list to `paths`.
 pub(super) fn merged_into(paths: &ListPaths, set: &Index, noted: &Noted) -> Result<Index, ListError> {
     let mut sorter = Sorter::new(paths.folder());
     noted.entries().try_for_each(|entry| sorter.push(entry?))?;
@@ -37,11 +37,11 @@ pub(super) fn merged_into(paths: &ListPaths, set: &Index, noted: &Noted) -> Resu
     builder.finish()
 }
 
-/// Gives up what the list says about `ranges` (ascending, disjoint): they count as not listed, and
-/// the list as unfinished, until [`SetBuilder::start_or_resume`] and a listing of them completed it again.
+/// Discards the entries of `ranges` (ascending, disjoint). The ranges count as not listed, and
+/// the list is unfinished until [`SetBuilder::start_or_resume`] and a listing of them complete it.
 ///
 /// # Errors
-/// When files cannot be written; the list may then still stand as it was.
+/// When files cannot be written; the list may then be unchanged.
 pub fn forget(lock: &ListLock, set: Index, ranges: &[KeyRange]) -> Result<(), ListError> {
     let paths = lock.paths();
     let header = Header { set_id: fastrand::u64(1..), ..set.header().clone() };
@@ -53,7 +53,7 @@ pub fn forget(lock: &ListLock, set: Index, ranges: &[KeyRange]) -> Result<(), Li
     sync_folder(paths.base())
 }
 
-/// Gives up all of the list, complete or not, so that the destination is listed anew.
+/// Removes the list, complete or not, so that the destination is listed again.
 ///
 /// # Errors
 /// When files cannot be removed.
@@ -64,13 +64,13 @@ pub fn forget_all(lock: &ListLock) -> Result<(), ListError> {
     sync_folder(paths.base())
 }
 
-/// Notes that a list made from a text list holds what the destination holds.
+/// Marks a list that was converted from a text list as confirmed.
 ///
 /// # Errors
-/// When the list cannot be written anew.
+/// When the new list cannot be written.
 pub fn confirm(lock: &ListLock, set: Index) -> Result<Index, ListError> {
     let paths = lock.paths();
-    // It stays the same set, so that its journal still belongs to it.
+    // The number of the index stays the same, so that its journal still belongs to it.
     let header = Header { imported: false, ..set.header().clone() };
     let builder = SetBuilder::create(paths, paths.merging(), header)?;
     copy_into(builder.writer(), &set.file, &[], std::iter::empty())?;

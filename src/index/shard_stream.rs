@@ -1,4 +1,4 @@
-//! One ordered listing on its way into a list.
+//! Cuts one ordered listing into the shards of a list.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use super::shard_writer::ShardWriter;
 use crate::object::KeyRange;
 use crate::store::Listed;
 
-/// Takes the pages of one listing in ascending order and cuts them into shards. What was not
-/// given to [`ShardStream::finish`] counts as not listed.
+/// Takes the pages of one listing in ascending order and cuts them into shards. When it is dropped without
+/// [`ShardStream::finish`], its last range counts as not listed.
 pub struct ShardStream<'b> {
     writer: &'b ShardWriter,
     open: Option<Chunk>,
@@ -22,11 +22,11 @@ impl<'b> ShardStream<'b> {
     }
 
     /// Takes a page: `objects`, ascending, are all that the store holds in `covered`, which begins
-    /// where the page before ended. A name that comes twice counts once.
+    /// where the previous page ended. An object that comes twice counts once.
     ///
     /// # Errors
-    /// [`ListError::Order`] when the page does not fit; nothing of it is taken then, nor of what
-    /// is still open. Otherwise when the list cannot be written.
+    /// [`ListError::Order`] when the page is out of order; the page and the chunk that is still open are
+    /// discarded then. Otherwise when the list cannot be written.
     pub fn page(&mut self, covered: KeyRange, objects: &[Listed]) -> Result<(), ListError> {
         self.writer.check()?;
         if let Err(what) = self.fits(&covered, objects) {
@@ -54,7 +54,7 @@ impl<'b> ShardStream<'b> {
         }
     }
 
-    /// Takes ascending entries that are all there is in `covered`, which begins where the last one ended.
+    /// Takes the entries of `covered`, ascending and complete. `covered` begins where the previous range ended.
     pub(super) fn feed(
         &mut self,
         covered: KeyRange,
@@ -68,7 +68,7 @@ impl<'b> ShardStream<'b> {
             let entry = entry?;
             if let Some(full) = chunk.cut_before(&entry.key) {
                 self.writer.write(full)?;
-                // Only now, so that whoever waits for an encoder does not hold room twice.
+                // Only now, because a stream that waits for an encoder must not hold two buffers.
                 chunk.entries = self.writer.empty_buffer();
             }
             chunk.push(entry);
@@ -77,7 +77,7 @@ impl<'b> ShardStream<'b> {
         Ok(())
     }
 
-    /// Ends the listing: everything given to this stream counts as listed.
+    /// Ends the listing: every range that this stream took counts as listed.
     ///
     /// # Errors
     /// When the list cannot be written.
