@@ -1,17 +1,17 @@
-//! Tells an outage from single failures.
+//! Distinguishes an outage of a store from failures of single objects.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts failures in a row: a store that is gone fails every object after long patience each, and
-/// a million of those would take weeks to say what one message can.
+/// Counts consecutive failures. A store that is down fails every object after all its retries, and a million objects
+/// would take weeks to fail one by one.
 #[derive(Debug, Default)]
 pub struct CircuitBreaker(AtomicU64);
 
 impl CircuitBreaker {
-    /// How many failures in a row are taken for an outage.
+    /// The number of consecutive failures that count as an outage.
     pub const LIMIT: u64 = 100;
 
-    /// An object went through.
+    /// Records that an object succeeded.
     pub fn success(&self) {
         // Read first, because a store to a shared line for every object would be slower than the check.
         if self.0.load(Ordering::Relaxed) != 0 {
@@ -19,7 +19,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// An object failed although its calls were repeated patiently. Whether that is an outage.
+    /// Records that an object failed after all its retries. Returns whether that is an outage.
     pub fn failure(&self) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed) + 1 >= Self::LIMIT
     }

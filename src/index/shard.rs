@@ -18,9 +18,9 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// A chunk without keys. Its entries will be in `room`, an empty vector.
-    pub(super) const fn new(range: KeyRange, room: Vec<Entry>) -> Self {
-        Self { range, entries: room }
+    /// A chunk without keys. Its entries will be in `buffer`, an empty vector.
+    pub(super) const fn new(range: KeyRange, buffer: Vec<Entry>) -> Self {
+        Self { range, entries: buffer }
     }
 
     /// Extends the range to `last`. The added part of the range holds no keys.
