@@ -171,7 +171,7 @@ where
             self.pages.fetch_add(1, Ordering::Relaxed);
             self.ignored.fetch_add(page.ignored, Ordering::Relaxed);
             let one_library = page.objects.first().map(|o| o.key.library) == page.objects.last().map(|o| o.key.library);
-            let (covered, rest) = self.progress(&part, &page)?;
+            let (covered, rest) = self.split_after_page(&part, &page)?;
             stream.page(covered, page.objects).map_err(WalkError::Stream)?;
             let Some(rest) = rest else { return Ok(()) };
             part = match self.idle_listers() {
@@ -182,7 +182,7 @@ where
     }
 
     /// The range that a page covers, and the rest of the part.
-    fn progress(&self, part: &Part, page: &Page) -> Result<(KeyRange, Option<Part>), WalkError<S::Error>> {
+    fn split_after_page(&self, part: &Part, page: &Page) -> Result<(KeyRange, Option<Part>), WalkError<S::Error>> {
         let Some(rest) = &page.rest else { return Ok((part.range, None)) };
         if !self.store.is_ordered() {
             return Ok((part.range, Some(rest.clone())));
