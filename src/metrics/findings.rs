@@ -1,7 +1,7 @@
-//! The objects that need a word each: failed, or damaged in the source.
+//! The list of objects that failed or are damaged in the source.
 //!
-//! There may be millions of them, so all but the first few live in an unnamed temporary file, a
-//! line of JSON each.
+//! There may be millions of them, so they are kept in an unnamed temporary file, one line of JSON
+//! for each. The first few are kept in memory as well.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::store::StoreError;
 
-/// How many findings the summary shows.
+/// The number of findings that the summary shows.
 pub const SHOWN: usize = 10;
 
-/// One object and what is wrong with it.
+/// An object and its failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The kind of the object.
@@ -24,11 +24,11 @@ pub struct Finding {
     pub library: LibraryId,
     /// The object's id.
     pub object: ObjectId,
-    /// During which step: `read`, `check`, `write`, `sync`, …
+    /// The step that failed: `read`, `check`, `write`, `sync`, …
     pub step: String,
-    /// What kind of failure, in a few words.
+    /// The kind of failure, in a few words.
     pub error: String,
-    /// What the store or the check said.
+    /// The error text of the store or the check.
     pub cause: String,
 }
 
@@ -50,13 +50,13 @@ impl Finding {
         ObjectKey::new(self.library, self.object)
     }
 
-    /// The finding that a failed call on a store makes.
+    /// The finding for a failed call on a store.
     pub fn from_error(kind: ObjectKind, key: &ObjectKey, error: &StoreError) -> Self {
         Self::new(kind, key, error.action(), error.kind().as_str(), error.cause())
     }
 }
 
-/// A list of findings of one sort.
+/// A list of findings of one sort, such as failures. Threads may add to it at once.
 #[derive(Debug, Default)]
 pub struct Findings(Mutex<Held>);
 
@@ -65,12 +65,12 @@ struct Held {
     first: Vec<Finding>,
     count: u64,
     spool: Option<BufWriter<File>>,
-    /// Why the rest of the findings could not be kept; told in the report.
+    /// The error for which findings could not be kept. The report gives it.
     lost: Option<String>,
 }
 
 impl Findings {
-    /// Adds one.
+    /// Adds a finding.
     pub fn add(&self, finding: Finding) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.count += 1;
@@ -82,20 +82,20 @@ impl Findings {
         }
     }
 
-    /// How many there are.
+    /// The number of findings.
     pub fn count(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// The first few, for the summary.
+    /// The first [`SHOWN`] findings.
     pub fn first(&self) -> Vec<Finding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).first.clone()
     }
 
-    /// The first `most` of them, read back.
+    /// Reads the first `most` findings from the temporary file.
     ///
     /// # Errors
-    /// When they cannot be read back.
+    /// When they cannot be read.
     pub fn take(&self, most: usize) -> io::Result<Vec<Finding>> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(spool) = &mut held.spool else { return Ok(Vec::new()) };
@@ -108,10 +108,10 @@ impl Findings {
         taken
     }
 
-    /// Writes all of them as the elements of a JSON array, without its brackets.
+    /// Writes all findings as the elements of a JSON array, without its brackets.
     ///
     /// # Errors
-    /// When they cannot be read back or written, or when some could not be kept.
+    /// When they cannot be read or written, or when some could not be kept.
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cause) = &held.lost {
