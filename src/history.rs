@@ -184,8 +184,8 @@ impl StateDir {
 }
 
 impl PairHistory {
-    /// Why the newest verification does not prove that the destination is good as the newest pass left it; `None` when it
-    /// does.
+    /// Why the newest verification does not prove that the destination is good as the newest pass left it; `None` when
+    /// it does.
     ///
     /// | last verification | newest pass | |
     /// |---|---|---|

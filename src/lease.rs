@@ -2,9 +2,9 @@
 //! processes run on.
 //!
 //! A control object in each of the destination's stores names the process that writes, and a beat, a counter that it
-//! increases while it runs. Not every store can write on the condition that nothing changed, so the lease is acquired by
-//! writing it, waiting, and reading it back: of two processes that write at once, the later one's name remains, and the
-//! other one gives up. A process that finds another name at a beat has lost its lease and ends.
+//! increases while it runs. Not every store can write on the condition that nothing changed, so the lease is acquired
+//! by writing it, waiting, and reading it back: of two processes that write at once, the later one's name remains, and
+//! the other one gives up. A process that finds another name at a beat has lost its lease and ends.
 //!
 //! An abandoned lease is taken over in two cases: the process ran on this machine and has ended; or the lease was not
 //! renewed for long and does not change while it is watched. `--take-over` takes any lease over at once.
@@ -63,8 +63,8 @@ struct Note {
 pub enum LeaseError {
     /// Another process holds it.
     #[error(
-        "another run is writing to {place}: {holder}, which last renewed its lease at {renewed}. Wait for it to end, or stop it; if \
-         you know that it has ended, run again with --take-over"
+        "another run is writing to {place}: {holder}, which last renewed its lease at {renewed}. Wait for it to end, or \
+         stop it; if you know that it has ended, run again with --take-over"
     )]
     Held {
         /// Backend and place of the store.
@@ -214,7 +214,8 @@ impl Lease {
         if age < times.abandoned_after.try_into().expect("a few minutes fit") {
             return Err(refused());
         }
-        // The clocks of two machines may differ, so its age proves nothing. A running holder renews it while this waits.
+        // The clocks of two machines may differ, so its age proves nothing. A running holder renews it while this
+        // waits.
         if !shutdown.sleep(3 * times.beat) {
             return Err(LeaseError::Interrupted);
         }

@@ -147,7 +147,8 @@ where
         }
         let mut stream = (self.open)();
         let listed = self.list_pages(scope, part, &mut stream);
-        // Ended after a failure as well, because the pages taken before it are valid, and a listing can resume after them.
+        // Ended after a failure as well, because the pages taken before it are valid, and a listing can resume after
+        // them.
         let ended = stream.end().map_err(WalkError::Stream);
         if let Err(failure) = listed.and(ended) {
             self.fail(failure);
@@ -198,7 +199,8 @@ where
         }
     }
 
-    /// The number of idle listers for which no part is waiting; 0 for a store without an order, whose parts cannot be cut.
+    /// The number of idle listers for which no part is waiting; 0 for a store without an order, whose parts cannot be
+    /// cut.
     fn idle_listers(&self) -> usize {
         if !self.store.is_ordered() || self.waiting.load(Ordering::Relaxed) > 0 {
             return 0;

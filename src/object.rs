@@ -33,8 +33,8 @@ impl ObjectKind {
     /// at the destination never refers to a missing object.
     pub const COPY_ORDER: [Self; 3] = [Self::Blocks, Self::Fs, Self::Commits];
 
-    /// The order of removal. Objects are removed before the objects that they refer to, so that after an interruption no
-    /// object refers to a removed one.
+    /// The order of removal. Objects are removed before the objects that they refer to, so that after an interruption
+    /// no object refers to a removed one.
     pub const REMOVE_ORDER: [Self; 3] = [Self::Commits, Self::Fs, Self::Blocks];
 
     /// The name used in paths, list files and log lines: `commits`, `fs` or `blocks`.

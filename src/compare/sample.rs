@@ -19,7 +19,8 @@ impl Sample {
         }
         let bytes = key.to_bytes();
         let words = bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
-        // Library and id both count, because otherwise an object that many libraries share would be chosen in all or none.
+        // Library and id both count, because otherwise an object that many libraries share would be chosen in all or
+        // none.
         let seed =
             words.fold(self.seed, |seed, word| (seed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
         fastrand::Rng::with_seed(seed).f64() * 100.0 < self.percent

@@ -66,8 +66,8 @@ impl<'a> Options<'a> {
         &self.place
     }
 
-    /// Adds an error for `option`, with its allowed values. A value that could not be read has an error already and gets
-    /// no second one.
+    /// Adds an error for `option`, with its allowed values. A value that could not be read has an error already and
+    /// gets no second one.
     pub(crate) fn error(&mut self, option: &str, problem: impl Into<String>, allowed: impl Into<String>) {
         if self.values.get(option).is_some_and(|value| value.refused) {
             return;

@@ -289,7 +289,8 @@ fn oss_endpoint(options: &mut Options<'_>) -> Option<(String, Option<String>)> {
     Some((endpoint, told.or(region)))
 }
 
-/// The full name of a region. Seafile takes `hangzhou` for `cn-hangzhou`; regions outside of China have only full names.
+/// The full name of a region. Seafile takes `hangzhou` for `cn-hangzhou`; regions outside of China have only full
+/// names.
 fn full_oss_region(region: &str) -> String {
     if region.contains('-')
         && ["cn-", "us-", "eu-", "ap-", "me-", "na-", "rg-"].iter().any(|area| region.starts_with(area))

@@ -1,8 +1,8 @@
 //! The heads: the commits from which every object that must exist can be reached.
 //!
 //! The server's tables hold them: `Branch` joined with `Repo`, `RepoTrash.head_id`, and the base commits of virtual
-//! libraries. The libraries in `GarbageRepos` are about to be deleted and are no roots. Without a database the heads are
-//! the commits that are no other commit's parent.
+//! libraries. The libraries in `GarbageRepos` are about to be deleted and are no roots. Without a database the heads
+//! are the commits that are no other commit's parent.
 
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ pub struct LibraryRoots {
     pub trashed: bool,
     /// The newest commits: one from a database (none when its row is missing), any number otherwise.
     pub heads: Vec<ObjectId>,
-    /// The commits with which the virtual libraries of this one were last merged. A merge needs their directories, but not
-    /// their blocks.
+    /// The commits with which the virtual libraries of this one were last merged. A merge needs their directories, but
+    /// not their blocks.
     pub base_commits: Vec<BaseCommit>,
     /// For a virtual library, the library that holds its fs objects and blocks.
     pub origin: Option<LibraryId>,

@@ -29,7 +29,7 @@ const READ_RECORDS: u64 = 16 * 1024;
 /// The journal of a list, open for appending.
 #[derive(Debug)]
 pub struct Journal {
-    noted: Noted,
+    journal_file: JournalFile,
     /// The range of keys that the index covers.
     range: KeyRange,
     failed: Option<String>,
@@ -43,26 +43,26 @@ impl Journal {
     /// [`ListError::Damaged`] when a record that was durable is bad.
     pub fn open(lock: &ListLock, set: &Index) -> Result<Self, ListError> {
         let path = lock.paths().journal();
-        let noted = match Noted::open(&path, set, Access::ReadWrite)? {
-            Some(noted) => {
-                noted.cut()?;
-                noted
+        let journal_file = match JournalFile::open(&path, set, Access::ReadWrite)? {
+            Some(journal_file) => {
+                journal_file.cut()?;
+                journal_file
             }
-            None => Noted::create(&path, set.header())?,
+            None => JournalFile::create(&path, set.header())?,
         };
-        Ok(Self { noted, range: set.header().range(), failed: None, _lock: lock.clone() })
+        Ok(Self { journal_file, range: set.header().range(), failed: None, _lock: lock.clone() })
     }
 
     /// The same journal without syncing to disk, for a list that is removed when the process ends.
     #[must_use]
     pub fn not_durable(mut self) -> Self {
-        self.noted.durable = false;
+        self.journal_file.durable = false;
         self
     }
 
     /// The number of records. One object may have several.
     pub const fn len(&self) -> u64 {
-        self.noted.records
+        self.journal_file.records
     }
 
     /// Whether the journal has no record.
@@ -77,13 +77,14 @@ impl Journal {
     /// another library than the index; then none of the objects is recorded.
     pub fn append(&mut self, objects: &[Listed]) -> Result<(), ListError> {
         if let Some(cause) = &self.failed {
-            return Err(ListError::Broken { path: self.noted.path.clone(), cause: cause.clone() });
+            return Err(ListError::Broken { path: self.journal_file.path.clone(), cause: cause.clone() });
         }
         if let Some(stray) = objects.iter().find(|object| !self.range.contains(&object.key)) {
-            return Err(ListError::Stray { path: self.noted.path.clone(), key: stray.key });
+            return Err(ListError::Stray { path: self.journal_file.path.clone(), key: stray.key });
         }
-        let done = objects.chunks(BATCH_MAX).try_for_each(|batch| self.noted.append(batch));
-        // Kept, because a failed write may have left bad records, and a further batch after them would look like damage.
+        let done = objects.chunks(BATCH_MAX).try_for_each(|batch| self.journal_file.append(batch));
+        // Kept, because a failed write may have left bad records, and a further batch after them would look like
+        // damage.
         self.failed = done.as_ref().err().map(ToString::to_string);
         done
     }
@@ -93,17 +94,17 @@ impl Journal {
     /// # Errors
     /// An item is an error when the file cannot be read; nothing comes after it.
     pub fn records(&self) -> impl Iterator<Item = Result<Listed, ListError>> + '_ {
-        self.noted.entries().map(|entry| entry.map(|entry| entry.listed()))
+        self.journal_file.entries().map(|entry| entry.map(|entry| entry.listed()))
     }
 
-    pub(super) const fn noted(&self) -> &Noted {
-        &self.noted
+    pub(super) const fn journal_file(&self) -> &JournalFile {
+        &self.journal_file
     }
 }
 
 /// The records of a journal file.
 #[derive(Debug)]
-pub(super) struct Noted {
+pub(super) struct JournalFile {
     path: PathBuf,
     file: File,
     /// The position of the first record in bytes.
@@ -112,7 +113,7 @@ pub(super) struct Noted {
     durable: bool,
 }
 
-impl Noted {
+impl JournalFile {
     /// Opens the journal of `set`; `None` when there is none, or it belongs to another index.
     pub(super) fn open(path: &Path, set: &Index, access: Access) -> Result<Option<Self>, ListError> {
         let Some(file) = open_if_there(path, access)? else { return Ok(None) };
@@ -124,9 +125,9 @@ impl Noted {
         if (&header.destination, header.kind) != (&set.header().destination, set.header().kind) {
             return Err(ListError::damaged_journal(path, "it belongs to another destination than its list", 0));
         }
-        let mut noted = Self { path: path.to_owned(), file, start, records: 0, durable: true };
-        noted.records = noted.sound_records((length - start) / RECORD as u64)?;
-        Ok(Some(noted))
+        let mut journal_file = Self { path: path.to_owned(), file, start, records: 0, durable: true };
+        journal_file.records = journal_file.sound_records((length - start) / RECORD as u64)?;
+        Ok(Some(journal_file))
     }
 
     /// Creates an empty journal, which replaces the file at `path`. It is renamed into place, so that the file

@@ -7,7 +7,7 @@
 use super::build::SetBuilder;
 use super::error::ListError;
 use super::format::Header;
-use super::journal::{Journal, Noted};
+use super::journal::{Journal, JournalFile};
 use super::merge::copy_into;
 use super::paths::{ListLock, ListPaths, remove_if_there, sync_folder};
 use super::set::Index;
@@ -19,7 +19,7 @@ use crate::object::KeyRange;
 /// # Errors
 /// When the journal cannot be read or the new list cannot be written; the old list then remains.
 pub fn merge(lock: &ListLock, set: &Index, journal: Journal) -> Result<(Index, Journal), ListError> {
-    let merged = merged_into(lock.paths(), set, journal.noted())?;
+    let merged = merged_into(lock.paths(), set, journal.journal_file())?;
     // The new list has a new number, so this journal is out of date as soon as
     // the list is renamed; a crash before the next line does no harm.
     drop(journal);
@@ -27,10 +27,10 @@ pub fn merge(lock: &ListLock, set: &Index, journal: Journal) -> Result<(Index, J
     Ok((merged, journal))
 }
 
-/// Writes the entries of `set` and `noted` as one list to `paths`.
-pub(super) fn merged_into(paths: &ListPaths, set: &Index, noted: &Noted) -> Result<Index, ListError> {
+/// Writes the entries of `set` and `journal_file` as one list to `paths`.
+pub(super) fn merged_into(paths: &ListPaths, set: &Index, journal_file: &JournalFile) -> Result<Index, ListError> {
     let mut sorter = Sorter::new(paths.folder());
-    noted.entries().try_for_each(|entry| sorter.push(entry?))?;
+    journal_file.entries().try_for_each(|entry| sorter.push(entry?))?;
     let header = Header { set_id: fastrand::u64(1..), ..set.header().clone() };
     let builder = SetBuilder::create(paths, paths.merging(), header)?;
     copy_into(builder.writer(), &set.file, &[], sorter.sorted()?)?;

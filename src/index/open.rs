@@ -5,7 +5,7 @@ use std::path::Path;
 use super::entry::Entry;
 use super::error::ListError;
 use super::file::{Kind, Raw};
-use super::journal::{Journal, Noted};
+use super::journal::{Journal, JournalFile};
 use super::maintain::{merge, merged_into};
 use super::paths::{ListLock, ListPaths, open_if_there, remove_if_there};
 use super::set::Index;
@@ -101,7 +101,7 @@ pub fn prepare(lock: &ListLock, location: &Location) -> Result<Prepared, ListErr
     let (set, journal) = if is_long(journal.len(), &set) {
         merge(lock, &set, journal)?
     } else {
-        (set.with_newer(sorted(paths, journal.noted())?), journal)
+        (set.with_newer(sorted(paths, journal.journal_file())?), journal)
     };
     Ok(Prepared { known: Some((set, journal)), imported })
 }
@@ -128,12 +128,12 @@ pub fn open_read_only(paths: &ListPaths, location: &Location) -> Result<Option<I
 
 /// The index with the entries of its journal. The list on disk is not changed.
 fn with_journal(paths: &ListPaths, set: Index) -> Result<Index, ListError> {
-    let Some(noted) = Noted::open(&paths.journal(), &set, Access::Read)? else { return Ok(set) };
+    let Some(journal_file) = JournalFile::open(&paths.journal(), &set, Access::Read)? else { return Ok(set) };
     let (folder, elsewhere) = temporary(paths)?;
-    if !is_long(noted.records(), &set) {
-        return Ok(set.with_newer(sorted(&elsewhere, &noted)?));
+    if !is_long(journal_file.records(), &set) {
+        return Ok(set.with_newer(sorted(&elsewhere, &journal_file)?));
     }
-    let merged = merged_into(&elsewhere, &set, &noted)?;
+    let merged = merged_into(&elsewhere, &set, &journal_file)?;
     // Removed already, because the map keeps the file's content and its name is not needed any more.
     drop(folder);
     Ok(merged)
@@ -153,8 +153,8 @@ fn is_long(records: u64, set: &Index) -> bool {
 }
 
 /// The journal's entries in order, the newest of each key.
-fn sorted(paths: &ListPaths, noted: &Noted) -> Result<Vec<Entry>, ListError> {
+fn sorted(paths: &ListPaths, journal_file: &JournalFile) -> Result<Vec<Entry>, ListError> {
     let mut sorter = Sorter::new(paths.folder());
-    noted.entries().try_for_each(|entry| sorter.push(entry?))?;
+    journal_file.entries().try_for_each(|entry| sorter.push(entry?))?;
     sorter.sorted()?.collect()
 }

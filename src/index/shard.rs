@@ -37,8 +37,8 @@ impl Chunk {
         }
     }
 
-    /// Splits a full chunk before `next`: returns the part with all its entries and keeps the rest of the range, without
-    /// a buffer for entries. `None` when it is not full.
+    /// Splits a full chunk before `next`: returns the part with all its entries and keeps the rest of the range,
+    /// without a buffer for entries. `None` when it is not full.
     pub(super) fn cut_before(&mut self, next: &ObjectKey) -> Option<Self> {
         let last = self.entries.last().filter(|last| self.entries.len() == SHARD_KEYS && last.key != *next)?.key;
         let rest = self.range.after(last).expect("a further key lies in the range");

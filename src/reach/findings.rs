@@ -8,15 +8,15 @@ use crate::database::heads::LibraryRoots;
 use crate::object::{ObjectId, ObjectKind};
 
 /// The defects that a walk found.
-pub(super) struct Noted {
+pub(super) struct WalkDefects {
     pub(super) bad: HashMap<Node, DefectKind>,
     pub(super) places: HashMap<Node, Places>,
     /// The number of further defective objects, which were not kept.
     pub(super) more: u64,
 }
 
-pub(super) fn of_library(roots: &LibraryRoots, counts: Counts, noted: Noted) -> LibraryResult {
-    let Noted { bad, mut places, more } = noted;
+pub(super) fn of_library(roots: &LibraryRoots, counts: Counts, noted: WalkDefects) -> LibraryResult {
+    let WalkDefects { bad, mut places, more } = noted;
     let mut bad: Vec<_> = bad.into_iter().collect();
     bad.sort_by_key(|(node, _)| *node);
     let headless = roots.heads.is_empty().then(|| of_everything(None, DefectKind::NoHead));

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use rayon::{Scope, ThreadPool};
 
-use super::findings::{self, Noted};
+use super::findings::{self, WalkDefects};
 use super::result::{Counts, DefectKind, LibraryResult};
 use super::seen::{Block, Blocks, Defects, Node, Seen, Snapshot};
 use super::{Progress, Side, incremental, lock, paths};
@@ -76,7 +76,8 @@ pub(super) fn walk(side: &Side<'_>, pool: &ThreadPool, roots: &LibraryRoots) -> 
         unsummed: Mutex::default(),
     };
     pool.scope(|scope| roots.heads.iter().for_each(|head| walk.commit(scope, *head, Named::Head)));
-    // After the heads, because the blocks of a file are checked when a head has it, and not when only a base commit does.
+    // After the heads, because the blocks of a file are checked when a head has it, and not when only a base commit
+    // does.
     pool.scope(|scope| {
         roots.base_commits.iter().for_each(|base| walk.commit(scope, base.commit, Named::BaseOf(base.library)));
     });
@@ -297,6 +298,6 @@ impl<'a> Walk<'a> {
             false => pool.install(|| paths::locate(side, roots, snapshots, &bad))?,
         };
         let (commits, dirs, files, blocks) = (commits.count(), dirs.count(), files.count(), blocks.count());
-        Some(findings::of_library(roots, Counts { commits, dirs, files, blocks }, Noted { bad, places, more }))
+        Some(findings::of_library(roots, Counts { commits, dirs, files, blocks }, WalkDefects { bad, places, more }))
     }
 }

@@ -13,7 +13,8 @@ use crate::store::{ErrorKind, Part, ReadStore, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 
 impl Roots {
-    /// Infers the heads from the commits, and the origins of virtual libraries from the libraries that hold their trees.
+    /// Infers the heads from the commits, and the origins of virtual libraries from the libraries that hold their
+    /// trees.
     ///
     /// `threads` is the number of commits that are read at once.
     ///
@@ -124,8 +125,8 @@ fn read_commit(
     }
 }
 
-/// Sets the origins of virtual libraries: a library with a tree but without any fs object is taken for a virtual library
-/// of the library that holds its root.
+/// Sets the origins of virtual libraries: a library with a tree but without any fs object is taken for a virtual
+/// library of the library that holds its root.
 fn guess_origins(
     libraries: &mut [LibraryRoots],
     roots: &[Option<ObjectId>],
