@@ -1,8 +1,8 @@
-//! Whether a destination holds what the source does, object by object.
+//! Compares the objects of a source with those of a destination, one by one.
 //!
-//! [`merge`] goes through two listings and says which objects need a look; [`Examiner::examine`] takes that look. A
-//! listing only raises a suspicion: before anything is called missing or of another size, both stores are asked anew,
-//! because a live server writes and collects garbage meanwhile.
+//! [`merge`] compares the two listings and returns the objects that they do not settle; [`Examiner::examine`] compares
+//! such an object in the stores. A listing alone is no proof: before an object is reported as missing or of another
+//! size, both stores are asked again, because a live server writes and collects garbage after the listing.
 
 use crate::content::{self, Damage, IdCheck};
 use crate::flow::Budget;
@@ -18,35 +18,35 @@ pub use merge::{Step, Steps};
 pub use sample::Sample;
 pub use tally::Tally;
 
-/// What an object of unknown size may take of the budget while it is read, in bytes: the largest block that Seafile's
+/// The bytes of the budget that are reserved to read an object of unknown size: the largest block that Seafile's
 /// chunking makes.
 const UNKNOWN: u64 = 10 << 20;
 
-/// An object of the source that a listing alone does not settle.
+/// An object of the source to compare in the stores, because the listings do not settle it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Object {
     /// Its name.
     pub key: ObjectKey,
-    /// Its size in bytes, where the source's listing told it.
+    /// Its size in bytes in the source's listing; `None` when that gives no size.
     pub from: Option<u64>,
-    /// What the destination's listing told; `None` when it was not in it.
+    /// Its entry in the destination's listing; `None` when it was not listed.
     pub to: Option<IndexEntry>,
-    /// Whether to read it at the destination and recompute its id.
+    /// Whether its content is read at the destination and its id recomputed.
     pub content: bool,
 }
 
 /// What is wrong with an object at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// It is not there, and the source has it.
+    /// The source has it and the destination does not.
     Missing,
     /// It has fewer bytes than in the source.
     Shorter,
     /// It has more bytes than in the source.
     Longer,
-    /// Its bytes do not have its id, or are a commit's, and they are not the source's bytes.
+    /// Its bytes differ from the source's, and they do not have its id or it is a commit.
     Damaged,
-    /// It is there, on one side or both, and cannot be read.
+    /// A store that has it cannot read it.
     Unreadable,
 }
 
@@ -54,7 +54,7 @@ impl Fault {
     /// Every fault, in the order of tables.
     pub const ALL: [Self; 5] = [Self::Missing, Self::Shorter, Self::Longer, Self::Damaged, Self::Unreadable];
 
-    /// The word in reports and tables.
+    /// The name in reports and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -66,62 +66,63 @@ impl Fault {
     }
 }
 
-/// What a look at an object came to.
+/// The result of comparing an object.
 #[derive(Debug)]
 pub enum Comparison {
-    /// The destination has it as the source does.
+    /// The destination holds the same object as the source.
     Good,
-    /// It is on neither side any more.
+    /// Neither side holds it any more.
     Vanished,
-    /// The destination lacks it or holds it wrongly.
+    /// The object has a fault at the destination; the text gives the cause.
     Finding(Fault, String),
-    /// Its bytes do not have its id, and the source has the same bytes: nothing that the migration did.
+    /// Its bytes do not have its id, and the source has the same bytes, so the migration did not damage it.
     SourceDamage(Damage),
-    /// A store did not answer, so that nothing is known about it.
+    /// A store did not answer, so the object is unchecked.
     Unchecked(StoreError),
 }
 
-/// An outcome, and what it cost.
+/// The result of comparing an object, and the bytes read for it.
 #[derive(Debug)]
 pub struct Examined {
-    /// What it came to.
+    /// The result.
     pub outcome: Comparison,
-    /// How many bytes of it were read at the destination and hashed; `None` when it was not read.
+    /// The number of bytes that were read at the destination and hashed; `None` when it was not read.
     pub read: Option<u64>,
 }
 
 /// The two stores of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Examiner<'a> {
-    /// Which kind of object the stores hold.
+    /// The kind of the objects.
     pub kind: ObjectKind,
-    /// Where the objects came from.
+    /// The store of the source.
     pub from: &'a dyn ReadStore,
-    /// Where they should be; `None` when that folder does not exist yet.
+    /// The store of the destination; `None` when its folder does not exist yet.
     pub to: Option<&'a dyn ReadStore>,
-    /// The bytes that all workers together may hold.
+    /// The memory that all workers together may use.
     pub budget: &'a Budget,
 }
 
-/// What was found at the destination.
+/// The object as found at the destination.
 struct Seen {
     size: u64,
     content: Option<Content>,
 }
 
-/// What was read there.
+/// The content of an object that was read at the destination.
 struct Content {
     /// Why the bytes do not have their id; `None` when they do.
     damage: Option<Damage>,
-    /// The SHA-1 of the bytes as stored, by which they are compared with the source's: holding both at once could make
-    /// all workers wait for each other's memory. Only where they are to be compared.
+    /// The SHA-1 of the stored bytes, which is compared with that of the source's bytes; `None` when they need not be
+    /// compared. The bytes are not kept, because workers that hold both sides' bytes could all wait for each other's
+    /// memory.
     digest: Option<ObjectId>,
 }
 
 impl Examiner<'_> {
-    /// Looks at one object in both stores.
+    /// Compares one object in both stores.
     pub fn examine(&self, object: &Object) -> Examined {
-        match self.look(object) {
+        match self.inspect_destination(object) {
             Ok(None) => Examined { outcome: self.absent(&object.key), read: None },
             Ok(Some(seen)) => {
                 let outcome = self.judge(object, &seen).unwrap_or_else(|outcome| outcome);
@@ -131,8 +132,8 @@ impl Examiner<'_> {
         }
     }
 
-    /// What the destination has; `None` when it has nothing.
-    fn look(&self, object: &Object) -> Result<Option<Seen>, Comparison> {
+    /// The object as found at the destination; `None` when it is missing there.
+    fn inspect_destination(&self, object: &Object) -> Result<Option<Seen>, Comparison> {
         let Some(to) = self.to else { return Ok(None) };
         let listed = object.to.and_then(|held| held.size);
         if object.content {
@@ -148,7 +149,7 @@ impl Examiner<'_> {
             let digest = is_compared.then(|| content::sha1_of(&data));
             return Ok(Some(Seen { size: data.len() as u64, content: Some(Content { damage, digest }) }));
         }
-        // A listing is believed unless it is the only witness against the object.
+        // The listed size is used unless it differs from the source's: then the store is asked.
         let is_believed = matches!(SizeMatch::of(listed, object.from), SizeMatch::Same | SizeMatch::Unknown);
         let believed = listed.filter(|_| is_believed);
         let size = match believed {
@@ -158,36 +159,37 @@ impl Examiner<'_> {
         Ok(size.map(|size| Seen { size, content: None }))
     }
 
-    /// What is to be said of an object that the destination lacks.
+    /// The result for an object that the destination does not hold.
     fn absent(&self, key: &ObjectKey) -> Comparison {
         match store::found(self.from.size(key)) {
             Ok(None) => Comparison::Vanished,
             Err(error) if must_be_asked_again(&error) => Comparison::Unchecked(error),
-            // One that the source cannot read is missing all the same.
+            // An object that the source cannot read is missing as well.
             Ok(Some(_)) | Err(_) => Comparison::Finding(Fault::Missing, "not at the destination".to_owned()),
         }
     }
 
     fn judge(&self, object: &Object, seen: &Seen) -> Result<Comparison, Comparison> {
-        let (size, here) = (self.source_size(object, seen)?, seen.size);
-        let fault = match SizeMatch::of(Some(here), size) {
+        let size = self.source_size(object, seen)?;
+        let fault = match SizeMatch::of(Some(seen.size), size) {
             SizeMatch::Shorter => Fault::Shorter,
             SizeMatch::Longer => Fault::Longer,
             SizeMatch::Same | SizeMatch::Unknown => {
                 return seen
                     .content
                     .as_ref()
-                    .map_or(Ok(Comparison::Good), |read| self.compare(&object.key, here, read));
+                    .map_or(Ok(Comparison::Good), |read| self.compare(&object.key, seen.size, read));
             }
         };
-        let mut cause = format!("{here} bytes at the destination, {} in the source", size.unwrap_or_default());
+        let mut cause = format!("{} bytes at the destination, {} in the source", seen.size, size.unwrap_or_default());
         if let Some(damage) = seen.content.as_ref().and_then(|content| content.damage.as_ref()) {
             cause += &format!("; {damage}");
         }
         Ok(Comparison::Finding(fault, cause))
     }
 
-    /// The size that the object has in the source; `None` when it does not matter or the source no longer has it.
+    /// The size of the object in the source; `None` when its content proves it good, or the source no longer holds it
+    /// and its listing gave no size.
     fn source_size(&self, object: &Object, seen: &Seen) -> Result<Option<u64>, Comparison> {
         let is_good = seen.content.as_ref().is_some_and(|content| content.damage.is_none());
         let is_proven = is_good && self.kind == ObjectKind::Blocks;
@@ -196,11 +198,12 @@ impl Examiner<'_> {
             SizeMatch::Unknown if is_proven => return Ok(None),
             SizeMatch::Unknown | SizeMatch::Shorter | SizeMatch::Longer => {}
         }
-        // What the listing said counts when the object is gone by now.
+        // The listed size is used when the object is no longer in the source.
         Ok(found(self.from.size(&object.key), "the source")?.or(object.from))
     }
 
-    /// Whether the bytes are the source's, where their id does not say so, and whose damage it is otherwise.
+    /// Compares the bytes with the source's when their id does not prove them good, and tells damage in the source from
+    /// damage at the destination.
     fn compare(&self, key: &ObjectKey, size: u64, read: &Content) -> Result<Comparison, Comparison> {
         let Some(digest) = read.digest else { return Ok(Comparison::Good) };
         let _share = self.budget.acquire(size);
@@ -211,8 +214,8 @@ impl Examiner<'_> {
             (None, Some(_)) if is_same => return Ok(Comparison::Good),
             (Some(damage), Some(_)) if is_same => return Ok(Comparison::SourceDamage(damage.clone())),
             (None, Some(_)) => {
-                "its bytes are not the source's, though its id fits: something that a commit's id does not \
-                                cover, as its parents"
+                "its bytes are not the source's, though its id fits: they differ in a field that the id of a \
+                                commit does not cover, such as its parents"
                     .to_owned()
             }
             (Some(damage), None) => {
@@ -221,7 +224,7 @@ impl Examiner<'_> {
             (Some(damage), Some(data)) => match content::check(self.kind, &key.id, &data) {
                 IdCheck::Good => format!("{damage}; the source's bytes are good"),
                 IdCheck::Damaged(other) => {
-                    format!("{damage}; the source's bytes are others, and damaged, too: {other}")
+                    format!("{damage}; the source's bytes differ and are damaged as well: {other}")
                 }
             },
         };
@@ -229,7 +232,8 @@ impl Examiner<'_> {
     }
 }
 
-/// What a call found; `None` for an object that is not there. An error is what it makes of the comparison.
+/// The result of a call on a store; `None` when the object does not exist. The error is the comparison's result for a
+/// failed call.
 fn found<T>(answer: Result<T, StoreError>, whose: &str) -> Result<Option<T>, Comparison> {
     match store::found(answer) {
         Ok(value) => Ok(value),
@@ -244,7 +248,7 @@ fn found<T>(answer: Result<T, StoreError>, whose: &str) -> Result<Option<T>, Com
     }
 }
 
-/// Whether an error says nothing about the object itself.
+/// Whether the error concerns the store and not the object.
 const fn must_be_asked_again(error: &StoreError) -> bool {
     error.kind().may_be_outage() || error.kind().is_fatal() || matches!(error.kind(), ErrorKind::Interrupted)
 }

@@ -1,9 +1,9 @@
-//! Where each side's objects are: `seafile.conf`, the environment and `.env` files as typed settings.
+//! The configuration of each side, as typed settings: `seafile.conf`, the environment and `.env` files.
 //!
-//! Everything that is wrong with a configuration is found here, all at once, before any store is
-//! touched. `load` reads the files of a side, `ini` and `dotenv` split them into options, `options`
-//! gives an option a type, `read` and `database` make typed settings of them, and `conflict` compares
-//! the two sides.
+//! All errors of a configuration are found here and reported together, before any store is
+//! opened. `load` reads the files of a side, `ini` and `dotenv` split them into options, `options`
+//! parses the value of an option, `read` and `database` make typed settings of the options, and `conflict` compares
+//! the stores of the two sides.
 
 pub mod backend;
 mod conflict;

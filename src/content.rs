@@ -1,11 +1,11 @@
-//! The id that an object's bytes have, and what the formats of commits and fs objects say.
+//! Computes the id of an object's bytes, and parses commits and fs objects.
 //!
-//! An object's name is a hash of its content, but Seafile does not enforce it on what a sync client uploads, and a
-//! power loss can leave short or empty files under final names. So [`check`] recomputes the id from the bytes; it runs
-//! once for each object that is copied, and allocates nothing on the good path but a commit's escaped strings.
+//! The id of an object is a hash of its content, but Seafile does not check the ids of uploads by sync clients, and a
+//! power loss can leave short or empty files under final names. So [`check`] recomputes the id from the bytes. It runs
+//! once for each object that is copied; for a good object it allocates nothing but a commit's escaped strings.
 //!
-//! A commit's id covers its root, author, description and time. Its parents and the key of an encrypted library are
-//! not covered: a change there cannot be seen by anybody.
+//! The id of a commit covers its root, author, description and time. It does not cover its parents and the key of an
+//! encrypted library, so a change of these cannot be detected from the id.
 
 use std::fmt;
 
@@ -22,30 +22,30 @@ pub use commit::Commit;
 pub use fs_object::{Dirent, FsObject};
 pub use inflate::INFLATED_MAX;
 
-/// Whether an object's bytes are what its name says.
+/// Whether an object's bytes have its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdCheck {
-    /// The bytes have that id.
+    /// The bytes have the id.
     Good,
-    /// They do not.
+    /// The bytes do not have the id, or have none.
     Damaged(Damage),
 }
 
 /// What is wrong with an object's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
-    /// There are none.
+    /// There are no bytes.
     Empty,
-    /// They end in the middle.
+    /// The bytes end too early.
     Truncated,
-    /// They are compressed, and do not decompress: why.
+    /// The bytes are compressed and cannot be decompressed; the text is the reason.
     NotInflatable(&'static str),
-    /// They are well formed, and their id is another one.
+    /// The bytes are well formed and have another id.
     WrongId {
         /// The id that they have.
         found: ObjectId,
     },
-    /// They are not in the format of their kind: why.
+    /// The bytes are not in the format of their kind; the text is the reason.
     Malformed(String),
 }
 
@@ -61,16 +61,16 @@ impl fmt::Display for Damage {
     }
 }
 
-/// An object that could be read, and whether it is the one that its name says.
+/// An object that was parsed, and whether its bytes have its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed<T> {
-    /// What the bytes say.
+    /// The parsed object.
     pub object: T,
-    /// The id that the bytes have, when it is not their name.
+    /// The id of the bytes when it differs from the object's id.
     pub wrong_id: Option<ObjectId>,
 }
 
-/// Recomputes the id of `data`, the stored bytes of an object that is called `id`.
+/// Recomputes the id of `data`, the stored bytes of the object `id`, and compares the two.
 pub fn check(kind: ObjectKind, id: &ObjectId, data: &[u8]) -> IdCheck {
     let found = match kind {
         _ if data.is_empty() => Err(Damage::Empty),

@@ -1,9 +1,8 @@
-//! What one process leaves for the next about a pair of sides: when a pass last ran between them, and what a
-//! verification of them found.
+//! The history of a pair of sides, kept between processes: the newest pass and the newest verification.
 //!
-//! Deleting the source is allowed only on proof, and a proof is worth something only while nothing was written since.
-//! So every pass notes its beginning here before it writes anything, and a verification what it saw. One small JSON
-//! file a pair, named after both places, replaced as a whole, mode 0600.
+//! Objects of the source may be deleted only after a verification without findings, and only while no pass wrote since.
+//! So every pass records its beginning here before it writes anything, and a verification records its result. Each pair
+//! has one small JSON file, named after the places of both sides, replaced as a whole, with mode 0600.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
@@ -25,10 +24,10 @@ pub use incarnation::{Incarnation, Incarnations};
 /// The version of the file's fields.
 pub const VERSION: u32 = 1;
 
-/// Names the folder that overrides the usual one.
+/// The environment variable that overrides the default folder.
 pub const STATE_DIR: &str = "SEAF_MIGRATE_STATE_DIR";
 
-/// Which sides something is noted about.
+/// A pair of sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// The old side.
@@ -38,7 +37,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// The pair that two configurations say. The same places make the same pair, however they are configured.
+    /// The pair of two configurations. Configurations of the same places make the same pair.
     pub fn new(from: &SideConf, to: &SideConf) -> Self {
         Self { from: from.id(), to: to.id() }
     }
@@ -54,16 +53,16 @@ impl Pair {
     }
 }
 
-/// All that is noted about a pair.
+/// The history of a pair.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairHistory {
     /// [`VERSION`] of the program that wrote it.
     pub version: u32,
-    /// Which pair; compared when the file is read, because the file's name is only a digest.
+    /// The pair. It is compared when the file is read, because the file's name is only a digest.
     pub pair: Pair,
     /// The newest pass.
     pub last_run: Option<RunNote>,
-    /// The newest verification that came to an end.
+    /// The newest verification that reached its end.
     pub verified: Option<VerifyNote>,
 }
 
@@ -72,51 +71,51 @@ pub struct PairHistory {
 pub struct RunNote {
     /// When it began.
     pub began: Timestamp,
-    /// When it ended; `None` while it is under way, and for good when it was killed.
+    /// When it ended; `None` while it runs, and when it was killed.
     pub ended: Option<Timestamp>,
     /// The exit code it ended with.
     pub exit_code: Option<u8>,
 }
 
-/// One verification that came to its end.
+/// One verification that reached its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VerifyNote {
-    /// When it began to list; for one that was resumed, when it was first begun.
+    /// When its listing began; for a resumed verification, when it was first started.
     pub began: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// Which share of the objects was read and hashed, in percent; 0 when only ids and sizes were compared.
+    /// The share of the objects whose content was read and hashed, in percent; 0 when only ids and sizes were compared.
     pub content_percent: f64,
-    /// Objects of the source that the destination lacks or holds wrongly.
+    /// The number of source objects with a fault at the destination.
     pub findings: u64,
-    /// Objects compared.
+    /// The number of objects that were compared.
     pub objects: u64,
-    /// The newest commit of each library when it began, out of the database; `None` without a database.
+    /// The newest commit of each library when it began, read from the database; `None` without a database.
     pub heads: Option<BTreeMap<LibraryId, ObjectId>>,
 }
 
-/// Why a note could not be read or written.
+/// Why the history of a pair could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {step} the notes about this pair of stores, {path}: {cause}. Set {STATE_DIR} to a folder to write")]
+#[error("cannot {step} the history of this pair of sides, {path}: {cause}. Set {STATE_DIR} to a writable folder")]
 pub struct HistoryError {
     step: &'static str,
     path: PathBuf,
     cause: io::Error,
 }
 
-/// The folder of the notes.
+/// The folder of the history files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDir {
     dir: PathBuf,
 }
 
 impl StateDir {
-    /// Notes in `dir`, which is made when the first one is written.
+    /// Uses `dir`, which is created when the first file is written.
     pub const fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
 
-    /// The folder that the environment says: `SEAF_MIGRATE_STATE_DIR`, else for root `/var/lib/seaf-migrate`, else
+    /// The folder that the environment names: `SEAF_MIGRATE_STATE_DIR`, else for root `/var/lib/seaf-migrate`, else
     /// `seaf-migrate` below `XDG_STATE_HOME` or `~/.local/state` (XDG Base Directory Specification).
     pub fn from_environment(environment: &Environment) -> Self {
         let named = |name: &str| environment.get(name).map(PathBuf::from);
@@ -128,42 +127,43 @@ impl StateDir {
         Self::new(named(STATE_DIR).unwrap_or_else(usual))
     }
 
-    /// The file that holds what is noted about `pair`.
+    /// The history file of `pair`.
     pub fn path(&self, pair: &Pair) -> PathBuf {
         self.dir.join(pair.file_name())
     }
 
-    /// Where the removals of `pair` are noted unless another file is named.
+    /// The default file that records the removals of `pair`.
     pub fn removals(&self, pair: &Pair) -> PathBuf {
         self.path(pair).with_extension("removed")
     }
 
-    /// What is noted about `pair`; `None` when nothing is.
+    /// Reads the history of `pair`; `None` when there is none.
     ///
     /// # Errors
-    /// When there is a file and it cannot be read, understood, or is about another pair.
+    /// When the file cannot be read or parsed, or belongs to another pair.
     pub fn load(&self, pair: &Pair) -> Result<Option<PairHistory>, HistoryError> {
         let path = self.path(pair);
         let failed = |cause| HistoryError { step: "read", path: path.clone(), cause };
         let Some(text) = private_file::read_if_there(&path).map_err(failed)? else { return Ok(None) };
         let record: PairHistory = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
         let fits = record.version == VERSION && record.pair == *pair;
-        fits.then_some(Some(record)).ok_or_else(|| failed(io::Error::other("it is of another version or pair")))
+        fits.then_some(Some(record))
+            .ok_or_else(|| failed(io::Error::other("it has another version or belongs to another pair")))
     }
 
-    /// Notes a pass: once before it writes anything, and once at its end.
+    /// Records a pass: once before it writes anything, and once at its end.
     ///
     /// # Errors
-    /// When the note cannot be kept; an older verification would then look newer than this pass.
+    /// When the file cannot be written; an older verification would then look newer than this pass.
     pub fn note_run(&self, pair: &Pair, run: RunNote) -> Result<(), HistoryError> {
         self.change(pair, |record| record.last_run = Some(run))
     }
 
-    /// Notes a verification that came to its end. One that was limited to some libraries is not to be noted: it would
-    /// be taken for one of all.
+    /// Records a verification that reached its end. A verification of some libraries must not be recorded, because it
+    /// would be taken for one of all libraries.
     ///
     /// # Errors
-    /// When the note cannot be kept.
+    /// When the file cannot be written.
     pub fn note_verify(&self, pair: &Pair, verified: VerifyNote) -> Result<(), HistoryError> {
         self.change(pair, |record| record.verified = Some(verified))
     }
@@ -183,7 +183,8 @@ impl StateDir {
 }
 
 impl PairHistory {
-    /// Why the newest verification does not say that all that the newest pass left is good; `None` when it does.
+    /// Why the newest verification does not prove that the destination is good as the newest pass left it; `None` when
+    /// it does.
     ///
     /// | last verification | newest pass | |
     /// |---|---|---|
@@ -201,7 +202,7 @@ impl PairHistory {
             Some(ended) if ended <= verified.began => None,
             Some(ended) => Some(format!("a run ended at {ended}, after the verification of {} began", verified.began)),
             None if run.began <= verified.ended => {
-                Some(format!("a run that began at {} never noted its end", run.began))
+                Some(format!("a run that began at {} did not record its end", run.began))
             }
             None => Some(format!("a run began at {}, after the verification of {}", run.began, verified.ended)),
         }

@@ -1,39 +1,38 @@
-//! What a destination is known to hold: exact sets of keys on disk.
+//! The index of a destination: the exact set of the objects that it holds, on disk.
 //!
-//! A list is one file a kind. It is made from a listing of the destination ([`SetBuilder`]), opened
-//! in place ([`Index`]), and continued by a [`Journal`] of what was confirmed since. `docs/list-file.md`
-//! has the format and the figures.
+//! A list file holds the index of one kind of object. [`SetBuilder`] makes it from a listing of the destination,
+//! [`Index`] opens it in place, and a [`Journal`] beside it holds the objects that were confirmed since.
+//! `docs/list-file.md` describes the format and gives the figures.
 //!
-//! The way of a pass: [`ListLock::acquire`], then [`prepare`]. Either there is a set to go by, or the
-//! destination is to be listed: [`SetBuilder::start_or_resume`] says which ranges, one
-//! [`ShardStream`] a range (or one [`UnsortedInput`] for a store without an order) takes the pages,
-//! [`SetBuilder::finish`] gives the set, and [`Journal::open`] begins its journal.
+//! A pass calls [`ListLock::acquire`], then [`prepare`], which returns an index, or none when the destination has to be
+//! listed. For the listing, [`SetBuilder::start_or_resume`] returns the ranges of keys to list, one [`ShardStream`] for
+//! each range (or one [`UnsortedInput`] for a store without an order) takes the pages, [`SetBuilder::finish`] returns
+//! the index, and [`Journal::open`] begins its journal.
 //!
-//! What is promised: a set says that an object is there only if a listing or a confirmed write said
-//! so; a listing that did not end is never taken for a set; a file of which a byte has changed, or
-//! that is about another destination, is refused; and killing the process at any instant loses work
-//! at most.
+//! Guarantees: an index holds an object only if a listing or a confirmed write reported it; a listing that did not
+//! reach its end is never used as an index; a file of which a byte has changed, or that belongs to another
+//! destination, is refused; killing the process at any time loses work, never correctness.
 
-mod buffers;
+mod buffer_pool;
 mod build;
 mod entry;
 mod error;
 mod file;
 mod format;
 pub mod from_listing;
-mod intake;
 mod journal;
-mod leftovers;
+mod maintain;
 mod merge;
 mod open;
 mod paths;
 pub mod recheck;
 mod set;
 mod shard;
+mod shard_stream;
+mod shard_writer;
+mod small_chunks;
 mod sort;
-mod stream;
 pub mod text;
-mod upkeep;
 mod write;
 
 pub use build::{SetBuilder, UnsortedInput};
@@ -41,8 +40,8 @@ pub use entry::IndexEntry;
 pub use error::ListError;
 pub use format::VERSION;
 pub use journal::Journal;
+pub use maintain::{confirm, forget, forget_all, merge};
 pub use open::{Opened, Prepared, inspect, open, open_read_only, prepare};
 pub use paths::{ListLock, ListPaths};
 pub use set::{Cursor, Index, Iter, LibraryCount, ShardInfo};
-pub use stream::ShardStream;
-pub use upkeep::{confirm, forget, forget_all, merge};
+pub use shard_stream::ShardStream;

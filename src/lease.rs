@@ -1,12 +1,13 @@
-//! The lease on a destination: who writes there, whatever names, hosts, containers and users the two sides have.
+//! The lease on a destination, which lets one process at a time write to it, whatever hosts, containers and users the
+//! processes run on.
 //!
-//! A control object in each of the destination's stores names the process that writes, and a beat that it renews while
-//! it runs. Object stores have no way to write only if nothing changed, so the lease is acquired by writing it, waiting,
-//! and reading it back: of two processes that write at once, the later one's name remains, and the other one gives
-//! way. A process that finds another name at a beat has lost its lease and ends, whoever is right.
+//! A control object in each of the destination's stores names the process that writes, and a beat, a counter that it
+//! increases while it runs. Not every store can write on the condition that nothing changed, so the lease is acquired
+//! by writing it, waiting, and reading it back: of two processes that write at once, the later one's name remains, and
+//! the other one gives up. A process that finds another name at a beat has lost its lease and ends.
 //!
-//! An abandoned lease is taken over when two observations say so: the same machine says that the process is gone; or the
-//! lease was not renewed for long and stays as it is while it is watched. `--take-over` does it at once.
+//! An abandoned lease is taken over in two cases: the process ran on this machine and has ended; or the lease was not
+//! renewed for long and does not change while it is watched. `--take-over` takes any lease over at once.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,20 +20,20 @@ use crate::store::{StoreError, WriteStore, control};
 use crate::sys::process::ProcessId;
 use crate::sys::shutdown::Shutdown;
 
-/// How often a lease is renewed.
+/// The time between two renewals of a lease.
 pub const BEAT_EVERY: Duration = Duration::from_secs(20);
 
-/// How long a lease that is not renewed must have been left alone before it may be watched and taken over.
+/// The least age of a lease's last renewal before the lease is watched and taken over.
 pub const ABANDONED_AFTER: Duration = Duration::from_secs(180);
 
 /// The times of a lease. Tests have shorter ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// How often it is renewed.
+    /// The time between two renewals.
     pub beat: Duration,
-    /// How old the last renewal of a lease must be before the lease is watched.
+    /// The least age of the last renewal before the lease is watched.
     pub abandoned_after: Duration,
-    /// How long after its writing a lease is read back.
+    /// The least time between writing a lease and reading it back.
     pub settle: Duration,
 }
 
@@ -42,18 +43,18 @@ impl Default for Times {
     }
 }
 
-/// What stands in the control object.
+/// The content of the control object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
-    /// Who holds it.
+    /// The process that holds the lease.
     holder: ProcessId,
     /// Made at random for each lease.
     token: String,
     /// How often it was renewed.
     beat: u64,
-    /// When that was, by the holder's clock; for people, and for the first look at an old one.
+    /// When it was last renewed, by the holder's clock; shown to users, and compared with [`ABANDONED_AFTER`].
     renewed: Timestamp,
-    /// Whether the holder has given it back.
+    /// Whether the holder has released it.
     released: bool,
 }
 
@@ -62,8 +63,8 @@ struct Note {
 pub enum LeaseError {
     /// Another process holds it.
     #[error(
-        "another run is writing to {place}: {holder}, which last said so at {renewed}. Wait for it to end, or stop it; if \
-         you know that it is gone, run again with --take-over"
+        "another run is writing to {place}: {holder}, which last renewed its lease at {renewed}. Wait for it to end, or \
+         stop it; if you know that it has ended, run again with --take-over"
     )]
     Held {
         /// Backend and place of the store.
@@ -76,17 +77,17 @@ pub enum LeaseError {
     /// A store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A signal asked for the end meanwhile.
+    /// The pass was cancelled while it waited.
     #[error("interrupted while the lease on the destination was acquired")]
     Interrupted,
 }
 
-/// What a lease finds when it is renewed.
+/// The state of a lease at a renewal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Beat {
-    /// It is still ours.
+    /// This process still holds it.
     Kept,
-    /// Another process has it now: host and process, and the store's place.
+    /// Another process holds it.
     Lost {
         /// Host and process.
         holder: String,
@@ -102,12 +103,12 @@ pub struct Lease {
     note: Note,
 }
 
-/// Whether a lease of another process that may still run is respected.
+/// When the lease of another process is taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakeOver {
-    /// It is, unless two observations say that it is abandoned.
+    /// Only when it is abandoned.
     WhenAbandoned,
-    /// It is not: the user vouches that the other process is gone.
+    /// At once: the user knows that the other process has ended.
     AtOnce,
 }
 
@@ -132,8 +133,8 @@ impl Lease {
         for store in stores.values() {
             control::write(&**store, &control::LEASE, &lease.note)?;
         }
-        // Longer than the writing took, so that a process which looked before it and wrote meanwhile is seen. One that is
-        // slower still takes the lease away, and is seen at the next beat.
+        // Longer than the writing took, so that another process that found the lease free and wrote in that time is
+        // detected. A slower process takes the lease, which is detected at the next beat.
         if !shutdown.sleep(times.settle.max(2 * began.elapsed())) {
             lease.release()?;
             return Err(LeaseError::Interrupted);
@@ -144,10 +145,10 @@ impl Lease {
         }
     }
 
-    /// Renews the lease, or says who has it now.
+    /// Renews the lease when it is still held.
     ///
     /// # Errors
-    /// When a store does not answer; whether the lease is still held is not known then.
+    /// When a store does not answer; it is then unknown whether the lease is still held.
     pub fn renew(&mut self) -> Result<Beat, StoreError> {
         let found = self.look()?;
         if found == Beat::Kept {
@@ -160,7 +161,7 @@ impl Lease {
         Ok(found)
     }
 
-    /// Whether the lease is still held, nothing written.
+    /// Reads whether the lease is still held. Writes nothing.
     ///
     /// # Errors
     /// When a store does not answer.
@@ -176,10 +177,10 @@ impl Lease {
         Ok(Beat::Kept)
     }
 
-    /// Gives the lease back, so that the next run need not ask whether this one still lives.
+    /// Releases the lease, so that the next run need not find out whether this process has ended.
     ///
     /// # Errors
-    /// When a store does not take the note; the next run then finds out by itself.
+    /// When a store cannot be written; the next run then finds out whether this process has ended.
     pub fn release(&self) -> Result<(), StoreError> {
         let note = Note { released: true, renewed: Timestamp::now(), ..self.note.clone() };
         for store in self.stores.values() {
@@ -191,7 +192,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether nobody else holds the lease on one store.
+    /// Fails when another process holds the lease on one store.
     fn require_free(
         &self,
         store: &dyn WriteStore,
@@ -213,7 +214,8 @@ impl Lease {
         if age < times.abandoned_after.try_into().expect("a few minutes fit") {
             return Err(refused());
         }
-        // The clocks of two machines may differ, so its age alone proves nothing: a living holder renews it.
+        // The clocks of two machines may differ, so its age proves nothing. A running holder renews it while this
+        // waits.
         if !shutdown.sleep(3 * times.beat) {
             return Err(LeaseError::Interrupted);
         }

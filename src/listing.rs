@@ -1,11 +1,11 @@
 //! Lists a store in parallel and in bounded memory.
 //!
-//! A listing begins as the parts that the store suggests. Whenever a lister has a page in hand,
-//! more is to come, and other listers have nothing to do, it cuts what is left of its part and
-//! gives the later pieces away. So one huge library, ten of them, or a hundred thousand tiny ones
-//! all end up spread over every lister, without asking the store first how its keys are
+//! A listing begins with the parts that the store suggests. When a lister has received a page,
+//! its part has more pages, and other listers are idle, it cuts the rest of its part into pieces and
+//! passes the later pieces to them. So one huge library, ten of them, or a hundred thousand tiny ones
+//! are spread over all listers, and the store need not be asked first how its keys are
 //! distributed. Each piece is a contiguous range listed in order, which is what the builder of an
-//! existence set wants.
+//! index needs.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,24 +16,24 @@ use crate::object::KeyRange;
 use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
 
-/// The most pieces that one lister makes of what it has left. Enough that 32 listers are busy after two answers; not as
-/// many as there are idle listers, because towards the end most pieces would hold nothing and cost a request each.
+/// The most pieces into which a lister cuts the rest of its part. With 8, 32 listers are busy after two pages. With as
+/// many as there are idle listers, most pieces would be empty towards the end, and each costs a request.
 const MOST_PIECES: usize = 8;
 
-/// Receives what one lister finds, page by page.
+/// Receives the pages of one lister.
 pub trait Stream {
     /// Why a page could not be taken.
     type Error: Send;
 
-    /// Takes the objects of `covered`. In an ordered store, successive calls on one stream cover
-    /// adjacent, ascending ranges and `objects` ascend; otherwise `covered` is the range asked for.
+    /// Takes a page: the objects of `covered`. In an ordered store, successive calls on one stream cover
+    /// adjacent, ascending ranges and `objects` ascend; otherwise `covered` is the requested range.
     ///
     /// # Errors
-    /// Whatever the receiver cannot live with; it ends the whole listing.
+    /// When the receiver cannot take the page; this ends the whole listing.
     fn page(&mut self, covered: KeyRange, objects: Vec<Listed>) -> Result<(), Self::Error>;
 
-    /// Nothing more comes on this stream. Also called when the listing ends early: what was
-    /// covered until then is good.
+    /// Ends this stream. Also called when the listing ends early; the pages until then are
+    /// valid.
     ///
     /// # Errors
     /// As [`Stream::page`].
@@ -45,27 +45,27 @@ pub trait Stream {
 pub enum WalkError<E> {
     /// The store could not be listed.
     Store(StoreError),
-    /// A stream refused what it was given.
+    /// A stream failed to take a page.
     Stream(E),
     /// The pass was told to stop.
     Interrupted,
 }
 
-/// What a whole listing came to.
+/// The counts of a complete listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Walked {
-    /// Names seen that are not objects.
+    /// The number of foreign names: names that are not objects.
     pub ignored: u64,
-    /// Pages asked for.
+    /// The number of pages requested.
     pub pages: u64,
 }
 
-/// Lists every object of `ranges` with up to `listers` listers at once, each range in a stream or
-/// several made by `open`.
+/// Lists every object of `ranges` with up to `listers` listers at once. Each range is listed to one or
+/// more streams made by `open`.
 ///
 /// # Errors
-/// The first failure of the store or of a stream; the streams that are open then are ended, so
-/// that what they covered can be kept.
+/// The first failure of the store or of a stream. The open streams are ended, so
+/// that their pages can be kept.
 pub fn walk<S, O>(
     store: &dyn ReadStore,
     ranges: &[KeyRange],
@@ -90,8 +90,8 @@ where
         ignored: AtomicU64::new(0),
         pages: AtomicU64::new(0),
     };
-    // A pool of its own, because listers spend their time waiting for a store: they would starve
-    // whatever else uses the global pool, and there may be many more of them than processors.
+    // A pool of its own, because listers wait for a store most of the time: they would block
+    // other users of the global pool, and there may be many more listers than processors.
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(listers)
         .thread_name(|n| format!("lister-{n}"))
@@ -116,9 +116,9 @@ struct Walk<'a, O, E> {
     stop: &'a Shutdown,
     open: O,
     listers: usize,
-    /// Parts that no lister has taken up yet.
+    /// Parts that no lister has begun.
     waiting: AtomicUsize,
-    /// Parts being listed now.
+    /// Parts that are being listed.
     running: AtomicUsize,
     failed: AtomicBool,
     failure: Mutex<Option<WalkError<E>>>,
@@ -147,7 +147,8 @@ where
         }
         let mut stream = (self.open)();
         let listed = self.list_pages(scope, part, &mut stream);
-        // Ended whatever happened, because pages taken before a failure are good, and may be resumed from.
+        // Ended after a failure as well, because the pages taken before it are valid, and a listing can resume after
+        // them.
         let ended = stream.end().map_err(WalkError::Stream);
         if let Err(failure) = listed.and(ended) {
             self.fail(failure);
@@ -171,7 +172,7 @@ where
             self.pages.fetch_add(1, Ordering::Relaxed);
             self.ignored.fetch_add(page.ignored, Ordering::Relaxed);
             let one_library = page.objects.first().map(|o| o.key.library) == page.objects.last().map(|o| o.key.library);
-            let (covered, rest) = self.settle(&part, &page)?;
+            let (covered, rest) = self.split_after_page(&part, &page)?;
             stream.page(covered, page.objects).map_err(WalkError::Stream)?;
             let Some(rest) = rest else { return Ok(()) };
             part = match self.idle_listers() {
@@ -181,8 +182,8 @@ where
         }
     }
 
-    /// Which keys a page settles, and what is left.
-    fn settle(&self, part: &Part, page: &Page) -> Result<(KeyRange, Option<Part>), WalkError<S::Error>> {
+    /// The range that a page covers, and the rest of the part.
+    fn split_after_page(&self, part: &Part, page: &Page) -> Result<(KeyRange, Option<Part>), WalkError<S::Error>> {
         let Some(rest) = &page.rest else { return Ok((part.range, None)) };
         if !self.store.is_ordered() {
             return Ok((part.range, Some(rest.clone())));
@@ -198,7 +199,8 @@ where
         }
     }
 
-    /// How many listers have nothing to do and nothing waiting for them; 0 where nothing can be given to them.
+    /// The number of idle listers for which no part is waiting; 0 for a store without an order, whose parts cannot be
+    /// cut.
     fn idle_listers(&self) -> usize {
         if !self.store.is_ordered() || self.waiting.load(Ordering::Relaxed) > 0 {
             return 0;
@@ -206,7 +208,7 @@ where
         self.listers.saturating_sub(self.running.load(Ordering::Relaxed))
     }
 
-    /// Gives the later pieces of `rest` to other listers and returns the first, to go on with.
+    /// Passes the later pieces of `rest` to other listers and returns the first one.
     fn share<'scope>(&'scope self, scope: &Scope<'scope>, rest: Part, one_library: bool, count: usize) -> Part {
         let mut pieces = cut(&rest.range, one_library, count.min(MOST_PIECES)).into_iter();
         let first = pieces.next().unwrap_or(rest.range);
@@ -222,23 +224,23 @@ where
     }
 }
 
-/// Cuts a range into about `count` that tile it. When the page before it lay within one library, that library is
-/// probably a large one, so half of the pieces are what remains of its ids; the middle of all keys would leave the large
+/// Cuts a range into about `count` adjacent pieces. When the page before it was within one library, that library is
+/// probably large, so half of the pieces are the rest of its ids; pieces of equal key ranges would leave the large
 /// library whole.
 fn cut(range: &KeyRange, one_library: bool, count: usize) -> Vec<KeyRange> {
     let library = KeyRange::library(range.first().library);
     let Some(within) = range.intersection(&library).filter(|_| one_library) else {
         return pieces(*range, count);
     };
-    // Two at least of what comes after it, too: the library may have been as large as the page, and with one piece for all
-    // others, one of two listers would go through them alone.
+    // At least two pieces after the library as well: the library may end with this page, and with one piece for all
+    // others, one of two listers would list them alone.
     let each = (count / 2).max(2);
     let mut all = pieces(within, each);
     all.extend(range.after(library.last()).into_iter().flat_map(|after| pieces(after, each)));
     all
 }
 
-/// Halves a range, and its halves, until there are at least `count` pieces or nothing is left to halve.
+/// Halves a range, and its halves, until there are at least `count` pieces or each is a single key.
 fn pieces(range: KeyRange, count: usize) -> Vec<KeyRange> {
     let mut pieces = vec![range];
     while pieces.len() < count {

@@ -1,8 +1,8 @@
-//! What a Seafile store holds: kinds, libraries, object ids, and the key that names one object.
+//! The names of a Seafile store: kinds, library ids, object ids, and the key of an object.
 //!
-//! An object is named by its library (a UUID) and its id (a SHA-1); the kind says which of the
-//! three namespaces it lives in. Keys order the same way as binary and as text, because both
-//! spell each part in lower-case hex of fixed width: every listing, set and range relies on it.
+//! The key of an object is its library (a UUID) and its id (a SHA-1); the kind is one of three
+//! namespaces. Binary keys sort as their texts do, because a text is lower-case hex of fixed
+//! width. Every listing, index and range relies on this order.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub use range::KeyRange;
 /// One of the three namespaces of a Seafile store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
-    /// Snapshots of a library: JSON that names the root of a tree.
+    /// Commits, the snapshots of a library: JSON that names the root of a tree.
     Commits,
     /// Directories and file descriptions.
     Fs,
@@ -29,12 +29,12 @@ impl ObjectKind {
     /// Every kind, in the order in which `seafile.conf` and the documentation name them.
     pub const ALL: [Self; 3] = [Self::Commits, Self::Fs, Self::Blocks];
 
-    /// The order to copy in: what is pointed at comes before what points at it, so that a commit
-    /// that can be seen at the destination does not dangle.
+    /// The order of copying. Objects are copied before the objects that refer to them, so that a commit
+    /// at the destination never refers to a missing object.
     pub const COPY_ORDER: [Self; 3] = [Self::Blocks, Self::Fs, Self::Commits];
 
-    /// The order to remove in: what points comes before what it points at, so that whatever an interruption leaves
-    /// points at nothing that is gone.
+    /// The order of removal. Objects are removed before the objects that they refer to, so that after an interruption
+    /// no object refers to a removed one.
     pub const REMOVE_ORDER: [Self; 3] = [Self::Commits, Self::Fs, Self::Blocks];
 
     /// The name used in paths, list files and log lines: `commits`, `fs` or `blocks`.
@@ -46,7 +46,7 @@ impl ObjectKind {
         }
     }
 
-    /// The position of this kind in [`ObjectKind::ALL`], as list files and checkpoints note it. In memory, [`PerKind`]
+    /// The position of this kind in [`ObjectKind::ALL`], which list files and checkpoints store. In memory, [`PerKind`]
     /// holds a value for each kind.
     pub const fn index(self) -> usize {
         self as usize
@@ -100,7 +100,7 @@ fn hex_value(digit: u8) -> Option<u8> {
     }
 }
 
-/// Decodes lower-case hex into `out`; `None` when a digit is not one or the length is not twice `out`.
+/// Decodes lower-case hex into `out`; `None` when a digit is invalid or the length is not twice that of `out`.
 pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> Option<()> {
     if text.len() != out.len() * 2 {
         return None;
@@ -127,7 +127,7 @@ fn ascii(bytes: &[u8]) -> &str {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LibraryId([u8; 16]);
 
-/// Where the groups of a UUID stand in its text, dashes between them.
+/// The begin and end of each group of hex digits in the text of a UUID.
 const UUID_GROUPS: [(usize, usize); 5] = [(0, 8), (9, 13), (14, 18), (19, 23), (24, 36)];
 
 impl LibraryId {
@@ -294,18 +294,18 @@ impl ObjectKey {
         out
     }
 
-    /// The next key in order; `None` after [`ObjectKey::MAX`].
+    /// The next key in order; `None` for [`ObjectKey::MAX`].
     pub fn successor(self) -> Option<Self> {
         step(self.to_bytes(), 255, 0, |byte| byte + 1)
     }
 
-    /// The key before this one in order; `None` before [`ObjectKey::MIN`].
+    /// The previous key in order; `None` for [`ObjectKey::MIN`].
     pub fn predecessor(self) -> Option<Self> {
         step(self.to_bytes(), 0, 255, |byte| byte - 1)
     }
 }
 
-/// Adds or takes one from a key seen as a number: digits at `limit` wrap to `wrapped` and carry on.
+/// Adds one to a key, or subtracts one, as to a number: a byte at `limit` becomes `wrapped` and carries to the next.
 fn step(mut bytes: [u8; ObjectKey::LEN], limit: u8, wrapped: u8, change: fn(u8) -> u8) -> Option<ObjectKey> {
     for byte in bytes.iter_mut().rev() {
         if *byte != limit {

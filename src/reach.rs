@@ -1,12 +1,12 @@
-//! From the heads to every block: is all there, and is it what its name says?
+//! Walks every library from its heads to its blocks and checks that each object exists and has its id.
 //!
-//! Each library is walked on its own, a few at a time, and each object of it is read once. What is remembered is the
-//! ids seen, so memory is bounded by the largest libraries. Directories, file descriptions and commits are always
-//! checked against their ids; blocks are asked for their size, or read and checked with [`WalkOptions::content`]. Sizes
-//! alone find a block that was cut short, because the blocks of a file must add up to its length.
+//! Each library is walked separately, a few at a time, and each of its objects is read once. The walk keeps the
+//! ids seen, so the largest libraries determine the memory used. Commits, directories and file descriptions are always
+//! checked against their ids. Blocks are only asked for their size, or read and checked with [`WalkOptions::content`].
+//! Sizes alone detect a truncated block, because the sizes of a file's blocks must add up to its length.
 //!
-//! A store that cannot answer ends the check with its error; only an answer "not there" makes an object missing. Where
-//! something is wrong, the directories of that library are read again to say which paths suffer.
+//! A store that does not answer ends the check with its error; an object counts as missing only when the store says
+//! so. When a library has defects, its directories are read again to find the affected paths.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -34,30 +34,30 @@ pub use result::{Counts, Defect, DefectKind, FsckResult, LibraryResult};
 /// The stores of one side.
 pub type Stores = PerKind<Arc<dyn ReadStore>>;
 
-/// How far and how thoroughly to look.
+/// What a check covers, and how many resources it uses.
 #[derive(Clone, Debug)]
 pub struct WalkOptions {
-    /// Follow the parents of the heads, as far back as the history limit of each library says.
+    /// Whether to follow the parents of the heads, as far back as the history limit of each library.
     pub full_history: bool,
-    /// Read and hash every block, not only ask for its size.
+    /// Whether to read and hash every block instead of asking for its size only.
     pub content: bool,
-    /// How many calls to the stores are in flight.
+    /// The number of calls to the stores that run at once.
     pub threads: NonZeroUsize,
-    /// How many libraries are walked at once; the memory of so many is needed.
+    /// The number of libraries that are walked at once. Each needs memory for the ids of its objects.
     pub libraries_at_once: NonZeroUsize,
-    /// How many paths are kept for a finding; the others are counted.
+    /// The most paths that are kept for a finding; the others are counted.
     pub paths_max: usize,
-    /// How many findings are kept for a library; the others are counted.
+    /// The most findings that are kept for a library; the others are counted.
     pub findings_max: usize,
-    /// The server's default for libraries without a limit of their own (`keep_days` of `[history]` in seafile.conf);
-    /// `None` keeps all.
+    /// The server's history limit in days for libraries without a limit of their own (`keep_days` of `[history]` in
+    /// seafile.conf); `None` keeps all.
     pub keep_days: Option<i64>,
-    /// What the days of a history limit count back from, in seconds since 1970.
+    /// The time from which the days of a history limit are counted back, in seconds since 1970.
     pub now: i64,
-    /// Only these libraries; all when empty.
+    /// The libraries to check; all when empty.
     pub only: Vec<LibraryId>,
-    /// A commit of a library whose tree is known to be whole: of its head's tree, only what differs from that one is
-    /// looked at. Ids are content hashes, so that what has the same id is the same.
+    /// For a library, a commit whose tree was found complete by an earlier check. Of the head's tree, only the objects
+    /// that differ from that tree are checked. Ids are content hashes, so equal ids mean equal objects.
     pub whole: BTreeMap<LibraryId, ObjectId>,
 }
 
@@ -82,8 +82,8 @@ impl Default for WalkOptions {
 /// Walks every library of `roots` in `stores`, which are only read.
 ///
 /// # Errors
-/// When a store fails with anything but "not found", or one object that cannot be read. Being told to stop is no
-/// error: the result then says so and holds the libraries that were finished.
+/// When a store fails with any error other than an object that is not found or cannot be read. A cancelled check is no
+/// error: its result holds the libraries that were finished and the number of the others.
 pub fn fsck(
     stores: &Stores,
     roots: &Roots,
@@ -118,7 +118,7 @@ pub fn fsck(
     Ok(FsckResult { libraries: results, unfinished, guessed: roots.guessed, ignored: roots.ignored.clone() })
 }
 
-/// What all walks of one check share.
+/// The values that all walks of one check share.
 struct Side<'a> {
     stores: &'a Stores,
     options: &'a WalkOptions,
@@ -131,7 +131,7 @@ impl Side<'_> {
         if self.halt.is_on() {
             return;
         }
-        // A library that was left in the middle is not in the result, so that it cannot look sound.
+        // A library that was not walked to its end is left out of the result, so that it is not taken for sound.
         if let Some(result) = library::walk(self, pool, roots) {
             self.counters.libraries_done.add(1);
             lock(done).push(result);
@@ -139,7 +139,7 @@ impl Side<'_> {
     }
 }
 
-/// Ends all work early: the first error, or the user's wish.
+/// Ends all walks early, after the first error or a cancellation.
 struct Halt<'a> {
     stop: &'a Shutdown,
     error: Mutex<Option<StoreError>>,
@@ -151,7 +151,7 @@ impl Halt<'_> {
     }
 
     fn fail(&self, error: StoreError) {
-        // A call that ended because the user wants to stop is no failure of the store.
+        // A call that ended because of a cancellation is no failure of the store.
         if error.kind() != ErrorKind::Interrupted {
             lock(&self.error).get_or_insert(error);
         }
@@ -159,6 +159,6 @@ impl Halt<'_> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Poison is ignored, because whoever holds one of these locks only inserts: what a panic leaves behind is whole.
+    // Poison is ignored, because the holder of one of these locks only inserts, so a panic leaves a valid value.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Two listings side by side: what is settled by them alone, and what needs a look.
+//! Compares two listings: counts the objects that they settle, and returns the objects to compare in the stores.
 
 use std::iter::Peekable;
 
@@ -7,22 +7,22 @@ use crate::index::{Index, IndexEntry, Iter, ListError};
 use crate::object::ObjectKey;
 use crate::store::{Listed, SizeMatch};
 
-/// How many objects a step settles at most, so that progress moves.
+/// The most objects that a step settles. It is bounded so that the progress shown moves.
 const STEP: u64 = 4096;
 
-/// Some objects of one library, in the order of their keys: those that the listings settle, and after them at most one
-/// that needs a look.
+/// Objects of one library, in the order of their keys: those that the listings settle, followed by at most one
+/// that has to be compared in the stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The last key, in the source or the destination.
+    /// The last key of the step, in the source or the destination.
     pub last: ObjectKey,
-    /// What the listings settle.
+    /// The counts of the objects that the listings settle.
     pub plain: Tally,
-    /// What needs a look.
+    /// The object to compare in the stores.
     pub object: Option<Object>,
 }
 
-/// Goes through both listings of one kind.
+/// Iterates over both listings of one kind.
 #[derive(Debug)]
 pub struct Steps<'s> {
     from: Peekable<Iter<'s>>,
@@ -31,7 +31,7 @@ pub struct Steps<'s> {
 }
 
 impl<'s> Steps<'s> {
-    /// The steps after `after`, or all of them. What `sample` takes is read.
+    /// The steps after the key `after`, or all steps. The content of the objects in `sample` is to be read.
     pub fn new(from: &'s Index, to: &'s Index, after: Option<ObjectKey>, sample: Sample) -> Self {
         let items = |set: &'s Index| match after {
             None => set.iter(),
@@ -41,7 +41,7 @@ impl<'s> Steps<'s> {
     }
 
     fn key(&mut self) -> Option<ObjectKey> {
-        // A listing that cannot be read comes before all keys, so that nothing is judged without it.
+        // An unreadable listing sorts before all keys, so that its error is returned first.
         let key = |item: Option<&Result<Listed, ListError>>| match item {
             Some(Ok(listed)) => Some(listed.key),
             Some(Err(_)) => Some(ObjectKey::MIN),
@@ -82,7 +82,7 @@ impl<'s> Steps<'s> {
     }
 }
 
-/// Whether both listings say the same size and nobody wants the content.
+/// Whether both listings give the same size and the content is not to be read.
 fn is_settled(object: &Object) -> bool {
     !object.content && object.to.is_some_and(|held| SizeMatch::of(held.size, object.from) == SizeMatch::Same)
 }

@@ -1,25 +1,26 @@
-//! Which objects are read: all, none, or a random share that is the same after a restart.
+//! The objects whose content is read: all, none, or a random share that is the same after a restart.
 
 use crate::object::ObjectKey;
 
 /// A share of all objects.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// How many of a hundred objects.
+    /// The share in percent.
     pub percent: f64,
-    /// Another seed is another choice.
+    /// The seed of the random choice.
     pub seed: u64,
 }
 
 impl Sample {
-    /// Whether the object is one of the share. The answer depends on nothing but the share and the key.
+    /// Whether the object is in the share. The result depends only on the share, the seed and the key.
     pub fn takes(&self, key: &ObjectKey) -> bool {
         if self.percent >= 100.0 || self.percent <= 0.0 {
             return self.percent > 0.0;
         }
         let bytes = key.to_bytes();
         let words = bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
-        // Both halves of the key count, otherwise an object that many libraries share would be taken everywhere or nowhere.
+        // Library and id both count, because otherwise an object that many libraries share would be chosen in all or
+        // none.
         let seed =
             words.fold(self.seed, |seed, word| (seed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
         fastrand::Rng::with_seed(seed).f64() * 100.0 < self.percent

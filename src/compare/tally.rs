@@ -1,4 +1,4 @@
-//! The numbers of a comparison, of one kind or of one library and kind.
+//! The counts of a comparison, for one kind or for one library and kind.
 
 use std::iter::Sum;
 
@@ -6,37 +6,37 @@ use serde::{Deserialize, Serialize};
 
 use super::{Comparison, Examined, Fault};
 
-/// What was compared and what came of it; also a row of the report.
+/// The counts of compared objects and of their results; also a row of the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Objects of the source that are settled, whatever came of them.
+    /// Objects of the source that were compared, whatever the result.
     pub objects: u64,
-    /// Their bytes, where the source's listing gives sizes.
+    /// The sum of their sizes in bytes, as far as the source's listing gives sizes.
     pub bytes: u64,
-    /// Objects that were read at the destination and hashed.
+    /// Objects whose content was read at the destination and hashed.
     pub read: u64,
-    /// Their bytes.
+    /// The bytes that were read.
     pub read_bytes: u64,
-    /// Objects that the destination lacks.
+    /// Objects that the destination does not hold.
     pub missing: u64,
-    /// Objects that have fewer bytes than in the source.
+    /// Objects that have fewer bytes at the destination than in the source.
     pub shorter: u64,
-    /// Objects that have more.
+    /// Objects that have more bytes at the destination than in the source.
     pub longer: u64,
-    /// Objects whose bytes are neither those of their id nor the source's.
+    /// Objects whose bytes differ from the source's, and that do not have their id or are commits.
     pub damaged: u64,
-    /// Objects that cannot be read.
+    /// Objects that a store cannot read.
     pub unreadable: u64,
-    /// Objects that were in the source's listing, and are on neither side any more.
+    /// Objects of the source's listing that neither side holds any more.
     pub vanished: u64,
-    /// Objects whose bytes are the source's, and are not what their id says.
+    /// Objects whose bytes are the source's and do not have their id.
     pub source_damaged: u64,
     /// Objects that only the destination has.
     pub extra: u64,
 }
 
 impl Tally {
-    /// Adds another one.
+    /// Adds the counts of another tally.
     pub fn add(&mut self, other: &Self) {
         let numbers = other.numbers();
         for (mine, number) in self.numbers_mut().into_iter().zip(numbers) {
@@ -44,7 +44,7 @@ impl Tally {
         }
     }
 
-    /// Counts what came of an object of so many bytes. One that could not be checked is not settled, and not counted.
+    /// Counts the result of an object with this size in bytes. An unchecked object is not counted.
     pub fn count(&mut self, size: Option<u64>, examined: &Examined) {
         let counted = match &examined.outcome {
             Comparison::Unchecked(_) => return,
@@ -62,12 +62,12 @@ impl Tally {
         self.read_bytes += examined.read.unwrap_or(0);
     }
 
-    /// How many objects the destination lacks or holds wrongly.
+    /// The number of objects with a fault.
     pub fn findings(&self) -> u64 {
         Fault::ALL.into_iter().map(|fault| self.fault(fault)).sum()
     }
 
-    /// How many objects have this fault.
+    /// The number of objects with this fault.
     pub const fn fault(&self, fault: Fault) -> u64 {
         match fault {
             Fault::Missing => self.missing,

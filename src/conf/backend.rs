@@ -1,4 +1,4 @@
-//! The typed settings of each backend, and the location that tells one store from another.
+//! The typed settings of each backend, and the location that identifies a store.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::{Secret, host};
 use crate::object::ObjectKind;
 
-/// The storage technologies that Seafile knows.
+/// The storage backends of Seafile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backend {
     /// A folder.
@@ -46,7 +46,7 @@ impl FromStr for Backend {
     }
 }
 
-/// The name is not that of a backend of Seafile's.
+/// The name is not one of Seafile's backends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not one of fs, s3, ceph, swift, oss")]
 pub struct UnknownBackend;
@@ -57,16 +57,16 @@ impl fmt::Display for Backend {
     }
 }
 
-/// One store as configured: a kind and the place its objects are in.
+/// The configuration of one store: its kind and its backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConf {
-    /// Which kind of object the store holds.
+    /// The kind of the store's objects.
     pub kind: ObjectKind,
-    /// Where and how.
+    /// The settings of its backend.
     pub backend: BackendConf,
 }
 
-/// The settings of whichever backend a store is on.
+/// The settings of a store's backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendConf {
     /// A folder.
@@ -97,10 +97,10 @@ pub enum S3Signature {
     V4,
 }
 
-/// Who signs requests to S3.
+/// The credentials with which requests to S3 are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum S3Credentials {
-    /// An access key of the configuration.
+    /// An access key from the configuration.
     Key {
         /// The access key id.
         id: String,
@@ -116,21 +116,21 @@ pub enum S3Credentials {
 pub struct S3Conf {
     /// The bucket.
     pub bucket: String,
-    /// Who signs.
+    /// The credentials.
     pub credentials: S3Credentials,
-    /// `host` or `host:port`; `None` is Amazon's endpoint of the region.
+    /// `host` or `host:port`; `None` stands for Amazon's endpoint of the region.
     pub host: Option<String>,
     /// `aws_region`.
     pub region: Option<String>,
     /// How requests are signed.
     pub signature: S3Signature,
-    /// https instead of http.
+    /// Whether https is used instead of http.
     pub https: bool,
-    /// `host/bucket/key` instead of `bucket.host/key`.
+    /// Whether URLs are `host/bucket/key` instead of `bucket.host/key`.
     pub path_style: bool,
-    /// The 32-character key of server-side encryption with a customer's key.
+    /// The 32-character key of server-side encryption with customer-provided keys (SSE-C).
     pub sse_c_key: Option<Secret>,
-    /// `ca_file`: a PEM file of certificates to trust beside the system's.
+    /// `ca_file`: a PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -141,7 +141,7 @@ pub struct CephConf {
     pub config_file: PathBuf,
     /// The pool.
     pub pool: String,
-    /// The client's name without `client.`; `None` is librados' default, `admin`.
+    /// The client's name without `client.`; `None` stands for librados' default, `admin`.
     pub client_id: Option<String>,
 }
 
@@ -167,17 +167,17 @@ pub struct SwiftConf {
     pub user: String,
     /// `password`.
     pub password: Secret,
-    /// `tenant` (the project in v3); always there but with v1.0.
+    /// `tenant` (the project in v3); `None` only with v1.0.
     pub tenant: Option<String>,
     /// `domain`, for v3.
     pub domain: String,
-    /// Which region's object store; `None` takes the first.
+    /// The region of the object store; `None` takes the first one.
     pub region: Option<String>,
     /// The container.
     pub container: String,
-    /// https to the login service.
+    /// Whether the login service is called over https.
     pub https: bool,
-    /// `ca_file`: a PEM file of certificates to trust beside the system's.
+    /// `ca_file`: a PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -199,21 +199,21 @@ pub struct OssConf {
     pub key_id: String,
     /// The access key secret.
     pub key: Secret,
-    /// The endpoint's `host` or `host:port`, worked out from `region` when only that is given.
+    /// The endpoint's `host` or `host:port`, derived from `region` when only that is given.
     pub endpoint: String,
-    /// The region as in `cn-hangzhou`, where it is known.
+    /// The region, such as `cn-hangzhou`; `None` when it is not known.
     pub region: Option<String>,
     /// How requests are signed.
     pub signature: OssSignature,
-    /// https instead of http.
+    /// Whether https is used instead of http.
     pub https: bool,
-    /// `ca_file`: a PEM file of certificates to trust beside the system's.
+    /// `ca_file`: a PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
 impl StoreConf {
-    /// The place this store is in: equal for two configurations exactly when they reach the same
-    /// objects, as far as names tell. No secret is in it, and nothing is asked of disk or network.
+    /// The location of this store. Two configurations have equal locations when, judged by their names, they reach the
+    /// same objects. It holds no secret, and neither disk nor network is accessed.
     pub fn location(&self) -> Location {
         let (backend, place) = match &self.backend {
             BackendConf::Fs(fs) => (Backend::Fs, format!("{}/storage/{}", fs.dir.display(), self.kind)),
@@ -232,7 +232,7 @@ impl StoreConf {
 }
 
 impl S3Conf {
-    /// The host that requests go to, before the bucket is put in front of it.
+    /// The host of the endpoint, without the bucket.
     pub fn endpoint_host(&self) -> String {
         match (&self.host, &self.region) {
             (Some(host), _) => host.clone(),
@@ -244,14 +244,14 @@ impl S3Conf {
 }
 
 impl SwiftConf {
-    /// Login host, region where given, domain where it is not the default one, account and container.
+    /// Login host, region if given, domain if not the default, account and container.
     fn place(&self) -> String {
         let mut parts = vec![host::normal(&self.auth_host, self.https)];
         parts.extend(self.region.iter().map(|region| format!("region {region}")));
         if self.auth == SwiftAuth::V3 && self.domain != "default" {
             parts.push(format!("domain {}", self.domain));
         }
-        // With v1.0 a user is `account:user`. Only the account counts, because every user of it sees its containers.
+        // With v1.0 a user is `account:user`. Only the account counts, because all its users see the same containers.
         let account = self.user.split_once(':').map_or(self.user.as_str(), |(account, _)| account);
         parts.push(self.tenant.clone().unwrap_or_else(|| account.to_owned()));
         parts.push(self.container.clone());
@@ -259,14 +259,14 @@ impl SwiftConf {
     }
 }
 
-/// What tells one store from another; shown in messages, and what an existence set is bound to.
+/// Identifies a store. Messages show it, and an index belongs to the location of its destination.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Location {
-    /// The technology.
+    /// The backend.
     pub backend: Backend,
     /// The kind of object.
     pub kind: ObjectKind,
-    /// Folder; endpoint and bucket; conf and pool; login host, account and container.
+    /// The folder; endpoint and bucket; ceph.conf and pool; or login host, account and container.
     pub place: String,
 }
 

@@ -1,4 +1,4 @@
-//! Stores that must not be one: the two sides of a migration, and the kinds of one side.
+//! Finds stores that must be separate and are the same: of the two sides, and of the kinds of one side.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::path;
 use super::side::{ReadSide, Role, STORAGE_TYPE, section_of};
 use crate::object::ObjectKind;
 
-/// How two stores stand to each other.
+/// The relation of two stores.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Apart,
@@ -18,7 +18,7 @@ enum Relation {
     Nested,
 }
 
-/// Notes every store of the new side that is, holds, or is held by one of the old side.
+/// Adds an error for every store of the new side that is the same as, contains, or is inside a store of the old side.
 pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings) {
     for to in new.conf.stores.values() {
         for from in old.conf.stores.values() {
@@ -38,7 +38,8 @@ pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings
     }
 }
 
-/// Notes kinds of one side that share a bucket, container or pool: the names of their objects do not tell them apart.
+/// Adds an error, or a warning for a source, for kinds of one side that share a bucket, container or pool, because the
+/// names of objects do not contain the kind.
 pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) {
     let stores = &side.conf.stores;
     for second in stores.values() {
@@ -54,7 +55,7 @@ pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) 
                     .error(finding(side, second.kind, problem).allowed("a bucket, container or pool for each kind"));
             }
             Role::Source => {
-                let problem = format!("{problem}; every object there is taken for both");
+                let problem = format!("{problem}; every object there counts for both kinds");
                 findings.warn(&finding(side, second.kind, problem));
             }
         }
@@ -77,14 +78,14 @@ fn relation(a: &StoreConf, b: &StoreConf) -> Relation {
 
 fn same_container(a: &StoreConf, b: &StoreConf) -> bool {
     let (place_a, place_b) = (without_region(a, b).location(), without_region(b, a).location());
-    // Compared across both protocols, because Alibaba's buckets can be reached by its own and by that of S3.
+    // OSS and S3 are compared with each other, because a bucket of Alibaba can be reached by either protocol.
     let buckets = [Backend::S3, Backend::Oss];
     let same_protocol =
         place_a.backend == place_b.backend || buckets.contains(&place_a.backend) && buckets.contains(&place_b.backend);
     same_protocol && place_a.place == place_b.place
 }
 
-/// A Swift store without its region when the other names none: that one may well be the same region.
+/// Removes the region of a Swift store when the other store names none, because the other may be in the same region.
 fn without_region(store: &StoreConf, other: &StoreConf) -> StoreConf {
     let mut store = store.clone();
     if let (BackendConf::Swift(swift), BackendConf::Swift(other)) = (&mut store.backend, &other.backend)
@@ -95,7 +96,7 @@ fn without_region(store: &StoreConf, other: &StoreConf) -> StoreConf {
     store
 }
 
-/// Compares folders as the disk has them, because `storage` and each kind's folder may be symlinks.
+/// Compares resolved folders, because `storage` and each kind's folder may be symlinks.
 fn fs_relation(a: &StoreConf, b: &StoreConf) -> Relation {
     let (Some((storage_a, folder_a)), Some((storage_b, folder_b))) = (folders(a), folders(b)) else {
         return Relation::Apart;
@@ -110,7 +111,7 @@ fn fs_relation(a: &StoreConf, b: &StoreConf) -> Relation {
     }
 }
 
-/// The folder `storage`, and the kind's folder in it.
+/// The resolved paths of the folder `storage` and of the kind's folder in it.
 fn folders(store: &StoreConf) -> Option<(PathBuf, PathBuf)> {
     let BackendConf::Fs(fs) = &store.backend else { return None };
     let storage = fs.dir.join("storage");
@@ -118,7 +119,7 @@ fn folders(store: &StoreConf) -> Option<(PathBuf, PathBuf)> {
     Some((path::resolve(&storage), folder))
 }
 
-/// Whether two ceph.conf are of one cluster: one file, or the same `fsid`, or the same monitors.
+/// Whether two configurations name one cluster: the same ceph.conf, the same `fsid`, or the same monitors.
 fn same_cluster(a: &CephConf, b: &CephConf) -> bool {
     if a.config_file == b.config_file {
         return true;
@@ -131,7 +132,7 @@ fn same_cluster(a: &CephConf, b: &CephConf) -> bool {
     same("fsid") || same("mon host")
 }
 
-/// An option of ceph.conf, where spaces, underscores and dashes in a name are the same.
+/// The value of an option of ceph.conf, in whose names spaces, underscores and dashes are equivalent.
 fn ceph_option(text: &str, option: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (name, value) = line.split_once('=')?;

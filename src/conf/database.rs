@@ -1,4 +1,4 @@
-//! Where the server's tables are: `[database]`, or the `SEAFILE_MYSQL_DB_*` variables, which win.
+//! The settings of the server's database: `[database]`, or the `SEAFILE_MYSQL_DB_*` variables, which take precedence.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -12,7 +12,7 @@ use super::{Secret, host};
 /// The database of a Seafile server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseConf {
-    /// A file of SQLite, as small servers have it.
+    /// A file of SQLite, which small servers use.
     Sqlite {
         /// The database file.
         path: PathBuf,
@@ -25,16 +25,16 @@ pub enum DatabaseConf {
         port: u16,
         /// The user.
         user: String,
-        /// The password; empty where there is none.
+        /// The password; empty when there is none.
         password: Secret,
         /// The database's name.
         db_name: String,
-        /// `connection_charset`, `utf8` where it is not given.
+        /// `connection_charset`; `utf8` when it is not given.
         charset: String,
     },
 }
 
-/// The options of `[database]` and the variables that win over them; no variable stands for the last one.
+/// The options of `[database]` and the variables that take precedence. The last option has no variable.
 const VARIABLES: [(&str, &str); 6] = [
     ("host", "SEAFILE_MYSQL_DB_HOST"),
     ("port", "SEAFILE_MYSQL_DB_PORT"),
@@ -44,7 +44,7 @@ const VARIABLES: [(&str, &str); 6] = [
     ("connection_charset", "connection_charset"),
 ];
 
-/// The database of a side; `None` when it names none, or one that cannot be read.
+/// The database of a side; `None` when it names none, or one that this program cannot read.
 pub(crate) fn read_database(
     section: Option<&Section>,
     variables: &BTreeMap<String, Value>,
@@ -56,7 +56,7 @@ pub(crate) fn read_database(
     }
     let section = section?;
     let mut options = Options::of_section("database", Some(section), &section.place, findings);
-    // In any case, and SQLite where no type is given, because the server takes it so.
+    // Case-insensitive, and SQLite when no type is given, as in the server.
     match options.text("type").map(|name| name.to_ascii_lowercase()).as_deref() {
         None | Some("sqlite") => sqlite(&mut options, data_dir),
         Some("mysql") if options.text("host").is_none() && options.text("unix_socket").is_some() => {
@@ -80,7 +80,7 @@ fn sqlite(options: &mut Options<'_>, data_dir: Option<&Path>) -> Option<Database
     Some(DatabaseConf::Sqlite { path: data_dir?.join("seafile.db") })
 }
 
-/// The variables, and the section for what they leave out.
+/// Reads the variables, and the section for options without a variable.
 fn read_variables(
     section: Option<&Section>,
     variables: &BTreeMap<String, Value>,
@@ -99,7 +99,7 @@ fn read_variables(
     read_mysql(&mut options, Some("seafile_db"))
 }
 
-/// The host as a client of the database takes it: an IPv6 address without brackets, in which it may stand here.
+/// The host for a database client. An IPv6 address is returned without its brackets.
 fn database_host(text: &str, options: &mut Options<'_>) -> Option<String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if bare.parse::<Ipv6Addr>().is_ok() { Some(bare.to_owned()) } else { options.host("host") }

@@ -1,4 +1,4 @@
-//! Reads the `.env` file of a Docker deployment: `NAME=value` lines as Docker Compose takes them.
+//! Reads the `.env` file of a Docker deployment: lines `NAME=value` with the rules of Docker Compose.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use super::environment::Environment;
 use super::finding::{ConfError, Findings, Place};
 use super::ini::{self, Value};
 
-/// The beginnings of the names that mean something here; other variables may hold anything.
+/// The prefixes of the variables that are read; other variables may have any value.
 const PREFIXES: [&str; 3] = ["S3_", "SEAF_SERVER_", "SEAFILE_"];
 
-/// Environment variables by name, each with where it was set.
+/// Environment variables by name, with the place that sets each.
 pub(crate) type Variables = BTreeMap<String, Value>;
 
 fn matters(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The variables of a `.env` file. A name that is there twice keeps its last value, as in Compose.
+/// Reads the variables of a `.env` file. A name that occurs twice keeps its last value, as in Compose.
 pub(crate) fn parse(file: &str, bytes: &[u8], findings: &mut Findings) -> Variables {
     let file: Arc<str> = file.into();
     let mut variables = Variables::new();
@@ -43,11 +43,11 @@ pub(crate) fn parse(file: &str, bytes: &[u8], findings: &mut Findings) -> Variab
     variables
 }
 
-/// Adds the variables of a process: they win over a file's, as in Compose.
+/// Adds the environment of the process, which takes precedence over the file, as in Compose.
 pub(crate) fn overlay(variables: &mut Variables, environment: &Environment, findings: &mut Findings) {
     let place = Place::file("environment");
     for (name, value) in environment.named().filter(|(name, value)| matters(name) && !value.is_empty()) {
-        // Folders are taken from the environment as bytes; all the rest must be text.
+        // Folders are read from the environment as bytes; all other variables must be text.
         match value.to_str() {
             Some(text) => {
                 variables.insert(name.to_owned(), Value::new(text.to_owned(), place.clone()));
@@ -77,7 +77,7 @@ fn unquote(value: &str) -> Result<String, Trouble> {
     }
 }
 
-/// Whether nothing but a comment follows the closing quote.
+/// Whether only a comment or nothing follows the closing quote.
 fn is_tail(rest: &str) -> bool {
     rest.trim().is_empty() || rest.trim_start().starts_with('#')
 }
@@ -108,7 +108,7 @@ fn unescaped(c: char) -> char {
     }
 }
 
-/// `text`, unless Compose would put another variable's value into it.
+/// Returns `text`; an error when Compose would substitute another variable in it.
 fn substituted(text: String) -> Result<String, Trouble> {
     let mut rest = text.as_str();
     while let Some((_, after)) = rest.split_once('$') {

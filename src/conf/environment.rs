@@ -1,4 +1,4 @@
-//! Environment variables as a value, so that nothing reads the global environment.
+//! Environment variables as a value, so that no other code reads the global environment.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// The value of `name`; an empty value counts as not set, as it does in the server.
+    /// The value of `name`; `None` when it is not set or empty, as in the server.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! The errors and warnings of a configuration, with their places.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ impl Place {
     }
 }
 
-/// One thing that is wrong. `Display` is a line: `FILE:LINE: [section] option: problem; allowed: …`.
+/// One error. `Display` writes one line: `FILE:LINE: [section] option: problem; allowed: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfError {
     /// The file as the user named it, or `environment`.
     pub file: String,
-    /// The line, counted from 1; `None` when it is about the file or about something that is not in it.
+    /// The line, counted from 1; `None` when the error concerns the whole file, or something that is not in it.
     pub line: Option<usize>,
     /// The section without brackets; `None` for environment variables.
     pub section: Option<String>,
@@ -33,7 +33,7 @@ pub struct ConfError {
     pub option: Option<String>,
     /// What is wrong. Never holds a secret.
     pub problem: String,
-    /// What would be right.
+    /// The allowed values.
     pub allowed: Option<String>,
 }
 
@@ -84,14 +84,15 @@ impl fmt::Display for ConfError {
     }
 }
 
-/// Everything that is wrong with one side or with both. `Display` gives a line each, warnings last.
+/// All errors of one side or of both. `Display` writes one line for each, and the warnings last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfErrors {
-    /// What must be put right; never empty.
+    /// The errors; never empty.
     pub errors: Vec<ConfError>,
-    /// How many more errors there are, not kept because a file with so many is no configuration.
+    /// The number of further errors. They are not kept, because a file with so many is not a configuration.
     pub more: usize,
-    /// What is odd, as whole lines: a misspelt option is often the reason why another is missing.
+    /// The warnings as whole lines. They are shown with the errors, because an option is often missing when another is
+    /// misspelt.
     pub warnings: Vec<String>,
 }
 
@@ -106,7 +107,7 @@ impl fmt::Display for ConfErrors {
 
 impl std::error::Error for ConfErrors {}
 
-/// Collects what is found while a configuration is read.
+/// Collects errors and warnings while a configuration is read.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     errors: Vec<ConfError>,
@@ -119,7 +120,7 @@ pub(crate) struct Findings {
 const MOST: usize = 100;
 
 impl Findings {
-    /// Notes an error, once: three kinds in one folder have the same trouble with it.
+    /// Adds an error unless it was added before, because three kinds in one folder cause the same error.
     pub(crate) fn error(&mut self, error: ConfError) {
         if self.errors.len() == MOST {
             self.more += 1;
@@ -135,12 +136,12 @@ impl Findings {
         }
     }
 
-    /// Hands over the warnings found so far.
+    /// Removes and returns the warnings found so far.
     pub(crate) fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// `value` when nothing was wrong; a value may be missing only when an error says why.
+    /// Returns `value` when there are no errors, and the errors otherwise. A missing value must have caused an error.
     pub(crate) fn finish<T>(
         mut self,
         value: Option<T>,

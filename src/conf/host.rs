@@ -1,8 +1,8 @@
-//! Host names as configurations spell them, and the one spelling that they are compared by.
+//! Parses the host names of configurations, and normalises them for comparison.
 
 use std::net::Ipv6Addr;
 
-/// Splits `host[:port]`; an IPv6 address stands in brackets. `None` when it is neither.
+/// Splits `host[:port]`, in which an IPv6 address is in brackets; `None` when the text is not of this form.
 pub(crate) fn split(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.rfind(']') {
         Some(end) => (&text[..=end], text[end + 1..].strip_prefix(':')),
@@ -17,7 +17,7 @@ pub(crate) fn split(text: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// A port in decimal digits, 1 to 65535.
+/// Parses a port of decimal digits, 1 to 65535.
 pub(crate) fn parse_port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&port| digits && port > 0)
@@ -31,17 +31,18 @@ fn is_host(host: &str) -> bool {
     !name.is_empty() && name.split('.').all(|label| !label.is_empty() && label.bytes().all(is_label_byte))
 }
 
-/// The address in `[…]`: one value for its many spellings.
+/// Parses the IPv6 address in `[…]`.
 fn bracketed_address(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-// The underscore is let through because container networks are full of it, though by the book it is in no host name.
+// The underscore is accepted, because names in container networks have it, though the standards do not allow it.
 fn is_label_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
-/// The spelling to compare by: lower case, an IPv6 address in its short form, no final dot, no port that is the scheme's own.
+/// The normalised host: in lower case, an IPv6 address in its short form, without a final dot and without the scheme's
+/// default port.
 pub(crate) fn normal(text: &str, https: bool) -> String {
     let Some((host, port)) = split(text) else { return text.to_ascii_lowercase() };
     let host = match bracketed_address(host) {
@@ -54,8 +55,8 @@ pub(crate) fn normal(text: &str, https: bool) -> String {
     }
 }
 
-/// The name of the bucket namespace behind a host of S3 or OSS: within Amazon (a partition of it) and within Alibaba a
-/// bucket name is unique whatever the region and however the endpoint is spelt, so that they all are one place.
+/// The namespace of the bucket names of an S3 or OSS host. All endpoints of one partition of Amazon, and all endpoints
+/// of Alibaba, share a namespace, because a bucket name is unique there in all regions.
 pub(crate) fn bucket_namespace(text: &str, https: bool) -> String {
     let host = normal(text, https);
     let name = host.split(':').next().unwrap_or(&host);
@@ -72,7 +73,7 @@ pub(crate) fn bucket_namespace(text: &str, https: bool) -> String {
     }
 }
 
-/// The region in an endpoint of Alibaba's such as `oss-cn-hangzhou-internal.aliyuncs.com`.
+/// The region of an Alibaba endpoint such as `oss-cn-hangzhou-internal.aliyuncs.com`; `None` when it names none.
 pub(crate) fn oss_region(endpoint: &str) -> Option<String> {
     let host = split(endpoint)?.0.to_ascii_lowercase();
     let name = host.strip_suffix(".aliyuncs.com")?;
@@ -81,6 +82,6 @@ pub(crate) fn oss_region(endpoint: &str) -> Option<String> {
         None => name.strip_prefix("vpc100-").unwrap_or(name).strip_prefix("oss-")?,
     };
     let region = region.strip_suffix("-internal").unwrap_or(region);
-    // `oss-accelerate` and `oss-accelerate-overseas` must not pass, because they are names of no region.
+    // `oss-accelerate` and `oss-accelerate-overseas` are excluded, because they do not name a region.
     (!region.contains('.') && !region.starts_with("accelerate")).then(|| region.to_owned())
 }

@@ -1,10 +1,10 @@
-//! Splits a seafile.conf into sections and options, each with its line.
+//! Splits a seafile.conf into sections and options, each with its line number.
 //!
-//! The rules are those of Python's configparser, by which Seafile's own tools read the file: `=` or `:`
-//! after the name, names in any case, comments on lines of their own only, quotes and backslashes kept.
-//! rust-ini reads the values, but only from a cleaned copy of the sections that matter, because on the raw
-//! text it goes its own ways: it joins a line that ends in a backslash with the next one, reads over the
-//! end of a line without `=`, refuses an indented comment, and knows no line numbers.
+//! The rules are those of Python's configparser, with which Seafile's own tools read the file: `=` or `:`
+//! after the name, names in any case, comments only on lines of their own, quotes and backslashes kept.
+//! rust-ini reads the values, but only from a cleaned copy of the wanted sections, because its rules
+//! differ for the raw text: it joins a line that ends in a backslash with the next one, reads past the
+//! end of a line without `=`, refuses an indented comment, and gives no line numbers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use ini::{Ini, ParseOption};
 
 use super::finding::{ConfError, Findings, Place};
 
-/// The value of an option and where it was given.
+/// The value of an option and its place.
 #[derive(Clone)]
 pub(crate) struct Value {
     pub(crate) text: String,
     pub(crate) place: Place,
-    /// Whether it could not be read, which is noted already; the text is empty then.
+    /// Whether it could not be read. An error was then added, and the text is empty.
     pub(crate) refused: bool,
 }
 
@@ -27,19 +27,19 @@ impl Value {
         Self { text, place, refused: false }
     }
 
-    /// In the place of a value that could not be read, so that nobody calls the option missing as well.
+    /// Stands for a value that could not be read, so that the option is not reported as missing as well.
     pub(crate) fn refused(place: Place) -> Self {
         Self { text: String::new(), place, refused: true }
     }
 }
 
-/// A section: where its header is, and its options by lower-case name.
+/// A section: the place of its header, and its options by lower-case name.
 pub(crate) struct Section {
     pub(crate) place: Place,
     pub(crate) options: BTreeMap<String, Value>,
 }
 
-/// Reads the sections named in `wanted` out of `bytes`; other sections may hold anything.
+/// Reads the sections `wanted` from `bytes`; other sections may have any content.
 pub(crate) fn parse(file: &str, bytes: &[u8], wanted: &[&str], findings: &mut Findings) -> BTreeMap<String, Section> {
     let file: Arc<str> = file.into();
     let Some(text) = decode(&file, bytes, findings) else { return BTreeMap::new() };
@@ -68,12 +68,12 @@ pub(crate) fn decode<'a>(file: &Arc<str>, bytes: &'a [u8], findings: &mut Findin
     Some(stripped.unwrap_or(text))
 }
 
-/// The lines of `text`, however they end: LF, CR LF or CR.
+/// The lines of `text`, which end with LF, CR LF or CR.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
-/// What a line is to configparser.
+/// The meaning of a line in configparser.
 enum Line<'a> {
     Blank,
     Header(&'a str),
@@ -87,8 +87,8 @@ fn classify(line: &str) -> Line<'_> {
         return Line::Blank;
     }
     if let Some((name, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        // No header, because configparser takes all up to the last bracket for the name, and so does not see the
-        // section meant.
+        // A line with a further bracket is no header, because configparser takes all up to the last bracket for the
+        // name, which is then not the intended one.
         return if name.is_empty() || rest.contains(']') { Line::Other } else { Line::Header(name) };
     }
     match line.split_once(['=', ':']) {
@@ -103,14 +103,14 @@ struct Scanner<'a> {
     file: Arc<str>,
     wanted: &'a [&'a str],
     findings: &'a mut Findings,
-    /// What rust-ini gets to see.
+    /// The text that rust-ini reads.
     clean: String,
     sections: BTreeMap<String, Section>,
-    /// Lines of sections that nobody asked for, only to tell that one is there twice.
+    /// The lines of the other sections' headers, to detect duplicates.
     others: BTreeMap<String, usize>,
-    /// The section that lines belong to.
+    /// The section of the current line.
     current: Option<String>,
-    /// The option that an indented line would continue, and how far that option is indented itself.
+    /// The option that a further indented line continues, and the option's indentation.
     option: Option<(String, usize)>,
 }
 
@@ -146,7 +146,7 @@ impl<'a> Scanner<'a> {
             return;
         }
         if self.is_wanted(section) {
-            let problem = "the line is indented, so that it continues the value of the option above it";
+            let problem = "the line is indented, so that it continues the value of this option";
             let error = ConfError::new(place, problem).section(section).option(option);
             self.findings.error(error.allowed("each option on one line that starts at the margin"));
         }
@@ -201,8 +201,8 @@ impl<'a> Scanner<'a> {
         } else if name.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) {
             self.findings.warn(&error("is not an option of Seafile's; it is not used".to_owned()));
         } else {
-            // With a space, because rust-ini would otherwise take a backslash at the end for a wish to go on in the
-            // next line.
+            // With a space, because rust-ini would otherwise continue a value with a backslash at its end on the next
+            // line.
             self.clean.push_str(&format!("{name}={value} \n"));
             held.options.insert(name.to_owned(), Value::new(String::new(), place));
         }
@@ -212,7 +212,7 @@ impl<'a> Scanner<'a> {
         self.wanted.contains(&section)
     }
 
-    /// Lets rust-ini read the clean text, and puts its values to the lines they came from.
+    /// Reads the clean text with rust-ini, and sets the values of the options.
     fn finish(mut self) -> BTreeMap<String, Section> {
         let option = ParseOption { enabled_escape: false, enabled_quote: false, ..ParseOption::default() };
         let ini = Ini::load_from_str_opt(&self.clean, option).expect("the clean text holds headers and options only");

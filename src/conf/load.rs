@@ -1,4 +1,4 @@
-//! Finds and reads the files of a side, and makes three stores of them.
+//! Finds and reads the files of a side, and makes the settings of its three stores.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,15 +18,15 @@ use crate::object::{ObjectKind, PerKind};
 const WANTED: [&str; 7] =
     ["commit_object_backend", "fs_object_backend", "block_backend", "storage", "store_crypt", "database", "history"];
 
-/// Reads both sides and compares them. `env` describes the old side, as it does the running server.
+/// Reads both sides and compares them. `env` belongs to the old side, as it does for the running server.
 ///
 /// # Errors
-/// Everything that is wrong with either side, or with the two together.
+/// All errors of either side and of the pair.
 pub fn load_pair(from: &SideSource, to: &SideSource, env: &Environment) -> Result<(SideConf, SideConf), ConfErrors> {
     let mut findings = Findings::default();
     let from_text = find_files(from, Role::Source, env, &mut findings);
     let mut to_text = find_files(to, Role::Destination, env, &mut findings);
-    // The old side's data folder comes first, because the server that is to use the new configuration has the same.
+    // The old side's data folder takes precedence, because the server has the same folder with the new configuration.
     if let (Some(new), Some(old), None) = (&mut to_text, &from_text, &to.data_dir) {
         new.data_dir = old.data_dir.clone().or_else(|| new.data_dir.take());
     }
@@ -45,7 +45,7 @@ pub fn load_pair(from: &SideSource, to: &SideSource, env: &Environment) -> Resul
 /// Reads one side.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All errors of the side.
 pub fn load_side(source: &SideSource, role: Role, env: &Environment) -> Result<SideConf, ConfErrors> {
     let mut findings = Findings::default();
     let side = find_files(source, role, env, &mut findings)
@@ -54,11 +54,11 @@ pub fn load_side(source: &SideSource, role: Role, env: &Environment) -> Result<S
     finish_one(side, findings)
 }
 
-/// Makes settings of files that were read already. The disk is not looked at: folders and files that the text names
-/// are taken as they are written.
+/// Makes the settings of a side from the texts of its files. The disk is not accessed: the paths of folders and files
+/// are used as they are written.
 ///
 /// # Errors
-/// Everything that is wrong with the text.
+/// All errors of the texts.
 pub fn parse_side(text: &SideText, role: Role, env: &Environment) -> Result<SideConf, ConfErrors> {
     let mut findings = Findings::default();
     let side = build(text, role, env, false, &mut findings).map(|side| side.conf);
@@ -100,7 +100,7 @@ fn find_files(source: &SideSource, role: Role, env: &Environment, findings: &mut
         Role::Source => options::data_dir(env).or_else(|| data_dir_beside(folder)),
         Role::Destination => data_dir_beside(folder),
     });
-    // Both are read before either is missed, so that two unreadable files make two errors.
+    // Both are read before returning, so that two unreadable files make two errors.
     let [conf, dotenv] = [conf, dotenv].map(|path| path.map(|path| read_text(&path, findings)));
     if matches!(conf, Some(None)) || matches!(dotenv, Some(None)) {
         return None;
@@ -120,7 +120,7 @@ fn data_dir_beside(conf_dir: &Path) -> Option<PathBuf> {
 }
 
 fn read_text(path: &Path, findings: &mut Findings) -> Option<TextFile> {
-    // A real one has a few hundred lines; more is a file named by mistake, which must not fill the memory.
+    // A seafile.conf has a few hundred lines. The limit keeps a file that was named by mistake from filling the memory.
     const MOST: u64 = 1 << 20;
     let name = path.display().to_string();
     let mut bytes = Vec::new();
@@ -133,7 +133,7 @@ fn read_text(path: &Path, findings: &mut Findings) -> Option<TextFile> {
     None
 }
 
-/// Makes a side of its files; `disk` says whether to look at what they name.
+/// Makes a side from its files; `disk` says whether the paths in them are checked on disk.
 fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &mut Findings) -> Option<ReadSide> {
     let mut variables = match &text.dotenv {
         Some(file) => dotenv::parse(&file.name, &file.bytes, findings),
@@ -171,8 +171,8 @@ fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &
     Some(side)
 }
 
-/// A warning and not an error where it is no number, because the server then keeps everything, and no object is where
-/// it is because of it.
+/// Reads `keep_days`. A value that is no number is a warning and not an error, because the server then keeps everything
+/// and the option does not affect where objects are.
 fn read_keep_days(section: &Section, findings: &mut Findings) -> Option<i64> {
     let mut options = Options::of_section("history", Some(section), &section.place, findings);
     let text = options.text("keep_days")?;
@@ -183,7 +183,7 @@ fn read_keep_days(section: &Section, findings: &mut Findings) -> Option<i64> {
     days
 }
 
-/// Encrypted objects read as they are would all look damaged.
+/// Refuses encrypted stores, because their objects would all look damaged.
 fn refuse_encryption(sections: &BTreeMap<String, Section>, findings: &mut Findings) {
     if let Some(section) = sections.get("store_crypt") {
         let error = ConfError::new(&section.place, "encrypted stores are not handled by this command yet");
@@ -193,10 +193,11 @@ fn refuse_encryption(sections: &BTreeMap<String, Section>, findings: &mut Findin
 
 const IAM_ROLE: (&str, &str) = ("use_iam_role", "S3_USE_IAM_ROLE");
 
-/// The store of each kind and where it is described, as far as they could be read.
+/// The store of each kind and the place of its description; `None` for a kind that could not be read.
 type PlacedStores = PerKind<Option<(StoreConf, Place)>>;
 
-/// The stores as the environment describes them, or else seafile.conf; and whether it was the latter.
+/// Reads the stores from the environment, or from seafile.conf when the environment describes none. The boolean says
+/// whether seafile.conf was used.
 fn read_stores(
     text: &SideText,
     sections: &BTreeMap<String, Section>,
@@ -209,7 +210,8 @@ fn read_stores(
         return (true, stores_of_conf(text, sections, context, findings));
     };
     if text.conf.is_some() && ["disk", "s3"].contains(&storage_type.text.as_str()) {
-        let problem = format!("{:?} decides where the objects are; seafile.conf is not asked", storage_type.text);
+        let problem =
+            format!("{:?} decides where the objects are; seafile.conf is not used for that", storage_type.text);
         findings.warn(&ConfError::new(&storage_type.place, problem).option(STORAGE_TYPE));
     }
     let stores = match storage_type.text.as_str() {
@@ -260,7 +262,7 @@ fn s3_variables(kind: ObjectKind) -> Vec<(&'static str, &'static str)> {
         ("use_v4_signature", "S3_USE_V4_SIGNATURE"),
         ("path_style_request", "S3_PATH_STYLE_REQUEST"),
         ("sse_c_key", "S3_SSE_C_KEY"),
-        // Our own, beside the server's: a certificate file to trust.
+        // An option of this program only: a file of certificates to trust.
         ("ca_file", "S3_CA_FILE"),
     ]
 }

@@ -1,4 +1,4 @@
-//! The options of one section (or the environment variables that stand for them) with their types.
+//! Parses the options of one section, or the environment variables that stand for them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,10 +9,10 @@ use super::finding::{ConfError, Findings, Place};
 use super::ini::{Section, Value};
 use super::{Environment, Secret, host};
 
-/// What booleans look like, to configparser and here.
+/// The spellings of booleans, as in configparser.
 const BOOLEANS: &str = "true, false, yes, no, on, off, 1, 0";
 
-/// Reads typed options and notes what is wrong with them.
+/// Parses options and adds errors for invalid ones.
 pub(crate) struct Options<'a> {
     section: Option<&'static str>,
     place: Place,
@@ -23,7 +23,7 @@ pub(crate) struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// The options of a section; without one, of an empty section of the file at `place`.
+    /// The options of a section; when it is `None`, of an empty section of the file at `place`.
     pub(crate) fn of_section(
         name: &'static str,
         section: Option<&Section>,
@@ -35,7 +35,7 @@ impl<'a> Options<'a> {
         Self { section: Some(name), place, values, names: Vec::new(), findings }
     }
 
-    /// The options that environment variables stand for; `place` is where the environment says that they do.
+    /// The options for which environment variables stand; `place` is the place of the variable that selects them.
     pub(crate) fn of_variables(
         variables: &BTreeMap<String, Value>,
         names: Vec<(&'static str, &'static str)>,
@@ -61,12 +61,13 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Where the store or the database is described, for what is found out later.
+    /// The place of the store's or the database's description, for later errors.
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
-    /// Notes that `option` is wrong, and what it may be. Once is enough for a value that could not even be read.
+    /// Adds an error for `option`, with its allowed values. A value that could not be read has an error already and
+    /// gets no second one.
     pub(crate) fn error(&mut self, option: &str, problem: impl Into<String>, allowed: impl Into<String>) {
         if self.values.get(option).is_some_and(|value| value.refused) {
             return;
@@ -75,19 +76,19 @@ impl<'a> Options<'a> {
         self.findings.error(error);
     }
 
-    /// Notes what is wrong with the file as a whole: once, though it shows in every kind.
+    /// Adds an error for the whole file. It has no line, so that the same error of each kind is added once.
     pub(crate) fn file_error(&mut self, problem: impl Into<String>, allowed: impl Into<String>) {
         let error = ConfError::new(&Place { line: None, ..self.place.clone() }, problem);
         self.findings.error(error.allowed(allowed));
     }
 
-    /// Notes something odd about `option`.
+    /// Adds a warning for `option`.
     pub(crate) fn warn(&mut self, option: &str, problem: impl Into<String>) {
         let warning = self.finding(option, problem);
         self.findings.warn(&warning);
     }
 
-    /// Whether the option is there, be it empty.
+    /// Whether the option is given, even if it is empty.
     pub(crate) fn has(&self, option: &str) -> bool {
         self.values.contains_key(option)
     }
@@ -102,7 +103,7 @@ impl<'a> Options<'a> {
         self.values.get(option).map(|value| value.text.clone()).filter(|text| !text.is_empty())
     }
 
-    /// The text of an option that must be there.
+    /// The text of a required option.
     pub(crate) fn required(&mut self, option: &str, allowed: &str) -> Option<String> {
         let text = self.text(option);
         if text.is_none() {
@@ -112,7 +113,7 @@ impl<'a> Options<'a> {
         text
     }
 
-    /// A password or key that must be there.
+    /// A required password or key.
     pub(crate) fn secret(&mut self, option: &str, allowed: &str) -> Option<Secret> {
         let text = self.required(option, allowed)?;
         if (text.starts_with('"') && text.ends_with('"') || text.starts_with('\'') && text.ends_with('\''))
@@ -135,7 +136,7 @@ impl<'a> Options<'a> {
         Some(Secret::new(text))
     }
 
-    /// A boolean in any of configparser's spellings.
+    /// A boolean in any spelling of configparser.
     pub(crate) fn boolean(&mut self, option: &str, default: bool) -> bool {
         let Some(value) = self.values.get(option) else { return default };
         match value.text.to_ascii_lowercase().as_str() {
@@ -150,7 +151,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// The name of a bucket, container or pool that must be there: no space, slash or quote in it.
+    /// The name of a required bucket, container or pool, without space, slash or quote.
     pub(crate) fn container(&mut self, option: &str, what: &str) -> Option<String> {
         let allowed = format!("the name of the {what}");
         let text = self.required(option, &allowed)?;
@@ -162,7 +163,7 @@ impl<'a> Options<'a> {
         Some(text)
     }
 
-    /// `host` or `host:port`. What is wrong is not shown: a URL may carry a password.
+    /// `host` or `host:port`. The error does not show the text, because a URL may contain a password.
     pub(crate) fn host(&mut self, option: &str) -> Option<String> {
         let text = self.text(option)?;
         if host::split(&text).is_some() {
@@ -188,7 +189,7 @@ impl<'a> Options<'a> {
         None
     }
 
-    /// An absolute path that must be given in `option`.
+    /// A required absolute path.
     pub(crate) fn path(&mut self, option: &str, allowed: &str) -> Option<PathBuf> {
         let path = PathBuf::from(self.required(option, allowed)?);
         if path.is_absolute() {
@@ -198,9 +199,9 @@ impl<'a> Options<'a> {
         None
     }
 
-    /// Reads the file that `option` names, because what cannot be read now cannot be used later.
+    /// Reads the file that `option` names, so that an unreadable file is reported before the pass begins.
     pub(crate) fn readable(&mut self, option: &str, path: &Path) -> Option<Vec<u8>> {
-        // A limit, so that a wrong path cannot fill the memory. A certificate bundle of a whole system has some 250 KB.
+        // The limit keeps a wrong path from filling the memory. A system's certificate bundle has about 250 KB.
         const MOST: u64 = 16 << 20;
         let mut bytes = Vec::new();
         match File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes)) {
@@ -214,12 +215,12 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Why a value that is wrong may be so: configparser takes no comment behind a value.
+/// A hint for an invalid value that seems to hold a comment: configparser takes no comment after a value.
 fn comment_hint(text: &str) -> &'static str {
     if text.contains(" #") || text.contains(" ;") { " (a comment needs a line of its own)" } else { "" }
 }
 
-/// The folder that the environment names as the data folder, as the server looks for it.
+/// The data folder that the environment names, by the variables that the server reads.
 pub(crate) fn data_dir(environment: &Environment) -> Option<PathBuf> {
     environment.get("SEAFILE_DATA_DIR").or_else(|| environment.get("SEAFILE_CONF_DIR")).map(PathBuf::from)
 }

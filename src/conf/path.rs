@@ -1,9 +1,9 @@
-//! Paths of the configuration, resolved as far as the disk knows them.
+//! Resolves the paths of a configuration.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// `path` with symlinks and `..` resolved in the part that exists; what does not exist yet follows as written.
+/// Resolves symlinks and `..` in the part of `path` that exists, and appends the rest as it is written.
 pub(crate) fn resolve(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut missing: Vec<OsString> = Vec::new();

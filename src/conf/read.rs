@@ -1,4 +1,4 @@
-//! One `[…_backend]` section, or the variables that stand for it, as typed backend settings.
+//! Makes typed backend settings from one `[…_backend]` section, or from the variables that stand for it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,19 +12,19 @@ use super::options::Options;
 use super::side::Role;
 use super::{host, path};
 
-/// What a section does not say itself.
+/// The settings that affect a section and are given outside of it.
 pub(crate) struct Context<'a> {
-    /// Whether objects are read or written here.
+    /// Whether the side is the source or the destination.
     pub(crate) role: Role,
-    /// The seafile-data folder, where it is known.
+    /// The seafile-data folder; `None` when it is not known.
     pub(crate) data_dir: Option<&'a Path>,
-    /// Whether to look at the disk; otherwise paths are taken as they are written.
+    /// Whether paths are checked on disk; otherwise they are used as they are written.
     pub(crate) disk: bool,
-    /// `S3_USE_IAM_ROLE`: Seafile honours it beside a seafile.conf, too.
+    /// `S3_USE_IAM_ROLE`, which Seafile also applies to the stores of a seafile.conf.
     pub(crate) iam_role: bool,
 }
 
-/// Options that Seafile once had in these sections, and that no longer mean anything.
+/// Options that earlier versions of Seafile had in these sections. They are ignored without a warning.
 const LEGACY: [&str; 2] = ["memcached_options", "redis_options"];
 
 const fn options_of(backend: Backend) -> &'static [&'static str] {
@@ -63,7 +63,7 @@ const fn options_of(backend: Backend) -> &'static [&'static str] {
     }
 }
 
-/// The settings in a section; `None` when something is wrong with them, which is then noted.
+/// Reads the settings of a section; `None` after adding an error when they are invalid.
 pub(crate) fn read_section(options: &mut Options<'_>, context: &Context<'_>) -> Option<BackendConf> {
     let name = options.text("name").unwrap_or_else(|| "fs".to_owned());
     let Ok(backend) = name.parse::<Backend>() else {
@@ -99,7 +99,7 @@ fn warn_of_unknown(options: &mut Options<'_>, backend: Backend) {
     }
 }
 
-/// A folder: `dir`, or the seafile-data folder where that is absent.
+/// Reads the settings of a folder: `dir`, or the seafile-data folder when `dir` is absent.
 pub(crate) fn read_fs(options: &mut Options<'_>, context: &Context<'_>) -> Option<FsConf> {
     const ALLOWED: &str = "the absolute path of the folder that holds storage/";
     let given = options.has("dir");
@@ -133,7 +133,7 @@ pub(crate) fn read_fs(options: &mut Options<'_>, context: &Context<'_>) -> Optio
     None
 }
 
-/// A bucket of S3. The environment form has https on by default, the file has it off.
+/// Reads the settings of an S3 bucket. `https_default` is true for the environment and false for a file, as in Seafile.
 pub(crate) fn read_s3(options: &mut Options<'_>, context: &Context<'_>, https_default: bool) -> Option<S3Conf> {
     let bucket = options.container("bucket", "bucket");
     let credentials = s3_credentials(options, context);
@@ -264,7 +264,7 @@ fn read_oss(options: &mut Options<'_>, context: &Context<'_>) -> Option<OssConf>
     Some(OssConf { bucket: bucket?, key_id: key_id?, key: key?, endpoint, region, signature, https, ca_file })
 }
 
-/// The endpoint and, where one can be told, the region as in `cn-hangzhou`.
+/// The endpoint, and the region such as `cn-hangzhou` when it is known.
 fn oss_endpoint(options: &mut Options<'_>) -> Option<(String, Option<String>)> {
     let has_endpoint = options.text("endpoint").is_some();
     let endpoint = options.host("endpoint");
@@ -289,7 +289,8 @@ fn oss_endpoint(options: &mut Options<'_>) -> Option<(String, Option<String>)> {
     Some((endpoint, told.or(region)))
 }
 
-/// Seafile takes `hangzhou` for `cn-hangzhou`; regions outside of China only have their whole name.
+/// The full name of a region. Seafile takes `hangzhou` for `cn-hangzhou`; regions outside of China have only full
+/// names.
 fn full_oss_region(region: &str) -> String {
     if region.contains('-')
         && ["cn-", "us-", "eu-", "ap-", "me-", "na-", "rg-"].iter().any(|area| region.starts_with(area))
@@ -300,13 +301,13 @@ fn full_oss_region(region: &str) -> String {
     }
 }
 
-/// `signature_version`, an option of our own: Seafile signs with V1 only, which new buckets no longer take.
+/// Reads `signature_version`, an option of this program only: Seafile signs with V1, which new buckets refuse.
 fn oss_signature(options: &mut Options<'_>, region: Option<&str>) -> Option<OssSignature> {
     match (options.text("signature_version").as_deref(), region) {
         (Some("v1"), _) | (None, None) => Some(OssSignature::V1),
         (Some("v4") | None, Some(_)) => Some(OssSignature::V4),
         (Some("v4"), None) => {
-            let problem = "V4 needs the region, and the endpoint does not tell it";
+            let problem = "V4 needs the region, and the endpoint does not contain it";
             options.error("signature_version", problem, "v1, or v4 with region = cn-hangzhou or the like beside it");
             None
         }
@@ -317,7 +318,7 @@ fn oss_signature(options: &mut Options<'_>, region: Option<&str>) -> Option<OssS
     }
 }
 
-/// `ca_file`, an option of our own: certificates to trust beside the system's.
+/// Reads `ca_file`, an option of this program only: certificates to trust in addition to the system's.
 fn read_ca_file(options: &mut Options<'_>, context: &Context<'_>, https: bool) -> Option<PathBuf> {
     const ALLOWED: &str = "the absolute path of a PEM file";
     options.text("ca_file")?;

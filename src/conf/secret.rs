@@ -7,12 +7,12 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `value`.
+    /// Wraps `value`.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The value itself, for the one place that signs or logs in with it.
+    /// The value, for the code that signs or logs in with it.
     pub fn expose(&self) -> &str {
         &self.0
     }

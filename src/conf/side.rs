@@ -1,4 +1,4 @@
-//! One side of a migration: what the user names, and what it turns out to be.
+//! One side of a migration: the paths that the user names, its files, and its settings.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,17 @@ use super::finding::Place;
 use super::side_id::SideId;
 use crate::object::{ObjectKind, PerKind};
 
-/// Which way objects go.
+/// The role of a side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The old side, or any that is only read. The process environment describes it, as it does the running server.
+    /// The old side, or any side that is only read. The environment of the process belongs to it, as to the running
+    /// server.
     Source,
     /// The new side.
     Destination,
 }
 
-/// What the user names as a side.
+/// The paths by which the user names a side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SideSource {
     /// A seafile.conf, a `.env` file, or a folder that holds one or both.
@@ -31,7 +32,7 @@ pub struct SideSource {
 pub struct TextFile {
     /// Its name in messages.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
@@ -40,7 +41,7 @@ pub struct TextFile {
 pub struct SideText {
     /// The side as the user named it.
     pub path: PathBuf,
-    /// seafile.conf.
+    /// seafile.conf; `None` when there is none.
     pub conf: Option<TextFile>,
     /// The `.env` file beside it.
     pub dotenv: Option<TextFile>,
@@ -55,14 +56,14 @@ pub struct SideConf {
     pub path: PathBuf,
     /// The store of each kind.
     pub stores: PerKind<StoreConf>,
-    /// The server's tables, where the side names them.
+    /// The server's database; `None` when the side names none.
     pub database: Option<DatabaseConf>,
     /// The seafile-data folder, where it is known.
     pub data_dir: Option<PathBuf>,
-    /// How many days of history libraries keep that have no limit of their own (`keep_days` of `[history]`); all when
-    /// there is none, or a negative one.
+    /// The days of history that libraries without a limit of their own keep (`keep_days` of `[history]`); all history
+    /// when it is `None` or negative.
     pub keep_days: Option<i64>,
-    /// What is odd but no error, a line each.
+    /// The warnings, one line each.
     pub warnings: Vec<String>,
 }
 
@@ -72,21 +73,21 @@ impl SideConf {
         &self.stores[kind]
     }
 
-    /// Where the objects of each kind are. The same places are the same side, however they are configured.
+    /// The id of the side: the locations of its stores. Configurations of the same places have the same id.
     pub fn id(&self) -> SideId {
         SideId::from_fn(|kind| self.store(kind).location().to_string())
     }
 }
 
-/// A side with the places that its stores are described at.
+/// A side, and the places in its files that describe its stores.
 pub(crate) struct ReadSide {
     pub(crate) conf: SideConf,
-    /// Whether seafile.conf describes the stores, not the environment.
+    /// Whether seafile.conf describes the stores, and not the environment.
     pub(crate) from_file: bool,
     pub(crate) places: PerKind<Place>,
 }
 
-/// The section of a kind.
+/// The section of seafile.conf that describes the store of a kind.
 pub(crate) const fn section_of(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Commits => "commit_object_backend",
@@ -95,5 +96,5 @@ pub(crate) const fn section_of(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// The variable that says whether the environment describes the stores.
+/// The variable that decides whether the environment describes the stores.
 pub(crate) const STORAGE_TYPE: &str = "SEAF_SERVER_STORAGE_TYPE";

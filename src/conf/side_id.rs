@@ -1,4 +1,4 @@
-//! Which side it is: the places of its three stores.
+//! The id of a side: the places of its three stores.
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::{ObjectKind, PerKind};
 
-/// A side, named by where its objects are: for each kind the place of its store, as messages show it. Reports, notes
-/// and checkpoints say by it what they are about. In JSON it is an array of three texts: commits, fs, blocks.
+/// The id of a side: the place of each kind's store, as messages show it. Reports, histories and checkpoints name
+/// their sides by it. In JSON it is an array of three texts: commits, fs, blocks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SideId(PerKind<String>);
 
 impl SideId {
-    /// The side whose store of each kind is at the place that `place` says.
+    /// The side whose store of each kind is at the place that `place` returns.
     pub fn from_fn(place: impl FnMut(ObjectKind) -> String) -> Self {
         Self(PerKind::from_fn(place))
     }
 
-    /// Where the store of a kind is.
+    /// The place of a kind's store.
     pub fn place(&self, kind: ObjectKind) -> &str {
         &self.0[kind]
     }
 
-    /// The three places: commits, fs, blocks.
+    /// The places of commits, fs and blocks.
     pub fn places(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(String::as_str)
     }
 
-    /// The three places, a line each.
+    /// The places of commits, fs and blocks, one line each.
     pub fn lines(&self) -> Vec<String> {
         self.places().map(str::to_owned).collect()
     }

@@ -1,4 +1,4 @@
-//! Commits: one JSON object each, written by the C server, the Go file server and the sync clients.
+//! Commits: JSON objects that the C server, the Go file server and the sync clients write.
 //!
 //! Two formulas make a commit's id (haiwen/seafile-server, common/commit-mgr.c `compute_commit_id` and
 //! fileserver/commitmgr/commitmgr.go `computeCommitID`): the SHA-1 of root id, creator, creator name, description and
@@ -18,15 +18,15 @@ pub struct Commit {
     pub repo_id: LibraryId,
     /// The directory at the root; [`ObjectId::EMPTY`] for an empty library.
     pub root_id: ObjectId,
-    /// The commit before; none for the first one.
+    /// The previous commit; `None` for the first one.
     pub parent_id: Option<ObjectId>,
-    /// The other commit that a merge joined.
+    /// The other parent of a merge; `None` for other commits.
     pub second_parent_id: Option<ObjectId>,
-    /// Seconds since 1970.
+    /// When it was made, in seconds since 1970.
     pub ctime: i64,
     /// Who made it, usually an e-mail address.
     pub creator_name: Option<String>,
-    /// What was done, in words.
+    /// A description of the change.
     pub description: String,
     /// The library's name at that time.
     pub repo_name: Option<String>,
@@ -79,7 +79,7 @@ impl Raw<'_> {
         finish(hash)
     }
 
-    /// The id that the content has, in the writer's formula as far as `name` tells which one that is.
+    /// The id of the content by Go's formula when that gives `name`, else by the C formula.
     fn id_beside(&self, name: &ObjectId) -> ObjectId {
         let go = self.id(b"");
         if go == *name { go } else { self.id(b"\0") }
@@ -87,7 +87,7 @@ impl Raw<'_> {
 }
 
 fn read(data: &[u8]) -> Result<Raw<'_>, Damage> {
-    // Cut off, because old servers stored the NUL at the end of the string, and the server still reads such commits.
+    // The NUL is cut off, because old servers stored it at the end of the text and the server still reads such commits.
     let text = data.strip_suffix(b"\0").unwrap_or(data);
     serde_json::from_slice(text).map_err(|error| match error.is_eof() {
         true => Damage::Truncated,
@@ -99,7 +99,7 @@ fn malformed<T>(value: Option<T>, why: &str) -> Result<T, Damage> {
     value.ok_or_else(|| Damage::Malformed(why.to_owned()))
 }
 
-/// What a server insists on before it uses a commit: the library, the root, and the commit's own idea of its name.
+/// Checks the fields that a server requires; returns the library, the root, and the commit's own `commit_id`.
 fn sanity(raw: &Raw<'_>) -> Result<(LibraryId, ObjectId, ObjectId), Damage> {
     let own = malformed(ObjectId::parse(&raw.commit_id.0), "commit_id is not an object id")?;
     let library = malformed(LibraryId::parse(&raw.repo_id.0), "repo_id is not a library id")?;
@@ -108,7 +108,7 @@ fn sanity(raw: &Raw<'_>) -> Result<(LibraryId, ObjectId, ObjectId), Damage> {
     Ok((library, root, own))
 }
 
-/// The id of a commit's bytes: its own `commit_id` where that is not `name`, else what the content hashes to.
+/// The id of a commit's bytes: its `commit_id` when that is not `name`, else the hash of its content.
 pub(super) fn id_of(name: &ObjectId, data: &[u8]) -> Result<ObjectId, Damage> {
     let raw = read(data)?;
     let (_, _, own) = sanity(&raw)?;
@@ -116,10 +116,10 @@ pub(super) fn id_of(name: &ObjectId, data: &[u8]) -> Result<ObjectId, Damage> {
 }
 
 impl Commit {
-    /// Reads the stored bytes of the commit called `name`.
+    /// Parses the stored bytes of the commit `name`.
     ///
     /// # Errors
-    /// When they are not a commit that Seafile would use.
+    /// When they are not a commit that Seafile accepts.
     pub fn parse(name: &ObjectId, data: &[u8]) -> Result<Parsed<Self>, Damage> {
         if data.is_empty() {
             return Err(Damage::Empty);
@@ -142,7 +142,7 @@ impl Commit {
         Ok(Parsed { object, wrong_id: wrong_id(name, found) })
     }
 
-    /// The commits that this one follows: none, one, or two after a merge.
+    /// The parents: none for the first commit, two for a merge, else one.
     pub fn parents(&self) -> impl Iterator<Item = ObjectId> {
         self.parent_id.into_iter().chain(self.second_parent_id)
     }

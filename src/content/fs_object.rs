@@ -1,9 +1,9 @@
-//! Directories and file descriptions, in the format of today (zlib over JSON) and the legacy one (binary).
+//! Directories and file descriptions, in the current format (JSON compressed with zlib) and the legacy format (binary).
 //!
-//! Layouts and ids: haiwen/seafile-server, common/fs-mgr.c. Version 1 is named by the SHA-1 of the JSON. Version 0 is
-//! big-endian: a file is be32 1, be64 size and 20 bytes a block, named by the SHA-1 of those block ids; a directory is
-//! be32 3 and an entry of be32 mode, 40 characters of id, be32 length and name for each child, named by the SHA-1 of
-//! id, name and mode of each, the mode little-endian.
+//! Layouts and ids: haiwen/seafile-server, common/fs-mgr.c. The id of version 1 is the SHA-1 of the JSON. Version 0 is
+//! big-endian. A file is be32 1, be64 size and 20 bytes per block id; its id is the SHA-1 of the block ids. A directory
+//! is be32 3 and, for each child, be32 mode, 40 characters of id, be32 length and name; its id is the SHA-1 of the id,
+//! name and mode of each child, with the mode little-endian.
 
 use serde::Deserialize;
 use sha1::{Digest, Sha1};
@@ -13,7 +13,7 @@ use super::json::{Id, Text};
 use super::{Damage, Parsed, finish, sha1_of, wrong_id};
 use crate::object::ObjectId;
 
-/// What an fs object describes.
+/// A parsed fs object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FsObject {
     /// A file.
@@ -25,7 +25,7 @@ pub enum FsObject {
     },
     /// A directory.
     Dir {
-        /// What is in it.
+        /// Its children.
         entries: Vec<Dirent>,
     },
 }
@@ -48,13 +48,13 @@ impl Dirent {
     }
 }
 
-/// `type` in JSON and the first word of the legacy format.
+/// The values of `type` in JSON and of the first word in the legacy format.
 const FILE: u32 = 1;
 const DIR: u32 = 3;
 
-/// The bytes of a legacy entry before its name.
+/// The length of a legacy entry before its name, in bytes.
 const ENTRY_HEAD: usize = 4 + 40 + 4;
-/// The longest name that Seafile keeps (`SEAF_DIR_NAME_LEN` less the NUL).
+/// The longest name that Seafile keeps, in bytes (`SEAF_DIR_NAME_LEN` less the NUL).
 const NAME_MAX: usize = 255;
 
 /// The id of the stored bytes of an fs object.
@@ -77,7 +77,7 @@ pub(super) fn id_of(data: &[u8]) -> Result<ObjectId, Damage> {
 }
 
 impl FsObject {
-    /// Reads the stored bytes of the fs object called `name`.
+    /// Parses the stored bytes of the fs object `name`.
     ///
     /// # Errors
     /// When they are not an fs object.
@@ -150,7 +150,7 @@ fn legacy(data: &[u8]) -> Result<(ObjectId, FsObject), Damage> {
     }
 }
 
-/// A legacy object behind its first word.
+/// A legacy object after its first word.
 enum Legacy<'a> {
     File { size: u64, blocks: &'a [u8] },
     Dir(&'a [u8]),
@@ -180,7 +180,7 @@ struct LegacyEntry<'a> {
 }
 
 impl<'a> LegacyEntry<'a> {
-    /// Takes the next entry off `rest`; `None` at the end.
+    /// Reads the next entry from `rest`; `None` at the end.
     fn next(rest: &mut &'a [u8]) -> Result<Option<Self>, Damage> {
         if rest.is_empty() {
             return Ok(None);
@@ -201,8 +201,8 @@ impl<'a> LegacyEntry<'a> {
     fn hash(&self, hash: &mut Sha1) {
         hash.update(self.id);
         hash.update(self.name);
-        // Little-endian, because the C server hashes the word as it lies in memory, and so every server came to be that
-        // here.
+        // Little-endian, because the C server hashes the word as it is in memory, and servers run on little-endian
+        // machines.
         hash.update(self.mode.to_le_bytes());
     }
 

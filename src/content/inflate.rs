@@ -1,4 +1,4 @@
-//! zlib streams of fs objects, decompressed piece by piece.
+//! Decompresses the zlib streams of fs objects piece by piece.
 
 use std::cell::RefCell;
 
@@ -6,13 +6,14 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::Damage;
 
-/// How many bytes an fs object may decompress to: 256 MiB.
+/// The most bytes to which an fs object may decompress: 256 MiB.
 ///
-/// A directory of a million entries takes some 200 MB, and Seafile is of no use long before that. Without a limit an
-/// upload of a few MB could cost a walk, which holds the whole object, gigabytes: zlib packs zeros a thousand to one.
+/// A directory of a million entries takes about 200 MB, and Seafile becomes unusable with fewer. A walk holds the whole
+/// object in memory. Without a limit, an upload of a few MB could take gigabytes, because zlib compresses zeros a
+/// thousand to one.
 pub const INFLATED_MAX: u64 = 256 << 20;
 
-/// Most fs objects decompress to less than this, so that one call does them.
+/// The size of a piece in bytes. Most fs objects decompress to fewer, so that one call suffices.
 const PIECE: usize = 64 << 10;
 
 struct Inflater {
@@ -21,7 +22,7 @@ struct Inflater {
 }
 
 thread_local! {
-    // One for each thread, because setting up the decompressor costs more than decompressing a small directory.
+    // One per thread, because creating a decompressor takes longer than decompressing a small directory.
     static INFLATER: RefCell<Inflater> =
         RefCell::new(Inflater { state: Decompress::new(true), piece: vec![0; PIECE].into_boxed_slice() });
 }
@@ -32,7 +33,7 @@ pub(super) fn is_zlib(data: &[u8]) -> bool {
     method & 15 == 8 && method >> 4 <= 7 && flags & 32 == 0 && u16::from_be_bytes([method, flags]).is_multiple_of(31)
 }
 
-/// Decompresses `data` and hands the content to `sink` in pieces. `sink` must not inflate in turn.
+/// Decompresses `data` and passes the content to `sink` in pieces. `sink` must not call [`inflate`].
 pub(super) fn inflate(data: &[u8], sink: impl FnMut(&[u8])) -> Result<(), Damage> {
     INFLATER.with_borrow_mut(|inflater| inflater.run(data, INFLATED_MAX, sink))
 }

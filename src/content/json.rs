@@ -1,4 +1,4 @@
-//! Strings of Seafile's JSON as bytes, because old objects hold names that are not UTF-8.
+//! Strings of Seafile's JSON as bytes, because old objects contain names that are not UTF-8.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -41,7 +41,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// An object id spelled as 40 hex digits.
+/// An object id of 40 hex digits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Id(pub(super) ObjectId);
 

@@ -1,8 +1,8 @@
-//! The heads: the commits from which everything that must be there can be reached.
+//! The heads: the commits from which every object that must exist can be reached.
 //!
-//! The server's tables say them: `Branch` joined with `Repo`, `RepoTrash.head_id`, and the base commits of virtual
-//! libraries. What is in `GarbageRepos` is about to be deleted and is no root. Without a database the heads are the
-//! commits that no other commit names.
+//! The server's tables hold them: `Branch` joined with `Repo`, `RepoTrash.head_id`, and the base commits of virtual
+//! libraries. The libraries in `GarbageRepos` are about to be deleted and are no roots. Without a database the heads
+//! are the commits that are no other commit's parent.
 
 use std::collections::BTreeMap;
 
@@ -13,34 +13,35 @@ use crate::object::{LibraryId, ObjectId};
 
 mod inferred;
 
-/// Every library, and where to begin in it.
+/// The roots of every library.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roots {
     /// In the order of their ids.
     pub libraries: Vec<LibraryRoots>,
-    /// How many libraries are in `GarbageRepos`.
+    /// The number of libraries in `GarbageRepos`.
     pub garbage: usize,
-    /// Rows that no server can use either, in words.
+    /// A description of each row without a valid library or commit id, which a server cannot use either.
     pub ignored: Vec<String>,
-    /// Whether the heads were worked out from the commits, for want of a database. Such heads include uploads that
-    /// were never finished, and libraries that were deleted.
+    /// Whether the heads were inferred from the commits, because there is no database. Such heads include unfinished
+    /// uploads and deleted libraries.
     pub guessed: bool,
 }
 
-/// Where to begin in one library.
+/// The roots of one library: the commits from which its objects are reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LibraryRoots {
     /// The library.
     pub id: LibraryId,
-    /// What its owner calls it, where the database says.
+    /// Its name; `None` when it is not known.
     pub name: Option<String>,
     /// Whether it is in the trash, from which it can be restored.
     pub trashed: bool,
-    /// The newest commits: one from a database (none when the row lacks), any number otherwise.
+    /// The newest commits: one from a database (none when its row is missing), any number otherwise.
     pub heads: Vec<ObjectId>,
-    /// Commits that the virtual libraries of this one were last merged with. Merging needs their directories, not their blocks.
+    /// The commits with which the virtual libraries of this one were last merged. A merge needs their directories, but
+    /// not their blocks.
     pub base_commits: Vec<BaseCommit>,
-    /// The library that holds the fs objects and blocks of a virtual library.
+    /// For a virtual library, the library that holds its fs objects and blocks.
     pub origin: Option<LibraryId>,
     /// `RepoHistoryLimit.days` of the library, or of the origin of a virtual one.
     pub history_days: Option<i64>,
@@ -53,12 +54,12 @@ pub struct LibraryRoots {
 pub struct BaseCommit {
     /// The commit.
     pub commit: ObjectId,
-    /// Who needs it.
+    /// The virtual library.
     pub library: LibraryId,
 }
 
 impl LibraryRoots {
-    /// A library of which nothing is known but its id.
+    /// A library without heads, with only its id set.
     pub const fn new(id: LibraryId) -> Self {
         Self {
             id,
@@ -82,7 +83,7 @@ const LIVE: &str = "SELECT Repo.repo_id, Branch.commit_id FROM Repo \
                     LEFT JOIN Branch ON Branch.repo_id = Repo.repo_id AND Branch.name = 'master'";
 
 impl Roots {
-    /// Opens the database, reads the heads and closes it again, so that no writer waits for us.
+    /// Opens the database, reads the heads and closes it again, so that no writer has to wait.
     ///
     /// # Errors
     /// When the database cannot be opened, does not answer, or is not that of a Seafile server.
@@ -114,7 +115,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The rows of a table that old servers may lack.
+    /// The rows of a table that old servers may not have; none when it is missing.
     fn optional(&mut self, table: &str, columns: &str) -> Result<Vec<Row>, DatabaseError> {
         if !self.tables.has(table)? {
             return Ok(Vec::new());
@@ -131,7 +132,7 @@ impl Reader<'_> {
         parsed
     }
 
-    /// The commit in a row; none when the row lacks it or holds something else, which the walk reports.
+    /// The commit of a row; `None` when the cell is empty or not a commit id, which the walk reports.
     fn commit_of(&mut self, table: &str, cell: Option<&String>) -> Option<ObjectId> {
         let text = cell?;
         let parsed = ObjectId::parse(text.trim_end().as_bytes());
@@ -171,7 +172,7 @@ impl Reader<'_> {
         self.each("RepoValidSince", "timestamp", |library, time| library.valid_since = time.parse().ok())
     }
 
-    /// Hands the column of an optional table to each library that has a value there.
+    /// Calls `set` for each library that has a value in the column of an optional table.
     fn each(
         &mut self,
         table: &str,
@@ -195,7 +196,7 @@ impl Reader<'_> {
             let Some(origin_id) = self.library_of("VirtualRepo", origin.as_ref()) else { continue };
             let base = self.commit_of("VirtualRepo", base.as_ref());
             let days = self.libraries.get(&origin_id).and_then(|origin| origin.history_days);
-            // Passed over, because a row may outlive its library.
+            // Skipped, because a row may outlive its library.
             let Some(library) = self.libraries.get_mut(&id) else { continue };
             library.origin = Some(origin_id);
             library.history_days = days;

@@ -1,11 +1,11 @@
-//! Which store a destination is, by what the store itself carries, and how often it was written.
+//! The incarnation of a store: a random id and a generation number, kept in the store itself.
 //!
-//! A place (a bucket's name, a folder's path) says nothing about what is there: a bucket can be emptied and made anew, a
-//! disk not be mounted, an older backup be restored. So the first pass puts a control object into each of the
-//! destination's stores, with a random id and a generation. Each pass begins a new generation and ends it with
-//! another one, and every memory of a destination (a list, heads that were found whole, a checkpoint, a verification) is
-//! bound to the generation at which it was true. A destination that has another id, another generation, or none is
-//! not the one that is remembered.
+//! A place (a bucket's name, a folder's path) does not identify the objects there: a bucket can be deleted and created
+//! again, a disk may not be mounted, an older backup may be restored. So the first pass writes a control object with a
+//! random id and a generation to each of the destination's stores. Each pass begins a new generation when it starts and
+//! another one when it ends. Everything that is recorded about a destination (a list, verified heads, a checkpoint, a
+//! verification) belongs to the generation at which it was recorded. It is not used for a destination with another id,
+//! another generation, or no incarnation.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,21 +15,22 @@ use crate::store::{ReadStore, StoreError, WriteStore, control};
 /// The version of the control object.
 const FORMAT: u32 = 1;
 
-/// One store, at one time of its life. Two are the same only when nothing was written by a pass in between.
+/// The id and generation of a store. Two are equal only when no pass wrote to the store between their readings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incarnation {
     /// The version of these fields.
     format: u32,
     /// Made once, at random: 32 hexadecimal digits.
     store: String,
-    /// Grows by one when a pass begins and when it ends.
+    /// The number of times that a pass began or ended. It grows by one each time.
     generation: u64,
-    /// Made at random for each generation, so that two histories which parted are told apart at equal numbers.
+    /// Made at random for each generation, so that two copies of a store with separate histories differ at equal
+    /// generations.
     token: String,
 }
 
 impl Incarnation {
-    /// A store that never was a destination before.
+    /// The first incarnation of a store that was never a destination.
     pub fn first() -> Self {
         Self { format: FORMAT, store: random(), generation: 1, token: random() }
     }
@@ -45,29 +46,29 @@ impl Incarnation {
         self.store == other.store
     }
 
-    /// How often a pass began or ended.
+    /// The generation: how often a pass began or ended.
     pub const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// What a store says of itself; `None` when no pass ever wrote to it.
+    /// Reads the incarnation of a store; `None` when no pass ever wrote to it.
     ///
     /// # Errors
-    /// When the store does not answer, or its control object is of no use.
+    /// When the store does not answer, or its control object cannot be parsed.
     pub fn read(store: &(impl ReadStore + ?Sized)) -> Result<Option<Self>, StoreError> {
         control::read(store, &control::INCARNATION)
     }
 
-    /// Begins this generation: from now on the store says so.
+    /// Writes this incarnation to the store, which begins its generation.
     ///
     /// # Errors
-    /// When the store does not take it.
+    /// When the store cannot be written.
     pub fn write(&self, store: &(impl WriteStore + ?Sized)) -> Result<(), StoreError> {
         control::write(store, &control::INCARNATION, self)
     }
 }
 
-/// The three stores of a destination; `None` where no pass ever wrote.
+/// The incarnations of a destination's three stores; `None` for a store to which no pass ever wrote.
 pub type Incarnations = PerKind<Option<Incarnation>>;
 
 fn random() -> String {

@@ -1,11 +1,11 @@
 //! Builds a list while a destination is listed: many threads, bounded memory, parts in any order.
 //!
-//! Each listing of a part is a [`ShardStream`]. Its keys ascend, so that a shard is cut whenever
-//! enough have come, and written by one of a few encoders. What a stream has left at its end is
-//! joined with its neighbours, so that a hundred thousand small libraries do not make a hundred
-//! thousand shards.
+//! Each listing of a part is a [`ShardStream`]. Its keys ascend, so a shard is cut off whenever
+//! enough keys have come, and one of a few encoders writes it. The last chunk of a stream is often too small
+//! for a shard and is joined with its neighbours, so that a hundred thousand small libraries do not make a
+//! hundred thousand shards.
 //!
-//! Whole shards on disk survive whatever happens: the next run lists only what they do not cover.
+//! Whole shards on disk survive a crash: the next run lists only the ranges that they do not cover.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -13,31 +13,31 @@ use std::sync::{Mutex, PoisonError};
 use super::entry::Entry;
 use super::error::ListError;
 use super::format::Header;
-use super::intake::Intake;
 use super::merge::copy_into;
 use super::paths::{ListLock, ListPaths, remove_if_there};
 use super::set::Index;
+use super::shard_stream::ShardStream;
+use super::shard_writer::ShardWriter;
 use super::sort::Sorter;
-use super::stream::ShardStream;
 use super::write::Output;
 use crate::conf::backend::Location;
 use crate::object::KeyRange;
 use crate::store::Listed;
 
-/// A list that is being made. Everything but [`SetBuilder::finish`] may be called from any number
-/// of threads at once.
+/// A list that is being built. Any number of threads may call its methods at once, except for
+/// [`SetBuilder::finish`].
 #[derive(Debug)]
 pub struct SetBuilder {
     paths: ListPaths,
-    intake: Intake,
+    writer: ShardWriter,
 }
 
 impl SetBuilder {
-    /// Begins the list of what is at `location`, or takes up the one that an earlier run did not
-    /// finish. Also gives the ranges of keys that are still to be listed, ascending.
+    /// Begins the list of the objects at `location`, or resumes the one that an earlier run did not
+    /// finish. Also returns the ranges of keys that are still to be listed, ascending.
     ///
     /// # Errors
-    /// When an unfinished list of another destination is there, or files cannot be written.
+    /// When the unfinished list belongs to another destination, or files cannot be written.
     pub fn start_or_resume(lock: &ListLock, location: &Location) -> Result<(Self, Vec<KeyRange>), ListError> {
         let (building, library) = (lock.paths().building(), lock.paths().library());
         let output = match Output::resume(&building, location, library)? {
@@ -54,85 +54,85 @@ impl SetBuilder {
     }
 
     fn new(paths: &ListPaths, output: Output) -> Result<Self, ListError> {
-        Ok(Self { paths: paths.clone(), intake: Intake::start(output)? })
+        Ok(Self { paths: paths.clone(), writer: ShardWriter::start(output)? })
     }
 
-    /// The keys that the list will answer for: every key, or those of its library.
+    /// The range of keys that the list covers: every key, or those of its library.
     pub fn range(&self) -> KeyRange {
-        self.intake.range()
+        self.writer.range()
     }
 
-    /// The destination, in the words of its [`Location`].
+    /// The destination, as its [`Location`] is displayed.
     pub fn destination(&self) -> &str {
-        self.intake.destination()
+        self.writer.destination()
     }
 
-    /// The way into the list for shards and entries of another one.
-    pub(super) const fn intake(&self) -> &Intake {
-        &self.intake
+    /// The writer that takes shards and entries of another list.
+    pub(super) const fn writer(&self) -> &ShardWriter {
+        &self.writer
     }
 
-    /// A door for the listing of one part of an ordered store.
+    /// A stream that takes the listing of one part of an ordered store.
     pub const fn stream(&self) -> ShardStream<'_> {
-        ShardStream::new(&self.intake)
+        ShardStream::new(&self.writer)
     }
 
-    /// A door for the listing of a store that has no order.
+    /// An input that takes the listing of a store without an order.
     pub fn unsorted(&self) -> UnsortedInput<'_> {
-        UnsortedInput { intake: &self.intake, sorter: Mutex::new(Sorter::new(self.paths.folder())) }
+        UnsortedInput { writer: &self.writer, sorter: Mutex::new(Sorter::new(self.paths.folder())) }
     }
 
-    /// Completes the list, when every key has been covered exactly once.
+    /// Completes the list, provided that every key has been covered exactly once.
     ///
     /// # Errors
-    /// [`ListError::Incomplete`] when parts are missing; what is there is kept for the next run.
+    /// [`ListError::Incomplete`] when parts are missing; the parts that were listed are kept for the next run.
     pub fn finish(self) -> Result<Index, ListError> {
-        let mut joined = self.joined()?;
-        if joined.output.is_scattered() && joined.output.path() != joined.paths.merging() {
-            joined = joined.gathered()?;
+        let mut written = self.into_written()?;
+        if written.output.is_scattered() && written.output.path() != written.paths.merging() {
+            written = written.with_shards_joined()?;
         }
-        let set = joined.output.finish(joined.paths.base())?;
-        remove_if_there(&joined.paths.building())?;
+        let set = written.output.finish(written.paths.base())?;
+        remove_if_there(&written.paths.building())?;
         Ok(Index::new(set))
     }
 
-    /// Makes what is there durable and leaves it to be resumed.
+    /// Makes the shards durable and leaves the list unfinished, to be resumed.
     pub(super) fn suspend(self) -> Result<(), ListError> {
-        self.joined()?.output.sync()
+        self.into_written()?.output.sync()
     }
 
-    /// Waits until everything handed in is written.
-    fn joined(self) -> Result<Joined, ListError> {
-        Ok(Joined { paths: self.paths, output: self.intake.joined()? })
+    /// Waits until every chunk is written.
+    fn into_written(self) -> Result<WrittenList, ListError> {
+        Ok(WrittenList { paths: self.paths, output: self.writer.into_output()? })
     }
 }
 
-/// A builder whose shards are all in the file.
-struct Joined {
+/// A list whose shards are all in its file.
+struct WrittenList {
     paths: ListPaths,
     output: Output,
 }
 
-impl Joined {
-    /// The same list in a new file, small shards joined. (Streams that ended in an order that left
-    /// no neighbours to join with.)
-    fn gathered(self) -> Result<Self, ListError> {
+impl WrittenList {
+    /// Writes the same list to a new file with its small shards joined. There are many small shards when the
+    /// neighbours of a stream had been written before it ended.
+    fn with_shards_joined(self) -> Result<Self, ListError> {
         let header = self.output.header().clone();
         let builder = SetBuilder::create(&self.paths, self.paths.merging(), header)?;
-        copy_into(&builder.intake, &self.output.reopen()?, &[], std::iter::empty())?;
-        builder.joined()
+        copy_into(&builder.writer, &self.output.reopen()?, &[], std::iter::empty())?;
+        builder.into_written()
     }
 }
 
 /// Takes the listing of a store without an order; see [`SetBuilder::unsorted`].
 #[derive(Debug)]
 pub struct UnsortedInput<'b> {
-    intake: &'b Intake,
+    writer: &'b ShardWriter,
     sorter: Mutex<Sorter>,
 }
 
 impl UnsortedInput<'_> {
-    /// Takes objects in any order, from any thread. One that comes twice counts once.
+    /// Takes objects in any order, from any thread. An object that comes twice counts once.
     ///
     /// # Errors
     /// When the temporary file beside the list cannot be written.
@@ -141,17 +141,17 @@ impl UnsortedInput<'_> {
         objects.iter().try_for_each(|object| sorter.push(Entry::new(object)))
     }
 
-    /// Ends the listing: what was pushed is all that the store holds.
+    /// Ends the listing: the objects that were pushed are all that the store holds.
     ///
     /// # Errors
     /// When the list cannot be written.
     pub fn finish(self) -> Result<(), ListError> {
         let sorter = self.sorter.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut entries = sorter.sorted()?.peekable();
-        for range in self.intake.uncovered() {
+        for range in self.writer.uncovered() {
             while entries.next_if(|entry| entry.as_ref().is_ok_and(|entry| entry.key < range.first())).is_some() {}
-            let mut stream = ShardStream::new(self.intake);
-            // An error is taken, too, wherever it stands, because what comes after it is not known.
+            let mut stream = ShardStream::new(self.writer);
+            // An error is taken as well, wherever it stands, because the keys after it are unknown.
             let inside = std::iter::from_fn(|| {
                 entries.next_if(|entry| entry.as_ref().map_or(true, |entry| entry.key <= range.last()))
             });

@@ -1,17 +1,17 @@
-//! One entry of a list in the forms it takes: packed in memory and in files, and as the digits
-//! that the finite state transducers are built over.
+//! One entry of a list, packed for memory and files, and its key as the digits over which the finite
+//! state transducers are built.
 
 use crate::object::ObjectKey;
 use crate::store::Listed;
 
-/// What a list knows of an object that is at the destination.
+/// What the index holds about an object at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexEntry {
-    /// Its size there in bytes; `None` where neither a listing nor a write told it.
+    /// Its size at the destination in bytes; `None` when neither a listing nor a write reported it.
     pub size: Option<u64>,
 }
 
-/// A key and a size in 42 bytes, so that buffers of millions stay small.
+/// A key and a size in 42 bytes; packed because buffers hold millions of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) key: ObjectKey,
@@ -24,32 +24,32 @@ const MAX_CODE: u64 = (1 << 48) - 1;
 impl Entry {
     pub(super) const LEN: usize = ObjectKey::LEN + 6;
 
-    /// Packs a listed object. A size past 256 TiB counts as unknown; Seafile's blocks end at 10 MB.
+    /// Packs a listed object. A size of 256 TiB or more is stored as unknown; a block of Seafile has 10 MB at most.
     pub(super) fn new(listed: &Listed) -> Self {
         let code = listed.size.and_then(|size| size.checked_add(1)).filter(|&code| code <= MAX_CODE);
         Self::from_code(listed.key, code.unwrap_or(0))
     }
 
-    /// The entry whose [`Entry::code`] this is.
+    /// The entry of `key` with this [`Entry::code`].
     pub(super) fn from_code(key: ObjectKey, code: u64) -> Self {
         let mut size = [0; 6];
         size.copy_from_slice(&code.to_be_bytes()[2..]);
         Self { key, size }
     }
 
-    /// The size plus one; 0 when it is unknown.
+    /// The size in bytes plus one; 0 when the size is unknown.
     pub(super) fn code(&self) -> u64 {
         let mut wide = [0; 8];
         wide[2..].copy_from_slice(&self.size);
         u64::from_be_bytes(wide)
     }
 
-    pub(super) fn held(&self) -> IndexEntry {
+    pub(super) fn index_entry(&self) -> IndexEntry {
         IndexEntry { size: self.code().checked_sub(1) }
     }
 
     pub(super) fn listed(&self) -> Listed {
-        Listed { key: self.key, size: self.held().size }
+        Listed { key: self.key, size: self.index_entry().size }
     }
 
     pub(super) fn to_bytes(self) -> [u8; Self::LEN] {
@@ -67,30 +67,30 @@ impl Entry {
     }
 }
 
-/// How many digits spell a key.
+/// The number of digits of a key.
 pub(super) const DIGITS: usize = 49;
 
-/// A key as digits, in an order-preserving spelling.
+/// A key as digits. Digits sort as the keys do.
 pub(super) type Digits = [u8; DIGITS];
 
-/// The 63 bytes for which the fst crate has a one-byte node, ascending, and one more. Random ids do
-/// not compress, so a set is mostly chains of such nodes: with these digits a link costs one byte
-/// for 6 bits of key; with plain bytes, of which few are in this list, it costs two for 8.
+/// The 63 bytes for which the fst crate has a one-byte node, and one more, ascending. Random ids do
+/// not compress, so a transducer is mostly chains of such nodes. With these digits a node takes one byte
+/// for 6 bits of key; with plain bytes, few of which are in this list, it takes two bytes for 8 bits.
 const ALPHABET: &[u8; 64] = b"%&+-./0123456789:=?ABCDEFGHILMNOPRST_abcdefghijklmnopqrstuvwxyz~";
 
-/// Which digits have 5 bits; the others have 6. They spell the last 2 bits of the library and the
-/// first 28 of the id, where the ids of a library branch: a node with more than 32 branches gets
-/// an index of 256 bytes, which costs up to 5 bytes a key.
+/// The digits that have 5 bits; the others have 6. They hold the last 2 bits of the library and the
+/// first 28 bits of the id, where the ids of a library branch. 5 bits, because a node with more than 32
+/// branches gets an index of 256 bytes, which costs up to 5 bytes for each key.
 const NARROW: std::ops::Range<usize> = 21..27;
 
-/// Where a digit stands in a key.
+/// The bits of a key that a digit holds.
 #[derive(Clone, Copy)]
 struct Place {
-    /// The byte that it begins in.
+    /// The position of the byte in which it begins.
     byte: usize,
-    /// How far to shift that byte and the next, as one number.
+    /// By how many bits to shift the number that this byte and the next one make.
     shift: u32,
-    /// How many bits it has.
+    /// Its width in bits.
     width: u32,
 }
 
@@ -119,9 +119,9 @@ const VALUES: [u8; 256] = {
     values
 };
 
-/// Spells a key in digits; they sort as the keys do.
+/// Returns the digits of a key; they sort as the keys do.
 pub(super) fn digits(key: &ObjectKey) -> Digits {
-    // One byte more, so that the last digits have a next byte, too.
+    // One byte more, because the last digits also read the byte after the one in which they begin.
     let mut bytes = [0; ObjectKey::LEN + 1];
     bytes[..ObjectKey::LEN].copy_from_slice(&key.to_bytes());
     PLACES.map(|place| {
@@ -130,7 +130,7 @@ pub(super) fn digits(key: &ObjectKey) -> Digits {
     })
 }
 
-/// The key that these digits spell; `None` when one of them is not a digit.
+/// The key with these digits; `None` when one of them is not a digit.
 pub(super) fn from_digits(digits: &Digits) -> Option<ObjectKey> {
     let mut bytes = [0; ObjectKey::LEN + 1];
     for (digit, place) in digits.iter().zip(PLACES) {
@@ -174,7 +174,7 @@ mod tests {
             (Some(u64::MAX), None),
         ] {
             let entry = Entry::new(&Listed { key: ObjectKey::MAX, size });
-            assert_eq!(Entry::from_bytes(&entry.to_bytes()).held().size, expected);
+            assert_eq!(Entry::from_bytes(&entry.to_bytes()).index_entry().size, expected);
         }
     }
 }

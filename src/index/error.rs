@@ -1,4 +1,4 @@
-//! What can go wrong with a list file, told so that an admin knows what to do.
+//! The errors of list files; each message says what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,22 @@ pub enum ListError {
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said. No source of the error, because whoever prints those, too, would say it twice.
+        /// What the system said. Not the error's source, because a caller that prints sources would print it twice.
         cause: io::Error,
     },
-    /// The file is not what was once written.
+    /// The content of the file is not what was written.
     #[error("{} is damaged at byte {offset}: {what}; nothing of it was used. {remedy}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What does not fit.
+        /// What is wrong.
         what: &'static str,
-        /// Where in the file.
+        /// The position in the file, in bytes.
         offset: u64,
         /// What to do about it.
         remedy: &'static str,
     },
-    /// The file tells of another destination.
+    /// The file belongs to another destination.
     #[error(
         "{} lists the objects of {found}, but the destination is {expected}. Choose another OBJECT_LIST_FILE_PATH for this \
          destination, or remove the file if it is no longer needed",
@@ -54,7 +54,7 @@ pub enum ListError {
         /// The kind asked for.
         expected: ObjectKind,
     },
-    /// The file lists one library in the place of all, or the other way round.
+    /// The file lists one library instead of all, or all instead of one.
     #[error("{} lists {found}, not {expected}: it was renamed or copied. Put it back, or remove it", path.display())]
     OtherScope {
         /// The file.
@@ -64,8 +64,8 @@ pub enum ListError {
         /// What was asked for.
         expected: String,
     },
-    /// An object of another library was to go into the list of one.
-    #[error("{} is about one library, and {key} is not of it", path.display())]
+    /// An object of another library was added to the list of one library.
+    #[error("{} lists the objects of one library, and {key} belongs to another library", path.display())]
     Stray {
         /// The file.
         path: PathBuf,
@@ -86,15 +86,15 @@ pub enum ListError {
         /// The newest version this program knows.
         known: u16,
     },
-    /// Another run holds the list.
+    /// Another run holds the lock of the list.
     #[error("{} is in use by {holder}. Wait for it to end, or use another OBJECT_LIST_FILE_PATH", path.display())]
     InUse {
         /// The lock file.
         path: PathBuf,
-        /// Who holds it, as `process 1234`.
+        /// The holder of the lock, as `process 1234`.
         holder: String,
     },
-    /// A listing did not come in the order it has to come in.
+    /// A listing was not in ascending order.
     #[error(
         "the listing of {store} is out of order: {what}. Its server does not keep the order that its protocol promises, so \
          nothing after this point was taken"
@@ -102,47 +102,47 @@ pub enum ListError {
     Order {
         /// The store listed.
         store: String,
-        /// What came where.
+        /// Which key or range came after which.
         what: String,
     },
-    /// The list was to be finished while parts of the destination have not been listed.
+    /// The list cannot be finished, because parts of the destination have not been listed.
     #[error("the listing of {store} is not complete: {missing} parts are missing, the first is {first:?}")]
     Incomplete {
         /// The store listed.
         store: String,
-        /// How many ranges of keys have not been listed.
+        /// The number of ranges of keys that have not been listed.
         missing: usize,
         /// The first of them.
         first: KeyRange,
     },
-    /// An earlier write to this file failed, so its end is in doubt.
+    /// An earlier write to this file failed, so its last bytes are unknown.
     #[error("{} takes no more entries because an earlier write to it failed: {cause}", path.display())]
     Broken {
         /// The file.
         path: PathBuf,
-        /// What that write said.
+        /// The error of that write.
         cause: String,
     },
 }
 
-/// What to do about a damaged list.
-pub(super) const REMOVE_LIST: &str = "Remove the file and run again: the destination will be listed anew";
-/// What to do about a damaged journal.
+/// What the user does about a damaged list.
+pub(super) const REMOVE_LIST: &str = "Remove the file and run again: the destination will be listed again";
+/// What the user does about a damaged journal.
 pub(super) const REMOVE_JOURNAL: &str =
-    "Remove the file and run again: objects noted only in it will be copied once more";
+    "Remove the file and run again: objects that only this file lists will be copied again";
 
 impl ListError {
-    /// For `map_err`: the error of doing `action` to `path`.
+    /// Returns a function for `map_err` that makes the error of doing `action` to `path`.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { action, path: path.to_owned(), cause }
     }
 
-    /// A list that is not what was written.
+    /// The error of a damaged list.
     pub(super) fn damaged(path: &Path, what: &'static str, offset: u64) -> Self {
         Self::Damaged { path: path.to_owned(), what, offset, remedy: REMOVE_LIST }
     }
 
-    /// A journal that is not what was written.
+    /// The error of a damaged journal.
     pub(super) fn damaged_journal(path: &Path, what: &'static str, offset: u64) -> Self {
         Self::Damaged { path: path.to_owned(), what, offset, remedy: REMOVE_JOURNAL }
     }

@@ -1,12 +1,12 @@
 //! A list file opened for reading: checked as a whole, then mapped.
 //!
-//! Opening reads the whole file once and compares every checksum, on all cores: what is behind an
-//! open list is what was written, and a look-up cannot fail. (100 million keys are 3.3 GB: seconds,
-//! against the minutes of the pass that follows, which needs the same pages in the cache.)
+//! Opening a list reads the whole file once and compares every checksum, on all cores, so that a look-up in
+//! an open list cannot fail. (100 million keys are 3.3 GB. Reading them takes seconds; the pass that follows takes
+//! minutes and needs the same pages in the cache.)
 //!
 //! The check reads into a buffer and only look-ups use the map, because mapped pages that were
-//! touched count as this process's memory. For the same reason a shard's pages are given back to
-//! the page cache when enough others have been entered since.
+//! touched count as this process's memory. For the same reason a shard's pages are released to
+//! the page cache when enough other shards have been used since.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -27,13 +27,13 @@ use super::shard::ShardView;
 use crate::conf::backend::Location;
 use crate::object::{LibraryId, ObjectKey};
 
-/// How much of a list may stay mapped in memory: a hundred shards and more.
+/// How many bytes of a list may stay mapped in memory: more than a hundred shards.
 const RESIDENT_BYTES: u64 = 32 << 20;
 
-/// How much the kernel maps around a page that is touched (`fault_around_bytes` of Linux).
+/// How many bytes the kernel maps around a page that is touched (`fault_around_bytes` of Linux).
 const FAULT_AROUND: usize = 64 << 10;
 
-/// The header of a list, its bytes, and the file behind it.
+/// A list file whose header was read.
 pub(super) struct Raw {
     pub(super) path: PathBuf,
     pub(super) file: File,
@@ -42,11 +42,11 @@ pub(super) struct Raw {
     pub(super) header_bytes: Vec<u8>,
 }
 
-/// What a file at the place of a list turned out to be.
+/// Whether a file is a list.
 pub(super) enum Kind {
     /// It has the header of a list.
     List(Raw),
-    /// It is something else; no list begins like this.
+    /// It does not begin as a list does.
     Other(File),
 }
 
@@ -69,7 +69,7 @@ impl Raw {
         Ok(Kind::List(Self { path: path.to_owned(), file, length, header, header_bytes }))
     }
 
-    /// Refuses a list that is about something else than `location`, or than this `library` of it.
+    /// Refuses a list of another kind, destination or library than `location` and `library`.
     pub(super) fn bound_to(self, location: &Location, library: Option<LibraryId>) -> Result<Self, ListError> {
         let (path, expected) = (self.path.clone(), location.to_string());
         if self.header.kind != location.kind {
@@ -107,7 +107,7 @@ impl Raw {
             .ok_or_else(|| self.damaged("the index is not what was written", at))
     }
 
-    /// Reads a shard and compares it with what is known of it. `buffer` is only there to be used again.
+    /// Reads a shard and compares it with its entry in the index. `buffer` saves an allocation for each shard.
     fn check(&self, shard: &Shard, buffer: &mut Vec<u8>) -> Result<(), ListError> {
         buffer.resize(RECORD_HEADER + shard.meta.body as usize, 0);
         self.read_at(buffer, shard.offset)?;
@@ -118,8 +118,8 @@ impl Raw {
         if same { Ok(()) } else { Err(self.damaged("a part of the list is not what was written", shard.offset)) }
     }
 
-    /// The whole shards at the beginning of an unfinished list, in the order of the file. What
-    /// comes after them is the footer, or what a crash left half written.
+    /// The whole shards at the beginning of an unfinished list, in the order of the file. They are followed
+    /// by the footer, or by a record that a crash left half written.
     pub(super) fn scan(&self) -> Result<Vec<Shard>, ListError> {
         let (mut shards, mut at, mut buffer) = (Vec::new(), self.header_bytes.len() as u64, Vec::new());
         while self.length - at >= RECORD_HEADER as u64 {
@@ -136,7 +136,7 @@ impl Raw {
         Ok(shards)
     }
 
-    /// A complete list, every byte of it checked.
+    /// Opens a complete list after checking every byte of it.
     pub(super) fn complete(self) -> Result<SetFile, ListError> {
         let shards = self.index()?;
         shards.par_iter().try_for_each_init(Vec::new, |buffer, shard| self.check(shard, buffer))?;
@@ -148,7 +148,7 @@ fn scope(library: Option<LibraryId>) -> String {
     library.map_or_else(|| "all libraries".to_owned(), |library| format!("the library {library} only"))
 }
 
-/// Up to `wanted` bytes from the beginning of a file of `length` bytes.
+/// Reads up to `wanted` bytes from the beginning of a file of `length` bytes.
 fn read_up_to(file: &File, path: &Path, wanted: usize, length: u64) -> Result<Vec<u8>, ListError> {
     let available = usize::try_from(length).unwrap_or(usize::MAX);
     let mut out = vec![0; wanted.min(available)];
@@ -156,7 +156,7 @@ fn read_up_to(file: &File, path: &Path, wanted: usize, length: u64) -> Result<Ve
     Ok(out)
 }
 
-/// A list whose shards are known to be sound, mapped.
+/// A list whose shards were checked, mapped into memory.
 pub(super) struct SetFile {
     pub(super) raw: Raw,
     /// In ascending order of their ranges.
@@ -175,19 +175,19 @@ struct Resident {
 impl SetFile {
     /// Maps a file whose `shards`, ascending, have been checked or just written.
     pub(super) fn new(raw: Raw, shards: Vec<Shard>) -> Result<Self, ListError> {
-        // SAFETY: a map is sound while nobody changes or cuts the file below it. Nobody does, because lists are written
+        // SAFETY: a map is sound while nobody changes or truncates its file. Nobody does, because lists are written
         // once, under another name, and replaced by renaming; the lock keeps other runs away.
         let map = unsafe { Mmap::map(&raw.file) }.map_err(ListError::io("map", &raw.path))?;
         let entered = shards.iter().map(|_| AtomicBool::new(false)).collect();
         Ok(Self { raw, shards, map, entered, resident: Mutex::default() })
     }
 
-    /// The position of the shard that answers for `key`.
+    /// The position of the shard whose range holds `key`.
     pub(super) fn shard_of(&self, key: &ObjectKey) -> usize {
         self.shards.partition_point(|shard| shard.meta.range.last() < *key).min(self.shards.len().saturating_sub(1))
     }
 
-    /// Opens a shard for looking up.
+    /// Opens a shard for look-ups.
     pub(super) fn view(&self, at: usize) -> ShardView<'_> {
         self.enter(at);
         let shard = &self.shards[at];
@@ -197,7 +197,7 @@ impl SetFile {
     /// The entries of a shard, ascending.
     pub(super) fn entries(&self, at: usize) -> Result<Vec<Entry>, ListError> {
         let shard = &self.shards[at];
-        let wrong = || self.raw.damaged("a part of the list holds names that are none", shard.offset);
+        let wrong = || self.raw.damaged("a part of the list holds entries that are not object names", shard.offset);
         self.view(at).entries().ok_or_else(wrong)
     }
 
@@ -208,7 +208,7 @@ impl SetFile {
         &self.map[body.start - RECORD_HEADER..body.end]
     }
 
-    /// Notes that a shard is used, and lets go of those entered longest ago.
+    /// Marks a shard as used, and releases the pages of the shards that were marked longest ago.
     fn enter(&self, at: usize) {
         if self.entered[at].load(Ordering::Relaxed) {
             return;
@@ -229,12 +229,13 @@ impl SetFile {
 
     fn release(&self, shard: &Shard) {
         let body = shard.body();
-        // With what lies around it, otherwise some 20 KB a shard stay for good: the neighbours come back when asked for.
+        // With the pages around it, because otherwise some 20 KB of each shard stay mapped. The neighbours' pages are
+        // mapped again when they are touched.
         let (start, end) = (body.start.saturating_sub(FAULT_AROUND), self.map.len().min(body.end + FAULT_AROUND));
         // SAFETY: the map is read-only and backed by the file, so that a page dropped here comes
         // back from the page cache with the same bytes, also for a thread that is reading it now.
         let advised = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
-        // Passed over, because memory that is not given back is no reason to fail.
+        // An error is ignored, because memory that is not released is no reason to fail.
         advised.unwrap_or_default();
     }
 }

@@ -1,7 +1,7 @@
-//! The bytes of a list file: header, what stands before a shard, index and trailer.
+//! The bytes of a list file: its header, the header of each shard record, its index and its trailer.
 //!
-//! `docs/list-file.md` describes the format; nothing here touches a disk. All numbers are
-//! little-endian. Every byte is under a CRC-32, which finds any single changed byte.
+//! `docs/list-file.md` describes the format. This module reads and writes no files. All numbers are
+//! little-endian. A CRC-32 covers every byte and detects any single changed byte.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,49 +11,49 @@ use crate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
 /// The version that this program writes, and the newest that it reads.
 pub const VERSION: u16 = 1;
 
-/// What a list begins with.
+/// The first bytes of a list.
 pub(super) const LIST_MAGIC: [u8; 8] = *b"SEAFLIST";
-/// What a journal begins with.
+/// The first bytes of a journal.
 pub(super) const JOURNAL_MAGIC: [u8; 8] = *b"SEAFJRNL";
-/// What a complete list ends with.
+/// The last bytes of a complete list.
 const END_MAGIC: [u8; 8] = *b"SEAFLEND";
 
 const IMPORTED: u8 = 1;
 const OF_LIBRARY: u8 = 2;
-/// The parts of a header that do not depend on the destination's name: before it, and the checksum after it.
+/// The length in bytes of the header's fields before the library and the destination.
 const HEADER_FIXED: usize = 34;
 const HEADER_MAX: usize = 1 << 20;
 
-/// The beginning of a list or a journal: what it is, and which destination it is about.
+/// The header of a list or a journal: its format, kind, library and destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) version: u16,
     pub(super) kind: ObjectKind,
-    /// Made from a text list of the old script and not confirmed since.
+    /// Whether it was made from a text list of the old script and not confirmed since.
     pub(super) imported: bool,
-    /// A random number that tells this set from every other; a journal carries its set's.
+    /// A random number that identifies this index; a journal carries the number of its index.
     pub(super) set_id: u64,
     /// When the listing began, in seconds since 1970.
     pub(super) listed_at: u64,
-    /// The one library that the list is about; `None` when it is about all of them.
+    /// The one library that is listed; `None` when all are.
     pub(super) library: Option<LibraryId>,
-    /// The destination, as [`Location`] shows itself.
+    /// The destination, as its [`Location`] is displayed.
     pub(super) destination: String,
 }
 
-/// Why bytes are not the header of a list or a journal.
+/// Why bytes cannot be read as the header of a list or a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoHeader {
-    /// They end too early.
+    /// There are too few of them.
     Short,
-    /// They begin with something else.
+    /// They do not begin with the magic bytes.
     Magic,
-    /// They were changed.
+    /// Their length, checksum or content is wrong.
     Changed,
 }
 
 impl Header {
-    /// The header of a new set of what is at `location`, all of it or one library, as of now.
+    /// The header of a new list of the objects at `location`, of all libraries or of one, listed from now on.
     pub(super) fn new(location: &Location, library: Option<LibraryId>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let destination = location.to_string();
@@ -61,7 +61,7 @@ impl Header {
         Self { version: VERSION, kind: location.kind, imported: false, set_id, listed_at: now, library, destination }
     }
 
-    /// The keys that a complete list with this header answers for.
+    /// The range of keys that a complete list with this header covers.
     pub(super) fn range(&self) -> KeyRange {
         self.library.map_or(KeyRange::ALL, KeyRange::library)
     }
@@ -85,7 +85,7 @@ impl Header {
         seal(out)
     }
 
-    /// Reads the header at the beginning of `bytes`; also says how long it is.
+    /// Reads the header at the beginning of `bytes`; also returns its length in bytes.
     pub(super) fn decode(bytes: &[u8], magic: [u8; 8]) -> Result<(Self, usize), NoHeader> {
         let length = Self::length(bytes, magic)?;
         let mut from = Reader(unseal(bytes.get(..length).ok_or(NoHeader::Short)?).ok_or(NoHeader::Changed)?);
@@ -107,7 +107,7 @@ impl Header {
         Ok((Self { version, kind, imported: flags & IMPORTED != 0, set_id, listed_at, library, destination }, length))
     }
 
-    /// How long the header is that begins with these bytes (12 of them will do).
+    /// The length in bytes of the header that begins with these bytes, 12 or more.
     pub(super) fn length(bytes: &[u8], magic: [u8; 8]) -> Result<usize, NoHeader> {
         let start = bytes.first_chunk::<12>().ok_or(NoHeader::Short)?;
         let (mark, length) = start.split_at(8);
@@ -119,30 +119,30 @@ impl Header {
     }
 }
 
-/// What is known of a shard without looking inside: the record header before it, and its line in the index.
+/// The description of a shard, stored in the record header before it and again in the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ShardMeta {
-    /// The keys that the shard answers for.
+    /// The range of keys that the shard covers.
     pub(super) range: KeyRange,
-    /// Its smallest key; the range's first when it holds none.
+    /// Its smallest key; the first key of the range when it holds none.
     pub(super) lowest: ObjectKey,
     pub(super) keys: u32,
-    /// How many digits all its keys share; they are left out of the transducer.
+    /// The number of leading digits that all its keys share; they are left out of the transducer.
     pub(super) shared: u8,
     /// The length of the transducer in bytes.
     pub(super) body: u32,
-    /// Over the record header before this field, and the transducer.
+    /// The CRC-32 of the record header before this field and the transducer.
     pub(super) checksum: u32,
 }
 
 /// The length of the header of a shard record.
 pub(super) const RECORD_HEADER: usize = 125;
 const RECORD_MAGIC: [u8; 4] = *b"SHRD";
-/// No shard comes near it; a longer one is damage, and no reason to allocate.
+/// The largest transducer in bytes. No shard comes near it, so a larger number is damage and nothing is allocated.
 const BODY_MAX: u32 = 16 << 20;
 
 impl ShardMeta {
-    /// The record header, up to the checksum that is computed over it and the body.
+    /// The record header without its checksum.
     fn head(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(RECORD_HEADER);
         out.extend(RECORD_MAGIC);
@@ -161,7 +161,7 @@ impl ShardMeta {
         out
     }
 
-    /// What the checksum has to be when the shard has this body.
+    /// The checksum of the shard with this body.
     pub(super) fn checksum_over(&self, body: &[u8]) -> u32 {
         let mut hash = crc32fast::Hasher::new();
         hash.update(&self.head());
@@ -169,7 +169,7 @@ impl ShardMeta {
         hash.finalize()
     }
 
-    /// Reads a record header. That it is one says only its beginning; the checksum is the caller's to compare.
+    /// Reads a record header; `None` when its magic or a field is wrong. The caller compares the checksum.
     pub(super) fn decode(bytes: &[u8; RECORD_HEADER]) -> Option<Self> {
         let mut from = Reader(bytes);
         if from.take() != RECORD_MAGIC {
@@ -191,7 +191,7 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// The length of the record, header and body.
+    /// The length in bytes of the record, header and body.
     pub(super) fn length(&self) -> u64 {
         RECORD_HEADER as u64 + u64::from(self.meta.body)
     }
@@ -200,7 +200,7 @@ impl Shard {
         self.offset + self.length()
     }
 
-    /// Where the body is in the file.
+    /// The position of the body in the file.
     pub(super) fn body(&self) -> std::ops::Range<usize> {
         let at = |offset: u64| usize::try_from(offset).expect("a mapped file fits the address space");
         at(self.offset) + RECORD_HEADER..at(self.end())
@@ -211,8 +211,8 @@ const INDEX_LINE: usize = RECORD_HEADER + 8;
 /// The length of the trailer.
 pub(super) const TRAILER: usize = 36;
 
-/// The index and trailer that make a list complete. `shards` are in ascending order of their
-/// ranges; `at` is where the index will begin.
+/// Returns the index and the trailer, which complete a list. `shards` are in ascending order of their
+/// ranges; `at` is the position at which the index begins.
 pub(super) fn encode_footer(header: &[u8], shards: &[Shard], at: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(shards.len() * INDEX_LINE + TRAILER);
     for shard in shards {
@@ -230,7 +230,7 @@ pub(super) fn encode_footer(header: &[u8], shards: &[Shard], at: u64) -> Vec<u8>
     out
 }
 
-/// Where the index begins, from the trailer of a file of `length` bytes; `None` when it is no trailer of such a file.
+/// The position of the index, read from the trailer of a file of `length` bytes; `None` when the trailer is wrong.
 pub(super) fn index_offset(trailer: &[u8; TRAILER], length: u64) -> Option<u64> {
     let mut from = Reader(trailer);
     let (at, _keys, noted) = (from.number(), from.number(), from.number());
@@ -240,7 +240,7 @@ pub(super) fn index_offset(trailer: &[u8; TRAILER], length: u64) -> Option<u64> 
     sound.then_some(at)
 }
 
-/// The shards of an index, from everything between the last shard and the end of the file; `None`
+/// Reads the shards from `footer`, the bytes between the last shard and the end of the file; `None`
 /// when it was changed, or when the shards do not lie end to end, or do not cover every key of `whole` once.
 pub(super) fn decode_footer(header: &[u8], footer: &[u8], at: u64, whole: KeyRange) -> Option<Vec<Shard>> {
     let (lines, trailer) = footer.split_at_checked(footer.len().checked_sub(TRAILER)?)?;
@@ -293,13 +293,13 @@ fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Takes a checksum off the end; `None` when it is not the one of what is before.
+/// Returns the bytes before the checksum at the end; `None` when the checksum is not theirs.
 fn unseal(bytes: &[u8]) -> Option<&[u8]> {
     let (bytes, sum) = bytes.split_last_chunk::<4>()?;
     (crc32fast::hash(bytes) == u32::from_le_bytes(*sum)).then_some(bytes)
 }
 
-/// Takes fields off the front of bytes whose length was checked before.
+/// Reads fields from the front of bytes whose length was checked before.
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {

@@ -1,4 +1,4 @@
-//! A store listed into a set on disk, all of it or some libraries.
+//! Lists a store, or some of its libraries, into a list file.
 
 use crate::index::{Index, ListError, ListLock, SetBuilder, ShardStream, UnsortedInput};
 use crate::listing::{Stream, WalkError, walk};
@@ -7,7 +7,7 @@ use crate::object::{KeyRange, LibraryId};
 use crate::store::{Listed, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
 
-/// Why it is not known what a store holds.
+/// Why the index of a store could not be loaded or listed.
 #[derive(Debug, thiserror::Error)]
 pub enum ListingError {
     /// The store could not be listed or asked.
@@ -21,16 +21,16 @@ pub enum ListingError {
     Interrupted,
 }
 
-/// What is to be listed, and how.
+/// A listing to run: the store, the libraries and the number of listers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listing<'a> {
-    /// The right to write the set.
+    /// The lock of the list file.
     pub(crate) lock: &'a ListLock,
     /// The store.
     pub(crate) store: &'a dyn ReadStore,
-    /// How many listings run at once.
+    /// The number of listings that run at once.
     pub(crate) listers: usize,
-    /// Only these libraries, ascending, none twice; all when empty. Others count as listed and empty.
+    /// The libraries to list, ascending, none twice; all when empty. The list then holds no object of the others.
     pub(crate) only: &'a [LibraryId],
     /// Where objects are counted as they come.
     pub(crate) counted: &'a Counter,
@@ -39,10 +39,10 @@ pub(crate) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Lists the store, going on where an earlier listing was interrupted.
+    /// Lists the store, from where an earlier listing was interrupted.
     ///
     /// # Errors
-    /// When the store cannot be listed to its end, or the set not be written.
+    /// When the store cannot be listed to its end, or the list file cannot be written.
     pub(crate) fn into_set(self) -> Result<Index, ListingError> {
         let (builder, ranges) = SetBuilder::start_or_resume(self.lock, self.store.location())?;
         let (wanted, gaps) = split(&ranges, self.only);
@@ -72,7 +72,7 @@ impl Listing<'_> {
     }
 }
 
-/// What of `ranges` lies in the libraries `only`, and what lies between them.
+/// Splits `ranges` into the parts inside the libraries `only` and the parts outside of them.
 fn split(ranges: &[KeyRange], only: &[LibraryId]) -> (Vec<KeyRange>, Vec<KeyRange>) {
     if only.is_empty() {
         return (ranges.to_vec(), Vec::new());
@@ -92,7 +92,7 @@ fn split(ranges: &[KeyRange], only: &[LibraryId]) -> (Vec<KeyRange>, Vec<KeyRang
     (wanted, gaps)
 }
 
-/// Pages of an ordered store go straight into the shards of the set.
+/// Writes the pages of an ordered store directly to shards.
 struct Shards<'a> {
     stream: ShardStream<'a>,
     pub(crate) counted: &'a Counter,
@@ -111,7 +111,7 @@ impl Stream for Shards<'_> {
     }
 }
 
-/// Pages of a store without an order are sorted on disk first.
+/// Sorts the pages of a store without an order on disk first.
 struct Unsorted<'a> {
     input: &'a UnsortedInput<'a>,
     pub(crate) counted: &'a Counter,

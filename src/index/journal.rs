@@ -1,11 +1,11 @@
-//! What the destination confirmed since its list was made: an append-only file beside the list.
+//! The journal of a list: the objects that the destination confirmed since the list was made, in an append-only file.
 //!
-//! Every record has a checksum over itself and its place, and says how far back its batch began. A
-//! batch is made durable before the next one is written, so that a bad record with records of a
-//! later batch behind it is damage, while one in the last batch is what a crash may leave, and is cut.
+//! Every record has a checksum over itself and its position, and the number of records since its batch began. A
+//! batch is made durable before the next one is written. So a bad record in the last batch is what a crash may
+//! leave, and is cut off; a bad record before a later batch is damage.
 //!
-//! A journal carries the number of the set that it continues. One of any other set is out of date:
-//! all that is in it went into a newer list, or was given up on purpose.
+//! A journal holds the number of the index that it continues. A journal of another index is out of date:
+//! its entries went into a newer list, or were discarded on purpose.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -21,69 +21,70 @@ use crate::store::Listed;
 use crate::sys::private_file::Access;
 
 const RECORD: usize = Entry::LEN + 6;
-/// The most records of one batch; how far back it began must fit 16 bits.
+/// The most records of one batch; a record's distance from the first must fit 16 bits.
 const BATCH_MAX: usize = 32 * 1024;
-/// How many records are read at once.
+/// The number of records that are read at once.
 const READ_RECORDS: u64 = 16 * 1024;
 
 /// The journal of a list, open for appending.
 #[derive(Debug)]
 pub struct Journal {
-    noted: Noted,
-    /// The keys that the set answers for.
+    journal_file: JournalFile,
+    /// The range of keys that the index covers.
     range: KeyRange,
     failed: Option<String>,
     _lock: ListLock,
 }
 
 impl Journal {
-    /// Opens the journal of `set`, or begins one. What a crash left half written is cut off.
+    /// Opens the journal of `set`, or begins one. Records that a crash left half written are cut off.
     ///
     /// # Errors
-    /// [`ListError::Damaged`] when records are bad that were once durable.
+    /// [`ListError::Damaged`] when a record that was durable is bad.
     pub fn open(lock: &ListLock, set: &Index) -> Result<Self, ListError> {
         let path = lock.paths().journal();
-        let noted = match Noted::open(&path, set, Access::ReadWrite)? {
-            Some(noted) => {
-                noted.cut()?;
-                noted
+        let journal_file = match JournalFile::open(&path, set, Access::ReadWrite)? {
+            Some(journal_file) => {
+                journal_file.cut()?;
+                journal_file
             }
-            None => Noted::create(&path, set.header())?,
+            None => JournalFile::create(&path, set.header())?,
         };
-        Ok(Self { noted, range: set.header().range(), failed: None, _lock: lock.clone() })
+        Ok(Self { journal_file, range: set.header().range(), failed: None, _lock: lock.clone() })
     }
 
-    /// The same for a list that ends with the process: what is noted need not survive a power loss.
+    /// The same journal without syncing to disk, for a list that is removed when the process ends.
     #[must_use]
     pub fn not_durable(mut self) -> Self {
-        self.noted.durable = false;
+        self.journal_file.durable = false;
         self
     }
 
-    /// How many records there are. One object may have several.
+    /// The number of records. One object may have several.
     pub const fn len(&self) -> u64 {
-        self.noted.records
+        self.journal_file.records
     }
 
-    /// Whether there is no record.
+    /// Whether the journal has no record.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Notes objects that the destination holds durably. When this returns, the note survives a power loss.
+    /// Records objects that the destination holds durably. When this returns, the records survive a power loss.
     ///
     /// # Errors
-    /// When that cannot be promised; the journal takes nothing more then. When an object is not of the library that
-    /// the set is about; none of them is noted then.
+    /// When the records cannot be made durable; the journal then takes no more records. When an object belongs to
+    /// another library than the index; then none of the objects is recorded.
     pub fn append(&mut self, objects: &[Listed]) -> Result<(), ListError> {
         if let Some(cause) = &self.failed {
-            return Err(ListError::Broken { path: self.noted.path.clone(), cause: cause.clone() });
+            return Err(ListError::Broken { path: self.journal_file.path.clone(), cause: cause.clone() });
         }
         if let Some(stray) = objects.iter().find(|object| !self.range.contains(&object.key)) {
-            return Err(ListError::Stray { path: self.noted.path.clone(), key: stray.key });
+            return Err(ListError::Stray { path: self.journal_file.path.clone(), key: stray.key });
         }
-        let done = objects.chunks(BATCH_MAX).try_for_each(|batch| self.noted.append(batch));
-        // Kept, because what a failed write left is in doubt, and a further batch behind it would look like damage.
+        let done = objects.chunks(BATCH_MAX).try_for_each(|batch| self.journal_file.append(batch));
+        // Kept, because a failed write may have left bad records, and a further batch after them would look like
+        // damage.
         self.failed = done.as_ref().err().map(ToString::to_string);
         done
     }
@@ -93,27 +94,27 @@ impl Journal {
     /// # Errors
     /// An item is an error when the file cannot be read; nothing comes after it.
     pub fn records(&self) -> impl Iterator<Item = Result<Listed, ListError>> + '_ {
-        self.noted.entries().map(|entry| entry.map(|entry| entry.listed()))
+        self.journal_file.entries().map(|entry| entry.map(|entry| entry.listed()))
     }
 
-    pub(super) const fn noted(&self) -> &Noted {
-        &self.noted
+    pub(super) const fn journal_file(&self) -> &JournalFile {
+        &self.journal_file
     }
 }
 
 /// The records of a journal file.
 #[derive(Debug)]
-pub(super) struct Noted {
+pub(super) struct JournalFile {
     path: PathBuf,
     file: File,
-    /// Where the first record begins.
+    /// The position of the first record in bytes.
     start: u64,
     records: u64,
     durable: bool,
 }
 
-impl Noted {
-    /// The journal of `set`; `None` when there is none, or that of another set.
+impl JournalFile {
+    /// Opens the journal of `set`; `None` when there is none, or it belongs to another index.
     pub(super) fn open(path: &Path, set: &Index, access: Access) -> Result<Option<Self>, ListError> {
         let Some(file) = open_if_there(path, access)? else { return Ok(None) };
         let length = file.metadata().map_err(ListError::io("read", path))?.len();
@@ -122,15 +123,15 @@ impl Noted {
             return Ok(None);
         }
         if (&header.destination, header.kind) != (&set.header().destination, set.header().kind) {
-            return Err(ListError::damaged_journal(path, "it names another destination than its list", 0));
+            return Err(ListError::damaged_journal(path, "it belongs to another destination than its list", 0));
         }
-        let mut noted = Self { path: path.to_owned(), file, start, records: 0, durable: true };
-        noted.records = noted.sound_records((length - start) / RECORD as u64)?;
-        Ok(Some(noted))
+        let mut journal_file = Self { path: path.to_owned(), file, start, records: 0, durable: true };
+        journal_file.records = journal_file.sound_records((length - start) / RECORD as u64)?;
+        Ok(Some(journal_file))
     }
 
-    /// An empty journal in place of whatever is at `path`. It is renamed into place, so that there
-    /// is never half a header.
+    /// Creates an empty journal, which replaces the file at `path`. It is renamed into place, so that the file
+    /// never has half a header.
     fn create(path: &Path, set: &Header) -> Result<Self, ListError> {
         let header = Header { imported: false, ..set.clone() }.encode(JOURNAL_MAGIC);
         let mut new = path.as_os_str().to_owned();
@@ -146,7 +147,7 @@ impl Noted {
         self.records
     }
 
-    /// Of `whole` records, how many can be used.
+    /// The number of good records at the beginning of `whole` records.
     fn sound_records(&self, whole: u64) -> Result<u64, ListError> {
         let mut bad: Option<u64> = None;
         for from in (0..whole).step_by(READ_RECORDS as usize) {
@@ -167,7 +168,7 @@ impl Noted {
         Ok(bad.unwrap_or(whole))
     }
 
-    /// Cuts off what comes after the last good record.
+    /// Cuts off the bytes after the last good record.
     fn cut(&self) -> Result<(), ListError> {
         let end = self.offset(self.records);
         let length = self.file.metadata().map_err(ListError::io("read", &self.path))?.len();
@@ -237,7 +238,7 @@ fn read_header(file: &File, path: &Path, length: u64) -> Result<(Header, u64), L
     Ok((header, header_length as u64))
 }
 
-/// The record number `at` of the file, whose batch began `back` records before it.
+/// Encodes record number `at` of the file, whose batch began `back` records before it.
 fn encode(entry: &Entry, back: u16, at: u64) -> [u8; RECORD] {
     let mut out = [0; RECORD];
     out[..Entry::LEN].copy_from_slice(&entry.to_bytes());
@@ -255,7 +256,7 @@ fn decode(record: &[u8; RECORD], at: u64) -> Option<(Entry, u16)> {
     sound.then(|| (Entry::from_bytes(entry), back))
 }
 
-/// Over the place of the record and all of it but the checksum.
+/// The CRC-32 of the record's position and of its bytes before the checksum.
 fn checksum(record: &[u8; RECORD], at: u64) -> u32 {
     let mut hash = crc32fast::Hasher::new();
     hash.update(&at.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Writes a list anew from an older one: with the journal in it, without ranges that are to be
+//! Writes a new list from an older one: with the entries of the journal, without ranges that are to be
 //! listed again, or with its small shards joined.
 
 use std::iter::Peekable;
@@ -6,29 +6,29 @@ use std::iter::Peekable;
 use super::entry::Entry;
 use super::error::ListError;
 use super::file::SetFile;
-use super::intake::Intake;
 use super::shard::SHARD_KEYS;
-use super::stream::ShardStream;
+use super::shard_stream::ShardStream;
+use super::shard_writer::ShardWriter;
 use super::write::without;
 use crate::object::KeyRange;
 
-/// Copies `source` into `intake`, without the ranges `dropped` (ascending, disjoint), and with
-/// the entries `newer` (ascending, no key twice) over it. Shards that nothing changes in are
-/// copied as they are.
+/// Copies `source` into `writer`, without the ranges `dropped` (ascending, disjoint), and with
+/// the entries `newer` (ascending, no key twice), which replace older entries of the same keys. A shard without
+/// changes is copied without decoding it.
 pub(super) fn copy_into(
-    intake: &Intake,
+    writer: &ShardWriter,
     source: &SetFile,
     dropped: &[KeyRange],
     newer: impl Iterator<Item = Result<Entry, ListError>>,
 ) -> Result<(), ListError> {
-    let mut copy = Copy { intake, stream: None, newer: newer.peekable() };
+    let mut copy = Copy { writer, stream: None, newer: newer.peekable() };
     for (at, shard) in source.shards.iter().enumerate() {
         let range = shard.meta.range;
         let kept = without(range, dropped);
         let whole = kept == [range] && shard.meta.keys as usize >= SHARD_KEYS / 4;
         if whole && !copy.has_newer(&range) {
             copy.end_stream()?;
-            intake.copy(source, at)?;
+            writer.copy(source, at)?;
         } else {
             copy.rewrite(source, at, &kept)?;
         }
@@ -37,14 +37,14 @@ pub(super) fn copy_into(
 }
 
 struct Copy<'b, N: Iterator<Item = Result<Entry, ListError>>> {
-    intake: &'b Intake,
-    /// The stream into which shards are rewritten, with the last key it covers.
+    writer: &'b ShardWriter,
+    /// The stream to which shards are rewritten, with the last range that it took.
     stream: Option<(KeyRange, ShardStream<'b>)>,
     newer: Peekable<N>,
 }
 
 impl<'b, N: Iterator<Item = Result<Entry, ListError>>> Copy<'b, N> {
-    /// Whether the next newer entry is in `range`, or is an error, which must not be passed over.
+    /// Whether the next newer entry is in `range`, or is an error, which must not be skipped.
     fn has_newer(&mut self, range: &KeyRange) -> bool {
         self.newer.peek().is_some_and(|next| next.as_ref().map_or(true, |entry| entry.key <= range.last()))
     }
@@ -59,19 +59,19 @@ impl<'b, N: Iterator<Item = Result<Entry, ListError>>> Copy<'b, N> {
             stream.feed(*range, both)?;
             self.stream = Some((*range, stream));
         }
-        // What is left is of a range that was dropped, and must not get into the next shard.
+        // The entries left are of a dropped range and must not get into the next shard.
         while self.has_newer(&shard) {
             self.newer.next().transpose()?;
         }
         Ok(())
     }
 
-    /// The open stream when `range` continues it, a new one otherwise.
+    /// Returns the open stream when `range` continues it, a new one otherwise.
     fn stream_for(&mut self, range: &KeyRange) -> Result<ShardStream<'b>, ListError> {
         match self.stream.take() {
             Some((last, stream)) if last.is_followed_by(range) => Ok(stream),
-            Some((_, stream)) => stream.finish().map(|()| ShardStream::new(self.intake)),
-            None => Ok(ShardStream::new(self.intake)),
+            Some((_, stream)) => stream.finish().map(|()| ShardStream::new(self.writer)),
+            None => Ok(ShardStream::new(self.writer)),
         }
     }
 
@@ -82,7 +82,7 @@ impl<'b, N: Iterator<Item = Result<Entry, ListError>>> Copy<'b, N> {
 
 type Older = Peekable<std::vec::IntoIter<Entry>>;
 
-/// Passes over what lies before `range`. An error is not passed over.
+/// Skips the entries before `range`. An error is not skipped.
 fn skip_below(
     older: &mut Older,
     newer: &mut Peekable<impl Iterator<Item = Result<Entry, ListError>>>,
@@ -92,7 +92,7 @@ fn skip_below(
     while newer.next_if(|entry| entry.as_ref().is_ok_and(|entry| entry.key < range.first())).is_some() {}
 }
 
-/// The next entry of both within `range`; of a key in both, the newer one.
+/// The next entry of the two inside `range`; the newer one when both have the key.
 fn next_of(
     older: &mut Older,
     newer: &mut Peekable<impl Iterator<Item = Result<Entry, ListError>>>,

@@ -1,39 +1,39 @@
-//! What is there of a list, and what has to be done before a pass can use it.
+//! Opens a list, and prepares it for a pass.
 
 use std::path::Path;
 
 use super::entry::Entry;
 use super::error::ListError;
 use super::file::{Kind, Raw};
-use super::journal::{Journal, Noted};
+use super::journal::{Journal, JournalFile};
+use super::maintain::{merge, merged_into};
 use super::paths::{ListLock, ListPaths, open_if_there, remove_if_there};
 use super::set::Index;
 use super::sort::Sorter;
 use super::text::{self, ImportReport};
-use super::upkeep::{merge, merged_into};
 use crate::conf::backend::Location;
 use crate::sys::private_file::Access;
 
-/// What is at the place of a list.
+/// What is at the path of a list.
 #[derive(Debug)]
 pub enum Opened {
-    /// A complete list; the journal's entries are not in it.
+    /// A complete list, without the entries of its journal.
     Complete(Index),
-    /// A listing that did not come to its end. Only good to be continued.
+    /// A list whose listing did not reach its end. It can only be resumed.
     Unfinished,
     /// Nothing.
     Absent,
     /// A text list of the old script.
     TextList {
-        /// About how many lines it has, judged by its length.
+        /// The approximate number of its lines, derived from its length.
         lines: u64,
     },
 }
 
-/// Opens the list of what is at `location`, after checking every byte of it. Changes nothing.
+/// Opens the list of the objects at `location` after checking every byte of it. Changes nothing.
 ///
 /// # Errors
-/// When there is a file that is damaged, or about something else.
+/// When the file is damaged, or lists another destination, kind or library.
 pub fn open(paths: &ListPaths, location: &Location) -> Result<Opened, ListError> {
     let base = paths.base();
     if let Some(file) = open_if_there(base, Access::Read)? {
@@ -42,7 +42,7 @@ pub fn open(paths: &ListPaths, location: &Location) -> Result<Opened, ListError>
                 return Ok(Opened::Complete(Index::new(raw.bound_to(location, paths.library())?.complete()?)));
             }
             Kind::Other(file) => match text::estimate(base, &file)? {
-                // No error, because an empty file was no list for the old script either.
+                // No error, because the old script did not use an empty file either.
                 Some(0) => {}
                 Some(lines) => return Ok(Opened::TextList { lines }),
                 None => return Err(ListError::damaged(base, "it is neither a list nor a text list", 0)),
@@ -52,11 +52,11 @@ pub fn open(paths: &ListPaths, location: &Location) -> Result<Opened, ListError>
     Ok(if paths.building().exists() { Opened::Unfinished } else { Opened::Absent })
 }
 
-/// Opens the file of a list by its name alone, whatever destination it is about, with its journal over
-/// it: for commands that show it. Changes nothing.
+/// Opens the list file at `path` with the entries of its journal, whatever its destination, for commands that
+/// show it. Changes nothing.
 ///
 /// # Errors
-/// When either cannot be read or is damaged, or when it is no complete list.
+/// When the list or its journal cannot be read or is damaged, or when the list is not complete.
 pub fn inspect(path: &Path) -> Result<Index, ListError> {
     let file = std::fs::File::open(path).map_err(ListError::io("open", path))?;
     match Raw::read(path, file)? {
@@ -68,19 +68,19 @@ pub fn inspect(path: &Path) -> Result<Index, ListError> {
     }
 }
 
-/// What a pass has to go by.
+/// A list that is ready for a pass.
 #[derive(Debug)]
 pub struct Prepared {
-    /// What the destination is known to hold, earlier notes of the journal included, and the journal
-    /// to note further objects in. `None` when the destination has to be listed, all of it or the
+    /// The index of the destination with the entries of its journal, and the journal for further objects.
+    /// `None` when the destination has to be listed, all of it or the
     /// rest: see [`SetBuilder::start_or_resume`](super::SetBuilder::start_or_resume).
     pub known: Option<(Index, Journal)>,
-    /// What came of a text list that was found and converted.
+    /// The result of converting a text list; `None` when there was no text list.
     pub imported: Option<ImportReport>,
 }
 
-/// Gets the list ready for a pass: opens it, merges a journal that has grown long, converts a text
-/// list, and clears away what a crash left.
+/// Prepares the list for a pass: opens it, merges a long journal into it, converts a text
+/// list, and removes files that a crash left.
 ///
 /// # Errors
 /// As [`open`] and [`Journal::open`], and when files cannot be written.
@@ -95,19 +95,19 @@ pub fn prepare(lock: &ListLock, location: &Location) -> Result<Prepared, ListErr
         }
         Opened::Unfinished | Opened::Absent => return Ok(Prepared { known: None, imported: None }),
     };
-    // Whatever was once begun is of no use now, because a complete list has taken its place.
+    // Removed, because a complete list replaces an unfinished one.
     remove_if_there(&paths.building())?;
     let journal = Journal::open(lock, &set)?;
     let (set, journal) = if is_long(journal.len(), &set) {
         merge(lock, &set, journal)?
     } else {
-        (set.with_newer(sorted(paths, journal.noted())?), journal)
+        (set.with_newer(sorted(paths, journal.journal_file())?), journal)
     };
     Ok(Prepared { known: Some((set, journal)), imported })
 }
 
-/// What the destination is known to hold, without changing, locking or leaving anything: for a dry
-/// run. `None` when there is no complete list.
+/// The index of the destination with the entries of its journal, for a dry run: nothing is changed, locked or left
+/// behind. `None` when there is no complete list.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -126,35 +126,35 @@ pub fn open_read_only(paths: &ListPaths, location: &Location) -> Result<Option<I
     with_journal(paths, set).map(Some)
 }
 
-/// The set with its journal over it, nothing on disk changed.
+/// The index with the entries of its journal. The list on disk is not changed.
 fn with_journal(paths: &ListPaths, set: Index) -> Result<Index, ListError> {
-    let Some(noted) = Noted::open(&paths.journal(), &set, Access::Read)? else { return Ok(set) };
+    let Some(journal_file) = JournalFile::open(&paths.journal(), &set, Access::Read)? else { return Ok(set) };
     let (folder, elsewhere) = temporary(paths)?;
-    if !is_long(noted.records(), &set) {
-        return Ok(set.with_newer(sorted(&elsewhere, &noted)?));
+    if !is_long(journal_file.records(), &set) {
+        return Ok(set.with_newer(sorted(&elsewhere, &journal_file)?));
     }
-    let merged = merged_into(&elsewhere, &set, &noted)?;
+    let merged = merged_into(&elsewhere, &set, &journal_file)?;
     // Removed already, because the map keeps the file's content and its name is not needed any more.
     drop(folder);
     Ok(merged)
 }
 
-/// Paths in a temporary folder, for a list of the same kind.
+/// Paths of a list of the same kind in a temporary folder.
 fn temporary(paths: &ListPaths) -> Result<(tempfile::TempDir, ListPaths), ListError> {
     let folder = tempfile::tempdir().map_err(ListError::io("make a folder in", &tempfile::env::temp_dir()))?;
     let elsewhere = ListPaths::new(&folder.path().join("list"), paths.kind(), paths.library());
     Ok((folder, elsewhere))
 }
 
-/// Whether so many records are better merged than kept in memory: past a million (44 MB), or past
-/// an eighth of the list, where writing it anew costs little more than having it twice.
+/// Whether a journal is merged into the list instead of being kept in memory: above a million records (44 MB), or above
+/// an eighth of the list, when writing the list again costs little more than keeping the entries twice.
 fn is_long(records: u64, set: &Index) -> bool {
     records > (set.len() / 8).clamp(4 << 10, 1 << 20)
 }
 
 /// The journal's entries in order, the newest of each key.
-fn sorted(paths: &ListPaths, noted: &Noted) -> Result<Vec<Entry>, ListError> {
+fn sorted(paths: &ListPaths, journal_file: &JournalFile) -> Result<Vec<Entry>, ListError> {
     let mut sorter = Sorter::new(paths.folder());
-    noted.entries().try_for_each(|entry| sorter.push(entry?))?;
+    journal_file.entries().try_for_each(|entry| sorter.push(entry?))?;
     sorter.sorted()?.collect()
 }

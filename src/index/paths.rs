@@ -1,4 +1,4 @@
-//! Where the files of a list are, who may touch them, and how they are put in place.
+//! The paths of the files of a list, the lock on them, and the functions that create, replace and remove them.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use crate::object::{LibraryId, ObjectKind};
 use crate::sys::file_lock::{FileLock, FileLockError};
 use crate::sys::private_file::{self, Access};
 
-/// The files of one list: the list itself and what lies beside it.
+/// The paths of one list: the list file and the files beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPaths {
     kind: ObjectKind,
@@ -30,29 +30,29 @@ impl ListPaths {
         Self { kind, library, base: base.into() }
     }
 
-    /// The files around the list at `base`, whose name says what it is about; `None` when it does not end in a kind.
+    /// The paths of the list at `base`, whose name holds its kind and library; `None` when it does not end in a kind.
     pub fn of_file(base: &Path) -> Option<Self> {
         let kind = base.extension()?.to_str()?.parse().ok()?;
         let (_, library) = base.file_stem()?.to_str().and_then(|stem| stem.rsplit_once('_')).unwrap_or_default();
         Some(Self { kind, library: LibraryId::parse(library.as_bytes()), base: base.to_owned() })
     }
 
-    /// The files around the list at `base`, whatever its name says.
+    /// The paths of the list at `base`, whatever its name.
     pub(super) fn around(base: &Path, kind: ObjectKind, library: Option<LibraryId>) -> Self {
         Self { kind, library, base: base.to_owned() }
     }
 
-    /// The kind of object listed.
+    /// The kind of the listed objects.
     pub const fn kind(&self) -> ObjectKind {
         self.kind
     }
 
-    /// The one library that the list is about; `None` when it is about all of them.
+    /// The one library that is listed; `None` when all are.
     pub const fn library(&self) -> Option<LibraryId> {
         self.library
     }
 
-    /// The list, once it is complete.
+    /// The complete list.
     pub fn base(&self) -> &Path {
         &self.base
     }
@@ -62,27 +62,27 @@ impl ListPaths {
         self.beside(".building")
     }
 
-    /// The list while it is written anew from an older one.
+    /// The list while it is written from an older one.
     pub fn merging(&self) -> PathBuf {
         self.beside(".merging")
     }
 
-    /// What was confirmed since the list was made.
+    /// The journal: the objects that were confirmed since the list was made.
     pub fn journal(&self) -> PathBuf {
         self.beside(".journal")
     }
 
-    /// The file whose lock says which run holds the list.
+    /// The lock file, which names the run that holds the list.
     pub fn lock(&self) -> PathBuf {
         self.beside(".lock")
     }
 
-    /// Where a text list of the old script is kept after its import.
+    /// The copy of a text list of the old script, kept after its import.
     pub fn text_backup(&self) -> PathBuf {
         self.beside(".text-backup")
     }
 
-    /// The folder that all of them are in.
+    /// The folder of all these files.
     pub(super) fn folder(&self) -> &Path {
         private_file::parent_of(&self.base)
     }
@@ -94,8 +94,8 @@ impl ListPaths {
     }
 }
 
-/// The right to change a list; one process at a time has it. Clones are the same right, and it
-/// ends with the last of them.
+/// The lock on a list, which allows its holder to change it. One process at a time has it. Clones share
+/// the lock, and dropping the last of them releases it.
 #[derive(Clone, Debug)]
 pub struct ListLock {
     paths: ListPaths,
@@ -103,7 +103,7 @@ pub struct ListLock {
 }
 
 impl ListLock {
-    /// Takes the lock, without waiting.
+    /// Acquires the lock without waiting.
     ///
     /// # Errors
     /// [`ListError::InUse`] when another run holds it.
@@ -115,18 +115,18 @@ impl ListLock {
         Ok(Self { paths: paths.clone(), _held: Arc::new(held) })
     }
 
-    /// The files that this lock is for.
+    /// The paths that this lock protects.
     pub const fn paths(&self) -> &ListPaths {
         &self.paths
     }
 }
 
-/// Creates or empties a file that only its owner may read.
+/// Creates a file that only its owner may read, or empties it.
 pub(super) fn create_private(path: &Path) -> Result<File, ListError> {
     private_file::create(path).map_err(ListError::io("create", path))
 }
 
-/// Opens a file; `None` when it is not there.
+/// Opens a file; `None` when it does not exist.
 pub(super) fn open_if_there(path: &Path, access: Access) -> Result<Option<File>, ListError> {
     match private_file::open(path, access) {
         Ok(file) => Ok(Some(file)),
@@ -135,19 +135,19 @@ pub(super) fn open_if_there(path: &Path, access: Access) -> Result<Option<File>,
     }
 }
 
-/// Deletes a file; one that is not there is deleted.
+/// Removes a file. A file that does not exist is no error.
 pub(super) fn remove_if_there(path: &Path) -> Result<(), ListError> {
     private_file::remove_if_there(path).map_err(ListError::io("remove", path))
 }
 
-/// Puts a finished file in its place so that it is there, whole, after a power loss.
+/// Renames a finished file to its final path, so that the whole file is there after a power loss.
 pub(super) fn publish(file: &File, from: &Path, to: &Path) -> Result<(), ListError> {
     file.sync_all().map_err(ListError::io("sync", from))?;
     fs::rename(from, to).map_err(ListError::io("rename", from))?;
     sync_folder(to)
 }
 
-/// Makes the names in the folder of `path` durable.
+/// Makes the entries of the folder of `path` durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), ListError> {
     private_file::sync_folder_of(path).map_err(ListError::io("sync", private_file::parent_of(path)))
 }

@@ -1,9 +1,9 @@
-//! Asks the destination whether it still holds what the list says, for a random sample.
+//! Checks for a random sample of the listed objects whether the destination still holds them.
 //!
 //! A sample is taken when the user asks for one (`--recheck`), and always for a list that was
-//! converted from the old script's text form: that script trusted interrupted listings. The part of
-//! the list in which something is missing is given up and listed again; a text list in which
-//! anything is missing is given up as a whole.
+//! converted from a text list of the old script, because that script trusted interrupted listings. Each shard in which
+//! a sampled object is missing is discarded and listed again. A converted list is discarded as a whole when
+//! any object is missing.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,30 +14,30 @@ use crate::object::{KeyRange, ObjectKey};
 use crate::store::{ErrorKind, Listed, ReadStore, SizeMatch, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 
-/// The share of an imported list that is asked for, and the least number of objects.
+/// The share of an imported list that is checked, in percent, and the least number of objects.
 const IMPORTED_PERCENT: f64 = 1.0;
 const IMPORTED_LEAST: u64 = 1000;
 
-/// What a sample found.
+/// The result of checking a sample.
 #[derive(Debug, Default)]
 pub struct Sampled {
-    /// How many objects were asked for.
+    /// The number of objects that were checked.
     pub asked: u64,
-    /// Those that are not at the destination, or are shorter there than the list says; ascending.
+    /// The objects that the destination does not hold, or holds with fewer bytes than the list says; ascending.
     pub missing: Vec<ObjectKey>,
 }
 
-/// How many objects of `set` to ask for, when the user asks for `percent` of it.
+/// The number of objects of `set` to check when the user asks for `percent` of them.
 pub fn sample_size(set: &Index, percent: f64) -> u64 {
     let share = |percent: f64| (set.len() as f64 * percent / 100.0).ceil() as u64;
     let imported = if set.is_imported() { share(IMPORTED_PERCENT).max(IMPORTED_LEAST) } else { 0 };
     share(percent).max(imported).min(set.len())
 }
 
-/// Asks `destination` for `wanted` random objects of `set`, `workers` at a time.
+/// Checks `wanted` random objects of `set` at `destination`, `workers` at a time.
 ///
 /// # Errors
-/// When the destination or the list fails; then nothing is known about either.
+/// When the destination or the list fails; the objects are then unchecked.
 pub fn sample(
     set: &Index,
     destination: &dyn ReadStore,

@@ -1,4 +1,4 @@
-//! What a destination is known to hold: the list on disk and, over it, what the journal added.
+//! The index: the list on disk and the entries that its journal added.
 
 use std::fmt;
 use std::path::Path;
@@ -11,33 +11,34 @@ use super::shard::ShardView;
 use crate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
 use crate::store::Listed;
 
-/// A complete list, opened. It can be asked from any number of threads at once.
+/// The index of one kind of a destination's objects, opened from a complete list. Any number of threads may use it at
+/// once.
 pub struct Index {
     pub(super) file: Box<SetFile>,
-    /// What the journal noted since, ascending; it wins over the list because it is newer.
+    /// The entries of the journal, ascending. They replace the list's entries of the same keys, because they are newer.
     newer: Vec<Entry>,
     len: u64,
 }
 
-/// A part of the list, as [`Index::shards`] shows it.
+/// A shard of the list, as returned by [`Index::shards`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardInfo {
-    /// The keys it answers for.
+    /// The range of keys that it covers.
     pub range: KeyRange,
-    /// How many it holds, the journal's left out.
+    /// The number of keys that it holds, without the journal's.
     pub keys: u64,
 }
 
-/// How much of a library the destination holds.
+/// The number and size of a library's objects at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LibraryCount {
-    /// Which library.
+    /// The library.
     pub library: LibraryId,
-    /// How many objects.
+    /// The number of objects.
     pub objects: u64,
-    /// Their sizes together in bytes, as far as they are known.
+    /// The sum of the known sizes in bytes.
     pub bytes: u64,
-    /// How many objects have no known size.
+    /// The number of objects without a known size.
     pub unsized_objects: u64,
 }
 
@@ -47,7 +48,7 @@ impl Index {
         Self { file: Box::new(file), newer: Vec::new(), len }
     }
 
-    /// The same set with the journal's entries over it; ascending, none twice.
+    /// Adds the entries of the journal: ascending, none twice.
     pub(super) fn with_newer(mut self, newer: Vec<Entry>) -> Self {
         let mut cursor = self.cursor();
         let added = newer.iter().filter(|entry| cursor.find(&entry.key).is_none()).count();
@@ -64,77 +65,77 @@ impl Index {
         &self.newer
     }
 
-    /// How many objects the destination is known to hold.
+    /// The number of objects in the index.
     pub const fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether none is known.
+    /// Whether the index holds no object.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The file behind the set.
+    /// The path of the list file.
     pub fn path(&self) -> &Path {
         &self.file.raw.path
     }
 
-    /// The kind of object listed.
+    /// The kind of the listed objects.
     pub fn kind(&self) -> ObjectKind {
         self.header().kind
     }
 
-    /// The one library that the list is about; `None` when it is about all of them.
+    /// The one library that is listed; `None` when all are.
     pub fn library(&self) -> Option<LibraryId> {
         self.header().library
     }
 
-    /// The destination, in the words of its [`Location`](crate::conf::backend::Location).
+    /// The destination, as its [`Location`](crate::conf::backend::Location) is displayed.
     pub fn destination(&self) -> &str {
         &self.header().destination
     }
 
-    /// When the listing began, in seconds since 1970: nothing in the list was seen earlier.
+    /// When the listing began, in seconds since 1970. Every listed object was seen then or later.
     pub fn listed_at(&self) -> u64 {
         self.header().listed_at
     }
 
-    /// Whether the set was made from a text list of the old script and neither a listing nor a
+    /// Whether the list was converted from a text list of the old script and neither a listing nor a
     /// sample has confirmed it since.
     pub fn is_imported(&self) -> bool {
         self.header().imported
     }
 
-    /// How long the file is, in bytes.
+    /// The length of the list file in bytes.
     pub fn file_len(&self) -> u64 {
         self.file.raw.length
     }
 
-    /// What is known of an object; `None` when it is not known to be at the destination.
+    /// The entry of an object; `None` when the index does not hold it.
     pub fn find(&self, key: &ObjectKey) -> Option<IndexEntry> {
         self.cursor().find(key)
     }
 
-    /// [`Index::find`] for many keys: quick when they ascend, right in any order.
+    /// A cursor, which is [`Index::find`] for many keys: fast for ascending keys, correct in any order.
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor { set: self, newer: 0, shard: None }
     }
 
-    /// The parts of the list; together they cover every key, in ascending order.
+    /// The shards of the list in ascending order; together they cover every key.
     pub fn shards(&self) -> impl Iterator<Item = ShardInfo> + '_ {
         self.file.shards.iter().map(|shard| ShardInfo { range: shard.meta.range, keys: shard.meta.keys.into() })
     }
 
-    /// The part that answers for `key`.
+    /// The shard that covers `key`.
     pub fn shard_of(&self, key: &ObjectKey) -> ShardInfo {
         let shard = &self.file.shards[self.file.shard_of(key)].meta;
         ShardInfo { range: shard.range, keys: shard.keys.into() }
     }
 
-    /// Everything in the set in ascending order, one shard in memory at a time.
+    /// Every object of the index in ascending order, with one shard in memory at a time.
     ///
     /// # Errors
-    /// An item is an error when the file holds what no program of ours wrote; nothing comes after it.
+    /// An item is an error when a shard holds entries that are not object names; it is the last item.
     pub fn iter(&self) -> Iter<'_> {
         Iter { set: self, shard: 0, entries: Vec::new().into_iter() }
     }
@@ -145,13 +146,13 @@ impl Index {
         let mut items = Iter { set: self, shard, entries: Vec::new().into_iter() };
         if let Ok(entries) = self.entries(shard) {
             let rest: Vec<Entry> = entries.into_iter().filter(|entry| entry.key > key).collect();
-            // A part that cannot be read is left to the iterator, which says so.
+            // An unreadable shard is left to the iterator, which returns its error.
             (items.shard, items.entries) = (shard + 1, rest.into_iter());
         }
         items
     }
 
-    /// The objects of each library that has any, in ascending order.
+    /// The count of each library that has objects, in ascending order.
     ///
     /// # Errors
     /// As [`Index::iter`].
@@ -173,15 +174,15 @@ impl Index {
         })
     }
 
-    /// About `wanted` objects for a check, in ascending order: chosen at random within each part
-    /// of the list, so that no region goes unasked. All of them when there are fewer.
+    /// About `wanted` objects in ascending order, chosen at random within each shard, so that the sample is spread
+    /// evenly over the list. All objects when there are fewer.
     ///
     /// # Errors
     /// As [`Index::iter`].
     pub fn sample(&self, wanted: u64, seed: u64) -> impl Iterator<Item = Result<Listed, ListError>> + '_ {
         let mut random = fastrand::Rng::with_seed(seed);
-        // Every object is worth `share`; what adds up to a whole number is taken. It begins at a random fraction, so
-        // that each region has the same chance.
+        // Each object adds `share` to `due`, and its whole part is the number taken from a shard. `due` begins at a
+        // random fraction, so that each shard has the same chance.
         let share = if self.len == 0 { 0.0 } else { wanted as f64 / self.len as f64 };
         let mut due = random.f64();
         (0..self.file.shards.len()).flat_map(move |at| {
@@ -202,7 +203,7 @@ impl Index {
     /// Reads every entry and compares it with what the index says.
     ///
     /// # Errors
-    /// [`ListError::Damaged`] at the first part that does not hold what it should.
+    /// [`ListError::Damaged`] for the first shard whose entries do not agree with the index of the file.
     pub fn verify(&self) -> Result<(), ListError> {
         (0..self.file.shards.len()).try_for_each(|at| {
             let (shard, entries) = (&self.file.shards[at], self.file.entries(at)?);
@@ -211,11 +212,15 @@ impl Index {
             if inside && ascending && entries.len() == shard.meta.keys as usize {
                 return Ok(());
             }
-            Err(ListError::damaged(self.path(), "a part of the list holds keys of another", shard.offset))
+            Err(ListError::damaged(
+                self.path(),
+                "the entries of a part of the list do not agree with its index",
+                shard.offset,
+            ))
         })
     }
 
-    /// The entries of a shard with the journal's over them, ascending.
+    /// The entries of a shard and of the journal in its range, ascending.
     fn entries(&self, at: usize) -> Result<Vec<Entry>, ListError> {
         Ok(merged(self.file.entries(at)?, self.newer_in(&self.file.shards[at].meta.range)))
     }
@@ -229,7 +234,7 @@ impl Index {
 
 impl fmt::Debug for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KnownSet({} objects of {} in {})", self.len, self.destination(), self.path().display())
+        write!(f, "Index({} objects of {} in {})", self.len, self.destination(), self.path().display())
     }
 }
 
@@ -241,7 +246,7 @@ impl LibraryCount {
     }
 }
 
-/// Two ascending lists as one; of a key in both, `newer` wins.
+/// Merges two ascending lists; an entry of `newer` replaces one of `older` with the same key.
 pub(super) fn merged(older: Vec<Entry>, newer: &[Entry]) -> Vec<Entry> {
     if newer.is_empty() {
         return older;
@@ -259,7 +264,7 @@ pub(super) fn merged(older: Vec<Entry>, newer: &[Entry]) -> Vec<Entry> {
     out
 }
 
-/// `wanted` entries, each as likely as the other, in their order.
+/// Chooses `wanted` entries with equal probability, in their order.
 fn pick(entries: &[Entry], wanted: usize, random: &mut fastrand::Rng) -> Vec<Result<Listed, ListError>> {
     let mut needed = wanted.min(entries.len());
     let mut out = Vec::with_capacity(needed);
@@ -272,7 +277,7 @@ fn pick(entries: &[Entry], wanted: usize, random: &mut fastrand::Rng) -> Vec<Res
     out
 }
 
-/// All objects of a set; see [`Index::iter`].
+/// The objects of an index; see [`Index::iter`].
 #[derive(Debug)]
 pub struct Iter<'s> {
     set: &'s Index,
@@ -303,19 +308,19 @@ impl Iterator for Iter<'_> {
     }
 }
 
-/// Looks up one key after the other; see [`Index::cursor`].
+/// Looks up keys and keeps its position between them; see [`Index::cursor`].
 pub struct Cursor<'s> {
     set: &'s Index,
-    /// Where in the journal's entries the last key was, or would be.
+    /// The position of the last key in the journal's entries, or the position at which it would be inserted.
     newer: usize,
     /// The shard of the last key.
     shard: Option<(KeyRange, ShardView<'s>)>,
 }
 
 impl Cursor<'_> {
-    /// What is known of an object; `None` when it is not known to be at the destination.
+    /// The entry of an object; `None` when the index does not hold it.
     pub fn find(&mut self, key: &ObjectKey) -> Option<IndexEntry> {
-        self.find_newer(key).or_else(|| self.find_listed(key)).map(|entry| entry.held())
+        self.find_newer(key).or_else(|| self.find_listed(key)).map(|entry| entry.index_entry())
     }
 
     fn find_newer(&mut self, key: &ObjectKey) -> Option<Entry> {

@@ -1,4 +1,4 @@
-//! A shard: the keys of one contiguous range as a finite state transducer, key to size.
+//! A shard: a finite state transducer from the keys of one range to their sizes.
 
 use fst::{Map, MapBuilder, Streamer};
 
@@ -6,8 +6,8 @@ use super::entry::{DIGITS, Digits, Entry, digits, from_digits};
 use super::format::{RECORD_HEADER, ShardMeta};
 use crate::object::{KeyRange, ObjectKey};
 
-/// The most keys a shard holds. Measured from 8 Ki to 128 Ki, the bytes a key and the time of a
-/// look-up are the same; a small shard keeps the buffers of many parallel listings small (0.3 MB each).
+/// The most keys of a shard. From 8 Ki to 128 Ki keys, the measured bytes per key and time per look-up
+/// are the same; a small shard keeps the buffers of many parallel listings small (0.3 MB each).
 pub(super) const SHARD_KEYS: usize = 8 * 1024;
 
 /// The keys of a range, in memory: ascending, none twice.
@@ -18,18 +18,18 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// No keys yet; they will be in `room`, which is empty.
-    pub(super) const fn new(range: KeyRange, room: Vec<Entry>) -> Self {
-        Self { range, entries: room }
+    /// A chunk without keys. Its entries will be in `buffer`, an empty vector.
+    pub(super) const fn new(range: KeyRange, buffer: Vec<Entry>) -> Self {
+        Self { range, entries: buffer }
     }
 
-    /// The same keys, answering for the range up to `last`, which holds no others.
+    /// Extends the range to `last`. The added part of the range holds no keys.
     pub(super) fn extended_to(self, last: ObjectKey) -> Self {
         let range = KeyRange::new(self.range.first(), last).expect("a stream goes upwards");
         Self { range, ..self }
     }
 
-    /// Adds an entry that is not below the last one; of a key that comes twice the later entry stays.
+    /// Adds an entry that is not below the last one. Of two entries with one key, the later one stays.
     pub(super) fn push(&mut self, entry: Entry) {
         match self.entries.last_mut() {
             Some(last) if last.key == entry.key => *last = entry,
@@ -37,7 +37,8 @@ impl Chunk {
         }
     }
 
-    /// When it is full, takes a shard off it that ends before `next`; no room for further entries is left then.
+    /// Splits a full chunk before `next`: returns the part with all its entries and keeps the rest of the range,
+    /// without a buffer for entries. `None` when it is not full.
     pub(super) fn cut_before(&mut self, next: &ObjectKey) -> Option<Self> {
         let last = self.entries.last().filter(|last| self.entries.len() == SHARD_KEYS && last.key != *next)?.key;
         let rest = self.range.after(last).expect("a further key lies in the range");
@@ -45,18 +46,18 @@ impl Chunk {
         Some(Self { range: KeyRange::new(full.range.first(), last).expect("the key lies in the range"), ..full })
     }
 
-    /// This chunk and the one that follows it, as one.
+    /// Joins this chunk with the one that follows it.
     pub(super) fn joined(mut self, next: Self) -> Self {
         self.entries.extend(next.entries);
         self.extended_to(next.range.last())
     }
 
-    /// Whether it is too small to be a shard of its own while neighbours may still come.
+    /// Whether it is too small to be a shard of its own.
     pub(super) fn is_small(&self) -> bool {
         self.entries.len() < SHARD_KEYS / 2
     }
 
-    /// The record of the shard with these keys: header and transducer.
+    /// Encodes the shard record: header and transducer.
     pub(super) fn encode(&self) -> (ShardMeta, Vec<u8>) {
         let (shared, lowest) =
             (self.shared_digits(), self.entries.first().map_or(self.range.first(), |entry| entry.key));
@@ -74,7 +75,7 @@ impl Chunk {
     }
 
     fn transduce(&self, shared: usize, mut record: Vec<u8>) -> Vec<u8> {
-        // About 33 bytes a key, so that the buffer does not grow by doubling.
+        // A key takes about 33 bytes; with 40 reserved the buffer need not grow.
         record.reserve(self.entries.len() * 40);
         let mut builder = MapBuilder::new(record).expect("a Vec takes every write");
         for entry in &self.entries {
@@ -83,7 +84,7 @@ impl Chunk {
         builder.into_inner().expect("a Vec takes every write")
     }
 
-    /// How many digits all keys begin with.
+    /// The number of leading digits that all keys share.
     fn shared_digits(&self) -> usize {
         match (self.entries.first(), self.entries.last()) {
             (Some(first), Some(last)) if first.key != last.key => {
@@ -95,7 +96,7 @@ impl Chunk {
     }
 }
 
-/// A shard opened for looking up; cheap to make.
+/// A shard opened for look-ups; cheap to make.
 pub(super) struct ShardView<'a> {
     prefix: Digits,
     shared: usize,
@@ -103,7 +104,7 @@ pub(super) struct ShardView<'a> {
 }
 
 impl<'a> ShardView<'a> {
-    /// The view of the shard `meta` with this body; `None` when the body is no transducer of so many keys.
+    /// Opens the shard `meta` with this body; `None` when the body is not a transducer with the shard's number of keys.
     pub(super) fn new(meta: &ShardMeta, body: &'a [u8]) -> Option<Self> {
         let map = if meta.keys == 0 && body.is_empty() { None } else { Some(Map::new(body).ok()?) };
         let keys = map.as_ref().map_or(0, Map::len);
@@ -120,7 +121,7 @@ impl<'a> ShardView<'a> {
         Some(Entry::from_code(*key, self.map.as_ref()?.get(tail)?))
     }
 
-    /// All entries in ascending order; `None` when one of them is not a key.
+    /// All entries in ascending order; `None` when one of them has no valid key.
     pub(super) fn entries(&self) -> Option<Vec<Entry>> {
         let mut out = Vec::new();
         let Some(map) = &self.map else { return Some(out) };

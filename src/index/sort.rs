@@ -1,7 +1,7 @@
-//! Sorts more entries than fit memory: sorted runs in a temporary file, merged while reading.
+//! Sorts more entries than fit into memory: writes sorted runs to a temporary file and merges them while reading.
 //!
-//! The file has no name, so that nothing is left behind whatever ends the process, and lies in the
-//! folder of the list, which has the room for it.
+//! The file has no name, so that nothing is left behind when the process is killed. It is in the
+//! folder of the list, which has to have the space for a list of this size anyway.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,12 +17,12 @@ use super::entry::Entry;
 use super::error::ListError;
 use crate::object::ObjectKey;
 
-/// How many entries are sorted in memory: 21 MB, and as much again while sorting.
+/// The number of entries that are sorted in memory: 21 MB, and twice that while sorting.
 const RUN_ENTRIES: usize = 512 * 1024;
-/// How many entries of each run are read at once: 100 million keys are 200 runs, 16 MB.
+/// The number of entries of each run that are read at once: 16 MB for 100 million keys, which are 200 runs.
 const READ_ENTRIES: usize = 2048;
 
-/// Takes entries in any order. Of a key that comes twice the later one stays.
+/// Sorts entries. Of two entries with one key, the later one stays.
 #[derive(Debug)]
 pub(super) struct Sorter {
     folder: PathBuf,
@@ -32,7 +32,7 @@ pub(super) struct Sorter {
     runs: Vec<Run>,
 }
 
-/// A sorted run in the temporary file: where the rest of it begins, and how many entries that is.
+/// The unread rest of a sorted run in the temporary file: its position in bytes and its number of entries.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     offset: u64,
@@ -40,7 +40,7 @@ struct Run {
 }
 
 impl Sorter {
-    /// A sorter whose temporary file will be in `folder`.
+    /// A sorter whose temporary file is created in `folder` when it is needed.
     pub(super) fn new(folder: &Path) -> Self {
         Self::with_capacity(folder, RUN_ENTRIES)
     }
@@ -57,7 +57,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// Everything pushed, ascending, no key twice.
+    /// The entries that were pushed, ascending, no key twice.
     pub(super) fn sorted(mut self) -> Result<Sorted, ListError> {
         if self.runs.is_empty() {
             sort_run(&mut self.buffer);
@@ -95,7 +95,7 @@ impl Sorter {
     }
 }
 
-/// Sorts by key and keeps the last of equal ones, because it is the newest.
+/// Sorts by key and keeps the last entry of each key, because it is the newest.
 fn sort_run(entries: &mut Vec<Entry>) {
     entries.par_sort_by_key(|entry| entry.key);
     entries.dedup_by(|later, kept| {
@@ -107,7 +107,7 @@ fn sort_run(entries: &mut Vec<Entry>) {
     });
 }
 
-/// What a [`Sorter`] gives back.
+/// The sorted entries of a [`Sorter`].
 pub(super) struct Sorted {
     folder: PathBuf,
     source: Source,
@@ -135,7 +135,8 @@ impl Iterator for Sorted {
     }
 }
 
-/// The first entries of all runs; the smallest key is on top, of equal ones that of the latest run.
+/// Merges the runs. The heap holds the next entry of each run: the smallest key first, and of equal keys the one of
+/// the latest run.
 struct Merge {
     runs: Vec<RunReader>,
     heads: BinaryHeap<Head>,

@@ -1,4 +1,4 @@
-//! The text lists of the script that this program replaces: one `library/object` a line.
+//! Imports and exports the text lists of the script that this program replaces: one `library/object` per line.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -15,26 +15,25 @@ use crate::conf::backend::Location;
 use crate::object::ObjectKey;
 use crate::store::Listed;
 
-/// A name and a line feed.
+/// The length of a line in bytes: a name of 77 characters and a line feed.
 const LINE: u64 = 78;
-/// No line of a list is nearly as long; the rest of a longer one is passed over.
+/// The most bytes of a line that are read; the rest of a longer line is skipped.
 const LINE_MAX: u64 = 4096;
-/// How much of the beginning decides whether a file is a text list.
+/// The number of bytes at the beginning that decide whether a file is a text list.
 const LOOKED_AT: usize = 64 << 10;
-/// How many bad lines a report names.
+/// The most invalid lines that a report names.
 const NAMED_MAX: usize = 20;
 
-/// What came of a text list.
+/// The result of importing a text list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
-    /// How many lines it had, blank ones included.
+    /// The number of its lines, blank lines included.
     pub lines: u64,
-    /// How many lines were neither blank nor the name of an object that the list is about; what they meant is not in
-    /// the set.
+    /// The number of lines that are neither blank nor the name of an object in the list's scope. They are left out.
     pub invalid: u64,
-    /// The numbers of the first of those, from 1.
+    /// The line numbers of the first of them, counted from 1.
     pub first_invalid: Vec<u64>,
-    /// Where the text list is kept; `None` when it still is where it was.
+    /// The path at which the text list is kept; `None` when it was not moved.
     pub backup: Option<PathBuf>,
 }
 
@@ -45,7 +44,7 @@ impl fmt::Display for ImportReport {
             let first: Vec<_> = self.first_invalid.iter().map(ToString::to_string).collect();
             write!(
                 f,
-                ", {} of them no names of its objects and left out (the first: {})",
+                ", {} of them left out, because they are not names of its objects (the first: {})",
                 self.invalid,
                 first.join(", ")
             )?;
@@ -54,7 +53,7 @@ impl fmt::Display for ImportReport {
     }
 }
 
-/// About how many lines a text list has; 0 when nothing is in it, `None` when it is something else.
+/// The approximate number of lines of a text list; 0 when the file is empty, `None` when it is not a text list.
 pub(super) fn estimate(path: &Path, file: &File) -> Result<Option<u64>, ListError> {
     let length = file.metadata().map_err(ListError::io("read", path))?.len();
     let mut start = vec![0; LOOKED_AT.min(usize::try_from(length).unwrap_or(LOOKED_AT))];
@@ -67,11 +66,11 @@ pub(super) fn estimate(path: &Path, file: &File) -> Result<Option<u64>, ListErro
     })
 }
 
-/// Turns the text list at the place of a list into one. The text is kept beside it, and the list
-/// is marked as imported: nobody has asked the destination whether it is true.
+/// Converts the text list at the path of a list to a list. The text is kept beside it, and the list
+/// is marked as imported, because the destination was not checked against it.
 ///
 /// # Errors
-/// When the text cannot be read or the list not be written; the text is still in its place then.
+/// When the text cannot be read or the list cannot be written; the text then keeps its path.
 pub fn import(lock: &ListLock, location: &Location) -> Result<(Index, ImportReport), ListError> {
     let base = lock.paths().base();
     let backup = keep(base, &lock.paths().text_backup())?;
@@ -79,7 +78,7 @@ pub fn import(lock: &ListLock, location: &Location) -> Result<(Index, ImportRepo
     Ok((set, ImportReport { backup: Some(backup), ..report }))
 }
 
-/// Turns the text list `text` into the list of `paths`.
+/// Converts the text list `text` to the list of `paths`.
 pub fn import_into(text: &Path, paths: &ListPaths, location: &Location) -> Result<(Index, ImportReport), ListError> {
     let header = Header { imported: true, ..Header::new(location, paths.library()) };
     let range = header.range();
@@ -108,7 +107,7 @@ impl ImportReport {
     }
 }
 
-/// Gives the file a second name under which it stays; a free one, so that no earlier text list is lost.
+/// Keeps the file under a second name, which no earlier text list has.
 fn keep(base: &Path, backup: &Path) -> Result<PathBuf, ListError> {
     for number in 0u32.. {
         let mut name = backup.as_os_str().to_owned();
@@ -123,7 +122,7 @@ fn keep(base: &Path, backup: &Path) -> Result<PathBuf, ListError> {
                     return Ok(name);
                 }
             }
-            // A copy instead, because some file systems have no links.
+            // Copied, because some file systems have no hard links.
             Err(_) => return fs::copy(base, &name).map(|_| name).map_err(ListError::io("copy", base)),
         }
     }
@@ -135,7 +134,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
     matches!((fs::metadata(a), fs::metadata(b)), (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
-/// The lines of a file without the blanks around them.
+/// The lines of a file without surrounding white space.
 struct Lines {
     from: BufReader<File>,
     line: Vec<u8>,
@@ -158,10 +157,11 @@ impl Lines {
     }
 }
 
-/// Writes a set to `out`, which messages call `name`, as the text list that the old script reads; says how many lines.
+/// Writes an index to `out` as a text list of the old script. `name` is the file's name in error messages. Returns the
+/// number of lines.
 ///
 /// # Errors
-/// When `out` does not take it, or the list turns out to be damaged.
+/// When `out` cannot be written, or the list is damaged.
 pub fn export(set: &Index, out: impl Write, name: &Path) -> Result<u64, ListError> {
     let wrote = ListError::io("write", name);
     let mut out = BufWriter::with_capacity(1 << 20, out);

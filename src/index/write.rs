@@ -1,4 +1,4 @@
-//! The file of a list while it is written: shards in any order, and in the end the index.
+//! The file of a list while it is written: shards in any order, followed by the index.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -13,7 +13,7 @@ use crate::conf::backend::Location;
 use crate::object::{KeyRange, LibraryId};
 use crate::sys::private_file::Access;
 
-/// A list that is not complete. Shards may be added from many threads at once.
+/// The file of an unfinished list. Many threads may add shards at once.
 #[derive(Debug)]
 pub(super) struct Output {
     path: PathBuf,
@@ -27,12 +27,12 @@ pub(super) struct Output {
 struct Written {
     end: u64,
     shards: Vec<Shard>,
-    /// Why the file takes no more.
+    /// The error of the write that failed; the file then takes no more shards.
     failed: Option<String>,
 }
 
 impl Output {
-    /// A list without any shard, in place of whatever is at `path`.
+    /// Creates a list without shards, which replaces the file at `path`.
     pub(super) fn create(path: PathBuf, header: Header) -> Result<Self, ListError> {
         let file = create_private(&path)?;
         let header_bytes = header.encode(LIST_MAGIC);
@@ -41,7 +41,7 @@ impl Output {
         Ok(Self { path, file, header, header_bytes, written: Mutex::new(written) })
     }
 
-    /// Takes up the unfinished list at `path`; `None` when there is none of which anything can be kept.
+    /// Opens the unfinished list at `path`, to be continued; `None` when there is none, or none of it can be kept.
     pub(super) fn resume(
         path: &Path,
         location: &Location,
@@ -50,7 +50,7 @@ impl Output {
         let Some(file) = open_if_there(path, Access::ReadWrite)? else { return Ok(None) };
         let raw = match Raw::read(path, file) {
             Ok(Kind::List(raw)) => raw.bound_to(location, library)?,
-            // A header that a crash left half written. Begun anew, because the shards after it could be of any
+            // A crash left the header half written. Nothing is kept, because the shards could belong to any
             // destination.
             Ok(Kind::Other(_)) | Err(ListError::Damaged { .. }) => return Ok(None),
             Err(error) => return Err(error),
@@ -89,7 +89,7 @@ impl Output {
         Ok(())
     }
 
-    /// Whether every write so far went well.
+    /// Fails when an earlier write failed.
     pub(super) fn check(&self) -> Result<(), ListError> {
         self.usable(&self.lock())
     }
@@ -101,27 +101,27 @@ impl Output {
         }
     }
 
-    /// The ranges of keys that no shard answers for, ascending.
+    /// The ranges of keys that no shard covers, ascending.
     pub(super) fn uncovered(&self) -> Vec<KeyRange> {
         let mut ranges: Vec<_> = self.lock().shards.iter().map(|shard| shard.meta.range).collect();
         ranges.sort_unstable_by_key(KeyRange::first);
         without(self.header.range(), &ranges)
     }
 
-    /// Whether there are far more shards than so many keys need.
+    /// Whether there are far more shards than its number of keys needs.
     pub(super) fn is_scattered(&self) -> bool {
         let written = self.lock();
         let keys: usize = written.shards.iter().map(|shard| shard.meta.keys as usize).sum();
         written.shards.len() > 64 + 4 * keys / super::shard::SHARD_KEYS
     }
 
-    /// Makes the file durable as it is, its name included.
+    /// Makes the file and its name durable.
     pub(super) fn sync(&self) -> Result<(), ListError> {
         self.file.sync_all().map_err(ListError::io("sync", &self.path))?;
         sync_folder(&self.path)
     }
 
-    /// Completes the list and puts it at `target`.
+    /// Completes the list and renames it to `target`.
     pub(super) fn finish(self, target: &Path) -> Result<SetFile, ListError> {
         let written = self.complete()?;
         let footer = encode_footer(&self.header_bytes, &written.shards, written.end);
@@ -130,14 +130,14 @@ impl Output {
         self.into_file(target, written.shards, written.end + footer.len() as u64)
     }
 
-    /// The shards as something to read from, without completing the file.
+    /// Opens the shards for reading without completing the file.
     pub(super) fn reopen(self) -> Result<SetFile, ListError> {
         let written = self.complete()?;
         let path = self.path.clone();
         self.into_file(&path, written.shards, written.end)
     }
 
-    /// What was written, in ascending order, if it is every key once.
+    /// The shards in ascending order. Fails unless they cover every key exactly once.
     fn complete(&self) -> Result<Written, ListError> {
         self.check()?;
         let store = self.header.destination.clone();
@@ -165,7 +165,7 @@ impl Output {
     }
 }
 
-/// What of `range` is in none of `covered`, which ascend.
+/// The parts of `range` that are in none of the `covered` ranges, which ascend.
 pub(super) fn without(range: KeyRange, covered: &[KeyRange]) -> Vec<KeyRange> {
     let (mut out, mut rest) = (Vec::new(), Some(range));
     for next in covered {

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::store::StoreError;
 
-/// How many findings the summary shows.
+/// The number of findings that the summary shows.
 pub const SHOWN: usize = 10;
 
-/// One object and what is wrong with it.
+/// An object and its failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The kind of the object.
@@ -95,7 +95,7 @@ impl Findings {
     /// The first `most` findings, read back from the temporary file.
     ///
     /// # Errors
-    /// When they cannot be read back.
+    /// When they cannot be read.
     pub fn take(&self, most: usize) -> io::Result<Vec<Finding>> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(spool) = &mut held.spool else { return Ok(Vec::new()) };
@@ -111,7 +111,7 @@ impl Findings {
     /// Writes all findings as the elements of a JSON array, without its brackets.
     ///
     /// # Errors
-    /// When they cannot be read back or written, or when some could not be kept.
+    /// When they cannot be read or written, or when some could not be kept.
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cause) = &held.lost {

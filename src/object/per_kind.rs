@@ -1,6 +1,6 @@
 //! One value for each kind of object.
 //!
-//! The order of [`ObjectKind::ALL`] is a matter of files on disk only: everybody else names the kind.
+//! Only files on disk depend on the order of [`ObjectKind::ALL`]; in memory, a value is found by its kind.
 
 use std::ops::{Index, IndexMut};
 
@@ -14,12 +14,12 @@ use super::ObjectKind;
 pub struct PerKind<T>([T; 3]);
 
 impl<T> PerKind<T> {
-    /// The values that `make` gives for each kind, called in the order of [`ObjectKind::ALL`].
+    /// The values that `make` returns for each kind, called in the order of [`ObjectKind::ALL`].
     pub fn from_fn(make: impl FnMut(ObjectKind) -> T) -> Self {
         Self(ObjectKind::ALL.map(make))
     }
 
-    /// The values that `make` gives for each kind, called in the order of [`ObjectKind::ALL`] until one fails.
+    /// The values that `make` returns for each kind, called in the order of [`ObjectKind::ALL`] until one call fails.
     ///
     /// # Errors
     /// The first error of `make`.
@@ -38,17 +38,17 @@ impl<T> PerKind<T> {
         ObjectKind::ALL.into_iter().zip(&self.0)
     }
 
-    /// Each kind and its value, to be changed, in the order of [`ObjectKind::ALL`].
+    /// Each kind and a mutable reference to its value, in the order of [`ObjectKind::ALL`].
     pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (ObjectKind, &mut T)> + DoubleEndedIterator {
         ObjectKind::ALL.into_iter().zip(&mut self.0)
     }
 
-    /// The values alone, in the order of [`ObjectKind::ALL`].
+    /// The values without their kinds, in the order of [`ObjectKind::ALL`].
     pub fn values(&self) -> std::slice::Iter<'_, T> {
         self.0.iter()
     }
 
-    /// What `change` makes of each value.
+    /// Applies `change` to each value.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> PerKind<U> {
         PerKind(self.0.map(change))
     }
@@ -60,7 +60,7 @@ impl<T> PerKind<T> {
 }
 
 impl<T> PerKind<Option<T>> {
-    /// The values, when every kind has one.
+    /// The values; `None` unless every kind has one.
     pub fn all(self) -> Option<PerKind<T>> {
         match self.0 {
             [Some(commits), Some(fs), Some(blocks)] => Some(PerKind([commits, fs, blocks])),

@@ -1,4 +1,4 @@
-//! Ranges of keys: the unit in which stores are listed and existence sets are cut.
+//! Ranges of keys: stores are listed, and indexes are split into shards, by ranges.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
-    /// Every key there can be.
+    /// Every possible key.
     pub const ALL: Self = Self { first: ObjectKey::MIN, last: ObjectKey::MAX };
 
     /// The keys from `first` to `last`; `None` when `last` comes before `first`.
@@ -43,22 +43,22 @@ impl KeyRange {
         self.first <= *key && *key <= self.last
     }
 
-    /// What of the range comes after `key`; `None` when nothing does.
+    /// The part of the range after `key`; `None` when it is empty.
     pub fn after(&self, key: ObjectKey) -> Option<Self> {
         Self::new(key.successor()?.max(self.first), self.last)
     }
 
-    /// What of the range comes before `key`; `None` when nothing does.
+    /// The part of the range before `key`; `None` when it is empty.
     pub fn before(&self, key: ObjectKey) -> Option<Self> {
         Self::new(self.first, key.predecessor()?.min(self.last))
     }
 
-    /// The keys in both ranges; `None` when there is none.
+    /// The keys in both ranges; `None` when there are none.
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         Self::new(self.first.max(other.first), self.last.min(other.last))
     }
 
-    /// Whether `next` begins with the key right after this range's last.
+    /// Whether `next` begins with the successor of this range's last key.
     pub fn is_followed_by(&self, next: &Self) -> bool {
         self.last.successor() == Some(next.first)
     }
@@ -70,7 +70,7 @@ impl KeyRange {
         Some((lower, self.after(middle)?))
     }
 
-    /// The longest text with which every key of the range begins, as `<library>/<object>`.
+    /// The longest common prefix of the texts `<library>/<object>` of all keys in the range.
     pub fn common_prefix(&self) -> String {
         let (first, last) = (self.first.text(), self.last.text());
         let shared = first.iter().zip(&last).take_while(|(a, b)| a == b).count();

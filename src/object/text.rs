@@ -1,4 +1,4 @@
-//! Kinds, libraries, objects and keys in JSON: as their text forms. Whatever is not such a text is refused.
+//! Kinds, library ids, object ids and keys in JSON are their text forms. Any other value is refused.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{LibraryId, ObjectId, ObjectKey, ObjectKind, ParseNameError};
 
-/// Takes a text that [`FromStr`] understands; the others are refused by what [`ParseNameError`] says of them.
+/// Parses a text with [`FromStr`] and reports the [`ParseNameError`] of an invalid one.
 struct Text<T>(PhantomData<T>);
 
 impl<T: FromStr<Err = ParseNameError>> Visitor<'_> for Text<T> {

@@ -1,4 +1,4 @@
-//! Turns what a walk noted into findings, in an order that is the same each time.
+//! Turns the defects of a walk into findings, in a fixed order.
 
 use std::collections::HashMap;
 
@@ -7,16 +7,16 @@ use super::seen::{Node, Places};
 use crate::database::heads::LibraryRoots;
 use crate::object::{ObjectId, ObjectKind};
 
-/// What a walk noted.
-pub(super) struct Noted {
+/// The defects that a walk found.
+pub(super) struct WalkDefects {
     pub(super) bad: HashMap<Node, DefectKind>,
     pub(super) places: HashMap<Node, Places>,
-    /// How many more objects are bad.
+    /// The number of further defective objects, which were not kept.
     pub(super) more: u64,
 }
 
-pub(super) fn of_library(roots: &LibraryRoots, counts: Counts, noted: Noted) -> LibraryResult {
-    let Noted { bad, mut places, more } = noted;
+pub(super) fn of_library(roots: &LibraryRoots, counts: Counts, noted: WalkDefects) -> LibraryResult {
+    let WalkDefects { bad, mut places, more } = noted;
     let mut bad: Vec<_> = bad.into_iter().collect();
     bad.sort_by_key(|(node, _)| *node);
     let headless = roots.heads.is_empty().then(|| of_everything(None, DefectKind::NoHead));
@@ -35,7 +35,7 @@ fn of_paths(node: Node, what: DefectKind, places: Places) -> Defect {
     Defect { kind: node.kind(), id: Some(node.id()), what, paths, more_paths: more, commit }
 }
 
-/// A finding from which everything in the library suffers.
+/// A finding that affects the whole library.
 fn of_everything(id: Option<ObjectId>, what: DefectKind) -> Defect {
     let paths = vec!["/".to_owned()];
     Defect { kind: ObjectKind::Commits, id, what, paths, more_paths: 0, commit: None }

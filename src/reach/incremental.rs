@@ -1,7 +1,7 @@
-//! A tree beside one that is known to be whole: only what differs is looked at.
+//! Compares a tree with one that was found complete by an earlier check, so that only differing objects are checked.
 //!
-//! The known tree is read where the two differ, and nowhere else. What of it cannot be read is no finding: the tree
-//! that is checked is then walked there in full.
+//! The known tree is read only where the two differ. A directory of it that cannot be read is no finding: the
+//! checked tree is then walked in full below that place.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::database::heads::LibraryRoots;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::store::{ErrorKind, StoreError};
 
-/// What a directory known to be whole holds.
+/// The children of a directory that was found complete.
 #[derive(Default)]
 pub(super) struct KnownDir {
     children: HashSet<(ObjectId, bool)>,
@@ -19,42 +19,42 @@ pub(super) struct KnownDir {
 }
 
 impl KnownDir {
-    /// Whether this child need not be looked at.
+    /// Whether this child is in the known directory and need not be checked.
     pub(super) fn has(&self, child: &Dirent) -> bool {
         self.children.contains(&(child.id, child.is_dir()))
     }
 
-    /// The directory that had the name of this child.
+    /// The known directory with the name of this child; `None` when there is none or the child is not a directory.
     pub(super) fn dir(&self, child: &Dirent) -> Option<ObjectId> {
         self.dirs.get(&child.name).copied().filter(|_| child.is_dir())
     }
 
     fn of(entries: Vec<Dirent>) -> Self {
-        let mut twin = Self::default();
+        let mut known = Self::default();
         for entry in entries {
-            twin.children.insert((entry.id, entry.is_dir()));
+            known.children.insert((entry.id, entry.is_dir()));
             if entry.is_dir() {
-                twin.dirs.insert(entry.name, entry.id);
+                known.dirs.insert(entry.name, entry.id);
             }
         }
-        twin
+        known
     }
 }
 
-/// The root of the tree of this library that is known to be whole.
+/// The root of the known tree of this library; `None` when there is none or its commit is not valid.
 pub(super) fn known_root(side: &Side<'_>, roots: &LibraryRoots) -> Option<ObjectId> {
     let commit = side.options.whole.get(&roots.id)?;
-    let data = kept(side, side.stores[ObjectKind::Commits].read(&ObjectKey::new(roots.id, *commit)))?;
+    let data = read_or_halt(side, side.stores[ObjectKind::Commits].read(&ObjectKey::new(roots.id, *commit)))?;
     Commit::parse(commit, &data).ok().filter(|parsed| parsed.wrong_id.is_none()).map(|parsed| parsed.object.root_id)
 }
 
-/// What the directory `dir`, which is known to be whole, holds.
-pub(super) fn twin(side: &Side<'_>, roots: &LibraryRoots, dir: Option<ObjectId>) -> KnownDir {
+/// Reads the known directory `dir`; empty when there is none or it cannot be read.
+pub(super) fn known_dir(side: &Side<'_>, roots: &LibraryRoots, dir: Option<ObjectId>) -> KnownDir {
     let Some(dir) = dir.filter(|dir| *dir != ObjectId::EMPTY) else { return KnownDir::default() };
     let read = side.stores[ObjectKind::Fs].read(&ObjectKey::new(roots.store_id(), dir));
-    let Some(data) = kept(side, read) else { return KnownDir::default() };
+    let Some(data) = read_or_halt(side, read) else { return KnownDir::default() };
     match FsObject::parse(&dir, &data) {
-        // One with another id is not what was found whole.
+        // A directory whose bytes have another id is not the one that was found complete.
         Ok(parsed) if parsed.wrong_id.is_none() => match parsed.object {
             FsObject::Dir { entries } => KnownDir::of(entries),
             FsObject::File { .. } => KnownDir::default(),
@@ -63,8 +63,8 @@ pub(super) fn twin(side: &Side<'_>, roots: &LibraryRoots, dir: Option<ObjectId>)
     }
 }
 
-/// What was read; a store that fails ends the walk, as everywhere in it.
-fn kept<T>(side: &Side<'_>, read: Result<T, StoreError>) -> Option<T> {
+/// The data; `None` when it could not be read. A failing store ends the walk.
+fn read_or_halt<T>(side: &Side<'_>, read: Result<T, StoreError>) -> Option<T> {
     match read {
         Ok(data) => Some(data),
         Err(error) => {

@@ -1,4 +1,4 @@
-//! The walk of one library: tasks on a pool of threads, each of which reads one object and spawns those it names.
+//! The walk of one library: each task reads one object and spawns tasks for the objects that it names.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use rayon::{Scope, ThreadPool};
 
-use super::findings::{self, Noted};
+use super::findings::{self, WalkDefects};
 use super::result::{Counts, DefectKind, LibraryResult};
 use super::seen::{Block, Blocks, Defects, Node, Seen, Snapshot};
 use super::{Side, incremental, lock, paths};
@@ -15,10 +15,10 @@ use crate::database::heads::LibraryRoots;
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::store::{ErrorKind, StoreError};
 
-/// The blocks of a file that one task asks for; the others of a large file are asked for beside it.
+/// The number of a file's blocks that one task checks; further tasks check the others.
 const BLOCKS_A_TASK: usize = 64;
 
-/// Who named a commit, which is what its absence means.
+/// What names a commit. It determines the defect when the commit is missing.
 #[derive(Clone, Copy)]
 enum Named {
     Head,
@@ -29,16 +29,16 @@ enum Named {
 /// How a tree is to be walked.
 #[derive(Clone, Copy)]
 struct Tree {
-    /// Whether its blocks matter.
+    /// Whether its blocks are checked.
     blocks: bool,
     encrypted: bool,
-    /// The directory in its place in a tree that is known to be whole.
+    /// The directory at the same path in the known tree.
     whole: Option<ObjectId>,
 }
 
-/// A file whose blocks are being asked for by several tasks.
+/// A file and its blocks, whose sizes must add up to the file's length.
 struct FileBlocks {
-    file: ObjectId,
+    id: ObjectId,
     size: u64,
     encrypted: bool,
     blocks: Vec<ObjectId>,
@@ -49,7 +49,7 @@ pub(super) struct Walk<'a> {
     pub(super) roots: &'a LibraryRoots,
     /// The time before which parents are not followed; 0 follows none, a negative one all.
     truncate: i64,
-    /// The root of a tree that is known to be whole.
+    /// The root of the known tree.
     whole: Option<ObjectId>,
     commits: Seen,
     dirs: Seen,
@@ -57,10 +57,10 @@ pub(super) struct Walk<'a> {
     blocks: Blocks,
     bad: Defects,
     snapshots: Mutex<Vec<Snapshot>>,
-    sums: Mutex<Vec<FileBlocks>>,
+    unsummed: Mutex<Vec<FileBlocks>>,
 }
 
-/// Walks the library; `None` when it was left in the middle.
+/// Walks the library; `None` when the walk did not reach its end.
 pub(super) fn walk(side: &Side<'_>, pool: &ThreadPool, roots: &LibraryRoots) -> Option<LibraryResult> {
     let walk = Walk {
         side,
@@ -73,10 +73,11 @@ pub(super) fn walk(side: &Side<'_>, pool: &ThreadPool, roots: &LibraryRoots) -> 
         blocks: Blocks::default(),
         bad: Defects::new(side.options.findings_max),
         snapshots: Mutex::default(),
-        sums: Mutex::default(),
+        unsummed: Mutex::default(),
     };
     pool.scope(|scope| roots.heads.iter().for_each(|head| walk.commit(scope, *head, Named::Head)));
-    // After the heads, because a file that only a base commit has needs no blocks, and one that a head has does.
+    // After the heads, because the blocks of a file are checked when a head has it, and not when only a base commit
+    // does.
     pool.scope(|scope| {
         roots.base_commits.iter().for_each(|base| walk.commit(scope, base.commit, Named::BaseOf(base.library)));
     });
@@ -84,8 +85,8 @@ pub(super) fn walk(side: &Side<'_>, pool: &ThreadPool, roots: &LibraryRoots) -> 
     (!side.halt.is_on()).then(|| walk.finish(pool)).flatten()
 }
 
-/// When history ends, worked out as the server does (server/repo-mgr.c `get_repo_truncate_time`): a positive time cuts
-/// there, 0 keeps the head alone, a negative one keeps all.
+/// The time at which history ends, computed as the server does (server/repo-mgr.c `get_repo_truncate_time`): history
+/// ends at a positive time, 0 keeps only the head, and a negative number keeps all.
 fn truncate_time(side: &Side<'_>, roots: &LibraryRoots) -> i64 {
     let days = roots.history_days.filter(|days| *days >= 0).or(side.options.keep_days).unwrap_or(-1);
     let since = roots.valid_since.unwrap_or(-1);
@@ -98,7 +99,7 @@ fn truncate_time(side: &Side<'_>, roots: &LibraryRoots) -> i64 {
 }
 
 impl<'a> Walk<'a> {
-    /// Reads an object; `None` when the walk ends, or the object is bad, which is then noted.
+    /// Reads an object; `None` when the walk ends, or when the object cannot be read, which is recorded as a defect.
     fn read(&self, node: Node, missing: DefectKind) -> Option<Bytes> {
         if self.side.halt.is_on() {
             return None;
@@ -196,35 +197,35 @@ impl<'a> Walk<'a> {
             Err(damage) => return self.note(node, DefectKind::Damaged(damage)),
         };
         if let Some(found) = parsed.wrong_id {
-            // Only noted, because the server does not look at ids: what is below is still what users see.
+            // The walk goes on below it, because the server does not check ids and users see what the object names.
             self.note(node, DefectKind::Damaged(Damage::WrongId { found }));
         }
         match (node, parsed.object) {
             (Node::Dir(_), FsObject::Dir { entries }) => {
-                let twin = incremental::twin(self.side, self.roots, tree.whole);
-                for entry in entries.iter().filter(|entry| !twin.has(entry)) {
+                let known = incremental::known_dir(self.side, self.roots, tree.whole);
+                for entry in entries.iter().filter(|entry| !known.has(entry)) {
                     let child = if entry.is_dir() { Node::Dir(entry.id) } else { Node::File(entry.id) };
-                    self.fs(scope, child, Tree { whole: twin.dir(entry), ..tree });
+                    self.fs(scope, child, Tree { whole: known.dir(entry), ..tree });
                 }
             }
             (Node::File(_), FsObject::File { .. }) if !tree.blocks => {}
             (Node::File(file), FsObject::File { block_ids, size }) => {
-                self.file(scope, FileBlocks { file, size, encrypted: tree.encrypted, blocks: block_ids });
+                self.file(scope, FileBlocks { id: file, size, encrypted: tree.encrypted, blocks: block_ids });
             }
             (Node::Dir(_), _) => self.note(node, DefectKind::WrongKind { expected: "directory", found: "file" }),
             (_, _) => self.note(node, DefectKind::WrongKind { expected: "file", found: "directory" }),
         }
     }
 
-    fn file<'s>(&'s self, scope: &Scope<'s>, sum: FileBlocks) {
-        let (here, beside) = sum.blocks.split_at(sum.blocks.len().min(BLOCKS_A_TASK));
-        for chunk in beside.chunks(BLOCKS_A_TASK) {
+    fn file<'s>(&'s self, scope: &Scope<'s>, file: FileBlocks) {
+        let (first, others) = file.blocks.split_at(file.blocks.len().min(BLOCKS_A_TASK));
+        for chunk in others.chunks(BLOCKS_A_TASK) {
             let chunk = chunk.to_vec();
             scope.spawn(move |_| chunk.iter().for_each(|id| self.block(*id)));
         }
-        here.iter().for_each(|id| self.block(*id));
-        if self.is_added_up(&sum).is_none() {
-            lock(&self.sums).push(sum);
+        first.iter().for_each(|id| self.block(*id));
+        if self.is_added_up(&file).is_none() {
+            lock(&self.unsummed).push(file);
         }
     }
 
@@ -238,7 +239,7 @@ impl<'a> Walk<'a> {
         if length == Some(0) {
             self.note(node, DefectKind::Damaged(Damage::Empty));
         }
-        self.blocks.set(id, length.filter(|length| *length > 0).map_or(Block::Defects, Block::Size));
+        self.blocks.set(id, length.filter(|length| *length > 0).map_or(Block::Bad, Block::Size));
     }
 
     fn block_size(&self, id: ObjectId) -> Option<u64> {
@@ -262,28 +263,28 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds up the files that had to wait for blocks which another task asked for.
+    /// Adds up the blocks of the files that waited for the block sizes of other tasks.
     fn add_up(&self) {
-        for sum in std::mem::take(&mut *lock(&self.sums)) {
-            self.is_added_up(&sum);
+        for file in std::mem::take(&mut *lock(&self.unsummed)) {
+            self.is_added_up(&file);
         }
     }
 
-    /// Compares the length of a file with its blocks; `None` while some of them are not known yet.
-    fn is_added_up(&self, sum: &FileBlocks) -> Option<()> {
+    /// Compares the length of a file with the sum of its blocks' sizes; `None` while a size is unknown.
+    fn is_added_up(&self, file: &FileBlocks) -> Option<()> {
         let mut total = 0u64;
-        for id in &sum.blocks {
+        for id in &file.blocks {
             match self.blocks.get(id) {
                 Block::Asked => return None,
                 Block::Size(size) => total = total.saturating_add(size),
-                Block::Defects => return Some(()),
+                Block::Bad => return Some(()),
             }
         }
-        // A range, because each block is encrypted by itself and padded by 1 to 16 bytes.
-        let count = sum.blocks.len() as u64;
-        let padding = if sum.encrypted { count..=16 * count } else { 0..=0 };
-        if !total.checked_sub(sum.size).is_some_and(|extra| padding.contains(&extra)) {
-            self.note(Node::File(sum.file), DefectKind::WrongSize { expected: sum.size, found: total });
+        // A range, because each block is encrypted separately and padded by 1 to 16 bytes.
+        let count = file.blocks.len() as u64;
+        let padding = if file.encrypted { count..=16 * count } else { 0..=0 };
+        if !total.checked_sub(file.size).is_some_and(|extra| padding.contains(&extra)) {
+            self.note(Node::File(file.id), DefectKind::WrongSize { expected: file.size, found: total });
         }
         Some(())
     }
@@ -297,6 +298,6 @@ impl<'a> Walk<'a> {
             false => pool.install(|| paths::locate(side, roots, snapshots, &bad))?,
         };
         let (commits, dirs, files, blocks) = (commits.count(), dirs.count(), files.count(), blocks.count());
-        Some(findings::of_library(roots, Counts { commits, dirs, files, blocks }, Noted { bad, places, more }))
+        Some(findings::of_library(roots, Counts { commits, dirs, files, blocks }, WalkDefects { bad, places, more }))
     }
 }

@@ -1,7 +1,7 @@
-//! Which paths suffer from what a walk found.
+//! Finds the paths that the defects of a walk affect.
 //!
-//! The trees are read a second time, newest snapshot first, until each bad object was met. A directory that an earlier
-//! snapshot already had is not read again, because what is below it was met there.
+//! The trees are read a second time, newest snapshot first, until each bad object is found. A directory that a newer
+//! snapshot has is not read again, because its content was searched there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,11 +15,11 @@ use crate::database::heads::LibraryRoots;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::store::ErrorKind;
 
-/// How often one snapshot's directories and files are looked at again at another path. A store made for it can hold
-/// more paths than there is time, by directories that name the same one twice, forty levels deep. Beyond this the count of
+/// The most directories and files of one snapshot that are visited again at another path. Crafted directories that each
+/// name the next one twice, forty levels deep, make more paths than can be visited. Above this limit the count of
 /// paths is a lower bound.
 const REPEATS_MAX: usize = 200_000;
-/// How many paths are looked at between two looks at the wish to stop; enough to keep every thread busy.
+/// The number of paths that are visited between two checks for cancellation; enough to keep every thread busy.
 const BATCH: usize = 1024;
 
 /// An object at a path.
@@ -32,9 +32,9 @@ struct Search<'a> {
     side: &'a Side<'a>,
     roots: &'a LibraryRoots,
     bad: &'a HashMap<Node, DefectKind>,
-    /// Whether files must be read, because blocks are bad.
+    /// Whether files must be read, because there are bad blocks.
     blocks: bool,
-    /// What was met in newer snapshots.
+    /// The objects that were visited in newer snapshots.
     done: HashSet<Node>,
     places: HashMap<Node, Places>,
 }
@@ -62,29 +62,29 @@ pub(super) fn locate(
 impl Search<'_> {
     fn snapshot(&mut self, snapshot: &Snapshot) -> Option<()> {
         let mut stack = vec![TreePosition { node: Node::Dir(snapshot.root), path: "/".to_owned() }];
-        let (mut here, mut hits, mut repeats) = (HashSet::new(), HashMap::new(), 0);
+        let (mut visited, mut hits, mut repeats) = (HashSet::new(), HashMap::new(), 0);
         while !stack.is_empty() {
             if self.side.halt.is_on() {
                 return None;
             }
             let mut batch = stack.split_off(stack.len().saturating_sub(BATCH));
-            batch.retain(|spot| {
-                let first = here.insert(spot.node);
+            batch.retain(|position| {
+                let first = visited.insert(position.node);
                 repeats += usize::from(!first);
                 first || repeats <= REPEATS_MAX
             });
-            let expanded: Vec<_> = batch.par_iter().map(|spot| self.expand(spot)).collect();
-            for (spot, (met, children)) in batch.iter().zip(expanded) {
-                met.into_iter().for_each(|node| self.record(&mut hits, snapshot, node, &spot.path));
+            let expanded: Vec<_> = batch.par_iter().map(|position| self.expand(position)).collect();
+            for (position, (found, children)) in batch.iter().zip(expanded) {
+                found.into_iter().for_each(|node| self.record(&mut hits, snapshot, node, &position.path));
                 stack.extend(children);
             }
         }
-        self.done.extend(here);
+        self.done.extend(visited);
         self.places.extend(hits);
         Some(())
     }
 
-    /// Keeps the path for a bad object that no newer snapshot has.
+    /// Records a path of a bad object, unless a newer snapshot has the object.
     fn record(&self, hits: &mut HashMap<Node, Places>, snapshot: &Snapshot, node: Node, path: &str) {
         if self.places.contains_key(&node) {
             return;
@@ -98,32 +98,36 @@ impl Search<'_> {
         }
     }
 
-    /// The bad objects met at a path, and what is to be looked at below it.
-    fn expand(&self, spot: &TreePosition) -> (Vec<Node>, Vec<TreePosition>) {
-        let mut met: Vec<Node> = self.bad.contains_key(&spot.node).then_some(spot.node).into_iter().collect();
-        match (spot.node, self.read(spot.node)) {
+    /// The bad objects at a path, and the positions below it to visit.
+    fn expand(&self, position: &TreePosition) -> (Vec<Node>, Vec<TreePosition>) {
+        let mut found: Vec<Node> = self.bad.contains_key(&position.node).then_some(position.node).into_iter().collect();
+        match (position.node, self.read(position.node)) {
             (Node::Dir(_), Some(FsObject::Dir { entries })) => {
-                let spots = entries.into_iter().map(|entry| match entry.is_dir() {
-                    true => TreePosition { node: Node::Dir(entry.id), path: format!("{}{}/", spot.path, entry.name) },
-                    false => TreePosition { node: Node::File(entry.id), path: format!("{}{}", spot.path, entry.name) },
+                let positions = entries.into_iter().map(|entry| match entry.is_dir() {
+                    true => {
+                        TreePosition { node: Node::Dir(entry.id), path: format!("{}{}/", position.path, entry.name) }
+                    }
+                    false => {
+                        TreePosition { node: Node::File(entry.id), path: format!("{}{}", position.path, entry.name) }
+                    }
                 });
-                (met, spots.filter(|spot| self.is_worth_a_look(spot.node)).collect())
+                (found, positions.filter(|position| self.must_be_visited(position.node)).collect())
             }
             (Node::File(_), Some(FsObject::File { block_ids, .. })) => {
                 let blocks: HashSet<Node> = block_ids.into_iter().map(Node::Block).collect();
-                met.extend(blocks.into_iter().filter(|block| self.bad.contains_key(block)));
-                (met, Vec::new())
+                found.extend(blocks.into_iter().filter(|block| self.bad.contains_key(block)));
+                (found, Vec::new())
             }
-            _ => (met, Vec::new()),
+            _ => (found, Vec::new()),
         }
     }
 
-    fn is_worth_a_look(&self, node: Node) -> bool {
+    fn must_be_visited(&self, node: Node) -> bool {
         let may_hold_more = self.blocks || matches!(node, Node::Dir(_));
         node.id() != ObjectId::EMPTY && !self.done.contains(&node) && (may_hold_more || self.bad.contains_key(&node))
     }
 
-    /// The object, unless it is not needed, or one of those that cannot be read.
+    /// Reads an fs object; `None` when it is not needed or cannot be read.
     fn read(&self, node: Node) -> Option<FsObject> {
         if node.id() == ObjectId::EMPTY || (matches!(node, Node::File(_)) && !self.blocks) {
             return None;

@@ -1,4 +1,4 @@
-//! What a check found, for people and for programs.
+//! The result of a check, as text and as JSON.
 
 use std::fmt;
 
@@ -10,49 +10,49 @@ use crate::object::{LibraryId, ObjectId, ObjectKind};
 /// What is wrong with an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DefectKind {
-    /// It is not there.
+    /// It does not exist.
     Missing,
-    /// The newest commit of the library is not there.
+    /// The newest commit of the library does not exist.
     HeadMissing,
-    /// A commit that `child` follows is not there, and no history limit explains it.
+    /// A parent of the commit `child` does not exist, and no history limit explains it.
     ParentMissing {
         /// The commit that names it.
         child: ObjectId,
     },
-    /// The commit that a virtual library was last merged with is not there.
+    /// The commit that a virtual library was last merged with does not exist.
     BaseMissing {
         /// The virtual library.
         library: LibraryId,
     },
     /// The database names no head for the library, or something that is not a commit id.
     NoHead,
-    /// It is there and its bytes are wrong.
+    /// It exists and its bytes are wrong.
     Damaged(Damage),
-    /// It is there and the store cannot read it: why.
+    /// It exists and the store cannot read it; the text is the store's error.
     Unreadable(String),
-    /// It is not what the directory that names it says.
+    /// Its kind is not the one that its directory says.
     WrongKind {
-        /// What the directory says.
+        /// The kind that the directory says.
         expected: &'static str,
-        /// What it is.
+        /// The kind that it has.
         found: &'static str,
     },
-    /// A commit of another library.
+    /// The commit belongs to another library.
     WrongLibrary {
-        /// The library it says.
+        /// The library that the commit names.
         found: LibraryId,
     },
     /// The blocks of a file do not add up to its length.
     WrongSize {
         /// The length that the file says, in bytes.
         expected: u64,
-        /// What the blocks hold, in bytes.
+        /// The sum of the blocks' sizes, in bytes.
         found: u64,
     },
 }
 
 impl DefectKind {
-    /// The `what` of a JSON report.
+    /// The value of `what` in a JSON report.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -88,20 +88,20 @@ impl fmt::Display for DefectKind {
     }
 }
 
-/// One object that is wrong, and what suffers.
+/// A defective object and the paths that it affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defect {
     /// Its kind.
     pub kind: ObjectKind,
-    /// Its id; none when there should be one and is not.
+    /// Its id; `None` when the database names no head.
     pub id: Option<ObjectId>,
     /// What is wrong.
     pub what: DefectKind,
-    /// The files and directories (with a slash at the end) that need it. Empty for a commit of the past.
+    /// The files and directories (with a slash at the end) that need it. Empty for a commit of the history.
     pub paths: Vec<String>,
-    /// How many more paths need it.
+    /// The number of further paths that need it.
     pub more_paths: u64,
-    /// The snapshot that has those paths; `None` for what users see now.
+    /// The commit whose tree has those paths; `None` for a head.
     pub commit: Option<ObjectId>,
 }
 
@@ -155,7 +155,7 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// How many different objects were looked at.
+/// The number of different objects that were checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Commits.
@@ -177,16 +177,16 @@ pub struct LibraryResult {
     pub name: Option<String>,
     /// Whether it is in the trash.
     pub trashed: bool,
-    /// What was looked at.
+    /// The numbers of its objects that were checked.
     pub counts: Counts,
-    /// What is wrong, commits first; empty when all is well.
+    /// Its defects, commits first.
     pub findings: Vec<Defect>,
-    /// How many more things are wrong.
+    /// The number of further defects.
     pub more_findings: u64,
 }
 
 impl LibraryResult {
-    /// The same with no more than the first `most` findings; the others are counted.
+    /// Keeps the first `most` findings; the others are counted.
     #[must_use]
     pub fn cut(mut self, most: usize) -> Self {
         self.more_findings += self.findings.len().saturating_sub(most) as u64;
@@ -218,26 +218,26 @@ impl fmt::Display for LibraryResult {
     }
 }
 
-/// A whole check.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FsckResult {
     /// The libraries walked to the end, in the order of their ids.
     pub libraries: Vec<LibraryResult>,
-    /// How many were not, because the check was told to stop.
+    /// The number of libraries that were not, because the check was cancelled.
     pub unfinished: usize,
-    /// Whether the heads were worked out without a database.
+    /// Whether the heads were inferred from the commits, without a database.
     pub guessed: bool,
-    /// Rows of the database that name no library or commit.
+    /// Rows of the database without a valid library or commit id.
     pub ignored: Vec<String>,
 }
 
 impl FsckResult {
-    /// How many things are wrong.
+    /// The number of defects.
     pub fn findings(&self) -> u64 {
         self.libraries.iter().map(|library| library.findings.len() as u64 + library.more_findings).sum()
     }
 
-    /// Whether every library was walked and nothing was found.
+    /// Whether every library was walked and no defect was found.
     pub fn is_sound(&self) -> bool {
         self.findings() == 0 && self.unfinished == 0
     }
@@ -252,9 +252,7 @@ impl fmt::Display for FsckResult {
             writeln!(f, "ignored  {row}")?;
         }
         if self.guessed {
-            f.write_str(
-                "Without a database, uploads that were never finished and deleted libraries were walked as well.\n",
-            )?;
+            f.write_str("Without a database, unfinished uploads and deleted libraries were checked as well.\n")?;
         }
         let libraries = |count: usize| counted(count as u64, "library", "libraries");
         write!(f, "{}, {}", libraries(self.libraries.len()), counted(self.findings(), "finding", "findings"))?;

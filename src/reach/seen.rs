@@ -1,4 +1,4 @@
-//! What a walk remembers of a library: ids seen, sizes of blocks, snapshots, objects that are bad and where they are.
+//! The state of a library's walk: ids seen, sizes of blocks, snapshots, bad objects and their paths.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -7,14 +7,14 @@ use super::lock;
 use super::result::DefectKind;
 use crate::object::{ObjectId, ObjectKind};
 
-/// Threads that meet rarely want the same one of so many locks.
+/// The number of locks of a set. With 32, two threads rarely need the same lock at once.
 const SHARDS: usize = 32;
 
 fn shard<T>(shards: &[T; SHARDS], id: &ObjectId) -> usize {
     usize::from(id.as_bytes()[19]) % shards.len()
 }
 
-/// Ids that were claimed for reading.
+/// The ids of the objects that a task reads or has read.
 pub(super) struct Seen([Mutex<HashSet<ObjectId>>; SHARDS]);
 
 impl Default for Seen {
@@ -24,7 +24,7 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// Whether this is the first time.
+    /// Adds an id. Returns whether it is new, so that the caller reads the object.
     pub(super) fn claim(&self, id: ObjectId) -> bool {
         lock(&self.0[shard(&self.0, &id)]).insert(id)
     }
@@ -34,15 +34,15 @@ impl Seen {
     }
 }
 
-/// What is known of a block.
+/// The state of a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Block {
-    /// Somebody asks for it right now.
+    /// A task is checking it.
     Asked,
-    /// There, with so many bytes.
+    /// It exists and has this size in bytes.
     Size(u64),
-    /// Missing or damaged.
-    Defects,
+    /// It is missing, damaged or unreadable.
+    Bad,
 }
 
 /// The blocks of a library.
@@ -55,7 +55,7 @@ impl Default for Blocks {
 }
 
 impl Blocks {
-    /// Whether this is the first time; then the caller asks the store and tells with [`Blocks::set`].
+    /// Adds a block. Returns whether it is new; then the caller asks the store and calls [`Blocks::set`].
     pub(super) fn claim(&self, id: ObjectId) -> bool {
         let mut map = lock(&self.0[shard(&self.0, &id)]);
         let first = !map.contains_key(&id);
@@ -76,7 +76,7 @@ impl Blocks {
     }
 }
 
-/// An object in its role: an id that one directory calls a file and another a directory is two.
+/// An object and its role. One id is two nodes when one directory calls it a file and another a directory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Node {
     Commit(ObjectId),
@@ -107,21 +107,21 @@ pub(super) struct Snapshot {
     pub(super) commit: ObjectId,
     pub(super) root: ObjectId,
     pub(super) ctime: i64,
-    /// Whether it is what users see now.
+    /// Whether it is a head, whose tree users see.
     pub(super) is_head: bool,
 }
 
-/// Where a bad object is met.
+/// The paths of a bad object.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
-    /// The snapshot; `None` for a head.
+    /// The commit whose tree has the paths; `None` for a head.
     pub(super) commit: Option<ObjectId>,
     pub(super) paths: Vec<String>,
-    /// How many more paths there are.
+    /// The number of further paths.
     pub(super) more: u64,
 }
 
-/// What is wrong with which object, the first thing found for each.
+/// The bad objects and the first defect found for each.
 pub(super) struct Defects {
     max: usize,
     found: Mutex<(HashMap<Node, DefectKind>, u64)>,
@@ -132,7 +132,7 @@ impl Defects {
         Self { max, found: Mutex::default() }
     }
 
-    /// Returns whether it is new.
+    /// Adds a defect. Returns false when the object has one already.
     pub(super) fn add(&self, node: Node, what: DefectKind) -> bool {
         let mut guard = lock(&self.found);
         let (found, more) = &mut *guard;
@@ -147,7 +147,7 @@ impl Defects {
         true
     }
 
-    /// What was kept, and how many were not.
+    /// The defects that were kept, and the number of those that were not.
     pub(super) fn into_found(self) -> (HashMap<Node, DefectKind>, u64) {
         self.found.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
-//! The page: what a command found, in one file that a browser shows, a printer prints, and nothing need be fetched for.
+//! The page: the result of a command as one HTML file for a browser or a printer. It loads no other files.
 //!
-//! Whoever has something to show fills a [`Page`]: the verdict, which comes first, facts, figures, and parts. The file is
-//! well-formed XML as well as HTML. Every text in it is escaped here and nowhere else, because names come from users.
+//! A command fills a [`Page`] with its verdict, facts, figures and parts. The file is well-formed XML as well as HTML.
+//! Every text is escaped here and nowhere else, because names come from users.
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -18,76 +18,76 @@ pub use chart::Curve;
 
 use html::{CellHtml, Text, table};
 
-/// Everything on a page, from top to bottom.
+/// The content of a page, from top to bottom.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// What it is about: `Migration`, `Check`, …
+    /// The subject: `Migration`, `Check`, …
     pub subject: String,
-    /// The answer to the question that is asked first.
+    /// The answer to the user's main question.
     pub verdict: Banner,
-    /// What was looked at, and when: names and values, a line each.
+    /// Names and values: the stores, times and options of the command.
     pub facts: Vec<(&'static str, Vec<String>)>,
-    /// The numbers that matter most.
+    /// The most important numbers.
     pub figures: Vec<Figure>,
-    /// The rest.
+    /// Tables, curves and notes.
     pub parts: Vec<Part>,
 }
 
-/// The answer on top.
+/// The verdict at the top of the page.
 #[derive(Clone, Debug)]
 pub struct Banner {
-    /// Whether it is the one that is hoped for.
+    /// Whether the answer is good.
     pub good: bool,
     /// The answer: `Safe to switch: yes`.
     pub headline: String,
-    /// Why.
+    /// The reason for the answer.
     pub why: String,
-    /// What to do next.
+    /// What the user should do next.
     pub next: String,
 }
 
-/// A number that matters.
+/// An important number.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// What it counts.
+    /// What the number counts.
     pub label: String,
-    /// The number, as it is to be read.
+    /// The number as it is displayed.
     pub value: String,
-    /// A word on it; may be empty.
+    /// A short remark; may be empty.
     pub note: String,
-    /// Whether it is one to worry about.
+    /// Whether the number is a problem.
     pub bad: bool,
 }
 
 /// A part of the page with a heading of its own.
 #[derive(Clone, Debug)]
 pub enum Part {
-    /// Rows and columns.
+    /// A table.
     Table(Table),
-    /// Something over time.
+    /// A chart over time.
     Curve(Curve),
-    /// A few sentences: heading and text.
+    /// A paragraph: heading and text.
     Note(String, String),
 }
 
 impl Figure {
-    /// A figure that is worth worrying about when `bad`.
+    /// A figure; `bad` marks it as a problem.
     pub fn new(label: &str, value: impl Into<String>, note: impl Into<String>, bad: bool) -> Self {
         Self { label: label.to_owned(), value: value.into(), note: note.into(), bad }
     }
 }
 
-/// Writes the page to `path`, whole or not at all, mode 0600, replacing what is there.
+/// Writes the page to `path` with mode 0600, as a whole, and replaces an existing file.
 ///
 /// # Errors
-/// When the file cannot be written; what was there is then unchanged.
+/// When the file cannot be written; an existing file is then unchanged.
 pub fn write(path: &Path, page: &Page) -> io::Result<()> {
     private_file::replace(path, |out| write!(out, "{page}"))
 }
 
 const STYLE: &str = include_str!("page/style.css");
 
-/// Nothing is fetched, whatever a name in the page says.
+/// The Content-Security-Policy: nothing is loaded, whatever a name in the page contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 impl Display for Page {
@@ -116,7 +116,7 @@ impl Display for Page {
 
 impl Display for Banner {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        // A sign beside the colour, because not everybody sees that, and no printer need.
+        // A sign beside the colour, because not every reader sees colours and not every printer prints them.
         let (class, sign) =
             if self.good { ("good", "M5 12.5l4.5 4.5L19 7.5") } else { ("bad", "M7 7l10 10M17 7L7 17") };
         writeln!(f, "<section class=\"verdict {class}\">")?;

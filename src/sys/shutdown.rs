@@ -1,8 +1,8 @@
-//! The wish to end early, seen by everything that loops or waits.
+//! Cancellation of a pass: a flag that every loop and every wait checks.
 //!
-//! A first SIGINT or SIGTERM sets it; so does an error after which going on makes no sense. Loops
-//! ask [`Shutdown::requested`]; whoever waits uses [`Shutdown::sleep`], which returns at once when the
-//! wish comes.
+//! The first SIGINT or SIGTERM raises the flag, and so does an error that every further object would meet. Loops
+//! check [`Shutdown::requested`]; waits use [`Shutdown::sleep`], which returns at once when the
+//! flag is raised.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 /// Why the pass ends early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShutdownReason {
-    /// The user asked: this signal came (`SIGINT` is 2, `SIGTERM` is 15).
+    /// This signal was received (`SIGINT` is 2, `SIGTERM` is 15).
     Signal(i32),
-    /// A store said something after which every further object would fail the same way.
+    /// A store failed with an error that every further object would meet; this is its text.
     Fatal(String),
 }
 
@@ -28,12 +28,12 @@ struct Shared {
 }
 
 impl Shutdown {
-    /// A flag that nobody has raised.
+    /// A flag that is not raised.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Raises the flag. The first reason stays.
+    /// Raises the flag. When it is raised already, the first reason is kept.
     pub fn request(&self, reason: ShutdownReason) {
         let mut held = self.lock();
         held.get_or_insert(reason);
@@ -41,17 +41,17 @@ impl Shutdown {
         self.0.wake.notify_all();
     }
 
-    /// Whether to end early.
+    /// Whether the flag is raised.
     pub fn requested(&self) -> bool {
         self.0.requested.load(std::sync::atomic::Ordering::Acquire)
     }
 
-    /// Why the flag was raised; `None` while it is not.
+    /// The reason for which the flag was raised; `None` while it is not raised.
     pub fn reason(&self) -> Option<ShutdownReason> {
         self.lock().clone()
     }
 
-    /// Waits for `time`, or until the flag is raised. Returns whether the whole time went by.
+    /// Waits for `time`, or until the flag is raised. Returns whether the whole time passed.
     pub fn sleep(&self, time: Duration) -> bool {
         let end = Instant::now() + time;
         let mut held = self.lock();
@@ -66,8 +66,8 @@ impl Shutdown {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<ShutdownReason>> {
-        // Poison is ignored, because the option is set in one step: a thread that panicked with the lock left a whole
-        // value.
+        // Poison is ignored, because the option is set in one step, so a thread that panicked while it held the lock
+        // left a valid value.
         self.0.reason.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

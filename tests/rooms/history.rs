@@ -45,8 +45,8 @@ fn only_a_good_verification_that_nothing_was_written_after_is_proof() {
         (Some(run(0, Some(40))), Some(verified(20, 30, 0)), "a run ended at"),
         (Some(run(40, Some(50))), Some(verified(20, 30, 0)), "a run ended at"),
         // Killed before, while or after the verification: nobody knows what it wrote, and when.
-        (Some(run(0, None)), Some(verified(20, 30, 0)), "never noted its end"),
-        (Some(run(25, None)), Some(verified(20, 30, 0)), "never noted its end"),
+        (Some(run(0, None)), Some(verified(20, 30, 0)), "did not record its end"),
+        (Some(run(25, None)), Some(verified(20, 30, 0)), "did not record its end"),
         (Some(run(40, None)), Some(verified(20, 30, 0)), "a run began at"),
         (Some(run(0, Some(10))), Some(verified(20, 30, 1)), "had 1 findings"),
     ] {
@@ -126,7 +126,7 @@ fn a_file_that_is_not_about_this_pair_is_an_error_and_never_nothing() {
     for text in ["", "{", "null", "[]", of_other.as_str(), newer.as_str()] {
         fs::write(&path, text).unwrap();
         let error = proofs.load(&pair("new")).unwrap_err().to_string();
-        assert!(error.contains("cannot read the notes about this pair of stores"), "{error}");
+        assert!(error.contains("cannot read the history of this pair of sides"), "{error}");
         assert!(error.contains(path.to_str().unwrap()) && error.contains("SEAF_MIGRATE_STATE_DIR"), "{error}");
         // Nor may a new note quietly take its place: the old one may be newer than what is known.
         assert!(proofs.note_run(&pair("new"), run(5, None)).is_err());
@@ -140,7 +140,7 @@ fn a_folder_that_cannot_be_made_is_told_before_anything_else_happens() {
     fs::write(folder.path().join("file"), "").unwrap();
     let proofs = StateDir::new(folder.path().join("file/state"));
     let error = proofs.note_run(&pair("new"), run(0, None)).unwrap_err().to_string();
-    assert!(error.contains("the notes about this pair of stores"), "{error}");
+    assert!(error.contains("the history of this pair of sides"), "{error}");
 }
 
 fn side(conf: &str, path: &str) -> SideConf {

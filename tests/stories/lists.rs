@@ -196,7 +196,10 @@ fn the_old_list_of_one_library_is_taken_over_and_never_for_the_list_of_all() {
     let file = world.at(&format!("objects_{library}.fs"));
     fs::write(&file, &all).unwrap();
     let imported = on(&["import"], &file).assert_code(0).stdout;
-    assert!(imported.contains(&format!("{} of them no names of its objects", 771 - own)), "{imported}");
+    assert!(
+        imported.contains(&format!("{} of them left out, because they are not names of its objects", 771 - own)),
+        "{imported}"
+    );
     let shown = on(&["show"], &file).assert_code(0).stdout;
     assert!(shown.contains(&format!("library      {library}, no other")), "{shown}");
     assert!(shown.contains(&format!("objects      {own}")), "{shown}");

@@ -357,7 +357,7 @@ fn the_verification_of_another_pair_is_no_proof() {
     assert_refused(&world, &before, go(&world, &[]), 2, "never verified");
     // Not even when somebody puts its notes in this one's place.
     fs::copy(proofs(&world).path(&first), proofs(&world).path(&pair(&world))).unwrap();
-    assert_refused(&world, &before, go(&world, &[]), 2, "another version or pair");
+    assert_refused(&world, &before, go(&world, &[]), 2, "belongs to another pair");
 }
 
 #[test]

@@ -208,7 +208,10 @@ fn ids_that_were_wrong_in_the_source_are_told_apart_from_damage_on_the_way() {
     let outcome = world.verify(&["--content"]).assert_code(1);
     let rows = outcome.rows("findings");
     assert_eq!((rows.len(), outcome.rows("damaged").len()), (1, 2));
-    assert!(rows[0]["cause"].as_str().unwrap().contains("the source's bytes are others, and damaged, too"), "{rows:?}");
+    assert!(
+        rows[0]["cause"].as_str().unwrap().contains("the source's bytes differ and are damaged as well"),
+        "{rows:?}"
+    );
 }
 
 #[test]

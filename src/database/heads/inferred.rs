@@ -1,4 +1,4 @@
-//! The heads without a database.
+//! Infers the heads from the commits, without a database.
 
 use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
@@ -13,12 +13,13 @@ use crate::store::{ErrorKind, Part, ReadStore, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 
 impl Roots {
-    /// Works the heads out from the commits, and the origins of virtual libraries from where their trees are.
+    /// Infers the heads from the commits, and the origins of virtual libraries from the libraries that hold their
+    /// trees.
     ///
-    /// `threads` is how many commits are read at once.
+    /// `threads` is the number of commits that are read at once.
     ///
     /// # Errors
-    /// When a store cannot be listed or read, or the pass was told to stop.
+    /// When a store cannot be listed or read, or the pass was cancelled.
     pub fn from_commits(
         commits: &dyn ReadStore,
         fs: &dyn ReadStore,
@@ -42,7 +43,7 @@ impl Roots {
     }
 }
 
-/// Lists the store and hands over the ids of one library after the other.
+/// Lists the store and calls `each` with the ids of one library after the other.
 fn for_each_library(
     store: &dyn ReadStore,
     stop: &Shutdown,
@@ -65,7 +66,8 @@ fn for_each_library(
     flush(&mut keys, false, &mut each)
 }
 
-/// Hands over the libraries in `keys`, which are sorted; the last one stays when more of it may come.
+/// Calls `each` for the libraries in `keys`, which are sorted, and removes them; the last one is kept when `more` of it
+/// may come.
 fn flush(
     keys: &mut Vec<ObjectKey>,
     more: bool,
@@ -108,7 +110,7 @@ fn heads_among(
     Ok((LibraryRoots { heads, name, ..LibraryRoots::new(library) }, root))
 }
 
-/// A commit; none when it is damaged, or vanished since the listing. The walk will say so.
+/// Reads a commit; `None` when it is damaged or vanished since the listing, which the walk reports.
 fn read_commit(
     store: &dyn ReadStore,
     library: LibraryId,
@@ -123,7 +125,8 @@ fn read_commit(
     }
 }
 
-/// A library that has a tree but no fs object at all is taken for a virtual one of the library that has its root.
+/// Sets the origins of virtual libraries: a library with a tree but without any fs object is taken for a virtual
+/// library of the library that holds its root.
 fn guess_origins(
     libraries: &mut [LibraryRoots],
     roots: &[Option<ObjectId>],
@@ -146,7 +149,7 @@ fn guess_origins(
     Ok(())
 }
 
-/// Which libraries have any object. An ordered store is asked for one page a library, not for all of it.
+/// The libraries that have objects. An ordered store is asked for one page per library instead of all pages.
 fn libraries_with_objects(store: &dyn ReadStore, stop: &Shutdown) -> Result<BTreeSet<LibraryId>, StoreError> {
     let mut found = BTreeSet::new();
     for part in store.parts(&KeyRange::ALL)? {
@@ -164,7 +167,7 @@ fn libraries_with_objects(store: &dyn ReadStore, stop: &Shutdown) -> Result<BTre
     Ok(found)
 }
 
-/// What of the listing comes after a library.
+/// The part of the listing after a library.
 fn skip_library(rest: Option<Part>, library: LibraryId) -> Option<Part> {
     let rest = rest?;
     let after = rest.range.after(KeyRange::library(library).last())?;

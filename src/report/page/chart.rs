@@ -1,4 +1,4 @@
-//! The throughput of a pass over its time, as two areas: bytes a second and objects a second.
+//! A chart of the throughput of a pass over time, with two areas: bytes per second and objects per second.
 
 use std::fmt::{self, Display, Formatter, Write};
 use std::time::Duration;
@@ -7,18 +7,18 @@ use super::Text;
 use crate::metrics::series::Point;
 use crate::report::format;
 
-/// The units across and up that an area is drawn in; the page stretches it to the width there is.
+/// The width and height of an area in drawing units; the page stretches it to the available width.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 100.0;
 
-/// A course and when which part of it began.
+/// The progress of a pass over time, and the begin of each of its phases.
 #[derive(Clone, Debug)]
 pub struct Curve {
     /// The heading.
     pub title: String,
-    /// What had been done by when, in the order of time.
+    /// The counts at points in time, in the order of time.
     pub points: Vec<Point>,
-    /// When which part began.
+    /// The begin of each phase, and its name.
     pub phases: Vec<(Duration, &'static str)>,
 }
 
@@ -42,7 +42,7 @@ impl Display for Curve {
 }
 
 impl Curve {
-    /// How much a second was done before each point but the first.
+    /// The rate per second between each point and the previous one, with the time of the later point.
     fn rates(&self, number: fn(&Point) -> u64) -> Vec<(Duration, f64)> {
         let pairs = self.points.windows(2);
         let rate = |pair: &[Point]| {
@@ -69,7 +69,7 @@ impl Curve {
         let mut top = String::new();
         for (time, rate) in rates {
             let up = HEIGHT * (1.0 - if most > 0.0 { rate / most } else { 0.0 });
-            // Steps, because each rate is that of the time up to its point.
+            // Steps, because each rate is the rate of the time up to its point.
             write!(top, "V{up:.1}H{:.1}", WIDTH * at(*time))?;
         }
         writeln!(f, "<path class=\"area\" d=\"M0 {HEIGHT}{top}V{HEIGHT}Z\"/>")?;

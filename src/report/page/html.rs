@@ -1,10 +1,10 @@
-//! Texts and tables as HTML that is well-formed XML as well.
+//! Texts and tables as HTML that is also well-formed XML.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::{Cell, Column, Table};
 
-/// A text that stands for itself, wherever it comes from: in an element or in an attribute's quotes.
+/// A text, escaped for an element or for a quoted attribute.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl Display for Text<'_> {
@@ -15,7 +15,7 @@ impl Display for Text<'_> {
             '>' => f.write_str("&gt;"),
             '"' => f.write_str("&quot;"),
             '\'' => f.write_str("&#39;"),
-            // Names may hold what turns the direction of the text around them, or what XML cannot hold at all.
+            // Replaced, because these reverse the direction of the text around them, or are not allowed in XML.
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => f.write_char('\u{fffd}'),
             char if char.is_control() && !matches!(char, '\n' | '\t') => f.write_char('\u{fffd}'),
             char => f.write_char(char),
@@ -63,7 +63,7 @@ fn row(f: &mut Formatter<'_>, columns: &[Column], cells: &[Cell]) -> fmt::Result
     f.write_str("<tr>")?;
     for (column, cell) in columns.iter().zip(cells) {
         let (name, class) = column.name_and_class();
-        // The heading goes with each cell, because on a narrow screen a row becomes a list.
+        // Each cell has its column's heading, because a row is shown as a list on a narrow screen.
         write!(f, "<td{class} data-name=\"{}\"><span>{}</span></td>", Text(name), CellHtml(cell))?;
     }
     writeln!(f, "</tr>")
@@ -80,7 +80,7 @@ impl Display for CellHtml<'_> {
             Cell::Named(name, id) if id.is_empty() => write!(f, "<b>{}</b>", Text(name)),
             Cell::Named(name, id) if name.is_empty() => write!(f, "<code>{}</code>", Text(id)),
             Cell::Named(name, id) => {
-                // A library and an object are better parted at the slash than anywhere else.
+                // A line may break after the slash between library and object.
                 let id = Text(id).to_string().replace('/', "/<wbr/>");
                 write!(f, "<b>{}</b><code>{id}</code>", Text(name))
             }

@@ -1,4 +1,4 @@
-//! What is on the pages of the commands: each fills the same page with what it found.
+//! The parts that the pages of several commands share.
 
 use std::io;
 
@@ -9,23 +9,24 @@ use crate::reach::LibraryResult;
 use crate::report::format;
 use crate::report::page::{Cell, Column, Part, Table};
 
-/// How many libraries have a row of their own; the others share one.
+/// The most libraries that have a row of their own; the others share one.
 pub(crate) const LIBRARIES: usize = 200;
-/// How many findings have a row each.
+/// The most findings that have a row.
 pub(crate) const FINDINGS: usize = 1000;
 
-/// A text as a sentence begins.
+/// The text with its first letter in upper case.
 pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// A time as people read it.
+/// A time as the page displays it.
 pub(crate) fn time(time: &Zoned) -> String {
     time.strftime("%F %T %Z").to_string()
 }
 
-/// What is wrong in some libraries, a row each thing, with the paths that suffer.
+/// A table of the findings of some libraries, one row per finding, with the affected paths. `all` is the number of all
+/// findings.
 pub(crate) fn findings<'a>(
     title: &str,
     intro: &str,
@@ -56,7 +57,7 @@ pub(crate) fn findings<'a>(
     Table { title: title.to_owned(), intro: intro.to_owned(), columns, rows, total: None, outro }
 }
 
-/// Objects that need a word, a row each: the first of `all`; nothing when there is none.
+/// A table of objects with a finding, one row per object: the first of `all`; `None` when there are none.
 pub(crate) fn objects(title: &str, intro: &str, all: u64, first: io::Result<Vec<Finding>>) -> Option<Part> {
     if all == 0 {
         return None;

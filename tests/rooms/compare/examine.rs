@@ -126,7 +126,7 @@ fn damage_is_the_sources_when_its_bytes_are_the_same() {
     bad[4] ^= 1;
     let examined = look(&side(Some(&bad), &key), &damaged, &object);
     let (fault, cause) = finding(&examined);
-    assert!(fault == Fault::Damaged && cause.contains("are others, and damaged, too"), "{cause}");
+    assert!(fault == Fault::Damaged && cause.contains("differ and are damaged as well"), "{cause}");
     let examined = look(&side(None, &key), &damaged, &object);
     let (fault, cause) = finding(&examined);
     assert!(fault == Fault::Damaged && cause.contains("the source no longer has"), "{cause}");

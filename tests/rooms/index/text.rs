@@ -163,7 +163,9 @@ fn names_that_are_nearly_right_are_no_names() {
     assert_eq!(found, without_sizes(model(2..=2, 1)));
     assert_eq!((report.lines, report.invalid), (13, 12));
     assert!(
-        report.to_string().contains("12 of them no names of its objects and left out (the first: 2, 3, 4"),
+        report
+            .to_string()
+            .contains("12 of them left out, because they are not names of its objects (the first: 2, 3, 4"),
         "{report}"
     );
 }

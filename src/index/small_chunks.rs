@@ -1,26 +1,26 @@
-//! What listings of small parts have left at their ends, joined until it is enough for a shard.
+//! Chunks that are too small for a shard of their own. They wait to be joined with their neighbours.
 
 use std::collections::BTreeMap;
 
 use super::shard::Chunk;
 use crate::object::ObjectKey;
 
-/// How much may wait, in entries: 1 MB. More would make fewer small shards, and memory that grows with the listing.
+/// The most entries that may wait: 1 MB. A larger number would make fewer small shards and take more memory.
 const WAITING: usize = 24 * 1024;
-/// What a waiting chunk costs beside its entries, in entries.
+/// The memory of a waiting chunk beside its entries, in entries.
 const CHUNK_COST: usize = 8;
 
-/// Ends of streams that are too small to be shards of their own.
+/// The small chunks that wait for their neighbours.
 #[derive(Debug, Default)]
-pub(super) struct Leftovers {
-    /// By the first key of the range; never two of which one follows the other.
+pub(super) struct SmallChunks {
+    /// By the first key of their ranges. No two of them are neighbours.
     chunks: BTreeMap<ObjectKey, Chunk>,
     cost: usize,
 }
 
-impl Leftovers {
-    /// Takes a chunk, joins it with its neighbours, and gives back what has become large enough to
-    /// be written. When too much waits, all of it is: the list is put in order when it is finished.
+impl SmallChunks {
+    /// Joins a chunk with its neighbours. Returns the joined chunk when it is large enough to be written, and every
+    /// waiting chunk when too many entries wait; small shards are joined when the list is finished.
     pub(super) fn add(&mut self, mut chunk: Chunk) -> Vec<Chunk> {
         if let Some(left) = self.take_left_of(&chunk) {
             chunk = left.joined(chunk);
@@ -34,14 +34,14 @@ impl Leftovers {
         if !chunk.is_small() {
             return vec![chunk];
         }
-        // Given back, because up to half of what a growing vector holds is room for more.
+        // Shrunk, because up to half of the capacity of a vector that grew is unused.
         chunk.entries.shrink_to_fit();
         self.cost += cost(&chunk);
         self.chunks.insert(chunk.range.first(), chunk);
         if self.cost > WAITING { self.drain() } else { Vec::new() }
     }
 
-    /// Everything that waits, in ascending order.
+    /// Removes and returns all waiting chunks, in ascending order.
     pub(super) fn drain(&mut self) -> Vec<Chunk> {
         self.cost = 0;
         std::mem::take(&mut self.chunks).into_values().collect()

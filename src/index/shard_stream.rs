@@ -1,43 +1,43 @@
-//! One ordered listing on its way into a list.
+//! Cuts one ordered listing into the shards of a list.
 
 use std::fmt;
 
 use super::entry::Entry;
 use super::error::ListError;
-use super::intake::Intake;
 use super::shard::Chunk;
+use super::shard_writer::ShardWriter;
 use crate::object::KeyRange;
 use crate::store::Listed;
 
-/// Takes the pages of one listing in ascending order and cuts them into shards. What was not
-/// given to [`ShardStream::finish`] counts as not listed.
+/// Takes the pages of one listing in ascending order and cuts them into shards. When it is dropped without
+/// [`ShardStream::finish`], its last range counts as not listed.
 pub struct ShardStream<'b> {
-    intake: &'b Intake,
+    writer: &'b ShardWriter,
     open: Option<Chunk>,
 }
 
 impl<'b> ShardStream<'b> {
-    pub(super) const fn new(intake: &'b Intake) -> Self {
-        Self { intake, open: None }
+    pub(super) const fn new(writer: &'b ShardWriter) -> Self {
+        Self { writer, open: None }
     }
 
     /// Takes a page: `objects`, ascending, are all that the store holds in `covered`, which begins
-    /// where the page before ended. A name that comes twice counts once.
+    /// where the previous page ended. An object that comes twice counts once.
     ///
     /// # Errors
-    /// [`ListError::Order`] when the page does not fit; nothing of it is taken then, nor of what
-    /// is still open. Otherwise when the list cannot be written.
+    /// [`ListError::Order`] when the page is out of order; the page and the chunk that is still open are
+    /// discarded then. Otherwise when the list cannot be written.
     pub fn page(&mut self, covered: KeyRange, objects: &[Listed]) -> Result<(), ListError> {
-        self.intake.check()?;
+        self.writer.check()?;
         if let Err(what) = self.fits(&covered, objects) {
             self.open = None;
-            return Err(ListError::Order { store: self.intake.destination().to_owned(), what });
+            return Err(ListError::Order { store: self.writer.destination().to_owned(), what });
         }
         self.feed(covered, objects.iter().map(|object| Ok(Entry::new(object))))
     }
 
     fn fits(&self, covered: &KeyRange, objects: &[Listed]) -> Result<(), String> {
-        let whole = self.intake.range();
+        let whole = self.writer.range();
         if whole.intersection(covered) != Some(*covered) {
             return Err(format!("{covered:?} came, which is not in {whole:?}"));
         }
@@ -54,7 +54,7 @@ impl<'b> ShardStream<'b> {
         }
     }
 
-    /// Takes ascending entries that are all there is in `covered`, which begins where the last one ended.
+    /// Takes the entries of `covered`, ascending and complete. `covered` begins where the previous range ended.
     pub(super) fn feed(
         &mut self,
         covered: KeyRange,
@@ -62,14 +62,14 @@ impl<'b> ShardStream<'b> {
     ) -> Result<(), ListError> {
         let mut chunk = match self.open.take() {
             Some(open) => open.extended_to(covered.last()),
-            None => Chunk::new(covered, self.intake.room()),
+            None => Chunk::new(covered, self.writer.empty_buffer()),
         };
         for entry in entries {
             let entry = entry?;
             if let Some(full) = chunk.cut_before(&entry.key) {
-                self.intake.write(full)?;
-                // Only now, so that whoever waits for an encoder does not hold room twice.
-                chunk.entries = self.intake.room();
+                self.writer.write(full)?;
+                // Only now, because a stream that waits for an encoder must not hold two buffers.
+                chunk.entries = self.writer.empty_buffer();
             }
             chunk.push(entry);
         }
@@ -77,13 +77,13 @@ impl<'b> ShardStream<'b> {
         Ok(())
     }
 
-    /// Ends the listing: everything given to this stream counts as listed.
+    /// Ends the listing: every range that this stream took counts as listed.
     ///
     /// # Errors
     /// When the list cannot be written.
     pub fn finish(mut self) -> Result<(), ListError> {
         match self.open.take() {
-            Some(chunk) => self.intake.hand_in(chunk),
+            Some(chunk) => self.writer.write_last(chunk),
             None => Ok(()),
         }
     }

@@ -1,41 +1,41 @@
-//! The way into the file of a list that is being made, for any number of threads: a few encoders
-//! that turn chunks into shards, and what waits for neighbours to be joined with.
+//! Writes chunks to the file of a list that is being built, for any number of threads. A few encoder threads turn
+//! chunks into shards; chunks that are too small wait for neighbours to be joined with.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::buffers::Buffers;
+use super::buffer_pool::BufferPool;
 use super::entry::Entry;
 use super::error::ListError;
 use super::file::SetFile;
-use super::leftovers::Leftovers;
 use super::shard::Chunk;
+use super::small_chunks::SmallChunks;
 use super::write::Output;
 use crate::object::KeyRange;
 
-/// More encoders than this would only cost memory: each has a few MB, and disks are not that fast.
+/// The most encoder threads. Each needs a few MB, and a disk does not keep up with more.
 const ENCODERS_MAX: usize = 8;
 
-/// Where listings and older lists put what they have for the list.
+/// Takes chunks from listings and shards from older lists.
 #[derive(Debug)]
-pub(super) struct Intake {
+pub(super) struct ShardWriter {
     output: Arc<Output>,
-    buffers: Arc<Buffers>,
+    buffers: Arc<BufferPool>,
     pending: Pending,
 }
 
-impl Intake {
+impl ShardWriter {
     /// Starts the encoders that write to `output`.
     pub(super) fn start(output: Output) -> Result<Self, ListError> {
         let (output, buffers) = (Arc::new(output), Arc::default());
-        let pending = Pending { encoders: Encoders::start(&output, &buffers)?, leftovers: Mutex::default() };
+        let pending = Pending { encoders: Encoders::start(&output, &buffers)?, small: Mutex::default() };
         Ok(Self { output, buffers, pending })
     }
 
-    /// Waits until everything handed in is written.
-    pub(super) fn joined(self) -> Result<Output, ListError> {
+    /// Waits until every chunk is written, then returns the file.
+    pub(super) fn into_output(self) -> Result<Output, ListError> {
         let Self { output, pending, .. } = self;
         drop(pending);
         let output = Arc::into_inner(output).expect("the encoders that shared it have ended");
@@ -43,17 +43,17 @@ impl Intake {
         Ok(output)
     }
 
-    /// The destination, in the words of its [`Location`](crate::conf::backend::Location).
+    /// The destination, as its [`Location`](crate::conf::backend::Location) is displayed.
     pub(super) fn destination(&self) -> &str {
         &self.output.header().destination
     }
 
-    /// The keys that the list will answer for.
+    /// The range of keys that the list covers.
     pub(super) fn range(&self) -> KeyRange {
         self.output.header().range()
     }
 
-    /// The ranges of keys that no shard answers for, ascending.
+    /// The ranges of keys that no shard covers, ascending.
     pub(super) fn uncovered(&self) -> Vec<KeyRange> {
         self.output.uncovered()
     }
@@ -62,24 +62,24 @@ impl Intake {
         self.output.check()
     }
 
-    /// Room for the entries of a chunk.
-    pub(super) fn room(&self) -> Vec<Entry> {
-        self.buffers.take()
+    /// Returns an empty buffer for the entries of a chunk.
+    pub(super) fn empty_buffer(&self) -> Vec<Entry> {
+        self.buffers.acquire()
     }
 
-    /// Takes what a stream has left at its end.
-    pub(super) fn hand_in(&self, chunk: Chunk) -> Result<(), ListError> {
+    /// Writes the last chunk of a stream, or keeps it to be joined with its neighbours when it is small.
+    pub(super) fn write_last(&self, chunk: Chunk) -> Result<(), ListError> {
         if !chunk.is_small() {
             return self.write(chunk);
         }
-        // No more room than it needs, because it may wait for long.
+        // Copied to a vector of its own size, because it may wait for long.
         let waiting = Chunk::new(chunk.range, chunk.entries.as_slice().to_vec());
-        self.buffers.give_back(chunk.entries);
-        let ready = self.pending.lock_leftovers().add(waiting);
+        self.buffers.release(chunk.entries);
+        let ready = self.pending.lock_small().add(waiting);
         ready.into_iter().try_for_each(|chunk| self.write(chunk))
     }
 
-    /// Gives a chunk to an encoder; waits while all of them are busy.
+    /// Passes a chunk to an encoder; waits while all encoders are busy.
     pub(super) fn write(&self, chunk: Chunk) -> Result<(), ListError> {
         self.check()?;
         let gone = || ListError::Broken {
@@ -89,37 +89,36 @@ impl Intake {
         if self.pending.encoders.take(chunk) { Ok(()) } else { Err(gone()) }
     }
 
-    /// Takes over a shard of another list as it is.
+    /// Copies a shard of another list without decoding it.
     pub(super) fn copy(&self, source: &SetFile, at: usize) -> Result<(), ListError> {
         self.output.append(source.shards[at].meta.clone(), source.record(at))
     }
 }
 
-/// What was listed and is not written yet. Dropping it writes it, so that a listing that is
-/// interrupted keeps all that it had.
+/// The chunks that are not written yet. Dropping it writes them, so that an interrupted listing keeps
+/// everything that it listed.
 #[derive(Debug)]
 struct Pending {
     encoders: Encoders,
-    leftovers: Mutex<Leftovers>,
+    small: Mutex<SmallChunks>,
 }
 
 impl Pending {
-    fn lock_leftovers(&self) -> MutexGuard<'_, Leftovers> {
-        self.leftovers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_small(&self) -> MutexGuard<'_, SmallChunks> {
+        self.small.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        for chunk in self.lock_leftovers().drain() {
-            // The answer is not needed, because a chunk that is not taken is missing in the file, which `finish`
-            // notices.
+        for chunk in self.lock_small().drain() {
+            // The result is ignored, because `finish` reports the range of a chunk that was not written as missing.
             self.encoders.take(chunk);
         }
     }
 }
 
-/// Threads that turn chunks into shards; they end when nobody can send any more.
+/// Threads that turn chunks into shards; they end when the sender is dropped.
 #[derive(Debug)]
 struct Encoders {
     chunks: Option<Sender<Chunk>>,
@@ -127,8 +126,8 @@ struct Encoders {
 }
 
 impl Encoders {
-    fn start(output: &Arc<Output>, buffers: &Arc<Buffers>) -> Result<Self, ListError> {
-        // No room to wait in, so that a chunk is either with its stream or with an encoder.
+    fn start(output: &Arc<Output>, buffers: &Arc<BufferPool>) -> Result<Self, ListError> {
+        // Without a queue, so that no more chunks are in memory than there are streams and encoders.
         let (sender, chunks) = bounded(0);
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(ENCODERS_MAX);
         let mut encoders = Self { chunks: Some(sender), threads: Vec::new() };
@@ -141,17 +140,17 @@ impl Encoders {
         Ok(encoders)
     }
 
-    /// Whether somebody took it.
+    /// Sends a chunk to an encoder. Returns false when all encoders have ended.
     fn take(&self, chunk: Chunk) -> bool {
         self.chunks.as_ref().is_some_and(|chunks| chunks.send(chunk).is_ok())
     }
 }
 
-fn encode_all(chunks: &Receiver<Chunk>, output: &Output, buffers: &Buffers) {
+fn encode_all(chunks: &Receiver<Chunk>, output: &Output, buffers: &BufferPool) {
     for chunk in chunks {
         let (meta, record) = chunk.encode();
-        buffers.give_back(chunk.entries);
-        // Not told here, because the output remembers a failure and tells it to whoever writes or finishes next.
+        buffers.release(chunk.entries);
+        // The error is not returned here, because the output keeps it and returns it to the next caller.
         if output.append(meta, &record).is_err() {
             return;
         }
@@ -162,8 +161,7 @@ impl Drop for Encoders {
     fn drop(&mut self) {
         self.chunks = None;
         for thread in self.threads.drain(..) {
-            // A panic is passed over, because the thread has then written less than it was given, which `finish`
-            // notices.
+            // A panic is ignored, because `finish` reports the ranges that the thread did not write as missing.
             thread.join().unwrap_or_default();
         }
     }
