@@ -79,6 +79,8 @@ pub struct StoreProbe {
     pub list: Probe,
     /// Whether an object can be written, read and removed.
     pub write: Probe,
+    /// What is to be known of how writes are made durable; see [`durability_note`](crate::store::WriteStore::durability_note).
+    pub durability: Option<String>,
 }
 
 impl StoreProbe {
@@ -116,7 +118,7 @@ impl PreflightReport {
 pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions) -> PreflightReport {
     let passing = passing_folders(to);
     let stores = ObjectKind::ALL.into_iter().flat_map(|kind| [(Side::From, kind), (Side::To, kind)]);
-    let rows = std::thread::scope(|scope| {
+    let rows: Vec<StoreProbe> = std::thread::scope(|scope| {
         let asked: Vec<_> = stores
             .map(|(side, kind)| {
                 let conf = if side == Side::From { from } else { to }.store(kind);
@@ -127,7 +129,18 @@ pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions) -> Preflight
     });
     // Only now, because the kinds share the outer folder; one that holds something is not removed.
     passing.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
-    PreflightReport { rows, warnings: owner::warnings(to) }
+    PreflightReport { warnings: warnings(to, &rows), rows }
+}
+
+/// What works now and will be regretted. What is so of the stores of several kinds is said once.
+fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
+    let mut warnings = owner::warnings(to);
+    for note in rows.iter().filter_map(|row| row.durability.clone()) {
+        if !warnings.contains(&note) {
+            warnings.push(note);
+        }
+    }
+    warnings
 }
 
 /// The same options with less patience.
@@ -152,18 +165,22 @@ fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
 }
 
 fn row(conf: &StoreConf, side: Side, options: &OpenOptions) -> StoreProbe {
+    let mut durability = None;
     let probes = match side {
         Side::From => match open_source(conf, options) {
             Ok(store) => with_list(first_page(&*store), || Probe::Untried),
             Err(error) => Probes::unreachable(error),
         },
         Side::To => match open_destination_to_check(conf, options) {
-            Ok(store) => with_list(first_page(&*store), || probe(&*store).into()),
+            Ok(store) => {
+                durability = store.durability_note();
+                with_list(first_page(&*store), || probe(&*store).into())
+            }
             Err(error) => Probes::unreachable(error),
         },
     };
     let Probes { reachable, list, write } = probes;
-    StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write }
+    StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write, durability }
 }
 
 /// What was tried with one store.

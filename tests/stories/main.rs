@@ -12,6 +12,7 @@ mod damage;
 mod disk;
 mod docs;
 mod dotenv;
+mod durable;
 mod endings;
 mod first_pass;
 mod fsck;

@@ -4,12 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Says that something cannot be tested here, or fails where nothing may be skipped.
-pub fn skipped(what: &str, why: &str) {
-    let required = std::env::var_os("SEAF_MIGRATE_REQUIRE_ALL").is_some_and(|value| value == "1");
-    assert!(!required, "SKIPPED {what}: {why}, but SEAF_MIGRATE_REQUIRE_ALL=1");
-    println!("SKIPPED {what}: {why}");
-}
+use super::skip::skip;
 
 /// Runs a program to its end; what it says where that is no success.
 pub fn tried(program: &str, arguments: &[&str]) -> Result<(), String> {
@@ -30,7 +25,7 @@ impl Mounted {
         match tried("mount", &arguments) {
             Ok(()) => Some(Self(folder.to_owned())),
             Err(why) => {
-                skipped("mount", &why);
+                skip("mount", why);
                 None
             }
         }
@@ -56,7 +51,7 @@ impl Fuse {
     /// or strace is not to be had.
     pub fn mount(real: &Path, mounted: &Path, trace: &Path) -> Option<Self> {
         let none = |why: &str| {
-            skipped("FUSE", why);
+            skip("FUSE", why);
             None
         };
         for program in ["bindfs", "strace"] {

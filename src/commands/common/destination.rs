@@ -96,6 +96,7 @@ pub fn load_or_list(
     let (set, journal) = match checked {
         Some(known) => known,
         None => {
+            destination.make_listed_durable().map_err(LearnError::Store)?;
             let set = list(kind, &lock, destination, settings, stop)?;
             let journal = Journal::open(&lock, &set)?;
             (set, journal)
@@ -121,6 +122,8 @@ pub fn remembered(
     console: &Console,
     stop: &Shutdown,
 ) -> Result<Option<DestinationIndex>, LearnError> {
+    // What it holds is asked for object by object later, and believed then.
+    destination.make_listed_durable().map_err(LearnError::Store)?;
     let Some(prefix) = &settings.list.prefix else { return Ok(None) };
     let lock = ListLock::acquire(&ListPaths::new(prefix, kind, None))?;
     let listed = listed_before(kind, &lock, destination, settings, console, stop)?;

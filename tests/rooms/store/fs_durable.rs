@@ -1,10 +1,9 @@
-//! What a folder store promises of the disk: closed without an error, synced where the file system can be believed at
-//! once and object by object where it cannot, and what a killed run left made durable before it is believed.
+//! What a folder store promises of the disk, and the files it writes before they are objects. What needs FUSE, strace or
+//! a disk in a file is in tests/stories/durable.rs.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,74 +11,7 @@ use seaf_migrate::object::KeyRange;
 use seaf_migrate::store::backend::fs::FsStore;
 use seaf_migrate::store::{ErrorKind, ReadStore, WriteStore};
 
-use crate::support::folder::{ID, Place, again_as_nobody, ignored_in, key, list, numbered};
-use crate::support::mounts::{Fuse, Mounted, skipped, tried};
-
-/// The name of the temporary file that a thread seeded with this draws first for the object `ID`.
-fn first_temporary(seed: u64) -> String {
-    format!("{ID}.seafmig.{:016x}", fastrand::Rng::with_seed(seed).u64(..))
-}
-
-#[test]
-fn an_error_of_close_is_an_error_of_the_write() {
-    const SEED: u64 = 7;
-    if let Some(folder) = std::env::var_os("SEAF_TEST_CLOSE_FAILS") {
-        let place = Place::in_folder(Path::new(&folder));
-        let store = place.destination().unwrap();
-        fastrand::seed(SEED);
-        let error = store.write(&key(ID), Bytes::from_static(b"data")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
-        assert!(place.files().is_empty(), "{:?}", place.files());
-        store.write(&key(ID), Bytes::from_static(b"data")).unwrap();
-        return assert_eq!(store.read(&key(ID)).unwrap(), "data");
-    }
-    if let Err(why) = tried("strace", &["-e", "trace=none", "true"]) {
-        return skipped("strace", &why);
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let place = Place::in_folder(folder.path());
-    place.destination().unwrap();
-    let output = Command::new("strace")
-        .args(["-f", "-o", "/dev/null", "-e", "trace=close", "-e", "inject=close:error=EDQUOT", "-P"])
-        .arg(place.file(&first_temporary(SEED)))
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "store::fs_durable::an_error_of_close_is_an_error_of_the_write"])
-        .env("SEAF_TEST_CLOSE_FAILS", folder.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
-
-#[test]
-fn a_folder_on_fuse_is_synced_object_by_object_and_says_so() {
-    let world = tempfile::tempdir().unwrap();
-    let (real, mounted) = (world.path().join("real"), world.path().join("mounted"));
-    [&real, &mounted].into_iter().for_each(|folder| fs::create_dir(folder).unwrap());
-    let Some(fuse) = Fuse::mount(&real, &mounted, &world.path().join("trace")) else { return };
-    let place = Place::in_folder(&mounted);
-    let store = place.destination().unwrap();
-    let note = store.durability_note().unwrap();
-    assert!(note.contains("FUSE") && note.contains(mounted.to_str().unwrap()), "{note}");
-    (0..5).for_each(|number| store.write(&numbered(number), Bytes::from_static(b"data")).unwrap());
-    store.sync().unwrap();
-    // What a run left that was killed before it could sync anything.
-    let left = place.file(ID);
-    fs::create_dir_all(left.parent().unwrap()).unwrap();
-    fs::write(&left, "left by another run").unwrap();
-    store.make_listed_durable().unwrap();
-    assert_eq!(list(&store).unwrap().len(), 6);
-    drop(store);
-    let calls = fuse.calls();
-    let synced = |what: &str| calls.iter().filter(|call| call.contains(what) && call.ends_with("= 0")).count();
-    for number in 0..5 {
-        let file = place.file(&numbered(number).id.to_string());
-        let name = file.file_name().unwrap().to_str().unwrap();
-        // As a temporary file when it was written, and under its name with everything that is listed.
-        assert_eq!((synced(&format!("{name}.seafmig.")), synced(&format!("{name}>"))), (1, 1), "{calls:?}");
-    }
-    assert_eq!(synced(&format!("{}>", &ID[2..])), 1, "{calls:?}");
-}
+use crate::support::folder::{ID, Place, Tmpfs, first_temporary, ignored_in, key, numbered};
 
 #[test]
 fn a_folder_of_this_machine_is_synced_at_once_and_there_is_nothing_to_say() {
@@ -88,47 +20,13 @@ fn a_folder_of_this_machine_is_synced_at_once_and_there_is_nothing_to_say() {
     assert_eq!(place.destination().unwrap().durability_note(), None);
 }
 
-/// An image of ext4, and a folder to mount it on.
-fn ext4(world: &Path) -> Result<(), String> {
-    let image = world.join("disk.img");
-    fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
-    tried("mkfs.ext4", &["-q", "-F", image.to_str().unwrap()])
-}
-
-#[test]
-fn what_a_killed_run_left_in_memory_is_on_the_disk_before_it_is_believed() {
-    let world = tempfile::tempdir().unwrap();
-    if let Err(why) = ext4(world.path()) {
-        return skipped("ext4", &why);
-    }
-    let [image, later, mounted] = ["disk.img", "later.img", "mounted"].map(|name| world.path().join(name));
-    fs::create_dir(&mounted).unwrap();
-    let Some(disk) = Mounted::on(&mounted, &["-o", "loop", image.to_str().unwrap()]) else { return };
-    let place = Place::in_folder(&mounted);
-    // An earlier run: whole files under their names, nothing of them synced.
-    let earlier = place.destination().unwrap();
-    (0..200).for_each(|number| earlier.write(&numbered(number), Bytes::from(vec![7; 3000])).unwrap());
-    drop(earlier);
-    let store = place.destination().unwrap();
-    store.make_listed_durable().unwrap();
-    assert_eq!(list(&store).unwrap().len(), 200);
-    // The power fails: what is on the disk at this moment, without a farewell.
-    fs::copy(&image, &later).unwrap();
-    drop((store, disk));
-    let Some(_disk) = Mounted::on(&mounted, &["-o", "loop", later.to_str().unwrap()]) else { return };
-    let store = place.destination().unwrap();
-    for number in 0..200 {
-        assert_eq!(store.read(&numbered(number)).unwrap(), vec![7; 3000], "{number}");
-    }
-}
-
 #[test]
 fn a_library_on_a_disk_of_its_own_is_synced_too() {
     let world = tempfile::tempdir().unwrap();
     let place = Place::in_folder(world.path());
     let store = place.destination().unwrap();
     fs::create_dir(place.library()).unwrap();
-    let Some(_disk) = Mounted::on(&place.library(), &["-t", "tmpfs", "-o", "size=1m", "tmpfs"]) else { return };
+    let Some(_disk) = Tmpfs::mount(&place.library(), "size=1m") else { return };
     store.write(&key(ID), Bytes::from_static(b"elsewhere")).unwrap();
     store.sync().unwrap();
     place.destination().unwrap().make_listed_durable().unwrap();
@@ -136,21 +34,17 @@ fn a_library_on_a_disk_of_its_own_is_synced_too() {
 }
 
 #[test]
-fn what_cannot_be_made_durable_is_an_error() {
-    if rustix::process::geteuid().is_root() {
-        return again_as_nobody("store::fs_durable::what_cannot_be_made_durable_is_an_error");
-    }
-    use std::os::unix::fs::PermissionsExt;
+fn what_cannot_be_reached_cannot_be_made_durable() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::in_folder(folder.path());
     let store = place.destination().unwrap();
-    store.write(&key(ID), Bytes::from_static(b"data")).unwrap();
-    fs::set_permissions(place.library(), fs::Permissions::from_mode(0o000)).unwrap();
+    std::os::unix::fs::symlink(folder.path(), place.library()).unwrap();
     let error = store.make_listed_durable().unwrap_err();
-    assert_eq!((error.kind(), error.action()), (ErrorKind::NotDurable, "sync"), "{error}");
     assert!(error.to_string().contains(place.library().to_str().unwrap()), "{error}");
-    fs::set_permissions(place.library(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::remove_file(place.library()).unwrap();
     store.make_listed_durable().unwrap();
+    fs::remove_dir_all(place.root()).unwrap();
+    assert_eq!(store.make_listed_durable().unwrap_err().kind(), ErrorKind::ContainerMissing);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use seaf_migrate::store::{ErrorKind, Listed, ReadStore, StoreError, WriteStore};
 
 use crate::support::folder::{ID, Place, key, list};
-use crate::support::mounts::skipped;
+use crate::support::skip::skip;
 
 /// A store with one object, whose library's or shard's folder is then moved away and replaced by a link to it.
 fn with_link(at: fn(&Place) -> PathBuf) -> (tempfile::TempDir, Place, PathBuf) {
@@ -103,7 +103,7 @@ fn the_folders_of_the_store_may_be_links_of_root_or_of_us_and_of_nobody_else() {
         symlink(&outside, &link).unwrap();
         assert_eq!(list(&place.destination().unwrap()).unwrap().len(), 1, "{name}: our own link");
         if lchown(&link, Some(65534), None).is_err() {
-            return skipped("links of others", "only root can give a link to another user");
+            return skip("links of others", "only root can give a link to another user");
         }
         let error = place.destination().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{name}: {error}");
