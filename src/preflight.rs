@@ -82,6 +82,8 @@ pub struct StoreProbe {
     pub list: Probe,
     /// Whether an object can be written, read and removed.
     pub write: Probe,
+    /// What is to be known of how writes are made durable; see [`durability_note`](crate::store::WriteStore::durability_note).
+    pub durability: Option<String>,
 }
 
 impl StoreProbe {
@@ -147,8 +149,19 @@ pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions, depth: Depth
             source: format!("{kind} store {}", from.store(*kind).location()),
         }));
     }
-    let rows = probed.into_iter().map(|(row, _)| row).collect();
-    PreflightReport { rows, warnings: owner::warnings(to), same }
+    let rows: Vec<StoreProbe> = probed.into_iter().map(|(row, _)| row).collect();
+    PreflightReport { warnings: warnings(to, &rows), rows, same }
+}
+
+/// What works now and may be regretted. What is so of the stores of several kinds is said once.
+fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
+    let mut warnings = owner::warnings(to);
+    for note in rows.iter().filter_map(|row| row.durability.clone()) {
+        if !warnings.contains(&note) {
+            warnings.push(note);
+        }
+    }
+    warnings
 }
 
 /// The same options with less patience.
@@ -180,23 +193,26 @@ fn source_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> Sto
         Ok(store) => with_list(first_page(&*store), || Probe::Untried),
         Err(error) => Probes::unreachable(error),
     };
-    probes.row(conf, Side::From)
+    probes.row(conf, Side::From, None)
 }
 
 /// The row of a store of the destination, and the kinds whose stores in the source are the same one.
 fn destination_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> (StoreProbe, Vec<ObjectKind>) {
-    let mut same = Vec::new();
+    let (mut same, mut durability) = (Vec::new(), None);
     let probes = match open_destination_to_check(conf, options) {
-        Ok(store) => with_list(first_page(&*store), || match probe(&*store, sources) {
-            Ok(kinds) => {
-                same = kinds;
-                Probe::Good
-            }
-            Err(error) => Probe::Bad(error),
-        }),
+        Ok(store) => {
+            durability = store.durability_note();
+            with_list(first_page(&*store), || match probe(&*store, sources) {
+                Ok(kinds) => {
+                    same = kinds;
+                    Probe::Good
+                }
+                Err(error) => Probe::Bad(error),
+            })
+        }
         Err(error) => Probes::unreachable(error),
     };
-    (probes.row(conf, Side::To), same)
+    (probes.row(conf, Side::To, durability), same)
 }
 
 /// What was tried with one store.
@@ -211,9 +227,9 @@ impl Probes {
         Self { reachable: Probe::Bad(error), list: Probe::Untried, write: Probe::Untried }
     }
 
-    fn row(self, conf: &StoreConf, side: Side) -> StoreProbe {
+    fn row(self, conf: &StoreConf, side: Side, durability: Option<String>) -> StoreProbe {
         let Self { reachable, list, write } = self;
-        StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write }
+        StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write, durability }
     }
 }
 

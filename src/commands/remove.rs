@@ -23,7 +23,7 @@ use crate::object::{ObjectKind, PerKind};
 use crate::preflight::Depth;
 use crate::report::progress::during;
 use crate::report::{Console, Outcome, Process};
-use crate::store::open::{OpenOptions, open_source, open_source_to_remove};
+use crate::store::open::{OpenOptions, open_destination_as_it_is, open_source_to_remove};
 use crate::store::{ReadStore, RemoveStore, StoreError};
 use crate::sys::lock::DestinationLock;
 use crate::sys::shutdown::Shutdown;
@@ -177,7 +177,11 @@ impl Remover<'_> {
 
     fn open(&self) -> Result<RemovalStores, StoreError> {
         let from = |kind| open_source_to_remove(self.settings.from.store(kind), &self.options);
-        let to = |kind| open_source(self.settings.to.store(kind), &self.options);
+        let to = |kind| {
+            let store = open_destination_as_it_is(self.settings.to.store(kind), &self.options)?;
+            // Before anything is removed on the word of what it holds.
+            store.make_listed_durable().map(|()| store)
+        };
         Ok(RemovalStores { from: PerKind::try_from_fn(from)?, to: PerKind::try_from_fn(to)? })
     }
 

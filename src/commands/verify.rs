@@ -162,6 +162,8 @@ impl<'a> Verification<'a> {
     fn open(&self, kind: ObjectKind) -> Result<KindStores, StoreError> {
         let from = open_source(self.settings.from.store(kind), &self.options)?;
         let to = open_destination_to_read(self.settings.to.store(kind), &self.options)?;
+        // Before its listing is believed.
+        to.as_ref().map_or(Ok(()), |to| to.make_listed_durable())?;
         Ok(KindStores { from, to })
     }
 

@@ -2,6 +2,7 @@
 //! backend must do is in `tests/conformance/`.
 
 mod foreign_answers;
+mod fs_durable;
 mod fs_faults;
 mod fs_layout;
 mod fs_links;

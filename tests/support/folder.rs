@@ -73,6 +73,11 @@ pub fn numbered(number: u32) -> ObjectKey {
     key(&format!("{:02x}{number:038x}", number % 256))
 }
 
+/// The name of the temporary file that a thread whose `fastrand` has this seed draws first for the object [`ID`].
+pub fn first_temporary(seed: u64) -> String {
+    format!("{ID}.seafmig.{:016x}", fastrand::Rng::with_seed(seed).u64(..))
+}
+
 pub fn list(store: &FsStore) -> Result<Vec<Listed>, StoreError> {
     let (mut found, mut next) = (Vec::new(), Some(Part::new(KeyRange::ALL)));
     while let Some(part) = next {

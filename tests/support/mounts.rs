@@ -25,7 +25,7 @@ impl Mounted {
         match tried("mount", &arguments) {
             Ok(()) => Some(Self(folder.to_owned())),
             Err(why) => {
-                skip("mount", &why);
+                skip("mount", why);
                 None
             }
         }

@@ -27,6 +27,6 @@ fn row(store: &StoreProbe) -> Vec<Cell> {
         Probe::Untried => Cell::of("-"),
         Probe::Bad(error) => Cell::Mark { good: false, word: error.kind().as_str().to_owned() },
     };
-    let StoreProbe { kind, side, location, reachable, list, write } = store;
+    let StoreProbe { kind, side, location, reachable, list, write, .. } = store;
     vec![Cell::of(kind), Cell::of(side.as_str()), Cell::of(location), probe(reachable), probe(list), probe(write)]
 }

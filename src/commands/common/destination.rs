@@ -96,6 +96,7 @@ pub fn load_or_list(
     let (set, journal) = match checked {
         Some(known) => known,
         None => {
+            destination.make_listed_durable()?;
             let set = list(kind, &lock, destination, settings, shutdown)?;
             let journal = Journal::open(&lock, &set)?;
             (set, journal)
@@ -121,6 +122,8 @@ pub fn remembered(
     console: &Console,
     shutdown: &Shutdown,
 ) -> Result<Option<DestinationIndex>, Failure> {
+    // What it holds is asked for object by object later, and believed then.
+    destination.make_listed_durable()?;
     let Some(prefix) = &settings.list.prefix else { return Ok(None) };
     let lock = ListLock::acquire(&ListPaths::new(prefix, kind, None))?;
     let listed = listed_before(kind, &lock, destination, settings, console, shutdown)?;

@@ -182,7 +182,9 @@ impl WriteStore for FsStore {
 
     fn durability_note(&self) -> Option<String> {
         let reason = self.durability.reason()?;
-        Some(format!("{}: {reason}, so each object is synced on its own, which is slower", self.root.display()))
+        // The configured folder, which the kinds mostly share.
+        let dir = self.root.ancestors().nth(2).unwrap_or(&self.root);
+        Some(format!("{}: {reason}, so each object is synced on its own, which is slower", dir.display()))
     }
 }
 
