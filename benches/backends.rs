@@ -1,6 +1,6 @@
 //! What each backend costs as a destination and as a source: objects a second, processor time an object.
 //!
-//! `cargo bench --bench backends -- [OBJECTS]` moves so many small objects (5,000 if not said) from a folder to each
+//! `cargo bench --profile dist --bench backends -- [OBJECTS]` moves so many small objects (5,000 if not said) from a folder to each
 //! backend and back to a folder, with the program as people run it. Real servers are those of `scripts/services.sh up`
 //! (`eval "$(scripts/services.sh env)"` first); a backend that is not there is SKIPPED. The table is in `README.md` of
 //! this folder.

@@ -1,6 +1,6 @@
 //! How much faster a distant S3 destination is listed in many parts at once than page after page.
 //!
-//! `cargo bench --bench list_latency -- [KEYS [LIBRARIES [MILLISECONDS]]]` serves made-up names (200,000 in 20 libraries if
+//! `cargo bench --profile dist --bench list_latency -- [KEYS [LIBRARIES [MILLISECONDS]]]` serves made-up names (200,000 in 20 libraries if
 //! not said) as a bucket whose every answer takes 20 ms longer than it needs, and lists them through the S3 store: one
 //! listing that goes from page to page, then the adaptive one that a pass uses.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]

@@ -12,10 +12,10 @@ cd "$(dirname "$0")/.."
 N=${1:-200000}
 MIN=${2:-200}
 MAX=${3:-4000}
-TOOLS="${CARGO_TARGET_DIR:-target}/release/examples/bench_tools"
-BINARY="${CARGO_TARGET_DIR:-target}/release/seaf-migrate"
+TOOLS="${CARGO_TARGET_DIR:-target}/dist/examples/bench_tools"
+BINARY="${CARGO_TARGET_DIR:-target}/dist/seaf-migrate"
 [ -x /usr/bin/time ] || { echo "GNU time is missing: apt-get install time" >&2; exit 2; }
-cargo build --release --quiet --bin seaf-migrate --example bench_tools
+cargo build --profile dist --quiet --bin seaf-migrate --example bench_tools
 
 D=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/seaf-migrate-bench-XXXXXX")
 SERVER=

@@ -1,6 +1,6 @@
 //! How the existence sets scale: lists, builds, reruns, looks up and merges made-up keys in any number.
 //!
-//! `cargo bench --bench scale -- [KEYS [LIBRARIES [FOLDER]]]` runs each phase in a process of its own, so that its peak of
+//! `cargo bench --profile dist --bench scale -- [KEYS [LIBRARIES [FOLDER]]]` runs each phase in a process of its own, so that its peak of
 //! memory is its own, and prints what it cost. The stores are made up and behind the same trait as all others, so what is
 //! measured is the whole way of a pass that copies nothing: list both sides, build the set, look everything up, count.
 //! `docs/scale.md` has the figures.

@@ -26,6 +26,7 @@ if [ -z "${TMPDIR:-}" ] && [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail
 fi
 RESULTS=()
 FAILED=0
+STARTING=
 # libtest shows nothing that a passing test prints, so the tests write here what they skip.
 export SEAF_TEST_SKIPPED=$STATE/skipped-tests
 
@@ -33,6 +34,10 @@ finish() {
   trap - EXIT INT TERM
   if [ -e "$SEAF_TEST_SKIPPED" ]; then
     while read -r count line; do RESULTS+=("  $line ($count tests)"); done < <(sort "$SEAF_TEST_SKIPPED" | uniq -c)
+  fi
+  if [ -n "$STARTING" ]; then
+    kill "$STARTING" 2>/dev/null || true
+    wait "$STARTING" || true
   fi
   scripts/services.sh down -d "$STATE" || true
   rm -rf "$STATE" ${SCRATCH:+"$SCRATCH"}
@@ -51,8 +56,17 @@ step() {
   RESULTS+=("  $(printf '%-10s %-7s %s s' "$name" "$verdict" "$((SECONDS - began))")")
 }
 
+# The servers start while the code is checked and compiled.
 if [ -n "$SERVICES" ]; then
-  step services scripts/services.sh up -d "$STATE"
+  scripts/services.sh up -d "$STATE" &
+  STARTING=$!
+fi
+step format cargo fmt --check
+step lints cargo clippy --locked --all-targets --quiet -- -D warnings
+step build cargo test --locked --quiet --no-run "$@"
+if [ -n "$SERVICES" ]; then
+  step services wait "$STARTING"
+  STARTING=
   if [ -e "$STATE/env" ]; then . "$STATE/env"; fi
   for skipped in "$STATE"/*.skipped; do
     if [ -e "$skipped" ]; then RESULTS+=("  $(cat "$skipped")"); fi
@@ -60,7 +74,5 @@ if [ -n "$SERVICES" ]; then
 else
   RESULTS+=("  SKIPPED what needs a real server: --no-services")
 fi
-step format cargo fmt --check
-step lints cargo clippy --locked --all-targets --quiet -- -D warnings
 step tests cargo test --locked --quiet --no-fail-fast "$@"
 finish

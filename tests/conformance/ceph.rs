@@ -32,7 +32,7 @@ fn harness(_case: &str) -> Result<Harness, Missing> {
         .planting(move || plant(&planted)))
 }
 
-/// What other programs leave in a pool.
+/// Puts names into a pool that other programs leave there; returns how many.
 fn plant(pool: &Pool) -> u64 {
     let (id, library) = ("7f".repeat(20), LIBRARIES[1]);
     let upper = id.to_uppercase();

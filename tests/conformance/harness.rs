@@ -67,7 +67,7 @@ impl Harness {
         self
     }
 
-    /// Puts names into the store that are not objects, behind its back, between and beside those
+    /// Puts names that are not objects directly into the backend, between and beside those
     /// of [`super::samples::LIBRARIES`]; returns how many a listing has to count.
     pub(crate) fn planting(mut self, plant: impl Fn() -> u64 + 'static) -> Self {
         self.plant = Some(Box::new(plant));
@@ -75,7 +75,7 @@ impl Harness {
     }
 }
 
-/// Says that a backend has nothing to be asked in this case.
+/// Prints that the case does not apply to a backend.
 pub(crate) fn not_applicable(why: &str) {
     println!("NOT APPLICABLE: {why}");
 }

@@ -10,7 +10,7 @@ use super::samples::{
     assert_lists, content, edge_keys, keys, library, list_by_parts, list_part, list_plainly, put_all,
 };
 
-/// Counts at which page sizes of servers lie; one store that grows, so that a slow server can do it.
+/// Counts at and around the page sizes of servers. One store grows through them, because filling several would be slow.
 pub(crate) fn counts_around_a_page(harness: &Harness) {
     grow(harness, &[0, 1, 2, 999, 1000, 1001]);
 }

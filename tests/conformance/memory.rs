@@ -1,4 +1,4 @@
-//! The suite over the reference, with pages of the usual size and with tiny ones.
+//! The suite over the store in memory, with pages of the usual size and with pages of three objects.
 
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::backend::memory::MemoryStore;

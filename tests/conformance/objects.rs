@@ -97,7 +97,7 @@ pub(crate) fn emptied_folders(harness: &Harness) {
     let (store, keys) = (&harness.store, keys(30));
     put_all(&**store, &keys);
     keys[1..].iter().for_each(|key| store.remove(key).unwrap());
-    // Whatever folders mean to the backend: what holds something stays, and what went can come again.
+    // Folders that still hold an object stay, and an object can be written again where a folder was removed.
     store.remove_empty_folders(&KeyRange::ALL).unwrap();
     assert_eq!(store.read(&keys[0]).unwrap(), content(&keys[0]));
     store.remove(&keys[0]).unwrap();

@@ -1,5 +1,5 @@
-//! Cases about stores that are not there or do not let us in. What a store cannot be asked, a
-//! backend leaves out of its harness.
+//! Cases about stores that do not exist or refuse the credentials. A backend for which a case makes no sense leaves the
+//! function for it out of its harness.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use seaf_migrate::store::{ErrorKind, Part, StoreError};
 use super::harness::{FullStore, Harness, not_applicable};
 use super::samples::{content, keys};
 
-/// What opening, listing and writing a store answer: all of them have to fail, or opening alone.
+/// The errors of opening, listing and writing a store. Either opening fails, or listing and writing do.
 fn refusals(opened: Result<Arc<dyn FullStore>, StoreError>) -> Vec<StoreError> {
     let store = match opened {
         Ok(store) => store,

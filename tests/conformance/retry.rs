@@ -28,7 +28,7 @@ mod over_faulty_memory {
         for action in [Action::Parts, Action::List, Action::Read, Action::Size, Action::Write, Action::Remove] {
             faulty = faulty.fail_randomly(action, 0.3, 7, ErrorKind::Unavailable);
         }
-        // Forty attempts: 0.3^40 is never, however many objects a case writes.
+        // Forty attempts: all of them fail with a probability of 0.3^40, which no case is large enough to meet.
         let (base, cap) = (Duration::from_nanos(1), Duration::from_nanos(1));
         let policy = RetryPolicy { attempts: 40, base, cap, ..RetryPolicy::default() };
         Ok(Harness::new(Retry::new(faulty, policy, Shutdown::new())))

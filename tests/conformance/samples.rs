@@ -34,8 +34,7 @@ pub(crate) fn keys(count: usize) -> Vec<ObjectKey> {
     keys.into_iter().collect()
 }
 
-/// Keys that sit where listings are cut: first and last of libraries and of shards, neighbours, and
-/// some in between.
+/// Keys where listings are cut: first and last of libraries and of shards, neighbours, and some in between.
 pub(crate) fn edge_keys() -> BTreeSet<ObjectKey> {
     let mut keys: BTreeSet<ObjectKey> = keys(40).into_iter().collect();
     for number in 0..LIBRARIES.len() {
@@ -111,7 +110,7 @@ pub(crate) fn list_by_parts(store: &dyn ReadStore, range: KeyRange) -> (Vec<List
     (objects, ignored)
 }
 
-/// That both ways of listing `range` give exactly `expected`, sizes included where there are any.
+/// Checks that both ways of listing `range` give exactly `expected`, sizes included where there are any.
 #[track_caller]
 pub(crate) fn assert_lists(store: &dyn ReadStore, range: KeyRange, expected: &[ObjectKey]) {
     for (objects, ignored) in [list_plainly(store, range), list_by_parts(store, range)] {

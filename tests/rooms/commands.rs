@@ -1,4 +1,4 @@
-//! What the commands do beyond the engines that they call.
+//! The parts of the commands that can be tested without a process.
 
 mod earlier_report;
 mod heads_check;

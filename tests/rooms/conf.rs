@@ -1,4 +1,4 @@
-//! What an admin meets when a configuration is read: the settings, and everything that is wrong, at once.
+//! Reading a configuration: the settings, and all mistakes in one go.
 
 mod backends;
 mod database;

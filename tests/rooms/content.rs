@@ -1,5 +1,5 @@
-//! An object's bytes tell its id: real objects are good, every change that the id covers is found, and nothing foreign
-//! can make the check panic.
+//! The check of an object's id: real objects are good, every change that the id covers is found, and no input makes the
+//! check panic.
 
 mod commits;
 mod fs_objects;
@@ -115,7 +115,7 @@ fn a_flipped_bit_of_an_fs_object_is_found_unless_it_says_the_same() {
     for (kind, key, data) in sample_objects().into_iter().filter(|(kind, ..)| *kind == ObjectKind::Fs).step_by(20) {
         let clean = FsObject::parse(&key.id, &data).unwrap();
         let passed = flips_that_pass(kind, &key.id, &data);
-        // The bits that pad the compressed data to a whole byte mean nothing to anybody.
+        // The bits that fill the last byte of the compressed data have no meaning.
         assert!(passed.len() <= 14, "{key}: {passed:?}");
         for bit in passed {
             let mut flipped = data.clone();
@@ -225,7 +225,7 @@ fn unknown_fields_and_old_habits_do_not_make_a_commit_bad() {
     foreign.description = "caf\u{e9}";
     let (_, utf8) = foreign.encode(Writer::C);
     let latin1: Vec<u8> = String::from_utf8(utf8.to_vec()).unwrap().chars().map(|c| u8::try_from(c).unwrap()).collect();
-    // What a server of long ago hashed was the bytes of the name, whatever their encoding.
+    // Old servers hashed the bytes of the name in whatever encoding they were.
     let IdCheck::Damaged(Damage::WrongId { found }) = check(ObjectKind::Commits, &foreign.encode(Writer::C).0, &latin1)
     else {
         panic!("hashed as if it were UTF-8");

@@ -1,5 +1,5 @@
-//! What others may have written is read without a panic and never believed wrongly: the code of the fuzz targets, over
-//! real files of which bytes were changed, cut, doubled and moved. The changes are the same in every run.
+//! The code of the fuzz targets over real files of which bytes were changed, cut, doubled and moved: no parser of foreign
+//! files may panic or accept what is wrong. The changes are the same in every run.
 
 mod commit;
 mod conf;
@@ -16,7 +16,7 @@ use seaf_migrate::object::ObjectKind;
 use crate::support::changed::changed;
 use crate::support::sample;
 
-/// Runs `entry` over `times` changed ones of `seeds`, and over the seeds themselves; gives back how many bytes that were.
+/// Runs `entry` over the seeds and over `times` changed copies of them.
 fn run_changed(seeds: &[Vec<u8>], times: usize, entry: impl Fn(&[u8])) {
     let mut random = Rng::with_seed(0x5eaf);
     seeds.iter().for_each(|seed| entry(seed));
@@ -68,7 +68,7 @@ fn changed_configurations() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
     let entries = std::fs::read_dir(root.join("examples")).unwrap().map(|entry| entry.unwrap().path());
     let mut seeds: Vec<Vec<u8>> = entries.map(|path| std::fs::read(path).unwrap()).collect();
-    // Options only, because a change in an explanation changes nothing.
+    // Only the options, because a changed explanation has no effect.
     let example = std::fs::read_to_string(root.join("seafile.conf.example")).unwrap();
     let options =
         example.lines().filter_map(|line| line.strip_prefix('#')).filter(|line| !line.starts_with([' ', '#']));

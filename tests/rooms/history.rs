@@ -44,7 +44,7 @@ fn only_a_good_verification_that_nothing_was_written_after_is_proof() {
         (Some(run(0, Some(21))), Some(verified(20, 30, 0)), "a run ended at"),
         (Some(run(0, Some(40))), Some(verified(20, 30, 0)), "a run ended at"),
         (Some(run(40, Some(50))), Some(verified(20, 30, 0)), "a run ended at"),
-        // Killed before, while or after the verification: nobody knows what it wrote, and when.
+        // A run that was killed before, during or after the verification: what it wrote and when is unknown.
         (Some(run(0, None)), Some(verified(20, 30, 0)), "did not record its end"),
         (Some(run(25, None)), Some(verified(20, 30, 0)), "did not record its end"),
         (Some(run(40, None)), Some(verified(20, 30, 0)), "a run began at"),
@@ -128,7 +128,7 @@ fn a_file_that_is_not_about_this_pair_is_an_error_and_never_nothing() {
         let error = proofs.load(&pair("new")).unwrap_err().to_string();
         assert!(error.contains("cannot read the history of this pair of sides"), "{error}");
         assert!(error.contains(path.to_str().unwrap()) && error.contains("SEAF_MIGRATE_STATE_DIR"), "{error}");
-        // Nor may a new note quietly take its place: the old one may be newer than what is known.
+        // A new note must not replace it either, because it may have been written by a newer version.
         assert!(proofs.note_run(&pair("new"), run(5, None)).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }

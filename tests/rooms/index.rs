@@ -1,4 +1,4 @@
-//! Existence sets: what is put in is found again, and nothing else, whatever happens in between.
+//! Lists of what a destination holds: what was put in is found again, and nothing else.
 
 mod borders;
 mod crash;

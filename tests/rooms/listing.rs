@@ -1,4 +1,4 @@
-//! Parallel listing: every object once, in contiguous pieces, and no failure taken for an end.
+//! Parallel listing: every object once, in contiguous pieces, and a failure is never taken for the end.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Names and ranges of keys: what is written is read back, and order is the same in every form.
+//! Names and ranges of keys: text and bytes are read back, and all forms sort alike.
 
 use proptest::prelude::*;
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind, ParseNameError};

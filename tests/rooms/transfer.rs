@@ -1,4 +1,4 @@
-//! One kind on its way between two stores that fail by script: what is counted, what is remembered, and how it ends.
+//! The copy of one kind between two stores that fail by script: what is counted, what is noted, and how it ends.
 
 mod copy;
 mod engine;

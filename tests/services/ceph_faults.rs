@@ -1,4 +1,4 @@
-//! What becomes of a store on RADOS when the cluster, the key or librados is not as it should be.
+//! A store on RADOS when the cluster, the key or librados fails.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -66,7 +66,7 @@ fn an_osd_that_hangs_for_a_while_costs_nothing() {
 fn an_osd_that_hangs_for_good_ends_in_a_timeout() {
     let cluster = Alone::new();
     let Some(pool) = cluster.pool_or_skip() else { return };
-    // A limit of ceph.conf stands.
+    // A lower limit in ceph.conf is kept.
     let folder = tempfile::tempdir().unwrap();
     let conf = pool.conf_with(folder.path(), &[("rados osd op timeout", "1")]);
     let store = open(&conf, &CephOptions::default()).unwrap();
@@ -103,7 +103,7 @@ fn a_listing_that_breaks_off_says_so_and_can_go_on() {
 
 #[test]
 fn a_pool_deleted_meanwhile_is_not_a_missing_object() {
-    // Longer than the pool's own.
+    // Held after the pool is gone, because the store is still used then.
     let _cluster = Shared::new();
     let Some(pool) = Pool::or_skip() else { return };
     let store = pool.open();
@@ -123,7 +123,7 @@ fn a_full_pool_is_told_and_can_be_read() {
     let store = pool.open();
     store.write(&key(0), content(1)).unwrap();
     run("ceph", &pool.conf.config_file, &["osd", "pool", "set-quota", &pool.conf.pool, "max_objects", "1"]);
-    // The cluster counts now and then, so the first writes beyond the quota are still taken.
+    // The cluster counts objects every few seconds, so the first writes beyond the quota succeed.
     let refused = (1..2000).find_map(|number| {
         std::thread::sleep(Duration::from_millis(50));
         store.write(&key(number), content(1)).err()

@@ -35,7 +35,7 @@ fn keys(from: usize) -> Vec<ObjectKey> {
     (from..from + 25).map(|n| id(n).parse().unwrap()).collect()
 }
 
-/// From nothing to 9,180 bytes, every byte value among them.
+/// 0 to 9,180 bytes, every byte value among them.
 fn content(key: &ObjectKey) -> Bytes {
     key.to_bytes().repeat(usize::from(key.id.as_bytes()[19])).into()
 }

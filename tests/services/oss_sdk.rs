@@ -1,5 +1,5 @@
 //! Alibaba's own SDK for Python against the stand-in for OSS, unchanged, with both signatures: it
-//! shows that the stand-in is true, and that the SDK and we read what the other wrote.
+//! shows that the stand-in behaves as OSS does, and that the SDK and this program read what the other wrote.
 //!
 //! Needs python3 with venv, and PyPI once; otherwise SKIPPED, which `SEAF_MIGRATE_REQUIRE_ALL=1` forbids.
 

@@ -17,9 +17,9 @@ use crate::support::places::{Account, Containers, Form, Place};
 use crate::support::skip::{Missing, skip};
 
 const SEED: u64 = 11;
-/// So many that one worker needs several times the three seconds that a token lives.
+/// One worker needs several times the three seconds of a token's life for these.
 const MANY_FOR_SWIFT: usize = 1_200;
-/// So many that a pass is far from its end when it has begun to copy.
+/// Enough objects for a pass to be far from its end when it begins to copy.
 const MANY_FOR_CEPH: usize = 4_000;
 
 fn generated(count: usize) -> Objects {
@@ -46,7 +46,7 @@ fn tokens_that_expire_in_the_middle_of_a_pass_lose_nothing() {
     for (from, to) in [(&old, &swift), (&swift, &new)] {
         let began = Instant::now();
         pass::finish(pass::start("run", from, to, &["--nworker", "1"]), 0);
-        // Otherwise no token had the time to expire, and this says nothing.
+        // A shorter pass would not outlast a token and would test nothing.
         assert!(began.elapsed() > Duration::from_secs(4), "the pass was over after {:?}", began.elapsed());
         pass::assert_holds(to, &generated(MANY_FOR_SWIFT));
     }
@@ -107,7 +107,7 @@ fn an_osd_that_hangs_for_good_ends_the_pass_and_a_rerun_completes_it() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("timeout") && said.contains("taken for gone"), "{said}");
 
-    // Found before the next pass, too.
+    // `check` finds it, too.
     let output = pass::finish(pass::start("check", &old, &to, &["--attempts", "1"]), 3);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(said.matches(": timeout: ").count(), 3, "{said}");

@@ -1,5 +1,5 @@
-//! The sample store through every ordered pair of backends and through mixed configurations, with the program as people
-//! run it; at the end of each, every object is read back and compared.
+//! Three libraries of the sample through every ordered pair of backends, and the whole sample through mixed configurations,
+//! with the program as users run it; at the end of each, every object is read back and compared.
 
 use std::sync::Mutex;
 
@@ -39,7 +39,7 @@ fn pair(source: (&Place, Backend), to: Backend, expected: &Objects) -> Result<Pl
     Ok(target)
 }
 
-/// Does every job, some at once; a panic in one is the test's.
+/// Does every job, [`AT_ONCE`] at a time; a panic in one fails the test.
 fn all<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
     let jobs = Mutex::new(jobs.into_iter());
     let next = || jobs.lock().unwrap().next();
@@ -54,21 +54,21 @@ fn all<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
     });
 }
 
-fn sample_folder() -> Place {
+fn folder_of(objects: &Objects) -> Place {
     let dir = tempfile::tempdir().unwrap();
-    for ((kind, key), data) in pass::sample() {
+    for ((kind, key), data) in objects {
         let id = key.id.to_string();
         let shard = dir.path().join(format!("storage/{kind}/{}/{}", key.library, &id[..2]));
         std::fs::create_dir_all(&shard).unwrap();
-        std::fs::write(shard.join(&id[2..]), &data).unwrap();
+        std::fs::write(shard.join(&id[2..]), data).unwrap();
     }
     Place::Fs(dir)
 }
 
 #[test]
 fn every_ordered_pair_arrives_byte_for_byte() {
-    let expected = pass::sample();
-    let folder = sample_folder();
+    let expected = pass::small_sample();
+    let folder = folder_of(&expected);
     // From the folder into each other backend, and from there on into every other.
     let sources = Mutex::new(Vec::new());
     all(Backend::ALL[1..].to_vec(), |to| match pair((&folder, Backend::Fs), to, &expected) {
@@ -97,8 +97,8 @@ fn every_ordered_pair_arrives_byte_for_byte() {
 #[test]
 fn mixed_configurations_arrive_byte_for_byte() {
     use Backend::{Ceph, Fs, Oss, S3, Swift};
-    let expected = pass::sample();
-    let folder = sample_folder();
+    let expected = pass::whole_sample();
+    let folder = folder_of(&expected);
     let mut source = pass::conf(|kind| folder.section(kind, Form::New));
     let mut kept = vec![folder];
     let mixes = [([S3, Ceph, Oss], Form::Old), ([Ceph, Swift, Fs], Form::Other), ([Swift, Oss, S3], Form::New)];

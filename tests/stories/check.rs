@@ -1,4 +1,4 @@
-//! What is wrong with either side is told before anything is copied, all of it at once.
+//! All that is wrong with either side is printed at once, before anything is copied.
 
 use std::fs;
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! The command line by itself: what is refused, with which code and words, and what it prints about itself.
+//! The command line: what is refused, with which code and text, and what help and version print.
 
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
@@ -309,7 +309,7 @@ fn a_listing_that_never_ended_is_no_list_under_any_name() {
     stream.page(KeyRange::ALL.halves().unwrap().0, &[]).unwrap();
     stream.finish().unwrap();
     assert!(builder.finish().is_err());
-    // Somebody helps himself by giving it the name of a whole one.
+    // Renamed to the name of a complete list.
     fs::copy(desk.at("objects.blocks.building"), desk.at("renamed.blocks")).unwrap();
     for name in ["objects.blocks.building", "renamed.blocks"] {
         for action in ["show", "verify"] {

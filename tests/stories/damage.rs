@@ -1,4 +1,4 @@
-//! A source that is damaged already: copied as it is, named, and loud.
+//! A source with damaged objects: they are copied unchanged and named.
 
 use std::fs;
 

@@ -65,7 +65,7 @@ fn a_read_only_destination_is_said_at_once() {
     let Some(disk) = mount(&world.at("target"), "size=4m") else { return };
     disk.make_read_only();
     let refused = world.run(&[]).assert_code(3);
-    // Once a kind, and no object was tried.
+    // Said once for each kind, before any object was tried.
     assert_eq!(refused.stderr.matches(": read-only: ").count(), 3, "{}", refused.stderr);
     assert_eq!(refused.total("listed"), 0);
     assert!(refused.stderr.lines().count() <= 13, "{}", refused.stderr);
@@ -79,7 +79,7 @@ fn an_unreadable_object_is_named_and_everything_else_arrives() {
     let (path, _) = objects_below(&blocks).into_iter().nth(4).unwrap();
     fs::set_permissions(blocks.join(&path), fs::Permissions::from_mode(0o000)).unwrap();
 
-    // Root can read anything, so the program runs as somebody else, from where that user can start it.
+    // Root can read anything, so the program runs as another user, from a folder in which that user can start it.
     let mut command = world.command(&[]);
     let as_root = rustix::process::geteuid().is_root();
     if as_root {

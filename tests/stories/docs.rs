@@ -1,4 +1,4 @@
-//! What the documents say of the program is so: its options, its commands, its variables, and the files they name.
+//! The options, commands, variables and files that the documents name exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -75,7 +75,7 @@ fn every_option_in_the_documents_is_one_that_some_command_has() {
     for name in documents() {
         let text = read(&name);
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains("cargo ")).collect();
-        // A row of dashes is the rule of a table.
+        // A row of dashes is part of a table.
         for option in words(&lines.join("\n"), "--").into_iter().filter(|option| !option.starts_with("---")) {
             let known = own.contains(&option) || of_scripts.contains(&option);
             assert!(known, "{name} speaks of {option}, which no command has");
@@ -102,7 +102,7 @@ fn every_command_that_a_document_calls_is_there() {
 
 #[test]
 fn every_option_is_explained_by_more_than_two_words() {
-    // An option that nobody is told of is found by nobody, and what "Do not" forbids is told by another option's text.
+    // Each option needs more than two words of help. What "Do not" forbids is told by another option's text.
     let mut options = 0;
     for command in commands(&[]) {
         let help = help(&[&command]);

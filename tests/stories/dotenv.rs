@@ -6,6 +6,7 @@ use std::path::Path;
 use seaf_migrate::object::ObjectKind;
 
 use crate::support::s3_server::S3Server;
+use crate::support::sample::SMALL_COUNT;
 use crate::world::{ACCESS, SECRET, World, bucket_of, objects_below, objects_in_buckets};
 
 /// The variables of a server on this S3, as its `.env` has them.
@@ -37,7 +38,7 @@ fn a_new_side_in_a_dotenv_file_gets_everything() {
     fs::remove_file(world.at("new/seafile.conf")).unwrap();
     write_dotenv(&world.at("new/.env"), &server);
     let outcome = world.run(&[]).assert_code(0);
-    assert_eq!(outcome.total("copied"), 1029);
+    assert_eq!(outcome.total("copied"), SMALL_COUNT);
     crate::world::assert_same_objects(&objects_below(&world.source()), &objects_in_buckets(&world.at("buckets")));
     let all = format!("{}{}{}", outcome.stdout, outcome.stderr, outcome.report.unwrap());
     assert!(!all.contains(SECRET), "{all}");
@@ -54,7 +55,7 @@ fn the_environment_describes_the_old_side_and_not_the_new_one() {
     let mut command = world.command(&[]);
     command.envs(variables(&server));
     let outcome = world.finish(command.spawn().unwrap()).assert_code(0);
-    assert_eq!(outcome.total("copied"), 1029);
+    assert_eq!(outcome.total("copied"), SMALL_COUNT);
     assert!(outcome.stderr.contains("SEAF_SERVER_STORAGE_TYPE: \"s3\" decides"), "{}", outcome.stderr);
     world.assert_same(&world.at("back/storage"));
 }

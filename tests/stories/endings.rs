@@ -1,4 +1,4 @@
-//! How a run ends: the exit code, the last line and the report say the same, wherever the lines go.
+//! How a run ends: the exit code, the last line and the report agree, on a terminal and in a pipe.
 
 use std::fs;
 use std::process::Stdio;
@@ -81,7 +81,7 @@ fn a_report_that_cannot_be_kept_makes_a_good_run_a_bad_one() {
     let world = World::with_sample();
     let mut command = world.program();
     command.args(["run", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
-    // A folder that is there, and in which nobody can make a file.
+    // A folder in which no user can make a file.
     command.arg("--data-dir").arg(world.at("old/seafile-data")).args(["--report", "/proc/report.json"]);
     let outcome = world.finish(command.spawn().unwrap()).assert_code(1);
     let result = outcome.stderr.lines().find(|line| line.starts_with("Result: ")).unwrap();
@@ -117,7 +117,7 @@ fn without_a_terminal_there_are_plain_lines_alone() {
 fn nobody_who_listens_is_no_reason_to_stop() {
     let world = World::with_sample();
     let mut child = world.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // As when the terminal's pager was closed.
+    // As when a pager was closed.
     drop((child.stdout.take(), child.stderr.take()));
     assert_eq!(child.wait().unwrap().code(), Some(0));
     world.assert_same(&world.at("target/storage"));

@@ -1,26 +1,25 @@
-//! The main job: a first pass, a rerun, new objects between passes.
+//! The main use: a first pass, a rerun, new objects between passes.
 
 use std::fs;
 
+use crate::support::sample::WHOLE_COUNT;
 use crate::world::{SECRET, World, assert_same_objects, bucket_of, objects_below, objects_in_buckets, s3_section};
-
-const SAMPLE_OBJECTS: u64 = 1029;
 
 #[test]
 fn a_real_store_moves_to_another_folder_and_a_rerun_copies_nothing() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let first = world.run(&[]).assert_code(0);
-    assert_eq!((first.total("listed"), first.total("copied")), (SAMPLE_OBJECTS, SAMPLE_OBJECTS));
+    assert_eq!((first.total("listed"), first.total("copied")), (WHOLE_COUNT, WHOLE_COUNT));
     world.assert_same(&world.at("target/storage"));
 
     let second = world.run(&[]).assert_code(0);
-    assert_eq!((second.total("held"), second.total("copied")), (SAMPLE_OBJECTS, 0));
+    assert_eq!((second.total("held"), second.total("copied")), (WHOLE_COUNT, 0));
     world.assert_same(&world.at("target/storage"));
 }
 
 #[test]
 fn a_real_store_goes_to_s3_and_comes_back_the_same() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
     world.run(&[]).assert_code(0);
@@ -110,7 +109,7 @@ fn a_generated_store_with_every_kind_of_library_moves_whole() {
 
 #[test]
 fn the_plan_counts_without_writing_anything() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let list = world.at("objects").display().to_string();
     let mut command = world.program();
     command.args(["plan", "--libraries", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));

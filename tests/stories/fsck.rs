@@ -1,4 +1,4 @@
-//! Whether every file of every library can be opened on the new side.
+//! `fsck` of the new side: whether every file of every library can be opened.
 
 use std::fs;
 

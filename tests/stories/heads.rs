@@ -124,7 +124,7 @@ fn a_block_that_only_the_list_knows_makes_its_library_not_whole() {
     assert_verdict(&broken, false, "not whole at the destination");
     assert_eq!(broken.report.as_ref().unwrap()["result"], "libraries not whole");
 
-    // What it says to do helps.
+    // The advice that it prints helps.
     let mended = run(&world, &["--object-list", &list, "--relist"]).assert_code(0);
     assert_eq!(mended.total("copied"), 1);
     assert_verdict(&mended, true, "");
@@ -160,7 +160,7 @@ fn what_the_destination_cannot_read_back_is_found() {
     let next = broken.report.as_ref().unwrap()["safe_to_switch"]["next"].as_str().unwrap().to_owned();
     assert!(next.contains("Remove the damaged objects"), "{next}");
 
-    // What it says to do helps.
+    // The advice that it prints helps.
     fs::remove_file(file).unwrap();
     assert_verdict(&run(&world, &["--relist"]).assert_code(0), true, "");
 }
@@ -182,7 +182,7 @@ fn libraries_that_did_not_change_cost_no_read() {
     let again = run(&world, &["--object-list", &list]).assert_code(0);
     assert_eq!((&heads(&again)["unchanged"], reads() - before), (&8.into(), 2 * of_a_pass), "the heads cost reads");
 
-    // Back by a commit: what differs is read, which is less than a library.
+    // The head moves back by one commit: only what differs is read, which is less than the library.
     let library = store.library("plain 0 ✓");
     set_head(&world, library, library.snapshots[1].commit);
     let before = reads();
@@ -360,7 +360,7 @@ fn fsck_keeps_as_much_history_as_the_conf_says() {
         command.arg("--db").arg(self::db(&world)).args(["--library", &limited.id.to_string()]);
         world.finish(command.spawn().unwrap())
     };
-    // The trees of old commits were collected: missed when all history is kept, and not when none is.
+    // The trees of old commits were collected: a finding when all history is kept, and none when no history is.
     fsck("").assert_code(1);
     fsck("[history]\nkeep_days = -1\n").assert_code(1);
     fsck("[history]\nkeep_days = 0\n").assert_code(0);

@@ -1,4 +1,4 @@
-//! Ctrl-C and friends: what is in flight is finished, what was done is kept, the next run goes on.
+//! Signals: objects in flight are finished, what was done is kept, the next run continues.
 
 use std::process::Child;
 
@@ -32,7 +32,7 @@ fn interrupted(world: &World, with: Signal) -> Outcome {
 
 #[test]
 fn sigint_ends_with_130_and_nothing_that_was_copied_is_copied_again() {
-    let stopped = interrupted(&World::with_sample(), Signal::INT).assert_code(130);
+    let stopped = interrupted(&World::with_whole_sample(), Signal::INT).assert_code(130);
     assert!(stopped.stderr.contains("interrupted; what was copied is saved"), "{}", stopped.stderr);
     assert!(stopped.total("copied") > 0);
     assert_eq!(stopped.total("failed"), 0, "an object in flight was given up: {}", stopped.stderr);
@@ -40,7 +40,7 @@ fn sigint_ends_with_130_and_nothing_that_was_copied_is_copied_again() {
 
 #[test]
 fn sigterm_ends_with_143() {
-    interrupted(&World::with_sample(), Signal::TERM).assert_code(143);
+    interrupted(&World::with_whole_sample(), Signal::TERM).assert_code(143);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_second_signal_ends_the_program_at_once() {
     let world = World::with_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
-    // Nothing in flight will finish by itself while this test runs.
+    // The server answers no request while this test runs.
     server.faults().delay(600_000);
     let child = world.command(&[]).spawn().unwrap();
     while server.faults().count_all() == 0 {

@@ -1,4 +1,4 @@
-//! What holds whatever happens.
+//! The invariants of ARCHITECTURE.md that are about the program as a whole.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
-//! A process that lists, notes, merges and lists again is killed at any instant, again and again.
-//! `SEAF_LIST_KILLS` sets how often (25 otherwise).
+//! A process that lists, notes, merges and lists again is killed at random instants; what it leaves is checked each time.
+//! That is ten times, or ten times `SEAF_TEST_REPEAT`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -15,6 +15,7 @@ use seaf_migrate::store::Listed;
 
 use crate::support::lists::{Model, list, location, model, object};
 use crate::support::program::{only, release};
+use crate::support::repeat::repeat;
 
 const LIBRARIES: u64 = 40;
 const FOLDER: &str = "SEAF_LIST_CHILD";
@@ -125,9 +126,9 @@ fn interrupted(folder: &Path) -> &'static str {
 
 #[test]
 fn killed_at_any_instant_it_tells_the_truth() {
-    let kills = std::env::var("SEAF_LIST_KILLS").map_or(25, |text| text.parse().unwrap());
+    let kills = repeat(10);
     let mut met = BTreeMap::new();
-    // A new world now and then, because one that has grown for hundreds of kills is only slow.
+    // A new world after every 20 kills, because a world grows with each and becomes slow.
     let worlds = (0..kills).step_by(20).map(|from| 20.min(kills - from));
     for kills in worlds {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Listings that fail or lie: never taken for an end.
+//! Listings that fail or are cut short are not taken for complete.
 
 use crate::support::library::bulk::bulk_to_dir;
 use crate::world::{World, objects_in_buckets};

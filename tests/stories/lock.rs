@@ -1,4 +1,4 @@
-//! Two runs at once.
+//! Two runs at the same destination.
 
 use crate::world::World;
 
@@ -16,7 +16,7 @@ fn the_second_run_on_a_destination_is_told_who_has_it() {
     assert!(second.stderr.contains(&format!("process {}", first.id())), "{}", second.stderr);
     assert_eq!(second.total("copied"), 0);
 
-    // The lock goes with its holder, however it ends.
+    // The kernel releases the lock when its holder is killed.
     first.kill().unwrap();
     first.wait().unwrap();
     server.faults().clear();

@@ -1,5 +1,4 @@
-//! What users live through, each told with the program as they run it: a process, its conf files,
-//! its output and its exit code.
+//! The program end to end, as users run it: a process, its configuration files, its output and its exit code.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
 #[path = "../support/mod.rs"]

@@ -361,7 +361,7 @@ fn under_its_other_name_it_removes_and_finds_everything_in_the_same_places() {
     let more = ["--yes", "--library", "3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b", "--rate", "9"];
     let mut expected = server.arguments(&more);
     expected[0] = "remove".to_owned();
-    // What was done is the program's to say, since a dry run is no deed.
+    // The program says itself what it did, because it may have been a dry run.
     assert_eq!(expected.pop().as_deref(), Some("Done."));
     let output = run_remove(&server, &[&["../new conf"][..], &more].concat());
     assert_eq!((lines(&output), stderr(&output)), (expected, String::new()));

@@ -1,4 +1,4 @@
-//! Servers that fail, and servers that refuse.
+//! Servers that fail requests, and servers that refuse the credentials.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ fn a_wrong_key_is_said_once_and_not_a_thousand_times() {
     let server = world.s3_server();
     world.write_conf("new", |kind| s3_section(&server, &bucket_of(kind), "NotTheRightSecret"));
     let refused = world.run(&[]).assert_code(3);
-    // Once a kind, and no object was tried.
+    // Said once for each kind, before any object was tried.
     assert_eq!(refused.stderr.matches(": credentials refused: ").count(), 3, "{}", refused.stderr);
     assert_eq!((refused.total("listed"), server.faults().count("PUT")), (0, 0));
     assert!(refused.stderr.lines().count() <= 13, "{}", refused.stderr);

@@ -1,4 +1,4 @@
-//! The page that a run leaves: the verdict first, then what an admin wants to know at night.
+//! The page that a run writes: the verdict first, then numbers, findings and what to do.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -108,7 +108,7 @@ fn a_run_with_failures_says_no_and_names_them() {
     assert!(broken.contains("plain 0 ✓") && broken.contains(&key.id.to_string()), "{broken}");
     assert!(figure(&page, "Failed").starts_with('1') && figure(&page, "Damaged").starts_with('1'));
     assert!(page.of("tr").any(|row| row.text.contains("plain 0 ✓") && row.text.ends_with("not whole")));
-    // Worst news first.
+    // The worst finding comes first.
     assert_eq!(page.headings()[..2], ["Not at the destination: 1 object", "Not whole at the destination: 1 library"]);
 }
 

@@ -1,4 +1,4 @@
-//! What a plan promises is what a run does, and it leaves no trace.
+//! A plan names what a run then does, and writes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,6 +9,7 @@ use seaf_migrate::index::{ListLock, ListPaths};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::sys::lock::DestinationLock;
 
+use crate::support::sample::SMALL_COUNT;
 use crate::world::{Outcome, World, objects_below};
 
 fn plan(world: &World, options: &[&str]) -> Outcome {
@@ -37,7 +38,7 @@ fn a_run_copies_what_the_plan_said_and_then_there_is_nothing_left_to_plan() {
         assert_eq!((copied.number(kind, "listed"), copied.number(kind, "copied")), (listed, to_copy), "{kind}");
     }
     let after = plan(&world, &[]).assert_code(0);
-    assert_eq!(row(&after, "total"), (1029, 0));
+    assert_eq!(row(&after, "total"), (SMALL_COUNT, 0));
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn a_plan_needs_no_lock_and_takes_none() {
         })
         .collect();
     let planned = plan(&world, &["--object-list", &list]).assert_code(0);
-    assert_eq!(row(&planned, "total"), (1029, 0));
+    assert_eq!(row(&planned, "total"), (SMALL_COUNT, 0));
     // They are the locks that a run needs.
     world.run(&["--object-list", &list]).assert_code(4);
     drop(locks);

@@ -1,4 +1,4 @@
-//! `run --retry-failed REPORT`: only what had failed, and truly all of it.
+//! `run --retry-failed REPORT` copies all objects that had failed, and no others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -169,7 +169,7 @@ fn what_was_written_but_not_made_durable_is_copied_whatever_the_destination_show
     let object = &some(&world, ObjectKind::Blocks, 1)[0];
     let target = world.at("target/storage").join(object);
     let length = fs::read(&target).unwrap().len();
-    // The right length and none of the bytes: what a lost page cache leaves.
+    // The right length with zeros for content, as after a power loss that lost the page cache.
     fs::write(&target, vec![0; length]).unwrap();
     let mut report = outcome.report.unwrap();
     let id: String = object.iter().skip(2).map(|part| part.to_str().unwrap()).collect();
@@ -364,7 +364,7 @@ fn a_damaged_list_file_or_a_store_that_is_gone_ends_a_retry_as_a_pass() {
 
 #[test]
 fn an_interrupted_retry_keeps_what_it_did_and_the_same_call_goes_on() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
     let list = world.at("objects").display().to_string();
@@ -389,7 +389,7 @@ fn an_interrupted_retry_keeps_what_it_did_and_the_same_call_goes_on() {
 
 #[test]
 fn a_server_with_trouble_loses_no_retry() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
     failed_and_mended(&world, &some(&world, ObjectKind::Blocks, 40), &[]);

@@ -1,5 +1,5 @@
-//! Where the S3 store takes its credentials from, and what of the environment it leaves alone. Each case is a process with
-//! an environment of its own.
+//! Where the S3 store takes its credentials from, and which variables of the environment it ignores. Each case is a
+//! process with an environment of its own.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

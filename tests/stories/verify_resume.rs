@@ -1,4 +1,4 @@
-//! A verification that is interrupted goes on where it was; one that fails is no verification.
+//! An interrupted verification continues where it was; one that fails does not count as a verification.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,12 +11,15 @@ use serde_json::Value;
 
 use crate::support::library::bulk::bulk_to_dir;
 use crate::support::s3_server::S3Server;
-use crate::verify::{ALL, name, named, verified};
+use crate::support::sample::WHOLE_COUNT;
+use crate::verify::{name, named, verified};
 use crate::world::{Outcome, World, bucket_of, objects_below, wait_for_line};
 
-/// The sample, copied to S3; requests are slow from now on.
+const ALL: u64 = WHOLE_COUNT;
+
+/// The whole sample, copied to S3; requests are slow from now on.
 fn slow_copy(ms: u32) -> (World, S3Server) {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
     world.run(&[]).assert_code(0);
@@ -225,7 +228,7 @@ fn a_store_that_fails_in_the_middle_is_no_good_news() {
 #[test]
 fn a_few_objects_that_cannot_be_asked_for_leave_the_result_open() {
     let (world, server) = slow_copy(0);
-    // Of a hundred requests two fail, and none is repeated; that is no outage.
+    // Two of a hundred requests fail and are not repeated, which is not counted as an outage.
     server.faults().fail(2, 500);
     let checkpoint = world.at("checkpoint").display().to_string();
     let options = ["--content", "--checkpoint", &checkpoint, "--attempts", "1"];
@@ -352,7 +355,7 @@ fn what_is_lost_while_it_goes_on_is_found_when_it_is_read() {
 #[test]
 fn an_interruption_while_listing_is_gone_on_with() {
     let (world, server) = slow_copy(0);
-    // Nothing is answered any more while this test looks.
+    // The server answers nothing more during this test.
     server.faults().delay(600_000);
     let dir = world.at("checkpoint");
     let checkpoint = dir.display().to_string();

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::s3_server::S3Server;
+use crate::support::sample;
 
 pub const ACCESS: &str = "STORYACCESSKEY";
 pub const SECRET: &str = "StorySecretKey0123456789";
@@ -49,8 +50,15 @@ impl World {
         world
     }
 
-    /// As [`World::new`], with the store that real servers wrote as the old side.
+    /// As [`World::new`], with a small store that real servers wrote as the old side.
     pub fn with_sample() -> Self {
+        let world = Self::new();
+        sample::unpack_small(&world.at("old"));
+        world
+    }
+
+    /// As [`World::with_sample`], with a thousand objects in libraries of every kind.
+    pub fn with_whole_sample() -> Self {
         let world = Self::new();
         demo::unpack_sample(&world.at("old")).unwrap();
         world
@@ -92,7 +100,7 @@ impl World {
         fs::write(self.at(side).join("seafile.conf"), conf).unwrap();
     }
 
-    /// `seaf-migrate run` from old to new, a report written, impatient with what fails.
+    /// `seaf-migrate run` from old to new, with a report.
     pub fn command(&self, options: &[&str]) -> Command {
         let mut command = self.program();
         command.args(["run", "--from"]).arg(self.at("old")).arg("--to").arg(self.at("new"));
@@ -117,7 +125,7 @@ impl World {
         self.finish(self.command(options).spawn().unwrap())
     }
 
-    /// `seaf-migrate verify` between the sides, a report written, impatient with what fails.
+    /// `seaf-migrate verify` between the sides, with a report.
     pub fn verifying(&self, options: &[&str]) -> Command {
         let mut command = self.program();
         command.args(["verify", "--from"]).arg(self.at("old")).arg("--to").arg(self.at("new"));
@@ -194,7 +202,7 @@ impl Outcome {
     }
 }
 
-/// Every file below `dir` that is not empty of meaning: path from there -> bytes.
+/// The bytes of every file below `dir`, by its path from there.
 pub fn objects_below(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     demo::files_below(dir).unwrap()
 }
@@ -208,7 +216,7 @@ pub fn objects_in_buckets(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         PathBuf::from(format!("{rest}/{}/{}", &id[..2], &id[2..]))
     };
     let files = objects_below(dir).into_iter();
-    // The server keeps what belongs to an object beside it in files that begin with a dot.
+    // `s3s-fs` keeps metadata of an object beside it, in files whose names begin with a dot.
     files
         .filter(|(path, _)| !path.file_name().unwrap().to_str().unwrap().starts_with('.'))
         .map(|(path, data)| (split(&path), data))

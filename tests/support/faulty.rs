@@ -1,7 +1,7 @@
 //! A store that fails by script: a decorator for tests.
 //!
-//! A script is a row of rules; each call asks them in the order in which they were added, and the
-//! first that wants a failure decides. Counting starts at 1 and is per rule.
+//! A script is a list of rules. Each call goes through them in the order in which they were added; the first rule that
+//! applies and fails decides. Each rule counts its own calls, from 1.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -55,7 +55,7 @@ enum What {
         kind: ErrorKind,
         retry_after: Option<Duration>,
     },
-    /// Does the work, and says that it failed: an answer that was lost on the way.
+    /// Does the work and reports a failure, as when the answer is lost on the network.
     FailAfterwards(ErrorKind),
     Delay(Duration),
     Block(Gate),
@@ -69,7 +69,7 @@ struct Rule {
     calls: AtomicU64,
 }
 
-/// Where calls wait until the test lets them go on.
+/// Calls wait at a gate until the test opens it.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
 
@@ -80,7 +80,7 @@ struct GateState {
 }
 
 impl Gate {
-    /// Lets everybody through, now and later.
+    /// Lets every call through, waiting and later ones.
     pub fn open(&self) {
         self.0.0.lock().unwrap().open = true;
         self.0.1.notify_all();
@@ -148,7 +148,7 @@ impl<S> Faulty<S> {
         self.rule(action, When::Calls { from: n, to: n }, what)
     }
 
-    /// Fails each call of `action` with a probability of `probability`; the same `seed` gives the same row of dice.
+    /// Fails each call of `action` with a probability of `probability`; the same `seed` gives the same failures.
     pub fn fail_randomly(self, action: Action, probability: f64, seed: u64, kind: ErrorKind) -> Self {
         let random = Mutex::new(fastrand::Rng::with_seed(seed));
         self.rule(action, When::Chance { probability, random }, What::Fail { kind, retry_after: None })

@@ -1,4 +1,4 @@
-//! A folder store to break, and the disks and users that break it.
+//! A folder store for tests that break it, small file systems to mount, and a thread that runs as another user.
 
 use std::collections::BTreeSet;
 use std::ffi::CString;

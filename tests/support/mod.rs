@@ -18,6 +18,7 @@ pub mod pass;
 pub mod places;
 pub mod program;
 pub mod python;
+pub mod repeat;
 pub mod s3_server;
 pub mod sample;
 pub mod side;

@@ -71,7 +71,7 @@ impl OssServer {
         self.state.buckets.lock().unwrap().insert(name.to_owned(), BTreeMap::new());
     }
 
-    /// Puts an object there behind everybody's back.
+    /// Puts an object into the bucket directly.
     pub fn plant(&self, bucket: &str, name: &str) {
         let mut buckets = self.state.buckets.lock().unwrap();
         buckets.get_mut(bucket).unwrap().insert(name.to_owned(), b"planted".to_vec());

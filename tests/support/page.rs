@@ -6,12 +6,12 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-/// An element as it was met.
+/// An element of a page.
 #[derive(Debug, Default)]
 pub struct Element {
     pub name: String,
     pub attributes: BTreeMap<String, String>,
-    /// All text in it, that of the elements in it included.
+    /// The text of the element and of the elements inside it.
     pub text: String,
 }
 

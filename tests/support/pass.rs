@@ -15,7 +15,7 @@ use seaf_migrate::store::{ReadStore, StoreError};
 use seaf_migrate::sys::shutdown::Shutdown;
 use tempfile::TempDir;
 
-use super::sample::sample_objects;
+use super::sample::{is_in_small, sample_objects};
 
 /// What a store of all kinds holds.
 pub type Objects = BTreeMap<(ObjectKind, ObjectKey), Bytes>;
@@ -23,7 +23,13 @@ pub type Objects = BTreeMap<(ObjectKind, ObjectKey), Bytes>;
 /// How many calls a test makes at once.
 const AT_ONCE: usize = 8;
 
-pub fn sample() -> Objects {
+/// The libraries that [`unpack_small`](super::sample::unpack_small) unpacks.
+pub fn small_sample() -> Objects {
+    let objects = sample_objects().into_iter().filter(|(_, key, _)| is_in_small(key));
+    objects.map(|(kind, key, data)| ((kind, key), data.into())).collect()
+}
+
+pub fn whole_sample() -> Objects {
     sample_objects().into_iter().map(|(kind, key, data)| ((kind, key), data.into())).collect()
 }
 

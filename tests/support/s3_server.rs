@@ -1,8 +1,8 @@
-//! An S3 server inside the test process: a folder a bucket, signatures checked, faults at will.
+//! An S3 server inside the test process. Each bucket is a folder, signatures are checked, and faults can be ordered.
 //!
-//! It is `s3s` with the file store of `s3s-fs` on a free port of 127.0.0.1, with what that store
-//! lacks: buckets that are missing are said to be missing, and a listing reads only what it gives.
-//! In front of it stands a layer that fails requests as [`Faults`] tells it to.
+//! It is `s3s` with the file store of `s3s-fs` on a free port of 127.0.0.1, with two changes: a missing bucket is
+//! answered with `NoSuchBucket`, and a listing reads only the folders whose names it returns. Requests pass a layer first
+//! that fails them as [`Faults`] says.
 //!
 //! Neither `tokio` nor anything else asynchronous is needed by the caller; the server has threads of
 //! its own and ends with the value.
@@ -54,8 +54,8 @@ struct Key {
 }
 
 impl S3Server {
-    /// Serves the folders below `dir` as buckets to who signs with `access` and `secret`. A request
-    /// with signature version 4 or 2 is taken; buckets in the path, or before `localhost`.
+    /// Serves the folders below `dir` as buckets to clients that sign with `access` and `secret`, with signature version 4 or
+    /// 2. The bucket may be in the path, or in the host name before `localhost`.
     pub fn start(dir: &Path, access: &str, secret: &str) -> Self {
         Self::serve(dir, access, secret, false)
     }
@@ -101,7 +101,7 @@ impl S3Server {
         self.address.to_string()
     }
 
-    /// What is to go wrong from now on, and what was asked so far.
+    /// The faults of later requests, and counts of the requests so far.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
@@ -131,7 +131,7 @@ impl Drop for S3Server {
     }
 }
 
-/// One key, and Amazon's code for every other.
+/// Accepts one key id; every other gets Amazon's error code for an unknown one.
 struct OneKey(Arc<Mutex<Key>>);
 
 #[async_trait::async_trait]

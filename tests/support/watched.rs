@@ -1,5 +1,5 @@
-//! Decorators for tests that look at a store's every use: one counts who was asked for and lets chosen objects fail from
-//! now on, one lists in no order.
+//! Decorators for stores in tests: one counts the calls for each object and can make chosen objects fail, one lists in
+//! descending order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ impl<S> Watched<S> {
         Self { inner, failing: Mutex::default(), asked: Mutex::default() }
     }
 
-    /// From now on reading or sizing this object fails so.
+    /// Makes every later read and size of this object fail with `kind`.
     pub fn fail(&self, key: ObjectKey, kind: ErrorKind) {
         self.failing.lock().unwrap().insert(key, kind);
     }
@@ -50,7 +50,7 @@ impl<S> Watched<S> {
     }
 }
 
-/// What a test does behind the back of whoever uses the store.
+/// Changes that a test makes directly in the store, without counting.
 impl Watched<MemoryStore> {
     /// A store in memory that has these objects.
     pub fn holding(kind: ObjectKind, objects: BTreeMap<ObjectKey, Bytes>) -> Arc<Self> {
@@ -73,7 +73,7 @@ impl Watched<MemoryStore> {
         data
     }
 
-    /// Removes every object of which this is so.
+    /// Removes every object whose key `is_one` accepts.
     pub fn remove_all(&self, is_one: impl Fn(&ObjectKey) -> bool) {
         let mut next = Some(Part::new(KeyRange::ALL));
         while let Some(part) = next {

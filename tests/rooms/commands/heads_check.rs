@@ -1,4 +1,4 @@
-//! The heads at a destination: whole or not, whose damage it is, and what a second look costs.
+//! The check of the heads at a destination: whole or not, damaged in the source or not, and the calls of a second check.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! Whatever is lost on either side, and whatever was found whole before: the heads are judged as the model says.
+//! The check of the heads with random losses on both sides and random memories, compared with the model.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! What the commands put on their pages, in cases that are slow or hard to come by for real.
+//! The pages of the commands, in cases that are slow or hard to make with real data.
 
 use std::time::Duration;
 

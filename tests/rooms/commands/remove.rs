@@ -32,7 +32,7 @@ fn memory(name: &str, objects: &[(ObjectKey, &[u8])]) -> MemoryStore {
     store
 }
 
-/// What is to become of `key`, listed with the size that it has.
+/// The decision about `key`, listed with the size that it has.
 fn decide(source: &dyn RemoveStore, destination: &dyn ReadStore, content: bool, key: &ObjectKey) -> Decision {
     let budget = Budget::new(1 << 20);
     let asker = Asker {
@@ -87,7 +87,7 @@ fn damage_that_both_sides_share_byte_for_byte_may_go() {
     assert!(matches!(decide(&source, &same, true, &key), Decision::Remove(17)));
     let other = memory("destination", &[(key, &b"WHAT it should be"[..])]);
     assert_eq!(reason(&decide(&source, &other, true, &key)), Some(Reason::Damaged));
-    // A source that is worse than the destination loses nothing.
+    // A damaged object in the source may go when the destination's is good.
     let good = memory("destination", &[(key, &b"what it should be"[..])]);
     assert!(matches!(decide(&source, &good, true, &key), Decision::Remove(17)));
 }

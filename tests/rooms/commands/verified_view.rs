@@ -1,4 +1,4 @@
-//! What a pass may say of its destination: nothing that it has not seen, and what it has seen it need not ask again.
+//! The view of a destination after a pass: objects that the pass listed or wrote need no further call, others do.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

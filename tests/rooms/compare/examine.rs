@@ -1,4 +1,4 @@
-//! One object, both stores: what the look at it comes to, whatever the stores answer.
+//! The comparison of one object in both stores, for each answer that a store can give.
 
 use std::sync::Arc;
 
@@ -130,7 +130,7 @@ fn damage_is_the_sources_when_its_bytes_are_the_same() {
     let examined = look(&side(None, &key), &damaged, &object);
     let (fault, cause) = finding(&examined);
     assert!(fault == Fault::Damaged && cause.contains("the source no longer has"), "{cause}");
-    // Without a look at the content nobody knows.
+    // Without reading the content it cannot be known.
     assert!(matches!(look(&good, &damaged, &Object { from: None, ..listed(key, false) }).outcome, Comparison::Good));
 }
 
@@ -187,7 +187,7 @@ fn many_at_once_share_a_small_budget_without_waiting_for_each_other() {
     let mut bad = DATA.to_vec();
     bad[0] ^= 1;
     let (good, damaged) = (side(Some(DATA), &key), Arc::new(side(Some(&bad), &key)));
-    // Room for a single object: whoever held one and wanted another would wait for ever.
+    // Room for a single object: a caller that held one share while it asked for another would wait for ever.
     let budget = Budget::new(DATA.len() as u64);
     let to: &dyn ReadStore = &*damaged;
     let examiner = Examiner { kind: ObjectKind::Blocks, from: &good, to: Some(to), budget: &budget };

@@ -37,7 +37,7 @@ fn steps(from: &Index, to: &Index, after: Option<ObjectKey>, sample: Sample) -> 
     Steps::new(from, to, after, sample).map(Result::unwrap).collect()
 }
 
-/// What the steps say in all: the numbers that need no look, and the objects that do.
+/// All that the steps return: the counts of objects that need no reading, and the objects that do.
 fn summed(steps: &[Step]) -> (Tally, Vec<Object>) {
     let mut tally = Tally::default();
     steps.iter().for_each(|step| tally.add(&step.plain));

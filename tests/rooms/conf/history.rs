@@ -1,4 +1,4 @@
-//! How long libraries keep their history, which decides what a check may miss.
+//! How long libraries keep their history, which decides which old commits a check expects.
 
 use super::support::parse;
 

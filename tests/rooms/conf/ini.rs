@@ -141,7 +141,7 @@ fn a_very_long_value_is_kept_whole() {
 
 #[test]
 fn section_names_have_a_case_and_option_names_have_none() {
-    // configparser sees another section; Seafile would go on with folders and never say so.
+    // configparser sees another section; Seafile would use its default, a folder, without an error.
     let side = parse("[Block_Backend]\nname = s3\n[block_backend]\nNAME = fs\nDIR = /x\n").unwrap();
     assert_eq!(side.store(ObjectKind::Blocks).location().to_string(), "fs:/x/storage/blocks");
 }

@@ -1,4 +1,4 @@
-//! Wrong values of every option: which line, which option, and what would be right.
+//! Wrong values of every option: the message names the line, the option and what would be right.
 
 use super::support::*;
 

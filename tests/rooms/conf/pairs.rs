@@ -1,4 +1,4 @@
-//! Two sides on a disk: which files are found, and which stores must not be one.
+//! Both sides on a disk: which files are found, and which pairs of stores are refused as the same place.
 
 use std::path::{Path, PathBuf};
 
@@ -220,7 +220,7 @@ fn one_ipv6_address_in_two_spellings_is_one_place() {
 
 #[test]
 fn a_link_to_a_folder_that_does_not_exist_yet_is_the_same_place_all_the_same() {
-    // Nothing is there to resolve but the folder above it.
+    // Only the folder above it exists and can be resolved.
     let world = World::new();
     std::os::unix::fs::symlink(world.path("elsewhere"), world.path("alias")).unwrap();
     world.write("conf/seafile.conf", &all_kinds(&format!("dir = {}", world.path("elsewhere").display())));

@@ -34,7 +34,7 @@ fn a_stream_of_several_pieces_is_read_whole() {
 
 #[test]
 fn a_stream_cut_anywhere_is_called_cut_short_and_nothing_else() {
-    // "Cannot be decompressed" would send an admin after a broken disk instead of an upload that was interrupted.
+    // It is told apart from other damage, because its cause is an interrupted upload and not a broken disk.
     let json = br#"{"dirents": [], "type": 3, "version": 1}"#;
     for level in [0, 1, 9] {
         let data = deflate(json, level);

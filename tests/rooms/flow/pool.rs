@@ -22,7 +22,7 @@ fn the_queue_holds_no_more_than_it_may() {
             while n == 0 && put.load(Ordering::SeqCst) < 6 {
                 std::thread::yield_now();
             }
-            // Put were those worked on so far and this one, and five at most are waiting.
+            // At most `n` finished tasks, this one, and five that wait have been put.
             assert!(put.load(Ordering::SeqCst) <= n + 1 + 5, "task {n}");
         },
     )

@@ -1,4 +1,4 @@
-//! Any bytes as a seafile.conf and as a `.env` file: settings or errors come out, never a panic.
+//! Any bytes as a seafile.conf and as a `.env` file give settings or errors, never a panic.
 
 use seaf_migrate::conf::{Environment, Role, SideText, TextFile, parse_side};
 

@@ -1,4 +1,4 @@
-//! The seams of a list: where its parts meet, where libraries begin and end, and what is given up between them.
+//! The borders in a list: between its parts, between libraries, and around ranges that are given up.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Lists of one library: complete for it, silent about all others, and never taken for the list of all.
+//! Lists of one library: complete for it, without objects of others, and refused as the list of all.
 
 use std::path::Path;
 
@@ -64,7 +64,7 @@ fn the_list_of_a_library_in_the_place_of_all_is_refused_and_the_other_way_round(
         assert!(matches!(error, ListError::OtherScope { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains(&found) && text.contains(&expected) && text.contains("Put it back"), "{text}");
-        // Whoever only looks at the file learns what it is about.
+        // The file says which library it is about.
         assert!(index::inspect(place.paths.base()).is_ok());
         // The same for a listing that was not finished.
         std::fs::rename(place.paths.base(), place.paths.building()).unwrap();

@@ -1,4 +1,4 @@
-//! Building, continuing, noting, merging and opening again against a plain map.
+//! Building, continuing, noting, merging and opening again, compared with a plain map.
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,4 +1,4 @@
-//! How much of a list the destination is asked for before it is believed, and what is given up when it proves wrong.
+//! The sample of a list that is checked at the destination, and what is given up when an object is missing there.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is not ours, not now, or not in order is refused, and the message says what to do.
+//! Files of other programs, lists in use and damaged lists are refused, and the message says what to do.
 
 use seaf_migrate::index;
 use seaf_migrate::index::{ListError, ListLock, ListPaths, SetBuilder};
@@ -56,7 +56,7 @@ fn two_runs_at_once_are_refused_and_the_first_is_named() {
     let (_set, journal) = place.known();
     let error = ListLock::acquire(&place.paths).unwrap_err();
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
-    // A dry run may look all the same.
+    // A dry run may read it all the same.
     assert!(index::open_read_only(&place.paths, &place.location).unwrap().is_some());
     drop(journal);
     place.lock();

@@ -193,7 +193,7 @@ fn bytes_that_are_no_text_at_all_are_bad_lines_among_good_ones() {
 
 #[test]
 fn a_file_with_its_first_name_far_behind_is_not_taken_for_a_list() {
-    // It is rather some log or picture; nothing may be believed of it, and nothing of it may be lost.
+    // It is some other file, a log or a picture: no line of it is taken, and it is left as it is.
     let place = Place::new();
     let text = format!("{}{}\n", "# a comment of some length\n".repeat(4000), object(1, 1).key);
     std::fs::write(place.paths.base(), &text).unwrap();

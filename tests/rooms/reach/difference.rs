@@ -1,4 +1,4 @@
-//! Beside a tree that is known to be whole, only what differs is read, and nothing that is missing is overlooked.
+//! A walk that knows a whole tree reads only what differs from it, and finds whatever is missing in that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,7 +68,7 @@ fn the_same_head_costs_its_commit_and_nothing_below_it() {
     assert!(asked(&side, ObjectKind::Fs).is_empty() && asked(&side, ObjectKind::Blocks).is_empty());
 }
 
-/// Takes each object of the newest tree that the one before lacks, one at a time, and looks who is missed.
+/// Removes each object of the newest tree that is not in the one before, one at a time, and compares the findings.
 #[test]
 fn whatever_is_missing_among_the_changes_is_found_with_its_paths() {
     let store = store();

@@ -1,4 +1,4 @@
-//! Every planted fault has a finding, with the right paths, and nothing else has.
+//! Every planted fault gives one finding with the right paths, and no other object does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,7 +132,7 @@ fn an_object_of_the_wrong_kind_is_found() {
     let (file, dir) = (victims[1].1, victims[2].1);
     let data = side.store(ObjectKind::Fs).get(&file);
     let found = planted(&mut side, ObjectKind::Fs, &dir, data);
-    // The first thing found for an object is what is reported: its id is wrong, and so it is no directory either.
+    // Only the first thing found about an object is reported: the wrong id, not that it is no directory either.
     assert!(found.contains(&DefectKind::Damaged(Damage::WrongId { found: file.id })), "{found:?}");
 }
 

@@ -1,4 +1,4 @@
-//! What is sound has no finding; where a check ends, and when it is none.
+//! A sound store has no finding; where the walk ends, and when a check has no result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What was found is told in words, in JSON and in counters, however much of it there is.
+//! Findings as text, as JSON and as counters, also when there are very many.
 
 use seaf_migrate::metrics::WalkCounters;
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};

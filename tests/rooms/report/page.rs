@@ -1,4 +1,4 @@
-//! The page itself: whatever it is told, it is well formed, fetches nothing, and says what it was told. And the verdict.
+//! The page is well formed and fetches nothing, whatever text is put into it, and contains that text. And the verdict.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -207,7 +207,7 @@ fn broken(count: u8) -> Broken {
     broken
 }
 
-/// Outcome, heads, and what the verdict must be: whether, a part of why, and a part of what to do.
+/// Outcome, heads, and the expected verdict: yes or no, a part of the reason, a part of the advice.
 #[test]
 fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
     let checked = |change: fn(&mut HeadsResult)| {

@@ -1,5 +1,5 @@
-//! Listings that a server garbled: whatever came on the wire, no page claims an order, a range or an end that it does
-//! not have, and nothing panics. The changes are the same in every run.
+//! Garbled listings of a server: no page has a wrong order, a wrong range or a wrong end, and nothing panics. The changes
+//! are the same in every run.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -122,7 +122,7 @@ fn json() -> String {
     format!("[{}]", entries.join(", "))
 }
 
-/// What no page may claim, whatever the server said.
+/// Checks what must hold of every page.
 fn assert_sound(page: &Page, range: KeyRange, body: &[u8]) {
     let body = String::from_utf8_lossy(body);
     let keys: Vec<ObjectKey> = page.objects.iter().map(|object| object.key).collect();
@@ -150,7 +150,7 @@ fn garbled(store: &dyn ReadStore, server: &Server, seeds: &[String], times: usiz
             }
         }
     }
-    // Were nearly all refused, or none, the changes would not reach what is to be tested.
+    // Some are refused and some are not; otherwise the changes would not reach both paths.
     assert!((times / 10..times * 98 / 100).contains(&refused), "{refused} of {times} were refused");
 }
 

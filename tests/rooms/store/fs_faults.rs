@@ -1,4 +1,4 @@
-//! What a folder store does when the disk, the folders or the files are not as they should be.
+//! A folder store on a full or read-only disk, with folders missing, and with other things in the place of files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ fn a_full_disk_takes_nothing_more_and_keeps_what_it_has() {
     assert!(taken > 10, "only {taken} objects fitted");
     assert_eq!(place.files().len(), taken as usize, "no temporary file is left");
     assert!((0..taken).all(|number| store.read(&numbered(number)).unwrap() == data));
-    // What has a name keeps its content when it is written again and there is no room.
+    // An object keeps its content when it is written again without room for it.
     assert_eq!(store.write(&numbered(0), Bytes::from(vec![8; 500_000])).unwrap_err().kind(), ErrorKind::NoSpace);
     assert_eq!(store.read(&numbered(0)).unwrap(), data);
     for number in 0..2 {
@@ -223,7 +223,7 @@ fn a_folder_that_this_user_may_not_read_is_an_error() {
         let shard: fn(&Place) -> PathBuf = |place| place.library().join(&ID[..2]);
         for shut in [library, shard] {
             let (_folder, place, store) = with_spoilt_library(|_| {});
-            // Without any permission it cannot be listed; without that to pass through it, not be asked for sizes.
+            // Without any permission the folder cannot be listed; without the one to enter, its files cannot be asked for sizes.
             for mode in [0o000, 0o600] {
                 fs::set_permissions(shut(&place), fs::Permissions::from_mode(mode)).unwrap();
                 let error = list(&store).unwrap_err();

@@ -1,4 +1,4 @@
-//! The HTTP client under Swift and OSS: what a server may do wrong, and what comes of it.
+//! The HTTP client under Swift and OSS, against servers that fail in each way.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ fn connections_are_kept_and_bodies_arrive_whole() {
     for _ in 0..100 {
         client.send(&small).unwrap();
     }
-    // Not one alone: a connection may come back a moment after its answer did.
+    // Two connections may be open, because one returns to the pool a moment after its answer.
     assert!(stub.connections() < 20, "{} connections for 106 requests", stub.connections());
 }
 
@@ -270,7 +270,7 @@ fn fifty_threads_share_a_client() {
     assert!(stub.connections() <= 50 + 1000 / 10, "{} connections for 50 threads", stub.connections());
 }
 
-/// What comes of this answer, byte for byte.
+/// The result of an answer with exactly these bytes.
 fn answer_of(raw: impl Into<Vec<u8>>) -> Result<Response, HttpError> {
     let raw = raw.into();
     let stub = Stub::start(move |_| Reply::new(200).fault(Fault::Raw(raw.clone())));

@@ -1,4 +1,4 @@
-//! What OSS may answer, and what comes of it.
+//! The OSS store against each kind of answer.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

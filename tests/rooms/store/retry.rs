@@ -1,4 +1,4 @@
-//! What the retry decorator repeats, what not, and when it gives up.
+//! Which calls the retry decorator repeats, which not, and when it gives up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,7 +91,7 @@ fn a_write_whose_answer_was_lost_is_written_again() {
 #[test]
 fn raising_the_flag_ends_the_waiting_but_not_a_call_that_works() {
     let stop = Shutdown::new();
-    // Without the flag, this would wait for five minutes.
+    // Without the flag, this call would wait for five minutes.
     let store = Retry::new(faulty().throttle_nth(Action::Read, 1, Duration::from_secs(300)), QUICK, stop.clone());
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| store.read(&KEY).unwrap_err());

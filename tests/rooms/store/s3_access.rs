@@ -1,4 +1,4 @@
-//! How the S3 store is let in: signatures, host styles, https, encryption keys, roles.
+//! Access to S3: signatures, host styles, https, encryption keys.
 
 use std::path::PathBuf;
 

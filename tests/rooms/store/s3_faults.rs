@@ -1,4 +1,4 @@
-//! What the S3 store makes of servers that fail, and of answers that are wrong.
+//! The S3 store against servers that fail and answers that are wrong.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -42,7 +42,7 @@ impl World {
         open(&self.server.conf(BUCKET))
     }
 
-    /// Puts an object there behind the server's back.
+    /// Puts an object into the bucket's folder directly.
     fn plant(&self, name: &str, data: &[u8]) {
         let path = self.dir.path().join(BUCKET).join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

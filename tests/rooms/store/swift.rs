@@ -1,5 +1,5 @@
-//! Swift's protocol where a real server cannot be made to misbehave: expiring tokens under load,
-//! listings with strangers, throttling, and the difference between a missing object and a missing container.
+//! The Swift store against answers that a real server cannot be made to give: tokens that expire under load, listings with
+//! foreign names, throttling, and the difference between a missing object and a missing container.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::support::http_stub::{Asked, Fault, Reply, Stub};
 
-/// A Swift of one container, small enough to be told what to do wrong.
+/// A Swift server of one container, with faults that a test can order.
 #[derive(Default)]
 struct Server {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -30,7 +30,7 @@ struct Server {
     container_gone: AtomicBool,
     wrong_etag: AtomicBool,
     page: AtomicUsize,
-    /// Who must have been refused before a login is answered.
+    /// How many must have been refused before a login is answered.
     crowd: Mutex<Option<Arc<Barrier>>>,
 }
 

@@ -1,4 +1,4 @@
-//! One object on its way: what is written is what was read, and each way it can end has a name.
+//! Copying one object: the bytes that are read are written, and each outcome has a name.
 
 use bytes::Bytes;
 use seaf_migrate::content::{Damage, sha1_of};
@@ -30,7 +30,7 @@ fn source(key: &ObjectKey, data: &'static [u8]) -> MemoryStore {
 fn copy(source: &dyn ReadStore, destination: &dyn WriteStore, key: ObjectKey, size: Option<u64>) -> CopyOutcome {
     let budget = Budget::new(64);
     let outcome = Copier { kind: ObjectKind::Blocks, source, destination, budget: &budget }.copy(&Listed { key, size });
-    // However it ended, the whole budget is back: another object that needs all of it gets it.
+    // Afterwards the whole budget is free again, whatever the outcome: a share of all of it is given.
     drop(budget.acquire(64));
     outcome
 }

@@ -1,4 +1,4 @@
-//! A destination that does wrong by itself: damages and archives what it holds, and changes its mind about a key.
+//! A destination on OSS that damages objects, archives them, or no longer accepts the key.
 
 use seaf_migrate::conf::Backend;
 use seaf_migrate::object::ObjectKind;
@@ -14,7 +14,7 @@ fn store() -> Store {
 fn what_a_destination_damaged_is_found_object_by_object() {
     let store = store();
     let Some(place) = Place::migrated(Backend::Oss, &store) else { return };
-    // The server's disks change the last byte of some, and nobody notices.
+    // The last byte of some objects changes on the server.
     let blocks: Vec<_> = store.objects(ObjectKind::Blocks).keys().take(20).collect();
     {
         let mut buckets = place.oss().state.buckets.lock().unwrap();

@@ -19,7 +19,7 @@ use crate::support::library;
 use crate::support::oss_server::{self, OssServer};
 use crate::support::s3_server::S3Server;
 
-/// What holds the copy; it goes with the value.
+/// What holds the copy; removed when dropped.
 enum IndexEntry {
     Folder,
     Server(S3Server),
@@ -27,7 +27,7 @@ enum IndexEntry {
     Pools([Pool; 3]),
 }
 
-/// Both sides, and the copy's stores to break things in.
+/// Both sides, and the stores of the copy, in which faults are planted.
 pub struct Place {
     dir: TempDir,
     held: IndexEntry,
@@ -148,7 +148,7 @@ impl Place {
     /// Puts these bytes there, or takes the object away.
     pub fn set(&self, kind: ObjectKind, key: &ObjectKey, data: Option<&Bytes>) {
         let store = self.store(kind);
-        // First away in any case, because a server may take the same name for the same object.
+        // Removed first in any case, because a store may leave an object alone that has the right name and size.
         store.remove(key).unwrap();
         if let Some(data) = data {
             store.write(key, data.clone()).unwrap();

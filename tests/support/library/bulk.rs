@@ -1,4 +1,4 @@
-//! Many small objects with right ids, for measuring: no trees, nothing refers to anything.
+//! Many small objects with right ids, for measuring. They form no trees: no object names another.
 
 use std::fs;
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! What was made: every object, and which path of which library needs it.
+//! The model of a generated store: every object, and which path of which library needs it.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 
-/// How much to make. The special libraries (see [`Store::generate`]) come on top of the plain ones.
+/// The size of a generated store. The special libraries (see [`Store::generate`]) are added to the plain ones.
 #[derive(Clone, Debug)]
 pub struct Params {
     pub seed: u64,
