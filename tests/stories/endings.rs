@@ -62,7 +62,7 @@ fn a_store_that_is_not_there() {
     let world = World::with_sample();
     fs::remove_dir_all(world.source().join("commits")).unwrap();
     let outcome = world.run(&[]).assert_code(3);
-    assert_ending(&outcome, 3, "store failed", "nothing was copied");
+    assert_ending(&outcome, 3, "store failed", "nothing was done");
     assert_eq!(objects_below(&world.at("target")).len(), 0);
 }
 
@@ -92,7 +92,7 @@ fn a_report_that_cannot_be_kept_makes_a_good_run_a_bad_one() {
 
 #[test]
 fn the_table_of_the_summary_fits_a_terminal() {
-    let outcome = World::with_sample().run(&[]).assert_code(0);
+    let outcome = World::with_whole_sample().run(&[]).assert_code(0);
     let lines: Vec<&str> = outcome.stdout.lines().skip_while(|line| !line.starts_with("Objects ")).take(8).collect();
     assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
     let numbers: Vec<&str> = lines[3].split_whitespace().collect();

@@ -67,7 +67,7 @@ fn lose(world: &World, side: &str, kind: ObjectKind, key: &ObjectKey) {
 
 #[test]
 fn after_a_whole_run_with_the_server_stopped_it_is_safe_to_switch() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let outcome = run(&world, &[]).assert_code(0);
     assert!(outcome.stdout.contains("heads: 10 of 10 libraries whole at the destination"), "{}", outcome.stdout);
     assert_eq!((&heads(&outcome)["state"], &heads(&outcome)["whole"]), (&"checked".into(), &10.into()));
@@ -77,7 +77,7 @@ fn after_a_whole_run_with_the_server_stopped_it_is_safe_to_switch() {
 
 #[test]
 fn the_database_is_found_in_the_old_conf() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     fs::write(world.at("old/seafile.conf"), "[database]\ntype = sqlite\n").unwrap();
     assert_verdict(&world.run(&[]).assert_code(0), true, "10 libraries are whole");
     let unasked = world.run(&["--no-check-heads"]).assert_code(0);
@@ -88,7 +88,7 @@ fn the_database_is_found_in_the_old_conf() {
 
 #[test]
 fn without_a_database_nothing_is_claimed() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let outcome = world.run(&[]).assert_code(0);
     assert_verdict(&outcome, false, "no database of the server is configured");
     assert_eq!(outcome.stderr, "");
@@ -256,7 +256,7 @@ fn what_is_broken_in_the_source_is_named_as_the_sources_damage() {
 
 #[test]
 fn a_database_that_is_gone_is_a_warning_unless_it_was_demanded() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let gone = world.at("no such.db").display().to_string();
     let demanded = world.run(&["--db", &gone, "--check-heads"]).assert_code(3);
     assert!(demanded.stderr.contains("no such.db"), "{}", demanded.stderr);
@@ -270,7 +270,7 @@ fn a_database_that_is_gone_is_a_warning_unless_it_was_demanded() {
 
 #[test]
 fn a_demand_without_a_database_is_a_mistake_of_the_command_line() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let refused = world.run(&["--check-heads"]).assert_code(2);
     assert!(refused.stderr.contains("--check-heads") && refused.stderr.contains("--db"), "{}", refused.stderr);
     let both = world.run(&["--check-heads", "--no-check-heads"]).assert_code(2);
@@ -281,7 +281,7 @@ fn a_demand_without_a_database_is_a_mistake_of_the_command_line() {
 
 #[test]
 fn a_password_in_the_database_argument_is_shown_nowhere() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let outcome = world.run(&["--db", "mysql://seafile:hunter2secret@127.0.0.1:1/seafile_db"]).assert_code(0);
     assert!(outcome.stderr.contains("mysql://seafile@127.0.0.1:1/seafile_db"), "{}", outcome.stderr);
     let report = outcome.report.as_ref().unwrap().to_string();
@@ -369,7 +369,7 @@ fn fsck_keeps_as_much_history_as_the_conf_says() {
 
 #[test]
 fn the_database_of_another_server_vouches_for_nothing() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let other = world.at("other.db");
     let params = Params { seed: 99, special: false, commits: 1, files: 1, large_dir: 0, ..Params::default() };
     Store::generate(&params).write_db(&other);

@@ -11,7 +11,7 @@ use seaf_migrate::object::{ObjectKey, ObjectKind};
 
 use crate::support::library::bulk::bulk_to_dir;
 use crate::support::repeat::repeat;
-use crate::world::World;
+use crate::world::{World, assert_same_objects, objects_below};
 
 /// Worlds, times `SEAF_TEST_REPEAT`.
 const ROUNDS: u32 = 4;
@@ -74,7 +74,10 @@ fn round(seed: u64, pass: Duration) {
     // Nothing that was confirmed is copied twice.
     assert!(last.total("copied") <= last.total("listed") - remembered as u64, "seed {seed}");
     assert_eq!(last.total("damaged"), 0, "seed {seed}");
-    world.assert_same(&world.at("target/storage"));
+    // What a kill left half written stays under a temporary name, which neither Seafile nor this program takes for an object.
+    let mut there = objects_below(&world.at("target/storage"));
+    there.retain(|path, _| !path.to_str().unwrap().contains(".seafmig."));
+    assert_same_objects(&objects_below(&world.source()), &there);
     assert_eq!(world.run(&["--object-list", &list]).assert_code(0).total("copied"), 0, "seed {seed}");
 }
 

@@ -6,7 +6,7 @@ use crate::world::{SECRET, World, assert_same_objects, bucket_of, objects_below,
 
 #[test]
 fn a_server_that_fails_a_fifth_of_all_requests_loses_nothing() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
     server.faults().fail(20, 500);
@@ -19,7 +19,7 @@ fn a_server_that_fails_a_fifth_of_all_requests_loses_nothing() {
 
 #[test]
 fn lost_answers_and_broken_connections_lose_nothing() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
     server.faults().reset(5);
@@ -30,7 +30,7 @@ fn lost_answers_and_broken_connections_lose_nothing() {
 
 #[test]
 fn a_wrong_key_is_said_once_and_not_a_thousand_times() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.write_conf("new", |kind| s3_section(&server, &bucket_of(kind), "NotTheRightSecret"));
     let refused = world.run(&[]).assert_code(3);
@@ -43,7 +43,7 @@ fn a_wrong_key_is_said_once_and_not_a_thousand_times() {
 
 #[test]
 fn a_bucket_that_is_not_there_is_named() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.write_conf("new", |kind| s3_section(&server, &format!("no-such-{kind}"), SECRET));
     let refused = world.run(&[]).assert_code(3);
@@ -54,7 +54,7 @@ fn a_bucket_that_is_not_there_is_named() {
 
 #[test]
 fn a_server_that_goes_away_ends_the_run_instead_of_failing_every_object() {
-    let world = World::with_sample();
+    let world = World::with_whole_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
     let mut child = world.command(&["--attempts", "1", "--nworker", "4"]).spawn().unwrap();

@@ -82,7 +82,9 @@ fn change_note(world: &World, change: impl FnOnce(&mut VerifyNote)) {
 
 /// The objects of the old side, as paths below `storage`.
 fn left(world: &World) -> BTreeSet<PathBuf> {
-    objects_below(&world.source()).into_keys().collect()
+    // But for what a check writes there for a moment and removes.
+    let is_probe = |path: &PathBuf| path.to_str().unwrap().contains("/ffffffff-ffff-ffff-ffff-ffffffffffff/");
+    objects_below(&world.source()).into_keys().filter(|path| !is_probe(path)).collect()
 }
 
 /// The number of objects in the report: `removed` or `kept`, of all kinds.
@@ -137,7 +139,7 @@ fn everything_that_the_new_side_holds_goes_and_the_new_side_stays_whole() {
     let outcome = go(&world, &["--content"]).assert_code(0);
     assert_eq!((sum(&outcome, "removed"), sum(&outcome, "kept")), (OBJECTS, 0));
     assert!(left(&world).is_empty());
-    assert!(outcome.stdout.contains("1,029 objects removed from the source"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains(&format!("{OBJECTS} objects removed from the source")), "{}", outcome.stdout);
     // Every object is in the journal once, the pointing kinds first.
     let names = journalled(&world);
     assert_eq!(names.iter().cloned().collect::<BTreeSet<_>>(), before);
@@ -366,7 +368,7 @@ fn notes_that_cannot_be_read_are_no_proof() {
     let before = left(&world);
     let path = proofs(&world).path(&pair(&world));
     fs::write(&path, "{").unwrap();
-    assert_refused(&world, &before, go(&world, &[]), 2, "cannot read the notes");
+    assert_refused(&world, &before, go(&world, &[]), 2, "cannot read the history of this pair of sides");
 }
 
 #[test]
@@ -539,7 +541,7 @@ fn folders_with_anything_else_in_them_stay() {
         objects_below(&world.source()).into_keys().collect::<Vec<_>>(),
         [stranger.strip_prefix(world.source()).unwrap()]
     );
-    assert!(outcome.report.unwrap()["folders_removed"].as_u64().unwrap() > 100);
+    assert!(outcome.report.unwrap()["folders_removed"].as_u64().unwrap() > 40);
 }
 
 #[test]
@@ -590,7 +592,7 @@ fn a_remote_old_side_goes_the_same_way_and_a_server_with_trouble_loses_nothing()
     let outcome = go(&world, &["--content"]).assert_code(1);
     assert_eq!((sum(&outcome, "removed"), in_buckets(&world)), (OBJECTS - 1, [missing].into()));
     assert_eq!(journalled(&world).len() as u64, OBJECTS - 1);
-    assert!(outcome.report.unwrap()["retries"].as_u64().unwrap() > 50);
+    assert!(outcome.report.unwrap()["retries"].as_u64().unwrap() > 5);
 }
 
 #[test]
@@ -642,10 +644,12 @@ fn an_interruption_ends_it_cleanly_and_the_next_run_goes_on() {
 fn an_interruption_before_the_first_object_leaves_everything() {
     let (world, server) = from_s3(World::with_sample());
     let before = in_buckets(&world);
-    server.faults().delay(600_000);
-    let asked = server.faults().count_all();
+    // Every request takes half a second, so that the check of both sides ends and the listing after it is waited for.
+    server.faults().delay(500);
     let mut child = command(&world, &["--db", &db(&world), "--yes"]).spawn().unwrap();
     wait_for_line(&mut child, "Start to remove [commits]");
+    let asked = server.faults().count_all();
+    server.faults().delay(600_000);
     while server.faults().count_all() == asked {
         std::thread::yield_now();
     }

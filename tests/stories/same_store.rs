@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 
 use seaf_migrate::object::ObjectKind;
 
+use crate::support::mounts::Mounted;
 use crate::world::{ACCESS, Outcome, SECRET, World, bucket_of, objects_below, s3_section};
 
 fn remove(world: &World) -> Outcome {
@@ -34,10 +35,12 @@ fn every_command_refuses(world: &World, why: &str) {
 }
 
 #[test]
-fn a_folder_that_is_a_link_to_the_old_one() {
+fn a_folder_that_is_mounted_at_a_second_place() {
     let world = World::with_sample();
-    fs::create_dir(world.at("elsewhere")).unwrap();
-    symlink(world.source(), world.at("elsewhere/storage")).unwrap();
+    let elsewhere = world.at("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let old = world.at("old/seafile-data").display().to_string();
+    let Some(_mounted) = Mounted::on(&elsewhere, &["--bind", &old]) else { return };
     world.new_side_is_a_folder("elsewhere");
     every_command_refuses(&world, "elsewhere/storage/blocks");
 }

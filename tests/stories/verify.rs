@@ -93,7 +93,7 @@ fn a_clean_copy_on_s3_has_no_findings() {
 fn a_share_of_the_objects_is_read() {
     let world = migrated();
     let read = world.verify(&["--sample", "30"]).assert_code(0).total("read");
-    assert!((200..420).contains(&read), "{read}");
+    assert!((3..60).contains(&read), "{read}");
     assert_eq!(verified(&world).unwrap().content_percent, 30.0);
 }
 
@@ -277,7 +277,7 @@ fn the_newest_commits_are_noted_when_the_database_says_them() {
     fs::write(world.at("old/seafile.conf"), "[database]\ntype = sqlite\n").unwrap();
     world.verify(&[]).assert_code(0);
     let heads = verified(&world).unwrap().heads.unwrap();
-    assert_eq!(heads.len(), 10);
+    assert_eq!(heads.len(), 3);
     // Every one of them is a commit that arrived.
     for (library, head) in heads.iter().map(|(library, head)| (library, head.to_string())) {
         assert!(
@@ -381,9 +381,9 @@ fn a_plain_log_says_what_goes_on() {
     let outcome = world.verify(&["--content"]).assert_code(0);
     for line in [
         "Start to list [blocks] object of both sides",
-        "[blocks] 105 objects in the source, 105 at the destination",
+        "[blocks] 21 objects in the source, 21 at the destination",
         "Start to compare [fs] object",
-        "[fs] 771 objects compared, 0 findings",
+        "[fs] 42 objects compared, 0 findings",
     ] {
         assert!(outcome.stdout.contains(line), "{line}: {}", outcome.stdout);
     }

@@ -45,7 +45,6 @@ fn one_object_that_fails_for_a_reason_of_its_own_does_not_end_the_transfer() {
 fn what_every_further_object_would_meet_as_well_ends_the_transfer_at_once() {
     for kind in [
         ErrorKind::NoSpace,
-        ErrorKind::Denied,
         ErrorKind::BadCredentials,
         ErrorKind::ContainerMissing,
         ErrorKind::ReadOnly,
@@ -67,6 +66,16 @@ fn a_hundred_passing_failures_in_a_row_are_an_outage_and_one_success_begins_the_
     assert!(fail(CircuitBreaker::LIMIT - 1).is_empty());
     let ended = fail(1);
     assert!(ended.len() == 1 && ended[0].contains("100 objects in a row failed like this"), "{ended:?}");
+}
+
+#[test]
+fn one_denied_object_is_that_objects_failure_and_a_hundred_in_a_row_are_a_store_that_denies_everything() {
+    let places = Places::default();
+    assert_eq!(places.fail(ErrorKind::Denied), None);
+    let ended = (1..CircuitBreaker::LIMIT).find_map(|n| Some((n, places.fail(ErrorKind::Denied)?)));
+    let (failures, error) = ended.unwrap();
+    assert_eq!(failures, CircuitBreaker::LIMIT - 1);
+    assert!(error.contains("100 objects in a row failed like this"), "{error}");
 }
 
 #[test]
