@@ -69,7 +69,7 @@ fn every_block_of_the_example_is_a_valid_configuration_with_every_option() {
         let side = parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         assert!(side.warnings.is_empty(), "{:?}", side.warnings);
         match name {
-            "database" => assert!(matches!(side.database, Some(DatabaseConf::Mysql { .. }))),
+            "database" => assert!(matches!(side.database, Some(DatabaseConf::Mysql(_)))),
             name => assert_eq!(side.store(ObjectKind::Blocks).location().backend.as_str(), name),
         }
         for option in options {
