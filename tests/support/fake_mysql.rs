@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use rustls::{ServerConnection, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
 
 /// The question of every greeting.
 pub const QUESTION: &[u8; 20] = b"ABCDEFGHIJKLMNOPQRST";
@@ -41,6 +42,23 @@ pub fn greeting(offer: Offer, plugin: &str) -> Vec<u8> {
         &[0],
     ]
     .concat()
+}
+
+/// Whether the answer shows the password, as the server finds out that has only a digest of it.
+pub fn is_right_answer(answer: &[u8], password: &[u8]) -> bool {
+    let stored = Sha256::digest(Sha256::digest(password));
+    let mask = Sha256::new().chain_update(stored).chain_update(QUESTION).finalize();
+    let once: Vec<u8> = answer.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
+    answer.len() == 32 && Sha256::digest(once) == stored
+}
+
+/// The answer in the client's response to a greeting.
+pub fn answer_of(response: &[u8]) -> Vec<u8> {
+    let rest = &response[32..];
+    let user = rest.iter().position(|byte| *byte == 0).unwrap();
+    assert_eq!(&rest[..user], b"seafile");
+    let length = usize::from(rest[user + 1]);
+    rest[user + 2..][..length].to_vec()
 }
 
 /// A packet with its header.

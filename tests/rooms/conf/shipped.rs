@@ -44,7 +44,22 @@ const OPTIONS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("oss", &["name", "key_id", "key", "bucket", "endpoint", "region", "use_https", "signature_version", "ca_file"]),
-    ("database", &["type", "host", "port", "user", "password", "db_name", "connection_charset"]),
+    (
+        "database",
+        &[
+            "type",
+            "host",
+            "port",
+            "user",
+            "password",
+            "db_name",
+            "connection_charset",
+            "use_ssl",
+            "skip_verify",
+            "ca_path",
+            "unix_socket",
+        ],
+    ),
 ];
 
 /// The text with every `#option = value` made an option; explanations begin with `# `.

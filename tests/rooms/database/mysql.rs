@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use seaf_migrate::database::heads::Roots;
 use seaf_migrate::database::{DatabaseError, parse};
-use sha2::{Digest, Sha256};
 
-use crate::support::fake_mysql::{END, FakeMysql, OK, Offer, QUESTION, greeting, packet};
+use crate::support::fake_mysql::{END, FakeMysql, OK, Offer, QUESTION, answer_of, greeting, is_right_answer, packet};
 
 const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/ca.pem");
 const PASSWORD: &[u8] = b"TopSecret-42";
@@ -25,23 +24,6 @@ fn error(url: &str) -> String {
 
 fn holds(heard: &[u8], part: &[u8]) -> bool {
     heard.windows(part.len()).any(|bytes| bytes == part)
-}
-
-/// Whether the answer shows the password, as the server finds out that has only a digest of it.
-fn is_right(answer: &[u8]) -> bool {
-    let stored = Sha256::digest(Sha256::digest(PASSWORD));
-    let mask = Sha256::new().chain_update(stored).chain_update(QUESTION).finalize();
-    let once: Vec<u8> = answer.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
-    answer.len() == 32 && Sha256::digest(once) == stored
-}
-
-/// The answer in the client's response to a greeting.
-fn answer_of(response: &[u8]) -> Vec<u8> {
-    let rest = &response[32..];
-    let user = rest.iter().position(|byte| *byte == 0).unwrap();
-    assert_eq!(&rest[..user], b"seafile");
-    let length = usize::from(rest[user + 1]);
-    rest[user + 2..][..length].to_vec()
 }
 
 #[test]
@@ -69,7 +51,7 @@ fn an_account_that_the_server_remembers_needs_no_more_than_an_answer() {
     let server = FakeMysql::start(|mut talk, _| {
         talk.say(&greeting(Offer::Clear, CACHING));
         let response = talk.hear().unwrap();
-        assert!(is_right(&answer_of(&response)), "the server compares it with what it has stored");
+        assert!(is_right_answer(&answer_of(&response), PASSWORD), "the server compares it with what it has stored");
         talk.say(&[1, 3]);
         talk.say(OK);
         for statement in ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT"] {
