@@ -25,7 +25,7 @@ pub use backend::{
     Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature,
     StoreConf, SwiftAuth, SwiftConf,
 };
-pub use database::DatabaseConf;
+pub use database::{DatabaseConf, MysqlConf, MysqlServer, MysqlTls, TlsMode};
 pub use environment::Environment;
 pub use finding::{ConfError, ConfErrors};
 pub use load::{load_pair, load_side, parse_side};

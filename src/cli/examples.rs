@@ -11,7 +11,7 @@ Examples:
     seaf-migrate plan --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
 
   See in the end that every library is whole on the new side, and whether it is safe to switch:
-    seaf-migrate run --from … --to … --db mysql://seafile:PASSWORD@127.0.0.1/seafile_db
+    seaf-migrate run --from … --to … --db mysql://seafile@127.0.0.1/seafile_db --db-password-file /root/db-password
 
   See afterwards that everything is there, and read it over some days at 50 MiB a second:
     seaf-migrate verify --from … --to …

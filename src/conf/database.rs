@@ -18,30 +18,78 @@ pub enum DatabaseConf {
         path: PathBuf,
     },
     /// MySQL or MariaDB.
-    Mysql {
-        /// The host, without a port.
+    Mysql(MysqlConf),
+}
+
+/// A database of MySQL or MariaDB, and how to log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MysqlConf {
+    /// Where the server listens.
+    pub server: MysqlServer,
+    /// The account; empty for the name of the system's user who runs this program.
+    pub user: String,
+    /// The password; empty when there is none.
+    pub password: Secret,
+    /// The database's name.
+    pub db_name: String,
+    /// How the connection is kept private.
+    pub tls: MysqlTls,
+}
+
+/// Where a server of MySQL or MariaDB listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MysqlServer {
+    /// In the network.
+    Tcp {
+        /// A name or an address, without a port; an IPv6 address without brackets.
         host: String,
         /// The port.
         port: u16,
-        /// The user.
-        user: String,
-        /// The password; empty when there is none.
-        password: Secret,
-        /// The database's name.
-        db_name: String,
-        /// `connection_charset`; `utf8` when it is not given.
-        charset: String,
+    },
+    /// Behind a socket of this machine.
+    Socket {
+        /// The socket's file.
+        path: PathBuf,
     },
 }
 
-/// The options of `[database]` and the variables that take precedence. The last option has no variable.
-const VARIABLES: [(&str, &str); 6] = [
+/// How a connection over the network is kept private.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MysqlTls {
+    /// Whether it is encrypted, and how the server proves who it is.
+    pub mode: TlsMode,
+    /// The only certificates (PEM) to trust; those of the system when none is given.
+    pub ca: Option<PathBuf>,
+}
+
+/// Whether a connection is encrypted, and how the server proves who it is: MySQL's `ssl-mode`, without `PREFERRED`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Nothing is said: encrypted unless the server is this machine. The server proves who it is when a CA file is
+    /// given; otherwise it is never told the password, only an answer worked out from it.
+    #[default]
+    Default,
+    /// Not encrypted.
+    Disabled,
+    /// Encrypted; whoever answers is believed, and told the password if it asks for it.
+    Required,
+    /// Encrypted; the certificate must come from a trusted authority, whatever name is in it.
+    VerifyCa,
+    /// Encrypted; the certificate must come from a trusted authority and be made out to the host.
+    VerifyIdentity,
+}
+
+/// The options of `[database]` and the variables that take precedence. The options after `db_name` have no variable.
+const VARIABLES: [(&str, &str); 9] = [
     ("host", "SEAFILE_MYSQL_DB_HOST"),
     ("port", "SEAFILE_MYSQL_DB_PORT"),
     ("user", "SEAFILE_MYSQL_DB_USER"),
     ("password", "SEAFILE_MYSQL_DB_PASSWORD"),
     ("db_name", "SEAFILE_MYSQL_DB_SEAFILE_DB_NAME"),
-    ("connection_charset", "connection_charset"),
+    ("use_ssl", "use_ssl"),
+    ("skip_verify", "skip_verify"),
+    ("ca_path", "ca_path"),
+    ("ssl_ca", "ssl_ca"),
 ];
 
 /// The database of a side; `None` when it names none, or one that this program cannot read.
@@ -59,11 +107,6 @@ pub(crate) fn read_database(
     // Case-insensitive, and SQLite when no type is given, as in the server.
     match options.text("type").map(|name| name.to_ascii_lowercase()).as_deref() {
         None | Some("sqlite") => sqlite(&mut options, data_dir),
-        Some("mysql") if options.text("host").is_none() && options.text("unix_socket").is_some() => {
-            let problem = "a database behind a socket is not read by this command: heads cannot be checked";
-            options.warn("unix_socket", format!("{problem}; a host in its place would do"));
-            None
-        }
         Some("mysql") => read_mysql(&mut options, None),
         Some(other) => {
             let problem = format!("{other:?} is not read by this command, which knows mysql and sqlite");
@@ -106,6 +149,27 @@ fn database_host(text: &str, options: &mut Options<'_>) -> Option<String> {
 }
 
 fn read_mysql(options: &mut Options<'_>, default_name: Option<&str>) -> Option<DatabaseConf> {
+    // The server takes a socket before a host, and the system's user where it has a socket and no user.
+    let (server, user) = match options.text("unix_socket") {
+        Some(_) => {
+            let path = options.path("unix_socket", "the absolute path of the database server's socket");
+            (path.map(|path| MysqlServer::Socket { path }), Some(options.text("user").unwrap_or_default()))
+        }
+        None => (read_server(options), options.required("user", "the user of the database")),
+    };
+    let db_name = options.text("db_name").or_else(|| default_name.map(ToOwned::to_owned));
+    let db_name = db_name.or_else(|| options.required("db_name", "the name of the database such as seafile_db"));
+    let tls = read_tls(options);
+    Some(DatabaseConf::Mysql(MysqlConf {
+        server: server?,
+        user: user?,
+        password: Secret::new(options.text("password").unwrap_or_default()),
+        db_name: db_name?,
+        tls,
+    }))
+}
+
+fn read_server(options: &mut Options<'_>) -> Option<MysqlServer> {
     const HOST: &str = "the host of the database server";
     let host = options.required("host", HOST).and_then(|text| database_host(&text, options));
     if host.as_deref().and_then(host::split).is_some_and(|(_, port)| port.is_some()) {
@@ -121,15 +185,20 @@ fn read_mysql(options: &mut Options<'_>, default_name: Option<&str>) -> Option<D
             port
         }
     };
-    let user = options.required("user", "the user of the database");
-    let db_name = options.text("db_name").or_else(|| default_name.map(ToOwned::to_owned));
-    let db_name = db_name.or_else(|| options.required("db_name", "the name of the database such as seafile_db"));
-    Some(DatabaseConf::Mysql {
-        host: host?,
-        port: port?,
-        user: user?,
-        password: Secret::new(options.text("password").unwrap_or_default()),
-        db_name: db_name?,
-        charset: options.text("connection_charset").unwrap_or_else(|| "utf8".to_owned()),
-    })
+    Some(MysqlServer::Tcp { host: host?, port: port? })
+}
+
+/// `use_ssl`, `skip_verify` and `ca_path` as the server takes them, and `ssl_ca` for `ca_path`.
+fn read_tls(options: &mut Options<'_>) -> MysqlTls {
+    const CA: &str = "the absolute path of a file with certificates (PEM)";
+    let option = ["ca_path", "ssl_ca"].into_iter().find(|option| options.text(option).is_some());
+    let ca = option.and_then(|option| options.path(option, CA));
+    let said = options.text("use_ssl").is_some();
+    let mode = match (options.boolean("use_ssl", false), options.boolean("skip_verify", false)) {
+        (false, _) if said => TlsMode::Disabled,
+        (false, _) => TlsMode::Default,
+        (true, true) => TlsMode::Required,
+        (true, false) => TlsMode::VerifyIdentity,
+    };
+    MysqlTls { mode, ca }
 }

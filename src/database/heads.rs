@@ -4,23 +4,26 @@
 //! libraries. The libraries in `GarbageRepos` are about to be deleted and are no roots. Without a database the heads
 //! are the commits that are no other commit's parent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{DatabaseError, Row, Tables};
+use super::{DatabaseError, Tables};
 use crate::conf::DatabaseConf;
 use crate::database;
 use crate::object::{LibraryId, ObjectId};
 
+mod changes;
 mod inferred;
+
+pub use changes::{LibraryChange, Standing};
 
 /// The roots of every library.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roots {
     /// In the order of their ids.
     pub libraries: Vec<LibraryRoots>,
-    /// The number of libraries in `GarbageRepos`.
-    pub garbage: usize,
-    /// A description of each row without a valid library or commit id, which a server cannot use either.
+    /// The libraries in `GarbageRepos`.
+    pub garbage: BTreeSet<LibraryId>,
+    /// A description, fit to be shown, of each row without a valid library or commit id or with a number that is none.
     pub ignored: Vec<String>,
     /// Whether the heads were inferred from the commits, because there is no database. Such heads include unfinished
     /// uploads and deleted libraries.
@@ -102,7 +105,7 @@ impl Roots {
         reader.names()?;
         reader.history()?;
         reader.virtual_libraries()?;
-        let garbage = reader.optional("GarbageRepos", "repo_id")?.len();
+        let garbage = reader.garbage()?;
         let libraries = reader.libraries.into_values().collect();
         Ok(Self { libraries, garbage, ignored: reader.ignored, guessed: false })
     }
@@ -115,19 +118,40 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The rows of a `SELECT` that asks for `N` columns.
+    fn select<const N: usize>(&mut self, select: &str) -> Result<Vec<[Option<String>; N]>, DatabaseError> {
+        let rows = self.tables.rows(select)?.into_iter().map(TryInto::try_into);
+        rows.collect::<Result<_, _>>().map_err(|row: Vec<_>| DatabaseError {
+            database: self.tables.name(),
+            problem: format!("a row of {} columns was sent where {N} were asked for", row.len()),
+        })
+    }
+
     /// The rows of a table that old servers may not have; none when it is missing.
-    fn optional(&mut self, table: &str, columns: &str) -> Result<Vec<Row>, DatabaseError> {
+    fn optional<const N: usize>(
+        &mut self,
+        table: &str,
+        columns: [&str; N],
+    ) -> Result<Vec<[Option<String>; N]>, DatabaseError> {
         if !self.tables.has(table)? {
             return Ok(Vec::new());
         }
-        self.tables.rows(&format!("SELECT {columns} FROM {table}"))
+        self.select(&format!("SELECT {} FROM {table}", columns.join(", ")))
+    }
+
+    fn ignore(&mut self, table: &str, cell: Option<&str>, what: &str) {
+        const SHOWN: usize = 80;
+        let text = cell.unwrap_or("NULL");
+        let cut: String = text.chars().take(SHOWN).collect();
+        let more = if cut.len() < text.len() { " (and more)" } else { "" };
+        self.ignored.push(format!("{table}: {cut:?}{more} is not {what}"));
     }
 
     fn library_of(&mut self, table: &str, cell: Option<&String>) -> Option<LibraryId> {
-        let text = cell.map(String::as_str).unwrap_or_default();
-        let parsed = LibraryId::parse(text.trim_end().as_bytes());
+        let text = cell.map(String::as_str);
+        let parsed = LibraryId::parse(text.unwrap_or_default().trim_end().as_bytes());
         if parsed.is_none() {
-            self.ignored.push(format!("{table}: {text:?} is not a library id"));
+            self.ignore(table, text, "a library id");
         }
         parsed
     }
@@ -137,14 +161,13 @@ impl Reader<'_> {
         let text = cell?;
         let parsed = ObjectId::parse(text.trim_end().as_bytes());
         if parsed.is_none() {
-            self.ignored.push(format!("{table}: {text:?} is not a commit id"));
+            self.ignore(table, Some(text), "a commit id");
         }
         parsed
     }
 
     fn live(&mut self) -> Result<(), DatabaseError> {
-        for row in self.tables.rows(LIVE)? {
-            let [library, commit] = &row[..] else { continue };
+        for [library, commit] in &self.select(LIVE)? {
             let Some(id) = self.library_of("Repo", library.as_ref()) else { continue };
             let heads = self.commit_of("Branch", commit.as_ref()).into_iter().collect();
             self.libraries.insert(id, LibraryRoots { heads, ..LibraryRoots::new(id) });
@@ -153,8 +176,7 @@ impl Reader<'_> {
     }
 
     fn trash(&mut self) -> Result<(), DatabaseError> {
-        for row in self.optional("RepoTrash", "repo_id, head_id, repo_name")? {
-            let [library, head, name] = &row[..] else { continue };
+        for [library, head, name] in &self.optional("RepoTrash", ["repo_id", "head_id", "repo_name"])? {
             let Some(id) = self.library_of("RepoTrash", library.as_ref()) else { continue };
             let heads = self.commit_of("RepoTrash", head.as_ref()).into_iter().collect();
             let trashed = LibraryRoots { heads, trashed: true, name: name.clone(), ..LibraryRoots::new(id) };
@@ -164,34 +186,49 @@ impl Reader<'_> {
     }
 
     fn names(&mut self) -> Result<(), DatabaseError> {
-        self.each("RepoInfo", "name", |library, name| library.name = Some(name))
+        self.each("RepoInfo", "name", |library, name| {
+            library.name = Some(name.to_owned());
+            Ok(())
+        })
     }
 
     fn history(&mut self) -> Result<(), DatabaseError> {
-        self.each("RepoHistoryLimit", "days", |library, days| library.history_days = days.parse().ok())?;
-        self.each("RepoValidSince", "timestamp", |library, time| library.valid_since = time.parse().ok())
+        self.each("RepoHistoryLimit", "days", |library, days| {
+            days.parse().map(|days| library.history_days = Some(days)).map_err(|_| "a number of days")
+        })?;
+        self.each("RepoValidSince", "timestamp", |library, time| {
+            time.parse().map(|time| library.valid_since = Some(time)).map_err(|_| "a time in seconds")
+        })
     }
 
-    /// Calls `set` for each library that has a value in the column of an optional table.
+    /// The libraries that were deleted for good: the server removes their objects later.
+    fn garbage(&mut self) -> Result<BTreeSet<LibraryId>, DatabaseError> {
+        let rows = self.optional("GarbageRepos", ["repo_id"])?;
+        Ok(rows.iter().filter_map(|[library]| self.library_of("GarbageRepos", library.as_ref())).collect())
+    }
+
+    /// Calls `set` for each library that has a value in the column of an optional table; its error says what the value
+    /// must be.
     fn each(
         &mut self,
         table: &str,
         column: &str,
-        set: impl Fn(&mut LibraryRoots, String),
+        set: impl Fn(&mut LibraryRoots, &str) -> Result<(), &'static str>,
     ) -> Result<(), DatabaseError> {
-        for row in self.optional(table, &format!("repo_id, {column}"))? {
-            let [library, Some(value)] = &row[..] else { continue };
+        for [library, value] in &self.optional(table, ["repo_id", column])? {
+            let Some(value) = value else { continue };
             let Some(id) = self.library_of(table, library.as_ref()) else { continue };
-            if let Some(library) = self.libraries.get_mut(&id) {
-                set(library, value.clone());
+            if let Some(library) = self.libraries.get_mut(&id)
+                && let Err(what) = set(library, value)
+            {
+                self.ignore(table, Some(value), what);
             }
         }
         Ok(())
     }
 
     fn virtual_libraries(&mut self) -> Result<(), DatabaseError> {
-        for row in self.optional("VirtualRepo", "repo_id, origin_repo, base_commit")? {
-            let [library, origin, base] = &row[..] else { continue };
+        for [library, origin, base] in &self.optional("VirtualRepo", ["repo_id", "origin_repo", "base_commit"])? {
             let Some(id) = self.library_of("VirtualRepo", library.as_ref()) else { continue };
             let Some(origin_id) = self.library_of("VirtualRepo", origin.as_ref()) else { continue };
             let base = self.commit_of("VirtualRepo", base.as_ref());

@@ -8,6 +8,7 @@ mod backends;
 mod check;
 mod cli;
 mod damage;
+mod database;
 mod disk;
 mod docs;
 mod dotenv;

@@ -1,7 +1,7 @@
 //! A real MariaDB for the tests: the one that scripts/services.sh started, or a private one.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub struct MariaDb {
 
 struct Server {
     child: Child,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Drop for Server {
@@ -50,17 +50,22 @@ impl Drop for Server {
 impl MariaDb {
     /// `None`, after a line that says SKIPPED, where there is no server to be had.
     pub fn start() -> Option<Self> {
-        let (server, private) = match std::env::var("SEAF_TEST_MARIADB") {
-            Ok(url) => (url, None),
-            Err(_) => match start_private() {
-                Ok((url, server)) => (url, Some(Arc::new(server))),
-                Err(why) => {
-                    skip("mariadb", why);
-                    return None;
-                }
-            },
-        };
-        Some(Self::database(server, private))
+        match std::env::var("SEAF_TEST_MARIADB") {
+            Ok(url) => Some(Self::database(url, None)),
+            Err(_) => Self::start_own(),
+        }
+    }
+
+    /// One that nobody else uses, whose settings may be changed. It has the certificate of tests/data/tls (localhost and
+    /// 127.0.0.1), and logs in the system's user over its socket.
+    pub fn start_own() -> Option<Self> {
+        match start_private() {
+            Ok((url, server)) => Some(Self::database(url, Some(Arc::new(server)))),
+            Err(why) => {
+                skip("mariadb", why);
+                None
+            }
+        }
     }
 
     /// A second database on the same server.
@@ -77,6 +82,11 @@ impl MariaDb {
     /// What `--db` takes.
     pub fn url(&self) -> String {
         format!("{}{}", self.server, self.name)
+    }
+
+    /// The socket of a server of our own.
+    pub fn socket(&self) -> PathBuf {
+        self.private.as_ref().expect("a server of our own").dir.path().join("data/m.sock")
     }
 
     pub fn connect(&self) -> mysql::Conn {
@@ -136,7 +146,8 @@ fn start_private() -> Result<(String, Server), String> {
     let dir = tempfile::tempdir().unwrap();
     let data = format!("--datadir={}", dir.path().join("data").display());
     let user = Command::new("id").arg("-un").output().unwrap().stdout;
-    let user = format!("--user={}", String::from_utf8(user).unwrap().trim());
+    let account_name = String::from_utf8(user).unwrap().trim().to_owned();
+    let user = format!("--user={account_name}");
     let installed = Command::new(install)
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
         .args(["--innodb-log-file-size=16M", &data, &user])
@@ -146,18 +157,28 @@ fn start_private() -> Result<(String, Server), String> {
         return Err(format!("mariadb-install-db: {}", String::from_utf8_lossy(&installed.stderr)));
     }
     let init = dir.path().join("init.sql");
-    let account = "seafile@'127.0.0.1' IDENTIFIED BY 'p@ss/w:rd'";
-    std::fs::write(&init, format!("CREATE USER {account};\nGRANT ALL ON *.* TO seafile@'127.0.0.1';\n")).unwrap();
+    let accounts = [
+        ("seafile@'127.0.0.1'", "BY 'p@ss/w:rd'"),
+        ("seafile@localhost", "BY 'p@ss/w:rd'"),
+        (&format!("'{account_name}'@localhost"), "VIA unix_socket"),
+    ];
+    let account = |(name, by): (&str, &str)| {
+        format!("CREATE OR REPLACE USER {name} IDENTIFIED {by};\nGRANT ALL ON *.* TO {name} WITH GRANT OPTION;\n")
+    };
+    std::fs::write(&init, accounts.map(account).concat()).unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let tls = ["ca.pem", "server.pem", "server.key"]
+        .map(|name| format!("{}/tests/data/tls/{name}", env!("CARGO_MANIFEST_DIR")));
     let child = Command::new(daemon)
         .args(["--no-defaults", "--socket=m.sock", "--bind-address=127.0.0.1", "--skip-name-resolve"])
         .args(["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M", "--performance-schema=off"])
         .args([&data, &user, &format!("--port={port}"), &format!("--init-file={}", init.display())])
+        .args(["--ssl-ca", "--ssl-cert", "--ssl-key"].iter().zip(&tls).map(|(option, file)| format!("{option}={file}")))
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
         .spawn()
         .map_err(|error| error.to_string())?;
-    let server = Server { child, _dir: dir };
+    let server = Server { child, dir };
     let url = format!("mysql://seafile:p%40ss%2Fw%3Ard@127.0.0.1:{port}/");
     for _ in 0..600 {
         if mysql::Conn::new(mysql::Opts::from_url(&format!("{url}?prefer_socket=false")).unwrap()).is_ok() {
@@ -165,5 +186,5 @@ fn start_private() -> Result<(String, Server), String> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Err(format!("mariadbd did not come up: {}", std::fs::read_to_string(server._dir.path().join("log")).unwrap()))
+    Err(format!("mariadbd did not come up: {}", std::fs::read_to_string(server.dir.path().join("log")).unwrap()))
 }

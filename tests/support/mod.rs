@@ -3,6 +3,7 @@
 
 pub mod ceph;
 pub mod changed;
+pub mod fake_mysql;
 pub mod faulty;
 pub mod folder;
 pub mod http_stub;

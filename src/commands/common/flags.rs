@@ -45,6 +45,15 @@ pub struct StoreFlags {
     pub timeout: u64,
 }
 
+/// What logs in at the server's database.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DatabaseLoginFlags {
+    /// Read the password of the database from FILE, which holds one line; without it SEAF_MIGRATE_DB_PASSWORD is the
+    /// password, else what --db or the conf says
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub db_password_file: Option<PathBuf>,
+}
+
 /// Where it is remembered what the destination holds.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "List files")]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::commands::common::flags::{ListFlags, PairFlags, StoreFlags};
+use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, PairFlags, StoreFlags};
 use crate::commands::common::size::ByteSize;
 use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair};
 use crate::database;
@@ -99,17 +99,23 @@ impl StoreSettings {
     }
 }
 
-/// The database that the user named, else the one that the conf says.
+/// The database that the user named, else the one that the side's conf says, with its password. A password on the
+/// command line is one more warning of the side.
 ///
 /// # Errors
-/// When what the user named is no database.
+/// When what the user named is no database, or the password cannot be read.
 pub(crate) fn resolve_database(
     named: Option<&str>,
-    configured: Option<&DatabaseConf>,
+    login: &DatabaseLoginFlags,
+    side: &mut SideConf,
+    env: &Environment,
 ) -> Result<Option<DatabaseConf>, SettingsError> {
-    let parsed = named.map(database::parse).transpose();
-    let named = parsed.map_err(|error| SettingsError::option("--db", error.to_string()))?;
-    Ok(named.or_else(|| configured.cloned()))
+    let password = database::password(login.db_password_file.as_deref(), env.get(database::PASSWORD_VARIABLE));
+    let password = password.map_err(|what| SettingsError::option("--db-password-file", what))?;
+    let choice = database::choose(named, side.database.as_ref(), password);
+    let choice = choice.map_err(|error| SettingsError::option("--db", error.to_string()))?;
+    side.warnings.extend(choice.warning.map(str::to_owned));
+    Ok(choice.database)
 }
 
 /// Both sides, how to talk to them, and what is known of the destination.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::StoreFlags;
+use crate::commands::common::flags::{DatabaseLoginFlags, StoreFlags};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, require_folder_of, resolve_database, resolve_store,
 };
@@ -23,10 +23,14 @@ pub struct FsckFlags {
     pub data_dir: Option<PathBuf>,
 
     /// The database that names the newest commit (the head) of each library: an SQLite file, or
-    /// mysql://user:password@host:port/name [default: what the conf says; without any, the heads are worked out from the
+    /// mysql://user@host:port/name [default: what the conf says; without any, the heads are worked out from the
     /// commits]
     #[arg(long, value_name = "DATABASE")]
     pub db: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub login: DatabaseLoginFlags,
 
     /// Check only the newest commit of each library, not its history
     #[arg(long)]
@@ -83,9 +87,9 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
     require_folder_of("--html", flags.html.as_deref())?;
     let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
     // A side is checked as a source is: only read, and its folders must be there.
-    let side = load_side(&source, Role::Source, env)?;
+    let mut side = load_side(&source, Role::Source, env)?;
     Ok(FsckSettings {
-        database: resolve_database(flags.db.as_deref(), side.database.as_ref())?,
+        database: resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?,
         side,
         store: resolve_store(&flags.store),
         head_only: flags.head_only,

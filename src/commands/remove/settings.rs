@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{PairFlags, StoreFlags};
+use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, in_order, load_sides, require_folder_of, resolve_database, resolve_store,
     temporary_folder,
@@ -42,9 +42,13 @@ pub struct RemoveFlags {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub journal: Option<PathBuf>,
 
-    /// The server's database: an SQLite file, or mysql://user:password@host:port/name [default: what the old conf says]
+    /// The server's database: an SQLite file, or mysql://user@host:port/name [default: what the old conf says]
     #[arg(long, value_name = "DATABASE")]
     pub db: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub login: DatabaseLoginFlags,
 
     /// State that no server works on the old stores; needed where no database can tell
     #[arg(long)]
@@ -102,7 +106,7 @@ pub fn resolve(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings,
     require_folder_of("--journal", flags.journal.as_deref())?;
     require_folder_of("--report", flags.report.as_deref())?;
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
-    let (from, to) = load_sides(&flags.pair, env)?;
+    let (mut from, to) = load_sides(&flags.pair, env)?;
     let state_dir = StateDir::from_environment(env);
     let journal = flags.journal.clone().unwrap_or_else(|| state_dir.removals(&Pair::new(&from, &to)));
     if flags.report.as_ref().is_some_and(|report| is_same_file(report, &journal)) {
@@ -110,7 +114,7 @@ pub fn resolve(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings,
         return Err(SettingsError::option("--report", what));
     }
     Ok(RemoveSettings {
-        database: resolve_database(flags.db.as_deref(), from.database.as_ref())?,
+        database: resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?,
         from,
         to,
         store: resolve_store(&flags.store),

@@ -4,20 +4,24 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{ListFlags, PairFlags, StoreFlags};
+use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, PairFlags, StoreFlags};
 use crate::commands::common::settings::{
     PairSettings, SettingsError, require_folder_of, require_memory, resolve_database, resolve_pair,
 };
 use crate::commands::common::size::ByteSize;
-use crate::conf::{DatabaseConf, Environment};
+use crate::conf::{DatabaseConf, Environment, SideConf};
 use crate::history::StateDir;
 
 /// Whether to see that every library is whole at the destination.
 #[derive(Clone, Debug, Args)]
 pub struct HeadsFlags {
-    /// The old server's database: an SQLite file, or mysql://user:password@host:port/name [default: what the old conf says]
+    /// The old server's database: an SQLite file, or mysql://user@host:port/name [default: what the old conf says]
     #[arg(long, value_name = "DATABASE")]
     pub db: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub login: DatabaseLoginFlags,
 
     /// At the end, see that the newest state of every library is whole at the destination; done anyway when there is a
     /// database that answers, and with this option nothing is copied when there is none
@@ -140,9 +144,9 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
     require_memory(flags.memory)?;
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
-    let plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
+    let mut plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
     Ok(RunSettings {
-        heads: resolve_heads(&flags.heads, plan.from.database.as_ref())?,
+        heads: resolve_heads(&flags.heads, &mut plan.from, env)?,
         plan,
         queue: flags.maxsize as usize,
         memory: flags.memory.0,
@@ -154,8 +158,8 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
     })
 }
 
-fn resolve_heads(flags: &HeadsFlags, configured: Option<&DatabaseConf>) -> Result<HeadsSettings, SettingsError> {
-    let database = resolve_database(flags.db.as_deref(), configured)?;
+fn resolve_heads(flags: &HeadsFlags, from: &mut SideConf, env: &Environment) -> Result<HeadsSettings, SettingsError> {
+    let database = resolve_database(flags.db.as_deref(), &flags.login, from, env)?;
     let when = match (flags.check_heads, flags.no_check_heads) {
         (_, true) => WhenHeads::Never,
         (true, _) => WhenHeads::Demanded,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{PairFlags, StoreFlags, percent};
+use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags, percent};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, in_order, load_sides, require_folder_of, require_memory, resolve_database,
     resolve_store, temporary_folder,
@@ -34,10 +34,14 @@ pub struct VerifyFlags {
     #[arg(long, value_name = "UUID")]
     pub library: Vec<LibraryId>,
 
-    /// The old server's database: an SQLite file, or mysql://user:password@host:port/name [default: what the old conf
+    /// The old server's database: an SQLite file, or mysql://user@host:port/name [default: what the old conf
     /// says]; the newest commit of each library is noted for whoever deletes the old side later
     #[arg(long, value_name = "DATABASE")]
     pub db: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub login: DatabaseLoginFlags,
 
     /// Keep in DIR what is known, so that an interrupted verification goes on from there; removed at its end
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -126,9 +130,9 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
         return Err(SettingsError::option("--bandwidth", "must be more than 0; leave it out for no limit"));
     }
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
-    let (from, to) = load_sides(&flags.pair, env)?;
+    let (mut from, to) = load_sides(&flags.pair, env)?;
     Ok(VerifySettings {
-        database: resolve_database(flags.db.as_deref(), from.database.as_ref())?,
+        database: resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?,
         from,
         to,
         store: resolve_store(&flags.store),

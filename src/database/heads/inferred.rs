@@ -39,6 +39,7 @@ impl Roots {
             Ok(())
         })?;
         guess_origins(&mut libraries, &own, fs, stop)?;
+        libraries.sort_by_key(|library| library.id);
         Ok(Self { libraries, guessed: true, ..Self::default() })
     }
 }

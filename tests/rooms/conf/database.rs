@@ -13,7 +13,10 @@ const MYSQL: &str = "[database]\ntype = mysql\nhost = db\nuser = u\npassword = p
 /// Host, port, user and name of a database of MySQL.
 fn mysql(side: &SideConf) -> (&str, u16, &str, &str) {
     match side.database.as_ref().expect("a database") {
-        DatabaseConf::Mysql { host, port, user, db_name, .. } => (host, *port, user, db_name),
+        DatabaseConf::Mysql(MysqlConf { server: MysqlServer::Tcp { host, port }, user, db_name, .. }) => {
+            (host, *port, user, db_name)
+        }
+        DatabaseConf::Mysql(conf) => panic!("{conf:?}"),
         DatabaseConf::Sqlite { path } => panic!("{}", path.display()),
     }
 }
@@ -90,7 +93,7 @@ fn everything_that_a_database_lacks_is_told_at_once() {
 #[test]
 fn a_server_may_have_no_password() {
     let side = parse(&MYSQL.replace("password = p\n", "")).unwrap();
-    let Some(DatabaseConf::Mysql { password, .. }) = side.database else { panic!() };
+    let Some(DatabaseConf::Mysql(MysqlConf { password, .. })) = side.database else { panic!() };
     assert_eq!(password.expose(), "");
 }
 
@@ -143,12 +146,50 @@ fn an_ipv6_address_is_a_host_with_brackets_and_without() {
     }
 }
 
+/// Socket, user and password of a database of MySQL.
+fn behind_a_socket(side: &SideConf) -> (&str, &str, &str) {
+    match side.database.as_ref().expect("a database") {
+        DatabaseConf::Mysql(MysqlConf { server: MysqlServer::Socket { path }, user, password, .. }) => {
+            (path.to_str().unwrap(), user, password.expose())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
-fn a_database_behind_a_socket_does_not_stop_a_copy() {
-    // The server takes a socket in place of host, user and password.
-    let side = parse("[database]\ntype = mysql\nunix_socket = /run/mysqld/mysqld.sock\ndb_name = d\n").unwrap();
-    assert_eq!(side.database, None);
-    assert_says(&side.warnings.join("\n"), &["seafile.conf:3: [database] unix_socket: ", "heads cannot be checked"]);
-    let with_host = parse(&format!("{MYSQL}unix_socket = /run/mysqld/mysqld.sock\n")).unwrap();
-    assert_eq!(mysql(&with_host).0, "db");
+fn a_socket_is_taken_before_a_host_and_needs_no_user_as_the_server_has_it() {
+    let socket = "unix_socket = /run/mysqld/mysqld.sock\n";
+    let side = parse(&format!("[database]\ntype = mysql\n{socket}db_name = d\n")).unwrap();
+    assert_eq!(behind_a_socket(&side), ("/run/mysqld/mysqld.sock", "", ""));
+    assert!(side.warnings.is_empty(), "{:?}", side.warnings);
+    let side = parse(&format!("{MYSQL}{socket}")).unwrap();
+    assert_eq!(behind_a_socket(&side), ("/run/mysqld/mysqld.sock", "u", "p"));
+    let line = only_line(parse(&format!("{MYSQL}unix_socket = mysqld.sock\n")));
+    assert_says(&line, &["seafile.conf:7: [database] unix_socket: ", "is not an absolute path"]);
+}
+
+#[test]
+fn encryption_is_asked_for_as_the_server_is_asked() {
+    let tls = |lines: &str, env: &[(&str, &str)]| match with_env(&format!("{MYSQL}{lines}"), env).unwrap().database {
+        Some(DatabaseConf::Mysql(MysqlConf { tls, .. })) => tls,
+        other => panic!("{other:?}"),
+    };
+    let expected = |mode: TlsMode, ca: Option<&str>| MysqlTls { mode, ca: ca.map(Into::into) };
+    for (lines, mode, ca) in [
+        ("", TlsMode::Default, None),
+        ("use_ssl = false\n", TlsMode::Disabled, None),
+        ("use_ssl = true\n", TlsMode::VerifyIdentity, None),
+        ("use_ssl = true\nca_path = /etc/ca.pem\n", TlsMode::VerifyIdentity, Some("/etc/ca.pem")),
+        ("use_ssl = true\nssl_ca = /etc/ca.pem\n", TlsMode::VerifyIdentity, Some("/etc/ca.pem")),
+        ("use_ssl = true\nskip_verify = true\n", TlsMode::Required, None),
+        ("ca_path = /etc/ca.pem\n", TlsMode::Default, Some("/etc/ca.pem")),
+    ] {
+        assert_eq!(tls(lines, &[]), expected(mode, ca), "{lines}");
+        // Where variables name the server, the section still says how to talk to it.
+        assert_eq!(tls(lines, &[("SEAFILE_MYSQL_DB_HOST", "other")]), expected(mode, ca), "{lines}");
+    }
+    let line = only_line(parse(&format!("{MYSQL}use_ssl = maybe\n")));
+    assert_says(&line, &["seafile.conf:7: [database] use_ssl: ", "is not a boolean"]);
+    let line = only_line(parse(&format!("{MYSQL}use_ssl = true\nca_path = ca.pem\n")));
+    assert_says(&line, &["seafile.conf:8: [database] ca_path: ", "is not an absolute path"]);
 }

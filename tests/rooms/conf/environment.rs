@@ -43,22 +43,22 @@ fn the_process_environment_describes_the_old_side_only() {
 fn the_database_is_found_in_the_file_and_in_the_environment() {
     let side = parse("[database]\ntype = sqlite\n").unwrap();
     assert_eq!(side.database, Some(DatabaseConf::Sqlite { path: "/data/seafile.db".into() }));
-    let conf =
-        "[database]\ntype = mysql\nhost = db\nuser = u\npassword = p%1\ndb_name = d\nconnection_charset = utf8mb4\n";
-    let mysql = |host: &str, password: &str, name: &str, charset: &str| DatabaseConf::Mysql {
-        host: host.into(),
-        port: 3306,
-        user: "u".into(),
-        password: Secret::new(password),
-        db_name: name.into(),
-        charset: charset.into(),
+    let conf = "[database]\ntype = mysql\nhost = db\nuser = u\npassword = p%1\ndb_name = d\n";
+    let mysql = |host: &str, password: &str, name: &str| {
+        DatabaseConf::Mysql(MysqlConf {
+            server: MysqlServer::Tcp { host: host.into(), port: 3306 },
+            user: "u".into(),
+            password: Secret::new(password),
+            db_name: name.into(),
+            tls: MysqlTls::default(),
+        })
     };
-    assert_eq!(parse(conf).unwrap().database, Some(mysql("db", "p%1", "d", "utf8mb4")));
+    assert_eq!(parse(conf).unwrap().database, Some(mysql("db", "p%1", "d")));
     let env = [("SEAFILE_MYSQL_DB_HOST", "other"), ("SEAFILE_MYSQL_DB_PASSWORD", "q")];
     let side = parse_side(&side_text(conf), Role::Source, &env.into_iter().collect()).unwrap();
-    assert_eq!(side.database, Some(mysql("other", "q", "d", "utf8mb4")));
+    assert_eq!(side.database, Some(mysql("other", "q", "d")));
     let env = "SEAF_SERVER_STORAGE_TYPE=disk\nSEAFILE_MYSQL_DB_HOST=h\nSEAFILE_MYSQL_DB_USER=u\nSEAFILE_MYSQL_DB_PASSWORD=p\n";
-    assert_eq!(parse_env(env).unwrap().database, Some(mysql("h", "p", "seafile_db", "utf8")));
+    assert_eq!(parse_env(env).unwrap().database, Some(mysql("h", "p", "seafile_db")));
 }
 
 fn fs_bucket(side: &SideConf) -> &str {

@@ -44,7 +44,22 @@ const OPTIONS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("oss", &["name", "key_id", "key", "bucket", "endpoint", "region", "use_https", "signature_version", "ca_file"]),
-    ("database", &["type", "host", "port", "user", "password", "db_name", "connection_charset"]),
+    (
+        "database",
+        &[
+            "type",
+            "host",
+            "port",
+            "user",
+            "password",
+            "db_name",
+            "connection_charset",
+            "use_ssl",
+            "skip_verify",
+            "ca_path",
+            "unix_socket",
+        ],
+    ),
 ];
 
 /// The text with every `#option = value` made an option; explanations begin with `# `.
@@ -69,7 +84,7 @@ fn every_block_of_the_example_is_a_valid_configuration_with_every_option() {
         let side = parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         assert!(side.warnings.is_empty(), "{:?}", side.warnings);
         match name {
-            "database" => assert!(matches!(side.database, Some(DatabaseConf::Mysql { .. }))),
+            "database" => assert!(matches!(side.database, Some(DatabaseConf::Mysql(_)))),
             name => assert_eq!(side.store(ObjectKind::Blocks).location().backend.as_str(), name),
         }
         for option in options {

@@ -1,15 +1,16 @@
 //! What a user may name a database by, and that no mistake in it shows a password.
 
 use proptest::prelude::*;
-use seaf_migrate::conf::DatabaseConf;
+use seaf_migrate::conf::{DatabaseConf, MysqlConf, MysqlServer};
 use seaf_migrate::database::{open, parse};
 
 /// Host, port, user, password and name.
 fn mysql(text: &str) -> (String, u16, String, String, String) {
     match parse(text).unwrap() {
-        DatabaseConf::Mysql { host, port, user, password, db_name, .. } => {
+        DatabaseConf::Mysql(MysqlConf { server: MysqlServer::Tcp { host, port }, user, password, db_name, .. }) => {
             (host, port, user, password.expose().to_owned(), db_name)
         }
+        DatabaseConf::Mysql(conf) => panic!("{conf:?} for {text}"),
         DatabaseConf::Sqlite { path } => panic!("{} for {text}", path.display()),
     }
 }
@@ -61,7 +62,7 @@ fn anything_without_a_scheme_is_a_file() {
 #[test]
 fn what_is_no_address_is_refused_with_the_form_it_should_have() {
     for (text, says) in [
-        ("", "give mysql://user:password@host:port/name"),
+        ("", "give mysql://user@host:port/name"),
         ("sqlite:", "give mysql://"),
         ("postgres://u:p@db/d", "give mysql://"),
         ("mysql://db/d", "no user"),
