@@ -14,7 +14,7 @@ use aws_sdk_s3::operation::RequestId;
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
 use crate::store::http::wait_of;
-use crate::store::witness::foreign::Success;
+use crate::store::witness::foreign::{Success, first_words};
 
 /// What went wrong, before it is known to which object.
 #[derive(Debug)]
@@ -73,6 +73,12 @@ impl Failure {
         for part in [code.clone(), meta.and_then(|meta| meta.message()).map(clean)].into_iter().flatten() {
             text.push_str(if text.ends_with(char::is_numeric) { " " } else { ": " });
             text.push_str(&part);
+        }
+        if code.is_none() {
+            // Whoever answered is not S3, so its words are all there is to tell who it was.
+            let words = first_words(raw.body().bytes().unwrap_or_default());
+            text.push_str(if words.is_empty() { "" } else { ": " });
+            text.push_str(&words);
         }
         if let Some(id) = error.request_id() {
             text.push_str(&format!(" (request {})", clean(id)));
