@@ -63,7 +63,7 @@ impl Planning<'_> {
         Ok(counters)
     }
 
-    /// Counts what one kind has and lacks.
+    /// Counts the objects of one kind in the source, and those missing at the destination.
     fn count(&self, kind: ObjectKind, counters: &Counters) -> Result<(), Failure> {
         let pair = &self.settings.pair;
         let source = open_source(pair.from.store(kind), &self.options)?;

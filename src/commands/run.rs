@@ -1,4 +1,4 @@
-//! `run`: copies what the destination lacks, and tells how that ended.
+//! `run`: copies what is missing at the destination, and tells how that ended.
 
 use std::time::Instant;
 

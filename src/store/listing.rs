@@ -13,8 +13,8 @@ use crate::object::{KeyRange, ObjectKey};
 
 pub(super) mod xml;
 
-/// How many answers without a name are borne in a row. Servers give some where many deleted names
-/// are passed over; without a limit, one that turns in circles would hold us forever.
+/// How many answers in a row may hold no name. Servers give some where they skip many deleted names; without a limit,
+/// a server that repeats itself would be asked for ever.
 const MOST_EMPTY: usize = 1000;
 
 /// One name in an answer.

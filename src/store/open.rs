@@ -24,7 +24,7 @@ pub struct OpenOptions {
     pub timeout: Duration,
     /// How often and how patiently to repeat.
     pub retry: RetryPolicy,
-    /// The wish to end early, which cuts waits between repetitions short.
+    /// Cancellation, which ends waits between repetitions at once.
     pub stop: Shutdown,
     retries: Arc<AtomicU64>,
 }

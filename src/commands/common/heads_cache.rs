@@ -1,9 +1,9 @@
 //! Which head of each library was found whole at the destination, kept for the next pass as `PATH.heads` beside the
 //! list files.
 //!
-//! It is a memory like theirs and goes with them: it is forgotten whenever any of them is given up and the destination
-//! listed again, because it was as right as they were. A file that cannot be read or understood, or is about another
-//! destination, is as good as none: a library is then walked in full.
+//! The file is removed whenever a list file is discarded and the destination listed again, because what it says rests on
+//! the list files. A file that cannot be read or parsed, or that is about another destination, is ignored: every library
+//! is then walked in full.
 
 use std::collections::BTreeMap;
 use std::io;

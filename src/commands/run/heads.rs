@@ -1,7 +1,7 @@
 //! The heads of all libraries: noted before a pass lists anything, looked for at the destination when it has copied.
 //!
 //! What a head needs was there before the head was noted, because the server writes blocks, trees and commits before it
-//! moves a head. So a complete pass has seen all of it, and whatever the head's tree lacks at the destination is lost.
+//! moves a head. So a complete pass has seen all of it, and an object of the head's tree that is missing at the destination was lost.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

@@ -30,7 +30,8 @@ pub enum RunOutcome {
     },
     /// Some objects are not at the destination.
     Failures,
-    /// Every object that the pass saw is said to be there, and yet some library's head lacks something.
+    /// Every object that the pass saw was copied or was there, but an object that some library's head needs is missing or
+    /// damaged at the destination.
     NotWhole,
     /// All that was to be copied was, and a file that the user asked for could not be written: what happened.
     FileNotWritten(String),

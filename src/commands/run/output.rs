@@ -61,7 +61,7 @@ impl RunResult<'_> {
         }
     }
 
-    /// What is noted about these two sides; a note that cannot be read is as good as none here.
+    /// The history of these two sides; `None` when there is none that can be read.
     fn history(&self) -> Option<PairHistory> {
         let plan = &self.settings.plan;
         self.settings.proofs.as_ref()?.load(&Pair::new(&plan.from, &plan.to)).ok().flatten()

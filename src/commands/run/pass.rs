@@ -171,7 +171,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Loads or lists what the destination holds, and copies what it lacks. Returns what it held, and remembers.
+    /// Loads or lists what the destination holds, and copies what is missing there. Returns the list of what it held, with
+    /// what was copied.
     fn copy_missing(
         &self,
         sides: &Sides,

@@ -98,7 +98,7 @@ impl HeadsCheck<'_> {
     }
 
     fn is_in_source(&self, roots: &LibraryRoots, finding: &Defect) -> Result<bool, StoreError> {
-        // What the database lacks, it lacks whatever the stores hold.
+        // A head that the database does not name is missing whatever the stores hold.
         let Some(id) = finding.id else { return Ok(finding.what == DefectKind::NoHead) };
         let library = if finding.kind == ObjectKind::Commits { roots.id } else { roots.store_id() };
         let key = ObjectKey::new(library, id);

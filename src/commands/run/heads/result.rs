@@ -57,7 +57,7 @@ pub struct HeadsResult {
     pub unchanged: u64,
     /// Those that lack something at the destination that the source has.
     pub not_whole: Broken,
-    /// Those that lack something that the source lacks in the same way.
+    /// Those of which an object is missing or damaged at the destination and in the source in the same way.
     pub damaged_in_source: Broken,
     /// Which heads moved while the pass ran.
     pub moved: Moved,
