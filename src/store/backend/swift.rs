@@ -16,7 +16,7 @@ use crate::store::http::{HttpClient, HttpOptions, Request, Response};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::{no_listing, own};
 use crate::store::witness::{Etag, Md5Sum, is_gone, take_away};
-use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore, found};
 
 mod listing;
 mod login;
@@ -224,6 +224,9 @@ impl WriteStore for SwiftStore {
                     )),
                 }
             }
+            // Swift's answer when a newer write of the same name came in between. Any proxy could give it as well, so that
+            // the object itself is the second witness.
+            StatusCode::ACCEPTED if found(self.size(key))?.is_some() => Ok(()),
             status if status.is_success() => {
                 own("write", key, Some(response.success(false).told("is not the 201 that Swift gives for a write")))
             }

@@ -8,6 +8,9 @@ use crate::store::{ErrorKind, StoreError};
 /// How much of an answer's text is shown, in characters.
 const EXCERPT: usize = 300;
 
+/// What is wrong with an answer that is a page.
+const NO_ANSWER: &str = "is a page or an error, not the service's answer";
+
 /// An answer with the status of a success, as far as it shows who gave it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Success<'a> {
@@ -25,10 +28,11 @@ pub(in crate::store) struct Success<'a> {
 
 impl Success<'_> {
     /// Why this is no answer of the service, where it is one that says nothing but success (a removal): a page or an
-    /// error document. `None` when nothing speaks against it.
+    /// error document. `None` when nothing speaks against it. An answer without a body is no page, whatever its header
+    /// says: Swift calls the empty answer to a PUT `text/html`.
     pub(in crate::store) fn page(&self) -> Option<String> {
-        (self.is_html() || is_error_document(self.body))
-            .then(|| self.told("is a page or an error, not the service's answer"))
+        let is_page = self.is_html() && !self.body.is_empty();
+        (is_page || is_error_document(self.body)).then(|| self.told(NO_ANSWER))
     }
 
     /// The same of the answer to a PUT, which carries the ETag of what was stored.
@@ -53,7 +57,7 @@ impl Success<'_> {
     /// The same of the answer to a HEAD: a page whose ETag has not the form that the service gives.
     pub(in crate::store) fn not_about_the_object(&self) -> Option<String> {
         let is_own = self.etag.is_some_and(|etag| is_of_parts(etag) || is_hex32(etag.trim().trim_matches('"')));
-        self.page().filter(|_| !is_own)
+        (self.is_html() && !is_own).then(|| self.told(NO_ANSWER))
     }
 
     fn is_html(&self) -> bool {
@@ -139,6 +143,8 @@ mod tests {
                 .unwrap()
                 .ends_with("HTTP 200 is a page or an error, not the service's answer: Back soon")
         );
+        let swift = answer("text/html; charset=UTF-8", Some("8d777f385d3dfec8815d20f7496026dc"), b"");
+        assert_eq!((swift.page(), swift.not_stored()), (None, None), "the empty answer of Swift to a PUT");
         let own = answer("application/octet-stream", Some("\"x\""), b"");
         assert_eq!((own.page(), own.not_stored(), own.not_the_object()), (None, None, None));
         assert!(answer("application/xml", None, b"").not_stored().is_some(), "a PUT without an ETag");
