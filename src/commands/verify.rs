@@ -1,6 +1,7 @@
 //! Whether the new side holds everything that the old side does: both listed anew, and the content read on demand.
 //!
-//! Nothing is written to either side, and nothing is believed that an earlier run noted. Both sides of all kinds are
+//! Nothing that an earlier run noted is believed. The source is not written; at the destination, a check writes one
+//! object of its own and removes it, to see that the two sides are not one store. Both sides of all kinds are
 //! listed first ([`listings`]), then one kind after the other is compared ([`kind`]); what a listing does not settle goes
 //! to the workers. What they find is settled in the order of the keys ([`reorder`]) into a state ([`state`]) that a
 //! checkpoint can keep ([`checkpoint`]).
