@@ -2,7 +2,8 @@
 //!
 //! They stand beside a library's objects under names that no library of Seafile's can have: a library is named by a
 //! random UUID of version 4, which has a 4 where the one here (RFC 9562's Max UUID) has an f. Seafile's programs begin
-//! with the libraries of the database and so never meet it. A listing of this program's passes over it.
+//! with the libraries of the database and so never meet it. Listings do show control objects; a check removes its probe
+//! before anything is listed.
 
 use bytes::Bytes;
 use serde::Serialize;
