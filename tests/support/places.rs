@@ -134,10 +134,12 @@ impl Drop for Buckets {
 }
 
 /// Who logs in to Swift, and where.
+#[derive(Clone)]
 pub struct Account {
     server: Server,
 }
 
+#[derive(Clone)]
 enum Server {
     V1 { host: String, user: String },
     Keystone,
