@@ -3,7 +3,7 @@
 //! A place (a bucket's name, a folder's path) does not identify the objects there: a bucket can be deleted and created
 //! again, a disk may not be mounted, an older backup may be restored. So the first pass writes a control object with a
 //! random id and a generation to each of the destination's stores. Each pass begins a new generation when it starts and
-//! another one when it ends. Everything that is recorded about a destination (a list, verified heads, a checkpoint, a
+//! another one when it ends, and a verification that finds anything wrong begins one, too. Everything that is recorded about a destination (a list, verified heads, a checkpoint, a
 //! verification) belongs to the generation at which it was recorded. It is not used for a destination with another id,
 //! another generation, or no incarnation.
 
@@ -27,18 +27,42 @@ pub struct Incarnation {
     /// Made at random for each generation, so that two copies of a store with separate histories differ at equal
     /// generations.
     token: String,
+    /// How the newest pass ended: its exit code; `None` while it runs, when it was killed, and before the first pass.
+    last_pass: Option<u8>,
 }
 
 impl Incarnation {
     /// The first incarnation of a store that was never a destination.
     pub fn first() -> Self {
-        Self { format: FORMAT, store: random(), generation: 1, token: random() }
+        Self { format: FORMAT, store: random(), generation: 1, token: random(), last_pass: None }
     }
 
-    /// The same store, one generation later.
+    /// The generation that a pass begins when it starts.
     #[must_use]
-    pub fn next(&self) -> Self {
+    pub fn pass_begun(&self) -> Self {
+        Self { last_pass: None, ..self.later() }
+    }
+
+    /// The generation that a pass begins when it has ended with `exit_code`.
+    #[must_use]
+    pub fn pass_ended(&self, exit_code: u8) -> Self {
+        Self { last_pass: Some(exit_code), ..self.later() }
+    }
+
+    /// The generation that a verification begins when it has found anything wrong: what was recorded before it about
+    /// this store is not to be relied on.
+    #[must_use]
+    pub fn found_wrong(&self) -> Self {
+        self.later()
+    }
+
+    fn later(&self) -> Self {
         Self { generation: self.generation + 1, token: random(), ..self.clone() }
+    }
+
+    /// The exit code of the newest pass; `None` while it runs, when it was killed, and before the first pass.
+    pub const fn last_pass(&self) -> Option<u8> {
+        self.last_pass
     }
 
     /// Whether both are the same store, whatever their generations.
@@ -87,7 +111,7 @@ mod tests {
         assert_eq!(Incarnation::read(&store).unwrap(), None);
         let first = Incarnation::first();
         first.write(&store).unwrap();
-        let second = Incarnation::read(&store).unwrap().unwrap().next();
+        let second = Incarnation::read(&store).unwrap().unwrap().pass_begun();
         second.write(&store).unwrap();
         let read = Incarnation::read(&store).unwrap().unwrap();
         assert_eq!(read, second);
@@ -98,6 +122,14 @@ mod tests {
     #[test]
     fn histories_that_parted_differ_at_the_same_generation() {
         let first = Incarnation::first();
-        assert_ne!(first.next(), first.next());
+        assert_ne!(first.pass_begun(), first.pass_begun());
+    }
+
+    #[test]
+    fn how_the_newest_pass_ended_is_known_until_the_next_one_begins() {
+        let ended = Incarnation::first().pass_begun().pass_ended(1);
+        assert_eq!((ended.last_pass(), ended.found_wrong().last_pass()), (Some(1), Some(1)));
+        assert_eq!(ended.pass_begun().last_pass(), None);
+        assert!(ended.found_wrong() != ended && ended.found_wrong().is_same_store(&ended));
     }
 }
