@@ -1,12 +1,15 @@
 //! The history of a pair of sides, kept between processes: the newest pass and the newest verification.
 //!
 //! Objects of the source may be deleted only after a verification without findings, and only while no pass wrote since.
-//! So every pass records its beginning here before it writes anything, and a verification records its result. Each pair
-//! has one small JSON file, named after the places of both sides, replaced as a whole, with mode 0600.
+//! A verification revokes the earlier one when it begins and records its result when it ends, with the generations that
+//! the destination's stores had then ([`incarnation`]). A pass on whatever machine begins another generation, so the
+//! proof is bound to what was verified and not to a clock. Each pair has one small JSON file, named after the places of
+//! both sides, changed under a lock, replaced as a whole, with mode 0600.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 use std::{fs, io};
 
 use jiff::Timestamp;
@@ -14,15 +17,20 @@ use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 
 use crate::conf::{Environment, SideConf, SideId};
-use crate::object::{LibraryId, ObjectId};
+use crate::object::{LibraryId, ObjectId, PerKind};
+use crate::sys::file_lock::FileLock;
 use crate::sys::private_file;
 
 pub mod incarnation;
 
 pub use incarnation::{Incarnation, Incarnations};
 
-/// The version of the file's fields.
-pub const VERSION: u32 = 1;
+/// The version of the file's fields. A file of version 1 bound a verification to a time and not to a generation; it is
+/// read, and proves nothing.
+pub const VERSION: u32 = 2;
+
+/// How long a process waits for another one that is changing the same file, which takes milliseconds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The environment variable that overrides the default folder.
 pub const STATE_DIR: &str = "SEAF_MIGRATE_STATE_DIR";
@@ -64,6 +72,9 @@ pub struct PairHistory {
     pub last_run: Option<RunNote>,
     /// The newest verification that reached its end.
     pub verified: Option<VerifyNote>,
+    /// When the verifications began that came after `verified` and have not reached their end.
+    #[serde(default)]
+    pub unfinished: Vec<Timestamp>,
 }
 
 /// One pass between the two sides.
@@ -92,6 +103,17 @@ pub struct VerifyNote {
     pub objects: u64,
     /// The newest commit of each library when it began, read from the database; `None` without a database.
     pub heads: Option<BTreeMap<LibraryId, ObjectId>>,
+    /// The destination's incarnations, which were the same before the first object was listed and after the last one was
+    /// compared; `None` when they were not, or a store has none.
+    #[serde(default)]
+    pub destination: Option<PerKind<Incarnation>>,
+}
+
+impl VerifyNote {
+    /// Whether every object was read at the destination and compared with its id.
+    pub fn is_of_all_contents(&self) -> bool {
+        self.content_percent >= 100.0
+    }
 }
 
 /// Why the history of a pair could not be read or written.
@@ -146,7 +168,7 @@ impl StateDir {
         let failed = |cause| HistoryError { step: "read", path: path.clone(), cause };
         let Some(text) = private_file::read_if_there(&path).map_err(failed)? else { return Ok(None) };
         let record: PairHistory = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
-        let fits = record.version == VERSION && record.pair == *pair;
+        let fits = (1..=VERSION).contains(&record.version) && record.pair == *pair;
         fits.then_some(Some(record))
             .ok_or_else(|| failed(io::Error::other("it has another version or belongs to another pair")))
     }
@@ -159,52 +181,112 @@ impl StateDir {
         self.change(pair, |record| record.last_run = Some(run))
     }
 
-    /// Records a verification that reached its end. A verification of some libraries must not be recorded, because it
-    /// would be taken for one of all libraries.
+    /// Records that a verification begins: until it has ended, nothing is proved.
+    ///
+    /// # Errors
+    /// When the file cannot be written; an earlier verification would then still look valid.
+    pub fn note_verify_begun(&self, pair: &Pair, began: Timestamp) -> Result<(), HistoryError> {
+        self.change(pair, |record| {
+            if !record.unfinished.contains(&began) {
+                record.unfinished.push(began);
+            }
+        })
+    }
+
+    /// Records that a verification of some libraries ended, which began at `began`. Without findings, the earlier
+    /// verification of all libraries counts again; with findings it does not.
+    ///
+    /// # Errors
+    /// When the file cannot be written; nothing is proved then.
+    pub fn note_partial_verify(&self, pair: &Pair, began: Timestamp, findings: u64) -> Result<(), HistoryError> {
+        self.change(pair, |record| {
+            record.unfinished.retain(|other| *other != began);
+            if let Some(verified) = &mut record.verified {
+                verified.findings += findings;
+            }
+        })
+    }
+
+    /// Records a verification of all libraries that reached its end. It settles those that did not: each object was
+    /// looked at again.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn note_verify(&self, pair: &Pair, verified: VerifyNote) -> Result<(), HistoryError> {
-        self.change(pair, |record| record.verified = Some(verified))
+        self.change(pair, |record| {
+            record.unfinished.clear();
+            record.verified = Some(verified);
+        })
     }
 
+    /// Reads, changes and writes the history of a pair, which no other process does meanwhile.
     fn change(&self, pair: &Pair, change: impl FnOnce(&mut PairHistory)) -> Result<(), HistoryError> {
-        let empty = || PairHistory { version: VERSION, pair: pair.clone(), last_run: None, verified: None };
-        let mut record = self.load(pair)?.unwrap_or_else(empty);
-        change(&mut record);
         let path = self.path(pair);
-        self.replace(&path, &record).map_err(|cause| HistoryError { step: "write", path, cause })
-    }
-
-    fn replace(&self, path: &Path, record: &PairHistory) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        private_file::replace(path, |out| Ok(serde_json::to_writer_pretty(out, record)?))
+        let failed = |cause| HistoryError { step: "write", path: path.clone(), cause };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(failed)?;
+        let _lock = FileLock::acquire_within(&path.with_extension("lock"), LOCK_PATIENCE)
+            .map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let mut record = self.load(pair)?.unwrap_or_else(|| PairHistory::new(pair.clone()));
+        change(&mut record);
+        record.version = VERSION;
+        private_file::replace(&path, |out| Ok(serde_json::to_writer_pretty(out, &record)?)).map_err(failed)
     }
 }
 
 impl PairHistory {
-    /// Why the newest verification does not prove that the destination is good as the newest pass left it; `None` when
-    /// it does.
-    ///
-    /// | last verification | newest pass | |
-    /// |---|---|---|
-    /// | none | | no proof |
-    /// | had findings | | no proof |
-    /// | good | began or ended after the verification began, or never ended | no proof |
-    /// | good | ended before it, or there was none | proof |
-    pub fn why_unproven(&self) -> Option<String> {
-        let Some(verified) = &self.verified else { return Some("these stores were never verified".to_owned()) };
-        if verified.findings > 0 {
-            return Some(format!("the verification of {} had {} findings", verified.ended, verified.findings));
-        }
-        let run = self.last_run.as_ref()?;
-        match run.ended {
-            Some(ended) if ended <= verified.began => None,
-            Some(ended) => Some(format!("a run ended at {ended}, after the verification of {} began", verified.began)),
-            None if run.began <= verified.ended => {
-                Some(format!("a run that began at {} did not record its end", run.began))
-            }
-            None => Some(format!("a run began at {}, after the verification of {}", run.began, verified.ended)),
-        }
+    /// A history in which nothing happened yet.
+    pub const fn new(pair: Pair) -> Self {
+        Self { version: VERSION, pair, last_run: None, verified: None, unfinished: Vec::new() }
     }
+
+    /// Why the newest verification does not prove that the destination is good as it is now; `None` when it does. `now`
+    /// are the incarnations that the destination's stores have now.
+    ///
+    /// | newest verification | destination now | |
+    /// |---|---|---|
+    /// | none, or with findings | | no proof |
+    /// | good, and another one began later that did not end | | no proof |
+    /// | good | has another incarnation, in any of its stores | no proof |
+    /// | good | is as it was, and its newest pass was killed, or ended with failures | no proof |
+    /// | good | is as it was, and its newest pass ended well | proof |
+    pub fn why_unproven(&self, now: &Incarnations) -> Option<String> {
+        let Some(verified) = &self.verified else { return Some("these stores were never verified".to_owned()) };
+        let VerifyNote { ended, findings, destination, .. } = verified;
+        if *findings > 0 {
+            return Some(format!("the verification of {ended} had {}", plural_findings(*findings)));
+        }
+        if let Some(began) = self.unfinished.last() {
+            return Some(format!("a later verification, which began at {began}, did not come to its end"));
+        }
+        let Some(destination) = destination else {
+            return Some(format!("during the verification of {ended} a run wrote to the destination, or no run ever did"));
+        };
+        destination.iter().find_map(|(kind, then)| {
+            let why = why_not(then, now[kind].as_ref(), ended)?;
+            Some(format!("the destination's {kind} store {why}"))
+        })
+    }
+}
+
+/// Why what was verified as `then` is not proved by it `now`, as what a store did.
+fn why_not(then: &Incarnation, now: Option<&Incarnation>, ended: &Timestamp) -> Option<String> {
+    let Some(now) = now else { return Some("carries no mark of a run: it was emptied, or is another one".to_owned()) };
+    if !now.is_same_store(then) {
+        return Some(format!("is another one than at the verification of {ended}: it was made anew, or replaced"));
+    }
+    if now != then {
+        return Some(match now.generation() > then.generation() {
+            true => format!("was written by a run, or found wrong, since the verification of {ended}"),
+            false => format!("is older than at the verification of {ended}: a backup was put in its place"),
+        });
+    }
+    match now.last_pass() {
+        Some(0 | 5) => None,
+        Some(code) => Some(format!("was last written by a run that ended with exit code {code}")),
+        None => Some("was last written by a run that did not come to its end".to_owned()),
+    }
+}
+
+fn plural_findings(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "finding" } else { "findings" })
 }

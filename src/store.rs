@@ -10,6 +10,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -190,7 +191,7 @@ pub trait WriteStore: ReadStore {
 
 /// A store that objects can be deleted from.
 pub trait RemoveStore: ReadStore {
-    /// Deletes the object. One that is not there is deleted.
+    /// Deletes the object, or moves it to the store's quarantine. One that is not there is deleted.
     ///
     /// # Errors
     /// When the store did not delete it.
@@ -202,6 +203,20 @@ pub trait RemoveStore: ReadStore {
     /// [`ErrorKind::NotFound`] when it is not there.
     fn written_at(&self, _key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {
         Ok(None)
+    }
+
+    /// The folder where removed objects are until they are deleted for good; `None` where they are deleted at once.
+    fn quarantine(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Moves an object of a quarantine back to where it was removed from; `false` when one is there already, or there is
+    /// no such object. Only for a store that is a quarantine.
+    ///
+    /// # Errors
+    /// When the store did not move it; it is then still in the quarantine.
+    fn put_back(&self, _key: &ObjectKey) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// Removes the folders that hold no object any more and lie in `within`, a range of whole libraries; never the one

@@ -5,6 +5,7 @@ pub mod failure;
 pub mod first_failure;
 pub mod flags;
 pub mod heads_cache;
+pub mod incarnations;
 pub mod settings;
 pub mod sides;
 pub mod size;

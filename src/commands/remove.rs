@@ -1,8 +1,9 @@
-//! Deletes from the old side what the new side holds: the one command that changes the old side.
+//! Removes from the old side what the new side holds: the one command that changes the old side.
 //!
-//! Nothing is deleted without a verification to go by ([`preconditions`]), nothing that the destination does not have
+//! Nothing is removed without a verification to go by ([`preconditions`]), nothing that the destination does not have
 //! when it is asked right before ([`decide`]), and nothing that was not noted first ([`journal`]). Commits go first, then
-//! fs, then blocks ([`delete`]): whatever an interruption leaves points at nothing that is gone.
+//! fs, then blocks ([`delete`]): whatever an interruption leaves points at nothing that is gone. What a folder held goes
+//! to its quarantine first; `--purge` deletes it there under the same conditions, `--restore` ([`restore`]) brings it back.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use crate::commands::check;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
+use crate::commands::common::incarnations;
 use crate::commands::common::sides::lock;
-use crate::commands::remove::outcome::{Mode, RemoveOutcome, Totals};
+use crate::commands::remove::outcome::{KeptIn, Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
-use crate::commands::remove::settings::RemoveSettings;
+use crate::commands::remove::settings::{RemoveSettings, Stage};
 use crate::flow::{Budget, RateLimiter};
 use crate::history::VerifyNote;
 use crate::metrics::{Counters, Findings, RemovalCounters};
@@ -23,7 +25,9 @@ use crate::object::{ObjectKind, PerKind};
 use crate::preflight::Depth;
 use crate::report::progress::during;
 use crate::report::{Console, Outcome, Process};
-use crate::store::open::{OpenOptions, open_destination_as_it_is, open_source_to_remove};
+use crate::store::open::{
+    OpenOptions, open_destination_as_it_is, open_quarantine, open_source, open_source_to_remove,
+};
 use crate::store::{ReadStore, RemoveStore, StoreError};
 use crate::sys::lock::DestinationLock;
 use crate::sys::shutdown::Shutdown;
@@ -35,6 +39,7 @@ pub mod outcome;
 pub mod preconditions;
 mod progress;
 pub mod report;
+pub mod restore;
 pub mod settings;
 mod summary;
 mod tables;
@@ -44,6 +49,7 @@ use delete::Removal;
 use journal::RemovalJournal;
 use preconditions::Commits;
 use progress::RemovalProgress;
+use restore::Restored;
 use summary::RemovalSummary;
 
 /// How many bytes all objects that are being compared may take.
@@ -64,14 +70,17 @@ struct Remover<'a> {
     kept: Findings,
     failures: FirstFailure<'a>,
     verified: Option<VerifyNote>,
+    /// The folders that hold what was removed.
+    quarantine: Vec<String>,
     console: &'a Console,
 }
 
 /// Removes, or says what would be removed, and tells how it ended: log, summary, and the report if one is wanted.
 pub fn run(settings: &RemoveSettings, console: &Console, shutdown: &Shutdown) -> RemoveOutcome {
     let (began, started) = (Instant::now(), jiff::Zoned::now());
+    let kept_in = if settings.quarantines() { KeptIn::Quarantine } else { KeptIn::Nowhere };
     let mode = match settings.yes {
-        true => Mode::Delete { journal: settings.journal.clone() },
+        true => Mode::Remove { journal: settings.journal.clone(), kept_in },
         false => Mode::DryRun,
     };
     let mut remover = Remover {
@@ -84,15 +93,23 @@ pub fn run(settings: &RemoveSettings, console: &Console, shutdown: &Shutdown) ->
         kept: Findings::default(),
         failures: FirstFailure::new(shutdown),
         verified: None,
+        quarantine: Vec::new(),
         console,
     };
     for warning in settings.from.warnings.iter().chain(&settings.to.warnings) {
         console.problem(format_args!("Warning: {warning}"));
     }
-    let removed = remover.remove();
+    let done = match settings.stage {
+        Stage::Remove | Stage::Purge => remover.remove().map(|()| None),
+        Stage::Restore => remover.restore().map(Some),
+    };
+    let (restored, failure) = done.map_or_else(|failure| (None, Some(failure)), |restored| (restored, None));
     // First, because what fails after a signal may fail for it.
-    let stopped = Failure::interruption(shutdown).or(removed.err());
-    let outcome = remover.written(remover.outcome(stopped), &started, began.elapsed());
+    let outcome = match (Failure::interruption(shutdown).or(failure), restored) {
+        (None, Some(restored)) => RemoveOutcome::Restored { restored, dry_run: !settings.yes },
+        (stopped, _) => remover.outcome(stopped),
+    };
+    let outcome = remover.written(outcome, &started, began.elapsed());
     let Remover { mode, counters, counts, kept, .. } = &remover;
     RemovalSummary { mode, counters, counts, kept, took: began.elapsed() }.print(console);
     console.line("");
@@ -105,7 +122,8 @@ impl Remover<'_> {
     fn remove(&mut self) -> Result<(), Failure> {
         let (settings, console) = (self.settings, self.console);
         let _locks = self.lock()?;
-        let verified = preconditions::verification(settings, console)?;
+        let incarnations = incarnations::read(&settings.to, &self.options)?;
+        let verified = preconditions::verification(settings, &incarnations, console)?;
         check::require_sides(
             &settings.from,
             &settings.to,
@@ -125,13 +143,28 @@ impl Remover<'_> {
         let limit = RateLimiter::new(objects_per_second, self.failures.shutdown());
         let budget = Budget::new(MEMORY);
         for kind in ObjectKind::REMOVE_ORDER {
-            let (source, destination) = (&*sides.from[kind], &*sides.to[kind]);
+            let Some(source) = &sides.removable[kind] else {
+                self.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
+                console.log(format_args!("[{kind}] nothing is in quarantine"));
+                continue;
+            };
+            let (source, destination) = (&**source, &*sides.to[kind]);
             let asker =
                 Asker { kind, source, destination, content: settings.content, budget: &budget, verified: since };
             self.remove_kind(asker, &limit, journal.as_mut())?;
         }
         self.warn_of_empty_libraries();
         Ok(())
+    }
+
+    /// Brings back what is in quarantine.
+    fn restore(&mut self) -> Result<Restored, Failure> {
+        let _locks = self.lock()?;
+        if self.settings.yes {
+            // Noted, because the journal names what was removed.
+            self.open_journal()?;
+        }
+        restore::restore(self.settings, self.console, self.failures.shutdown())
     }
 
     fn remove_kind(
@@ -145,6 +178,7 @@ impl Remover<'_> {
         let what = if settings.yes { "remove" } else { "compare" };
         console.log(format_args!("Start to {what} [{kind}] object"));
         let is_real = journal.is_some();
+        self.quarantine.extend(asker.source.quarantine().map(|folder| folder.display().to_string()));
         let (done, listed) = (&done[kind], counters.kind(kind));
         let removal = Removal { settings, asker, limit, counters, kept, done, failures };
         let progress = RemovalProgress { kind, listed, removal: done, is_dry_run: !is_real };
@@ -176,20 +210,34 @@ impl Remover<'_> {
     }
 
     fn open(&self) -> Result<RemovalStores, StoreError> {
-        let from = |kind| open_source_to_remove(self.settings.from.store(kind), &self.options);
+        let conf = |kind| self.settings.from.store(kind);
+        let from = |kind| open_source(conf(kind), &self.options);
+        let removable = |kind| match self.settings.stage {
+            Stage::Remove => open_source_to_remove(conf(kind), &self.options).map(Some),
+            Stage::Purge | Stage::Restore => open_quarantine(conf(kind)),
+        };
         let to = |kind| {
             let store = open_destination_as_it_is(self.settings.to.store(kind), &self.options)?;
             // Before anything is removed on the word of what it holds.
             store.make_listed_durable().map(|()| store)
         };
-        Ok(RemovalStores { from: PerKind::try_from_fn(from)?, to: PerKind::try_from_fn(to)? })
+        Ok(RemovalStores {
+            from: PerKind::try_from_fn(from)?,
+            removable: PerKind::try_from_fn(removable)?,
+            to: PerKind::try_from_fn(to)?,
+        })
     }
 
     /// The journal; `None` in a dry run, which is one because it has none.
     fn open_journal(&self) -> Result<Option<RemovalJournal>, Failure> {
-        let Mode::Delete { journal: path } = &self.mode else { return Ok(None) };
+        let Mode::Remove { journal: path, .. } = &self.mode else { return Ok(None) };
         let RemoveSettings { from, to, .. } = self.settings;
-        let about = format!("from {} to {}", from.id(), to.id());
+        let stage = match self.settings.stage {
+            Stage::Remove => "",
+            Stage::Purge => "--purge ",
+            Stage::Restore => "--restore (everything in quarantine is moved back) ",
+        };
+        let about = format!("{stage}from {} to {}", from.id(), to.id());
         let journal = RemovalJournal::open(path, &about).map_err(|error| {
             let what = format!("the journal {} cannot be written: {error}", path.display());
             Failure::Refused(format!("nothing may be removed: {what}"))
@@ -241,6 +289,7 @@ impl Remover<'_> {
     fn head(&self, outcome: &RemoveOutcome, started: &jiff::Zoned, took: Duration) -> ReportHeader {
         let Self { settings, .. } = self;
         ReportHeader {
+            stage: settings.stage,
             dry_run: !settings.yes,
             result: outcome.name(),
             exit_code: outcome.exit_code(),
@@ -250,12 +299,17 @@ impl Remover<'_> {
             content: settings.content,
             verified: self.verified.as_ref().map(|verified| verified.began.to_string()),
             journal: settings.yes.then(|| settings.journal.display().to_string()),
+            quarantine: self.quarantine.clone(),
         }
     }
 }
 
-/// The stores of both sides: the source to be removed from, the destination to be read.
+/// The stores of both sides.
 struct RemovalStores {
-    from: PerKind<Arc<dyn RemoveStore>>,
+    /// The source, to be read.
+    from: PerKind<Arc<dyn ReadStore>>,
+    /// The source, or its quarantine, to be removed from; `None` where there is no quarantine.
+    removable: PerKind<Option<Arc<dyn RemoveStore>>>,
+    /// The destination, to be read.
     to: PerKind<Arc<dyn ReadStore>>,
 }

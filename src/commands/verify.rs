@@ -14,12 +14,13 @@ use std::time::Instant;
 
 use crate::commands::check::{self, Apart};
 use crate::commands::common::failure::Failure;
+use crate::commands::common::incarnations;
 use crate::commands::verify::outcome::VerifyOutcome;
 use crate::commands::verify::settings::VerifySettings;
 use crate::conf::SideConf;
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::flow::{Budget, RateLimiter};
-use crate::history::Pair;
+use crate::history::{Incarnations, Pair};
 use crate::index::ListError;
 use crate::metrics::CompareCounters;
 use crate::object::{LibraryId, ObjectId, ObjectKind, PerKind};
@@ -93,6 +94,8 @@ struct Verification<'a> {
     heads: Option<BTreeMap<LibraryId, ObjectId>>,
     /// Whether it was seen that the two sides are not one store.
     apart: Apart,
+    /// The incarnations of the destination's stores before anything was listed.
+    incarnations: Incarnations,
     /// What both sides hold, as far as they are listed.
     listed: PerKind<Option<ListedPair>>,
 }
@@ -115,7 +118,10 @@ impl<'a> Verification<'a> {
         }
         let options = settings.store.open_options(shutdown);
         let apart = check::require_apart(&settings.from, &settings.to, &options, console, shutdown)?;
-        Ok(Self { settings, console, shutdown, options, state, heads: None, apart, listed: PerKind::default() })
+        let incarnations = incarnations::read(&settings.to, &options)?;
+        note_begun(settings, &state, console)?;
+        let (heads, listed) = (None, PerKind::default());
+        Ok(Self { settings, console, shutdown, options, state, heads, apart, incarnations, listed })
     }
 
     /// Lists both sides and compares them.
@@ -225,6 +231,20 @@ impl<'a> Verification<'a> {
         counters.is_listed.store(true, Ordering::Release);
         Ok(())
     }
+}
+
+/// Notes that a verification begins, which revokes the last one.
+///
+/// # Errors
+/// When there is one and it cannot be revoked.
+fn note_begun(settings: &VerifySettings, state: &VerifyState, console: &Console) -> Result<(), Failure> {
+    let (pair, state_dir) = (&state.kept.scope.pair, &settings.state_dir);
+    let Err(error) = state_dir.note_verify_begun(pair, state.kept.began) else { return Ok(()) };
+    if !matches!(state_dir.load(pair), Ok(None)) {
+        return Err(Failure::Refused(error.to_string()));
+    }
+    console.problem(format_args!("Warning: {error}. Without such notes, the source cannot be deleted later"));
+    Ok(())
 }
 
 /// The stores of one kind.

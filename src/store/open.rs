@@ -116,15 +116,26 @@ pub fn open_destination_to_check(conf: &StoreConf, options: &OpenOptions) -> Res
     open_writable(conf, options)
 }
 
-/// Opens a store to delete from. Nothing is created where a folder is missing.
+/// Opens a store to remove from: objects of a folder are moved to its quarantine, others are deleted. Nothing is created
+/// where a folder is missing.
 ///
 /// # Errors
 /// As [`open_source`].
 pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn RemoveStore>, StoreError> {
     match &conf.backend {
-        BackendConf::Fs(fs) => Ok(Arc::new(FsStore::source(fs, conf.kind, conf.location())?)),
+        BackendConf::Fs(fs) => Ok(Arc::new(FsStore::source_to_remove(fs, conf.kind, conf.location())?)),
         _ => open_writable(conf, options).map(|store| store as Arc<dyn RemoveStore>),
     }
+}
+
+/// Opens the quarantine of a store that was removed from; `None` when there is none.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_quarantine(conf: &StoreConf) -> Result<Option<Arc<dyn RemoveStore>>, StoreError> {
+    let BackendConf::Fs(fs) = &conf.backend else { return Ok(None) };
+    let quarantine = FsStore::quarantine(fs, conf.kind, conf.location())?;
+    Ok(quarantine.map(|store| Arc::new(store) as Arc<dyn RemoveStore>))
 }
 
 fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {

@@ -6,11 +6,15 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::private_file::{self, Access};
+
+/// The time between two tries to acquire a lock that is held.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The longest note about a holder that is shown, in bytes.
 const NOTE_MAX: u64 = 100;
@@ -60,6 +64,20 @@ impl FileLock {
         let note = format!("process {}, since {}\n", std::process::id(), jiff::Zoned::now().strftime("%F %T"));
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
         Ok(Self { _file: file })
+    }
+
+    /// Acquires the lock, and waits for another holder up to `patience`.
+    ///
+    /// # Errors
+    /// When it is still held then, or the file cannot be used.
+    pub fn acquire_within(path: &Path, patience: Duration) -> Result<Self, FileLockError> {
+        let end = Instant::now() + patience;
+        loop {
+            match Self::acquire(path) {
+                Err(FileLockError::Held { .. }) if Instant::now() < end => std::thread::sleep(LOOK_AGAIN),
+                acquired => return acquired,
+            }
+        }
     }
 
     /// Which process holds the lock; `None` when none does, or it cannot be told. Nothing is acquired or written.

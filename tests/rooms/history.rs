@@ -8,8 +8,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use seaf_migrate::conf::{Environment, Role, SideConf, SideId, SideText, TextFile, parse_side};
-use seaf_migrate::history::{Pair, PairHistory, RunNote, StateDir, VERSION, VerifyNote};
-use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind};
+use seaf_migrate::history::{Incarnation, Incarnations, Pair, PairHistory, RunNote, StateDir, VerifyNote};
+use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind, PerKind};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -19,8 +19,33 @@ fn run(began: i64, ended: Option<i64>) -> RunNote {
     RunNote { began: at(began), ended: ended.map(at), exit_code: ended.map(|_| 0) }
 }
 
-fn verified(began: i64, ended: i64, findings: u64) -> VerifyNote {
-    VerifyNote { began: at(began), ended: at(ended), content_percent: 0.0, findings, objects: 5, heads: None }
+/// A good verification of a destination that was `destination` then.
+fn verified(began: i64, destination: &PerKind<Incarnation>) -> VerifyNote {
+    VerifyNote {
+        began: at(began),
+        ended: at(began + 10),
+        content_percent: 100.0,
+        findings: 0,
+        objects: 5,
+        heads: None,
+        destination: Some(destination.clone()),
+    }
+}
+
+/// A destination whose newest pass ended with `code`.
+fn destination(code: u8) -> PerKind<Incarnation> {
+    PerKind::from_fn(|_| Incarnation::first().pass_begun().pass_ended(code))
+}
+
+fn now(destination: &PerKind<Incarnation>) -> Incarnations {
+    destination.clone().map(Some)
+}
+
+/// The destination with another incarnation in one of its stores.
+fn with(destination: &PerKind<Incarnation>, kind: ObjectKind, other: Option<Incarnation>) -> Incarnations {
+    let mut now = now(destination);
+    now[kind] = other;
+    now
 }
 
 fn pair(name: &str) -> Pair {
@@ -28,34 +53,57 @@ fn pair(name: &str) -> Pair {
     Pair { from: places("old"), to: places(name) }
 }
 
-fn record(last_run: Option<RunNote>, verified: Option<VerifyNote>) -> PairHistory {
-    PairHistory { version: VERSION, pair: pair("new"), last_run, verified }
+fn history(verified: Option<VerifyNote>) -> PairHistory {
+    PairHistory { verified, ..PairHistory::new(pair("new")) }
 }
 
 #[test]
-fn only_a_good_verification_that_nothing_was_written_after_is_proof() {
-    for (last_run, verified, lack) in [
-        (None, None, "never verified"),
-        (Some(run(0, Some(10))), None, "never verified"),
-        (Some(run(0, Some(10))), Some(verified(20, 30, 0)), ""),
-        (None, Some(verified(20, 30, 0)), ""),
-        // Ended in the same second in which the verification began: nothing came after.
-        (Some(run(0, Some(20))), Some(verified(20, 30, 0)), ""),
-        (Some(run(0, Some(21))), Some(verified(20, 30, 0)), "a run ended at"),
-        (Some(run(0, Some(40))), Some(verified(20, 30, 0)), "a run ended at"),
-        (Some(run(40, Some(50))), Some(verified(20, 30, 0)), "a run ended at"),
-        // A run that was killed before, during or after the verification: what it wrote and when is unknown.
-        (Some(run(0, None)), Some(verified(20, 30, 0)), "did not record its end"),
-        (Some(run(25, None)), Some(verified(20, 30, 0)), "did not record its end"),
-        (Some(run(40, None)), Some(verified(20, 30, 0)), "a run began at"),
-        (Some(run(0, Some(10))), Some(verified(20, 30, 1)), "had 1 findings"),
-    ] {
-        let record = record(last_run, verified);
-        match (record.why_unproven(), lack) {
-            (None, "") => {}
-            (Some(why), lack) if !lack.is_empty() => assert!(why.contains(lack), "{why}"),
-            (found, lack) => panic!("{found:?} instead of {lack:?}: {record:?}"),
+fn a_good_verification_of_the_destination_as_it_is_now_is_proof() {
+    for code in [0, 5] {
+        let then = destination(code);
+        assert_eq!(history(Some(verified(0, &then))).why_unproven(&now(&then)), None);
+    }
+}
+
+#[test]
+fn nothing_else_is_proof_and_the_reason_is_said() {
+    let then = destination(0);
+    let good = verified(20, &then);
+    let lacks = |history: &PairHistory, now: &Incarnations, says: &str| {
+        let why = history.why_unproven(now).unwrap_or_else(|| panic!("proof, though: {says}"));
+        assert!(why.contains(says), "{why:?} does not say {says:?}");
+    };
+    lacks(&history(None), &now(&then), "never verified");
+    lacks(&history(Some(VerifyNote { findings: 2, ..good.clone() })), &now(&then), "had 2 findings");
+    lacks(&history(Some(VerifyNote { destination: None, ..good.clone() })), &now(&then), "or no run ever did");
+    let unfinished = PairHistory { unfinished: vec![at(40)], ..history(Some(good.clone())) };
+    lacks(&unfinished, &now(&then), "did not come to its end");
+    for kind in ObjectKind::ALL {
+        let [begun, wrong, other] = [then[kind].pass_begun(), then[kind].found_wrong(), Incarnation::first()];
+        for (changed, says) in [
+            (Some(begun), "was written by a run, or found wrong, since"),
+            (Some(wrong), "was written by a run, or found wrong, since"),
+            (Some(other), "is another one than"),
+            (None, "carries no mark of a run"),
+        ] {
+            lacks(&history(Some(good.clone())), &with(&then, kind, changed), says);
+            lacks(&history(Some(good.clone())), &with(&then, kind, None), kind.as_str());
         }
+        // An older backup was put in the place of the store.
+        let later = PerKind::from_fn(|of| if of == kind { then[of].pass_begun().pass_ended(0) } else { then[of].clone() });
+        lacks(&history(Some(verified(20, &later))), &now(&then), "a backup was put in its place");
+    }
+}
+
+#[test]
+fn a_verification_after_a_run_that_failed_or_was_killed_is_no_proof() {
+    for (then, says) in [
+        (destination(1), "a run that ended with exit code 1"),
+        (destination(130), "a run that ended with exit code 130"),
+        (destination(0).map(|ended| ended.pass_begun()), "a run that did not come to its end"),
+    ] {
+        let why = history(Some(verified(20, &then))).why_unproven(&now(&then)).unwrap();
+        assert!(why.contains(says), "{why}");
     }
 }
 
@@ -68,12 +116,70 @@ fn a_note_keeps_the_other_one_and_the_newest_counts() {
     proofs.note_run(&pair, run(0, None)).unwrap();
     proofs.note_run(&pair, run(0, Some(10))).unwrap();
     let heads = Some(BTreeMap::from([(LibraryId::from_bytes([1; 16]), ObjectId::from_bytes([2; 20]))]));
-    let found = VerifyNote { heads, content_percent: 12.5, ..verified(20, 30, 0) };
+    let found = VerifyNote { heads, content_percent: 12.5, ..verified(20, &destination(0)) };
     proofs.note_verify(&pair, found.clone()).unwrap();
-    assert_eq!(proofs.load(&pair).unwrap(), Some(record(Some(run(0, Some(10))), Some(found.clone()))));
+    let held = proofs.load(&pair).unwrap().unwrap();
+    assert_eq!((held.last_run, held.verified), (Some(run(0, Some(10))), Some(found.clone())));
     proofs.note_run(&pair, run(40, None)).unwrap();
     let held = proofs.load(&pair).unwrap().unwrap();
     assert_eq!((held.last_run, held.verified), (Some(run(40, None)), Some(found)));
+}
+
+#[test]
+fn a_verification_revokes_the_last_one_when_it_begins_and_only_its_end_settles_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let proofs = StateDir::new(folder.path().to_owned());
+    let (pair, then) = (pair("new"), destination(0));
+    let lack = || proofs.load(&pair).unwrap().unwrap().why_unproven(&now(&then));
+    proofs.note_verify(&pair, verified(0, &then)).unwrap();
+    assert_eq!(lack(), None);
+    // Interrupted, gone on with, interrupted again.
+    proofs.note_verify_begun(&pair, at(20)).unwrap();
+    proofs.note_verify_begun(&pair, at(20)).unwrap();
+    assert!(lack().unwrap().contains("did not come to its end"));
+    // A good one of some libraries says nothing about the others.
+    proofs.note_verify_begun(&pair, at(30)).unwrap();
+    proofs.note_partial_verify(&pair, at(30), 0).unwrap();
+    assert!(lack().unwrap().contains("did not come to its end"));
+    proofs.note_verify(&pair, verified(20, &then)).unwrap();
+    assert_eq!(lack(), None);
+    proofs.note_verify_begun(&pair, at(40)).unwrap();
+    assert!(lack().is_some());
+    proofs.note_partial_verify(&pair, at(40), 0).unwrap();
+    assert_eq!(lack(), None);
+    proofs.note_verify_begun(&pair, at(50)).unwrap();
+    proofs.note_partial_verify(&pair, at(50), 3).unwrap();
+    assert!(lack().unwrap().contains("had 3 findings"));
+}
+
+#[test]
+fn of_many_processes_that_change_the_notes_at_once_none_loses_what_another_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let proofs = StateDir::new(folder.path().to_owned());
+    let pair = pair("new");
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let (proofs, pair) = (&proofs, &pair);
+            scope.spawn(move || (0..5).for_each(|m| proofs.note_verify_begun(pair, at(n * 5 + m)).unwrap()));
+        }
+    });
+    assert_eq!(proofs.load(&pair).unwrap().unwrap().unfinished.len(), 40);
+}
+
+#[test]
+fn notes_of_an_earlier_version_are_read_and_prove_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let proofs = StateDir::new(folder.path().to_owned());
+    let (pair, then) = (pair("new"), destination(0));
+    proofs.note_verify(&pair, verified(0, &then)).unwrap();
+    let mut text: serde_json::Value = serde_json::from_slice(&fs::read(proofs.path(&pair)).unwrap()).unwrap();
+    text["version"] = 1.into();
+    text.as_object_mut().unwrap().remove("unfinished");
+    text["verified"].as_object_mut().unwrap().remove("destination");
+    fs::write(proofs.path(&pair), text.to_string()).unwrap();
+    assert!(proofs.load(&pair).unwrap().unwrap().why_unproven(&now(&then)).is_some());
+    proofs.note_verify(&pair, verified(20, &then)).unwrap();
+    assert_eq!(proofs.load(&pair).unwrap().unwrap().why_unproven(&now(&then)), None);
 }
 
 #[test]
@@ -86,7 +192,8 @@ fn notes_are_for_their_owner_alone_and_nothing_lies_beside_them() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder.path().join("a/b")), 0o700);
     assert_eq!(mode(&proofs.path(&pair("new"))), 0o600);
-    assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1);
+    // The notes, and the lock of whoever changes them.
+    assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 2);
 }
 
 #[test]
@@ -122,7 +229,7 @@ fn a_file_that_is_not_about_this_pair_is_an_error_and_never_nothing() {
     proofs.note_run(&pair("other"), run(0, Some(1))).unwrap();
     let of_other = fs::read_to_string(proofs.path(&pair("other"))).unwrap();
     proofs.note_run(&pair("new"), run(0, Some(1))).unwrap();
-    let newer = fs::read_to_string(&path).unwrap().replace("\"version\": 1", "\"version\": 2");
+    let newer = fs::read_to_string(&path).unwrap().replace("\"version\": 2", "\"version\": 3");
     for text in ["", "{", "null", "[]", of_other.as_str(), newer.as_str()] {
         fs::write(&path, text).unwrap();
         let error = proofs.load(&pair("new")).unwrap_err().to_string();
@@ -174,12 +281,23 @@ fn the_folder_of_the_notes_is_the_one_that_was_named() {
 
 proptest! {
     #[test]
-    fn proof_means_no_findings_and_no_run_that_is_open_or_ended_later(
-        began in 0..9i64, ended in proptest::option::of(0..9i64), from in 0..9i64, took in 0..3i64, findings in 0..2u64,
+    fn proof_means_that_nothing_at_all_happened_since_a_good_verification(
+        events in proptest::collection::vec(0..6u8, 0..8),
     ) {
-        let lack = record(Some(run(began, ended)), Some(verified(from, from + took, findings))).why_unproven();
-        let proof = findings == 0 && ended.is_some_and(|ended| ended <= from);
-        prop_assert_eq!(lack.is_none(), proof, "{:?}", lack);
+        let then = destination(0);
+        let (mut history, mut now) = (history(Some(verified(20, &then))), now(&then));
+        for (n, event) in events.iter().enumerate() {
+            let kind = ObjectKind::ALL[n % 3];
+            match event {
+                0 => now[kind] = now[kind].as_ref().map(Incarnation::pass_begun),
+                1 => now[kind] = now[kind].as_ref().map(|store| store.pass_ended(0)),
+                2 => now[kind] = now[kind].as_ref().map(Incarnation::found_wrong),
+                3 => now[kind] = None,
+                4 => now[kind] = Some(Incarnation::first()),
+                _ => history.unfinished.push(at(100)),
+            }
+        }
+        prop_assert_eq!(history.why_unproven(&now).is_none(), events.is_empty());
     }
 }
 
@@ -187,13 +305,13 @@ proptest! {
 fn notes_that_cannot_be_understood_are_not_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let proofs = StateDir::new(dir.path().to_owned());
-    proofs.note_verify(&pair("new"), verified(1, 2, 0)).unwrap();
+    proofs.note_verify(&pair("new"), verified(1, &destination(0))).unwrap();
     let path = proofs.path(&pair("new"));
     let good = fs::read_to_string(&path).unwrap();
-    for bad in ["", "{}", "noise", &good[..good.len() / 2], &good.replace("\"version\": 1", "\"version\": 2")] {
+    for bad in ["", "{}", "noise", &good[..good.len() / 2], &good.replace("\"version\": 2", "\"version\": 3")] {
         fs::write(&path, bad).unwrap();
         assert!(proofs.note_run(&pair("new"), run(1, None)).is_err());
-        assert!(proofs.note_verify(&pair("new"), verified(3, 4, 0)).is_err());
+        assert!(proofs.note_verify(&pair("new"), verified(3, &destination(0))).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), bad);
     }
 }

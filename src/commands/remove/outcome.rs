@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::commands::common::failure::Failure;
 use crate::commands::remove::report::Reason;
+use crate::commands::remove::restore::Restored;
 use crate::report::{Outcome, format};
 
 /// How a removal ended.
@@ -14,6 +15,13 @@ pub enum RemoveOutcome {
     Complete(Totals),
     /// Some objects were kept, or would be.
     KeptSome(Totals),
+    /// What was in quarantine was brought back; in a dry run, would be.
+    Restored {
+        /// How many objects were, and how many were not.
+        restored: Restored,
+        /// Whether nothing was moved, because nobody said `--yes`.
+        dry_run: bool,
+    },
     /// It ended early.
     Stopped {
         /// Why.
@@ -41,23 +49,47 @@ pub struct Totals {
     pub kept: Vec<(Reason, u64)>,
 }
 
-/// Whether anything is deleted.
+/// Whether anything is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Nothing is, because nobody said `--yes`.
     DryRun,
     /// What may go is, and noted first.
-    Delete {
+    Remove {
         /// The file that names each object.
         journal: PathBuf,
+        /// Where what was removed is kept.
+        kept_in: KeptIn,
     },
+}
+
+/// Where removed objects are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptIn {
+    /// Nowhere: they are deleted.
+    Nowhere,
+    /// Those of folders are in the quarantine.
+    Quarantine,
+}
+
+impl KeptIn {
+    /// What is to be said of removed objects, after a semicolon.
+    const fn says(self) -> &'static str {
+        match self {
+            Self::Nowhere => "",
+            Self::Quarantine => {
+                "; those of folders are in quarantine (removed-by-seaf-migrate in storage/<kind>) and free no space before \
+                 remove --purge deletes them; remove --restore brings them back"
+            }
+        }
+    }
 }
 
 impl Outcome for RemoveOutcome {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Complete(_) => 0,
-            Self::KeptSome(_) => 1,
+            Self::Complete(_) | Self::Restored { restored: Restored { left: 0, .. }, .. } => 0,
+            Self::KeptSome(_) | Self::Restored { .. } => 1,
             Self::Stopped { failure, .. } => failure.exit_code(),
             // All is not well without the file, because somebody asked for it to decide by it.
             Self::FileNotWritten { reached, .. } => reached.exit_code().max(1),
@@ -68,6 +100,8 @@ impl Outcome for RemoveOutcome {
         match self {
             Self::Complete(_) => "complete",
             Self::KeptSome(_) => "kept some",
+            Self::Restored { restored: Restored { left: 0, .. }, .. } => "restored",
+            Self::Restored { .. } => "restored some",
             Self::Stopped { failure, .. } => failure.name(),
             Self::FileNotWritten { reached, .. } => reached.name(),
         }
@@ -79,6 +113,7 @@ impl fmt::Display for RemoveOutcome {
         match self {
             Self::Complete(totals) => complete(f, totals),
             Self::KeptSome(totals) => kept_some(f, totals),
+            Self::Restored { restored, dry_run } => brought_back(f, *restored, *dry_run),
             Self::Stopped { failure, totals } => stopped(f, failure, totals),
             Self::FileNotWritten { reached, what } => write!(f, "{reached}; {what}"),
         }
@@ -88,10 +123,11 @@ impl fmt::Display for RemoveOutcome {
 fn complete(f: &mut fmt::Formatter<'_>, totals: &Totals) -> fmt::Result {
     let removed = totals.removed();
     match &totals.mode {
-        Mode::Delete { journal } => write!(
+        Mode::Remove { journal, kept_in } => write!(
             f,
-            "{removed} removed from the source, all of which the destination has; {} names them",
-            journal.display()
+            "{removed} removed from the source, all of which the destination has; {} names them{}",
+            journal.display(),
+            kept_in.says()
         ),
         Mode::DryRun => {
             write!(f, "nothing was removed, this was a dry run; --yes would remove {removed} from the source")
@@ -102,17 +138,33 @@ fn complete(f: &mut fmt::Formatter<'_>, totals: &Totals) -> fmt::Result {
 fn kept_some(f: &mut fmt::Formatter<'_>, totals: &Totals) -> fmt::Result {
     let (removed, kept) = (totals.removed(), totals.kept());
     match &totals.mode {
-        Mode::Delete { journal } => {
-            write!(f, "{removed} removed from the source, {kept}; {} names what was removed", journal.display())
+        Mode::Remove { journal, kept_in } => {
+            let (journal, more) = (journal.display(), kept_in.says());
+            write!(f, "{removed} removed from the source, {kept}; {journal} names what was removed{more}")
         }
         Mode::DryRun => write!(f, "nothing was removed, this was a dry run; --yes would remove {removed}, {kept}"),
+    }
+}
+
+fn brought_back(f: &mut fmt::Formatter<'_>, Restored { put_back, left }: Restored, dry_run: bool) -> fmt::Result {
+    let put_back = format::plural(put_back, "object");
+    if dry_run {
+        return write!(f, "nothing was moved, this was a dry run; --yes would move {put_back} back to the source");
+    }
+    write!(f, "{put_back} moved back from quarantine to the source")?;
+    match left {
+        0 => Ok(()),
+        left => {
+            let left = format::plural(left, "object");
+            write!(f, "; {left} LEFT in quarantine, because the source has objects of the same names")
+        }
     }
 }
 
 fn stopped(f: &mut fmt::Formatter<'_>, failure: &Failure, totals: &Totals) -> fmt::Result {
     let removed = totals.removed();
     match (failure, &totals.mode) {
-        (Failure::Interrupted { .. }, Mode::Delete { journal }) => write!(
+        (Failure::Interrupted { .. }, Mode::Remove { journal, .. }) => write!(
             f,
             "interrupted; {removed} removed from the source, and {} names them; the next run goes on from here",
             journal.display()
@@ -120,7 +172,7 @@ fn stopped(f: &mut fmt::Formatter<'_>, failure: &Failure, totals: &Totals) -> fm
         (Failure::Interrupted { .. }, Mode::DryRun) => {
             f.write_str("interrupted; nothing was removed, this was a dry run")
         }
-        (failure, Mode::Delete { journal }) if totals.removed > 0 => {
+        (failure, Mode::Remove { journal, .. }) if totals.removed > 0 => {
             write!(f, "{failure}; {removed} removed from the source before that, and {} names them", journal.display())
         }
         (failure, _) => write!(f, "{failure}"),
@@ -151,7 +203,7 @@ mod tests {
     }
 
     fn delete() -> Mode {
-        Mode::Delete { journal: "/the/journal".into() }
+        Mode::Remove { journal: "/the/journal".into(), kept_in: KeptIn::Nowhere }
     }
 
     #[test]

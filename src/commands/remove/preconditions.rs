@@ -6,7 +6,7 @@ use crate::commands::common::failure::Failure;
 use crate::commands::remove::settings::RemoveSettings;
 use crate::conf::DatabaseConf;
 use crate::database::heads::Roots;
-use crate::history::{Pair, VerifyNote};
+use crate::history::{Incarnations, Pair, PairHistory, VerifyNote};
 use crate::object::{LibraryId, ObjectId, ObjectKey};
 use crate::report::Console;
 use crate::store::{ReadStore, StoreError, found};
@@ -20,34 +20,37 @@ pub struct Commits<'a> {
     pub destination: &'a dyn ReadStore,
 }
 
-/// The verification that allows the removal.
+/// The verification that allows the removal, `now` being the incarnations that the destination's stores have now.
 ///
 /// # Errors
 /// Why nothing may be removed.
-pub fn verification(settings: &RemoveSettings, console: &Console) -> Result<VerifyNote, Failure> {
-    let verified = note(settings).map_err(Failure::Refused)?;
-    if !settings.content && verified.content_percent < 100.0 {
-        console.problem(
-            "Warning: the verification compared ids and sizes, not all contents, and this removal compares sizes, too. \
-             With --content, each object is read at the destination before the source's is removed",
-        );
+pub fn verification(settings: &RemoveSettings, now: &Incarnations, console: &Console) -> Result<VerifyNote, Failure> {
+    let verified = note(settings, now).map_err(Failure::Refused)?;
+    if !settings.content && !verified.is_of_all_contents() {
+        let what = format!("the verification of {} compared ids and sizes, not all contents", verified.ended);
+        let next = "Add --content, which reads each object at the destination before the source's is removed, or verify \
+                    with --content first";
+        if settings.yes {
+            return Err(Failure::Refused(format!("nothing may be removed: {what}. {next}")));
+        }
+        console.problem(format_args!("Warning: {what}, so --yes would be refused. {next}"));
     }
     console.log(format_args!("Going by the verification of {}", verified.ended));
     Ok(verified)
 }
 
-fn note(settings: &RemoveSettings) -> Result<VerifyNote, String> {
+fn note(settings: &RemoveSettings, now: &Incarnations) -> Result<VerifyNote, String> {
     let pair = Pair::new(&settings.from, &settings.to);
     let record = settings.state_dir.load(&pair).map_err(|error| error.to_string())?;
-    let lack = match &record {
-        Some(record) => record.why_unproven(),
-        None => Some("these stores were never verified".to_owned()),
-    };
-    match (lack, record.and_then(|record| record.verified)) {
+    let record = record.unwrap_or_else(|| PairHistory::new(pair));
+    match (record.why_unproven(now), record.verified) {
         (None, Some(verified)) => Ok(verified),
         (lack, _) => {
             let lack = lack.unwrap_or_else(|| "these stores were never verified".to_owned());
-            Err(format!("nothing may be removed: {lack}. Run seaf-migrate verify with the same --from and --to first"))
+            Err(format!(
+                "nothing may be removed: {lack}. Run seaf-migrate run until it ends with exit code 0, then seaf-migrate \
+                 verify --content, with the same --from and --to"
+            ))
         }
     }
 }

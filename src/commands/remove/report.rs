@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::settings::Stage;
 use crate::metrics::Findings;
 use crate::metrics::counters::{Counters, LibraryCounts};
 use crate::object::{LibraryId, ObjectKind, PerKind};
@@ -125,6 +126,8 @@ impl RemovalCounts {
 /// What the report says beside the numbers and what was kept.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportHeader {
+    /// What was done.
+    pub stage: Stage,
     /// Whether nothing was removed because nobody said `--yes`.
     pub dry_run: bool,
     /// How it ended, in a word or two.
@@ -144,6 +147,8 @@ pub struct ReportHeader {
     pub verified: Option<String>,
     /// The journal's file; `None` in a dry run.
     pub journal: Option<String>,
+    /// The folders that hold what was removed until it is deleted for good.
+    pub quarantine: Vec<String>,
 }
 
 #[derive(Serialize)]

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use serde::Serialize;
 
 use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, in_order, load_sides, require_folder_of, resolve_database, resolve_store,
     temporary_folder,
 };
-use crate::conf::{DatabaseConf, Environment, SideConf};
+use crate::conf::{BackendConf, DatabaseConf, Environment, SideConf, StoreConf};
 use crate::history::{Pair, StateDir};
 use crate::object::LibraryId;
 use crate::sys::private_file::parent_of;
@@ -24,6 +25,15 @@ pub struct RemoveFlags {
     /// Delete; without this option nothing is deleted, and the command says what it would delete
     #[arg(long)]
     pub yes: bool,
+
+    /// Delete for good what an earlier removal moved to the quarantine of a folder store, after asking the destination for
+    /// each object once more
+    #[arg(long, conflicts_with = "restore")]
+    pub purge: bool,
+
+    /// Move back to the old side what is in quarantine
+    #[arg(long)]
+    pub restore: bool,
 
     /// Delete only what belongs to this library; may be repeated
     #[arg(long, value_name = "UUID")]
@@ -67,6 +77,28 @@ pub struct RemoveFlags {
     pub store: StoreFlags,
 }
 
+/// What a removal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Moves the objects of folders to the quarantine, and deletes those of other stores.
+    Remove,
+    /// Deletes for good what is in quarantine.
+    Purge,
+    /// Moves back what is in quarantine.
+    Restore,
+}
+
+impl RemoveFlags {
+    const fn stage(&self) -> Stage {
+        match (self.purge, self.restore) {
+            (true, _) => Stage::Purge,
+            (false, true) => Stage::Restore,
+            (false, false) => Stage::Remove,
+        }
+    }
+}
+
 /// Everything that a removal needs.
 #[derive(Clone, Debug)]
 pub struct RemoveSettings {
@@ -76,7 +108,9 @@ pub struct RemoveSettings {
     pub to: SideConf,
     /// How to talk to the stores.
     pub store: StoreSettings,
-    /// Whether to delete, and not only to say what would be deleted.
+    /// What is done.
+    pub stage: Stage,
+    /// Whether to do it, and not only to say what would be done.
     pub yes: bool,
     /// Only these libraries, ascending, none twice; all when empty.
     pub libraries: Vec<LibraryId>,
@@ -96,6 +130,14 @@ pub struct RemoveSettings {
     pub temp_dir: PathBuf,
     /// Where the verification of these two sides is noted.
     pub state_dir: StateDir,
+}
+
+impl RemoveSettings {
+    /// Whether anything that is removed goes to a quarantine: an object of a folder, in the first stage.
+    pub fn quarantines(&self) -> bool {
+        let is_folder = |store: &StoreConf| matches!(store.backend, BackendConf::Fs(_));
+        self.stage == Stage::Remove && self.from.stores.values().any(is_folder)
+    }
 }
 
 /// What `remove` needs.
@@ -118,6 +160,7 @@ pub fn resolve(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings,
         from,
         to,
         store: resolve_store(&flags.store),
+        stage: flags.stage(),
         yes: flags.yes,
         libraries: in_order(&flags.library),
         content: flags.content,

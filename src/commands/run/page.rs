@@ -146,22 +146,23 @@ fn slowest(slow: &[Slow]) -> Option<Part> {
     })
 }
 
-/// What the newest verification of the two sides said, and whether that still counts.
+/// What the newest verification of the two sides said. This run came after it.
 fn verified(record: Option<&PairHistory>) -> Part {
     let title = "The last verification".to_owned();
-    let Some((record, verified)) = record.and_then(|record| Some((record, record.verified.as_ref()?))) else {
+    let Some(verified) = record.and_then(|record| record.verified.as_ref()) else {
         return Part::Note(title, "These two sides were not verified yet.".to_owned());
     };
     let depth = match verified.content_percent {
         share if share > 0.0 => format!("ids and sizes, and {share} % of the objects read and hashed"),
         _ => "ids and sizes".to_owned(),
     };
-    let counts = record.why_unproven().map_or_else(
-        || "It counts for what is there now.".to_owned(),
-        |why| format!("It does not count for what is there now: {why}."),
-    );
     let (objects, found) = (format::plural(verified.objects, "object"), format::plural(verified.findings, "finding"));
-    Part::Note(title, format!("{}: {objects} compared ({depth}), {found}. {counts}", verified.ended))
+    let text = format!(
+        "{}: {objects} compared ({depth}), {found}. It was before this run; verify again before anything is removed from \
+         the source.",
+        verified.ended
+    );
+    Part::Note(title, text)
 }
 
 fn libraries(told: &RunResult<'_>) -> Option<Part> {

@@ -10,8 +10,9 @@ use super::state::VerifyState;
 use super::{Verification, page, report, summary};
 use crate::commands::check::Apart;
 use crate::commands::common::failure::Failure;
+use crate::commands::common::incarnations;
 use crate::commands::verify::settings::VerifySettings;
-use crate::history::VerifyNote;
+use crate::history::{Incarnation, VerifyNote};
 use crate::object::{ObjectKind, PerKind};
 use crate::report::page::write;
 use crate::report::{Console, Outcome, Process, format};
@@ -82,6 +83,7 @@ impl Verification<'_> {
         let process = Process::ended(started, began.elapsed(), from, to, self.options.retries());
         let unwritten = write_files(self.settings, &mut verified, &process);
         summary::print(&verified, console);
+        self.revoke();
         if outcome.is_over() {
             self.note();
         }
@@ -98,32 +100,62 @@ impl Verification<'_> {
         outcome
     }
 
-    /// Notes the result for whoever wants to delete the source. One of some libraries only is not noted, because it
-    /// would be taken for one of all.
-    fn note(&self) {
-        if !self.settings.libraries.is_empty() {
+    /// Revokes what was recorded about a destination in which something is wrong, however the verification ended.
+    fn revoke(&self) {
+        if self.state.findings.count() == 0 {
             return;
         }
-        if let Apart::NotSeen(why) = &self.apart {
+        if let Err(error) = incarnations::found_wrong(&self.settings.to, &self.options) {
             self.console.problem(format_args!(
-                "Warning: this verification is not noted, so the source cannot be deleted on the strength of it: it could \
-                 not be seen that the destination is not the source under another name ({why})"
+                "Warning: it could not be noted at the destination that something is wrong there: {error}. Run again with \
+                 --relist, so that no list file is relied on"
             ));
-            return;
         }
-        let kept = &self.state.kept;
-        let note = VerifyNote {
-            began: kept.began,
-            ended: Timestamp::now(),
-            content_percent: self.settings.content_percent,
-            findings: self.state.findings.count(),
-            objects: kept.kinds.values().map(|tally| tally.objects).sum(),
-            heads: self.heads.clone(),
+    }
+
+    /// Notes the result for whoever wants to delete the source.
+    fn note(&self) {
+        let (kept, findings) = (&self.state.kept, self.state.findings.count());
+        let (pair, state_dir) = (&kept.scope.pair, &self.settings.state_dir);
+        let noted = match self.settings.libraries.is_empty() {
+            // One of some libraries only would be taken for one of all.
+            false => state_dir.note_partial_verify(pair, kept.began, findings),
+            true => {
+                if let Apart::NotSeen(why) = &self.apart {
+                    self.console.problem(format_args!(
+                        "Warning: this verification does not allow a removal: it could not be seen that the destination is \
+                         not the source under another name ({why})"
+                    ));
+                    return;
+                }
+                let note = VerifyNote {
+                    began: kept.began,
+                    ended: Timestamp::now(),
+                    content_percent: self.settings.content_percent,
+                    findings,
+                    objects: kept.kinds.values().map(|tally| tally.objects).sum(),
+                    heads: self.heads.clone(),
+                    destination: self.unchanged_incarnations(),
+                };
+                state_dir.note_verify(pair, note)
+            }
         };
-        if let Err(error) = self.settings.state_dir.note_verify(&kept.scope.pair, note) {
+        if let Err(error) = noted {
             self.console
                 .problem(format_args!("Warning: {error}. Without such notes, the source cannot be deleted later"));
         }
+    }
+
+    /// The incarnations of the destination's stores, when each has one and the same as at the beginning.
+    fn unchanged_incarnations(&self) -> Option<PerKind<Incarnation>> {
+        let now = match incarnations::read(&self.settings.to, &self.options) {
+            Ok(now) => now,
+            Err(error) => {
+                self.console.problem(format_args!("Warning: the destination's generation cannot be read: {error}"));
+                return None;
+            }
+        };
+        if now == self.incarnations { now.all() } else { None }
     }
 
     fn forget(self) {

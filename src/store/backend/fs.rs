@@ -31,6 +31,7 @@ mod durability;
 mod failure;
 mod held;
 mod listing;
+pub mod quarantine;
 mod reading;
 mod removing;
 mod steps;
@@ -39,6 +40,7 @@ mod writing;
 
 use durability::Durability;
 use failure::kind_of;
+use quarantine::Removal;
 use reading::size_of_file;
 use steps::ObjectPath;
 
@@ -51,6 +53,8 @@ enum Role {
     Destination,
     /// To see what a destination holds.
     DestinationToRead,
+    /// The quarantine of a source: to be deleted for good, or put back.
+    Quarantine,
 }
 
 impl Role {
@@ -69,6 +73,7 @@ pub struct FsStore {
     folder: OwnedFd,
     role: Role,
     durability: Durability,
+    removal: Removal,
 }
 
 impl FsStore {
@@ -120,7 +125,7 @@ impl FsStore {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(&root, flags, Mode::empty()).map_err(|errno| cannot_open(&root, errno.into()))?;
         let durability = Durability::of(&folder).map_err(|errno| cannot_open(&root, errno.into()))?;
-        Ok(Self { location, root, folder, role, durability })
+        Ok(Self { location, root, folder, role, durability, removal: Removal::ForGood })
     }
 
     /// The folders that opening a destination and writing `key` create where they are missing, the outermost first.
@@ -203,6 +208,14 @@ impl RemoveStore for FsStore {
 
     fn remove_empty_folders(&self, within: &KeyRange) -> Result<u64, StoreError> {
         self.remove_folders(within)
+    }
+
+    fn quarantine(&self) -> Option<PathBuf> {
+        self.quarantine_folder()
+    }
+
+    fn put_back(&self, key: &ObjectKey) -> Result<bool, StoreError> {
+        self.put_back_file(key)
     }
 }
 

@@ -6,6 +6,7 @@
 //! immutable: writing one twice leaves the same bytes. The exceptions are `sync` and
 //! `make_listed_durable`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -170,6 +171,14 @@ impl<S: RemoveStore> RemoveStore for Retry<S> {
 
     fn remove_empty_folders(&self, within: &KeyRange) -> Result<u64, StoreError> {
         self.repeat(|store| store.remove_empty_folders(within))
+    }
+
+    fn quarantine(&self) -> Option<PathBuf> {
+        self.inner.quarantine()
+    }
+
+    fn put_back(&self, key: &ObjectKey) -> Result<bool, StoreError> {
+        self.repeat(|store| store.put_back(key))
     }
 }
 

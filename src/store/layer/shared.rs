@@ -1,6 +1,7 @@
 //! A shared pointer to a store is a store, so that a decorator may wrap one that others hold too,
 //! or one whose backend is not known at compile time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -72,5 +73,13 @@ impl<S: RemoveStore + ?Sized> RemoveStore for Arc<S> {
 
     fn remove_empty_folders(&self, within: &KeyRange) -> Result<u64, StoreError> {
         (**self).remove_empty_folders(within)
+    }
+
+    fn quarantine(&self) -> Option<PathBuf> {
+        (**self).quarantine()
+    }
+
+    fn put_back(&self, key: &ObjectKey) -> Result<bool, StoreError> {
+        (**self).put_back(key)
     }
 }

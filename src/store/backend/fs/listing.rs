@@ -23,6 +23,7 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use walkdir::{DirEntry, WalkDir};
 
+use super::quarantine::QUARANTINE;
 use super::failure::kind_of;
 use super::reading::size_of_file;
 use super::steps::{Blocked, ObjectPath, link_at_destination};
@@ -164,6 +165,7 @@ impl FsStore {
         self.visit(&self.root, |entry| {
             match LibraryId::parse(entry.file_name().as_encoded_bytes()) {
                 Some(library) if self.is_folder(entry)? => libraries.push(library),
+                None if entry.file_name() == QUARANTINE => {}
                 _ => strangers += 1,
             }
             Ok(())

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::FsStore;
 use super::failure::kind_of;
+use super::quarantine::Removal;
 use super::steps::{Blocked, ObjectPath, folder_in};
 use crate::object::{KeyRange, LibraryId, ObjectKey};
 use crate::store::StoreError;
@@ -25,7 +26,7 @@ pub(super) fn time_of(stat: &Stat) -> SystemTime {
 }
 
 /// Removes an empty folder; whether there was one. One that holds something, or is none, is left.
-fn remove_folder(folder: impl AsFd, name: &str) -> Result<bool, Errno> {
+pub(super) fn remove_folder(folder: impl AsFd, name: &str) -> Result<bool, Errno> {
     match rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR) {
         Ok(()) => Ok(true),
         Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR | Errno::NOENT) => Ok(false),
@@ -34,7 +35,8 @@ fn remove_folder(folder: impl AsFd, name: &str) -> Result<bool, Errno> {
 }
 
 impl FsStore {
-    /// Unlinks the object. Other hard links of the file stay, and so does what a symbolic link leads to.
+    /// Unlinks the object, or moves it to the quarantine. Other hard links of the file stay, and so does what a symbolic
+    /// link leads to.
     pub(super) fn remove_file(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let path = ObjectPath::of(key);
         let shard = match self.enter_shard(&path) {
@@ -43,6 +45,9 @@ impl FsStore {
             Err(Blocked::Errno(errno)) => return Err(remove_error(key, errno)),
             Err(Blocked::Link(path)) => return Err(self.behind_link("remove", key, &path)),
         };
+        if matches!(self.removal, Removal::ToQuarantine) {
+            return self.move_to_quarantine(&shard, &path, key);
+        }
         match rustix::fs::unlinkat(&shard, path.name(), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(remove_error(key, errno)),
@@ -59,7 +64,11 @@ impl FsStore {
                 StoreError::new(kind_of(&cause), "remove", path, cause)
             })?;
         }
-        Ok(removed)
+        let left = self.remove_quarantine().map_err(|errno| {
+            let cause = io::Error::from(errno);
+            StoreError::new(kind_of(&cause), "remove", self.root.display().to_string(), cause)
+        })?;
+        Ok(removed + u64::from(left))
     }
 
     fn remove_folders_of(&self, library: LibraryId) -> Result<u64, Errno> {

@@ -1,0 +1,243 @@
+//! Nothing is removed unless every condition holds.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use rustix::process::{Pid, Signal, kill_process};
+use seaf_migrate::conf::{Environment, SideSource, load_pair};
+use seaf_migrate::history::{Pair, RunNote, StateDir, VerifyNote};
+use seaf_migrate::object::ObjectKind;
+use serde_json::Value;
+use crate::support::folder::Tmpfs;
+use crate::support::library::bulk::bulk_to_dir;
+use crate::support::library::{Params, Store};
+use crate::support::s3_server::S3Server;
+use crate::support::sample::{SMALL_COUNT, WHOLE_COUNT};
+use crate::world::{Outcome, World, objects_below, objects_in_buckets, s3_section, wait_for_line};
+
+use super::*;
+
+#[test]
+fn without_a_verification_nothing_goes() {
+    let world = World::with_sample();
+    let before = left(&world);
+    assert_refused(&world, &before, go(&world, &[]), 2, "never verified");
+    world.run(&[]).assert_code(0);
+    assert_refused(&world, &before, go(&world, &[]), 2, "Run seaf-migrate verify");
+    // A dry run refuses for the same reason.
+    assert_refused(&world, &before, remove(&world, &[]), 2, "never verified");
+    // The verification of one library does not count for all.
+    let library = before.iter().next().unwrap().iter().nth(1).unwrap().to_str().unwrap();
+    world.verify(&["--library", library]).assert_code(0);
+    assert_refused(&world, &before, go(&world, &[]), 2, "never verified");
+}
+
+#[test]
+fn after_a_verification_with_findings_nothing_goes() {
+    let world = World::with_sample();
+    world.run(&[]).assert_code(0);
+    let before = left(&world);
+    fs::remove_file(world.at("target/storage").join(nth(&world, "blocks", 7))).unwrap();
+    world.verify(&["--db", &db(&world)]).assert_code(1);
+    assert_refused(&world, &before, go(&world, &[]), 2, "had 1 findings");
+}
+
+#[test]
+fn after_a_run_that_came_later_nothing_goes() {
+    let world = ready();
+    let before = left(&world);
+    world.run(&[]).assert_code(0);
+    assert_refused(&world, &before, go(&world, &[]), 2, "after the verification");
+    verify(&world);
+    go(&world, &[]).assert_code(0);
+}
+
+#[test]
+fn after_a_run_that_was_killed_nothing_goes() {
+    let world = ready();
+    let before = left(&world);
+    let run = RunNote { began: Timestamp::now(), ended: None, exit_code: None };
+    proofs(&world).note_run(&pair(&world), run).unwrap();
+    assert_refused(&world, &before, go(&world, &[]), 2, "a run began at");
+}
+
+#[test]
+fn while_a_run_is_under_way_nothing_goes() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    world.run(&[]).assert_code(0);
+    verify(&world);
+    let before = left(&world);
+    server.faults().delay(600_000);
+    let asked = server.faults().count_all();
+    let mut run = world.command(&[]).spawn().unwrap();
+    while server.faults().count_all() == asked {
+        std::thread::yield_now();
+    }
+    assert_refused(&world, &before, go(&world, &[]), 4, &format!("process {}", run.id()));
+    run.kill().unwrap();
+    run.wait().unwrap();
+}
+
+#[test]
+fn while_somebody_writes_to_the_old_side_nothing_goes() {
+    let world = ready();
+    let before = left(&world);
+    // A migration that writes into the old side, from a slow server.
+    let server = world.s3_server();
+    world.write_conf("third", |kind| s3_section(&server, &format!("seafile-{kind}"), crate::world::SECRET));
+    let dir = world.at("old/seafile-data").display().to_string();
+    world.write_conf("back", |_| format!("name = fs\ndir = {dir}\n"));
+    server.faults().delay(600_000);
+    let mut run = world.program();
+    run.args(["run", "--from"]).arg(world.at("third")).arg("--to").arg(world.at("back"));
+    let mut run = run.spawn().unwrap();
+    while server.faults().count_all() == 0 {
+        std::thread::yield_now();
+    }
+    assert_refused(&world, &before, go(&world, &[]), 4, "old/seafile-data/storage/");
+    run.kill().unwrap();
+    run.wait().unwrap();
+}
+
+/// Moves the head of some library, to the newest of its older commits' ids changed in their last digit.
+fn move_head(world: &World) -> (String, String) {
+    let connection = Connection::open(db(world)).unwrap();
+    let row = "SELECT repo_id, commit_id FROM Branch WHERE name = 'master' ORDER BY repo_id LIMIT 1";
+    let (library, head): (String, String) =
+        connection.query_row(row, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let digit = if head.ends_with('0') { '1' } else { '0' };
+    let moved = format!("{}{digit}", &head[..39]);
+    let update = "UPDATE Branch SET commit_id = ? WHERE repo_id = ?";
+    assert_eq!(connection.execute(update, params![moved, library]).unwrap(), 1);
+    (library, moved)
+}
+
+/// Puts a commit below a `storage` folder, with nothing but `{}` in it.
+fn put_commit(storage: &Path, library: &str, commit: &str) {
+    let path = storage.join("commits").join(library).join(&commit[..2]).join(&commit[2..]);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "{}").unwrap();
+}
+
+#[test]
+fn when_a_head_moved_on_the_old_side_nothing_goes() {
+    let world = ready();
+    let (library, head) = move_head(&world);
+    assert_refused(&world, &left(&world), go(&world, &[]), 2, "which neither side holds");
+    put_commit(&world.source(), &library, &head);
+    let before = left(&world);
+    assert_refused(&world, &before, go(&world, &[]), 2, "a server works on them");
+    // `--server-is-stopped` does not help against a change that can be seen.
+    assert_refused(&world, &before, go(&world, &["--server-is-stopped"]), 2, &library);
+    put_commit(&world.at("target/storage"), &library, &head);
+    assert_refused(&world, &before, go(&world, &[]), 2, "a server works on them");
+}
+
+#[test]
+fn when_heads_moved_on_the_new_side_alone_the_old_one_may_go() {
+    let world = ready();
+    let (library, head) = move_head(&world);
+    put_commit(&world.at("target/storage"), &library, &head);
+    let outcome = go(&world, &[]).assert_code(0);
+    assert!(outcome.stdout.contains("the server works there"), "{}", outcome.stdout);
+    assert_eq!(sum(&outcome, "removed"), OBJECTS);
+}
+
+#[test]
+fn the_database_of_another_server_vouches_for_nothing() {
+    let world = ready();
+    let before = left(&world);
+    let other = world.at("other.db").display().to_string();
+    let params = Params { seed: 99, special: false, commits: 1, files: 1, large_dir: 0, ..Params::default() };
+    Store::generate(&params).write_db(Path::new(&other));
+    assert_refused(
+        &world,
+        &before,
+        without_database(&world, &["--yes", "--db", &other]),
+        2,
+        "which neither side holds",
+    );
+    // Nor when the verification took it for the right one.
+    world.verify(&["--db", &other]).assert_code(0);
+    for options in [&["--yes", "--db", &other][..], &["--yes", "--server-is-stopped", "--db", &other]] {
+        assert_refused(&world, &before, without_database(&world, options), 2, "the database of this server");
+    }
+}
+
+#[test]
+fn without_a_database_the_user_must_vouch_that_the_server_is_stopped() {
+    let world = ready();
+    let before = left(&world);
+    assert_refused(&world, &before, without_database(&world, &["--yes"]), 2, "add --server-is-stopped");
+    let outcome = without_database(&world, &["--yes", "--server-is-stopped"]).assert_code(0);
+    assert!(outcome.stderr.contains("was not checked, because --server-is-stopped says"), "{}", outcome.stderr);
+    assert_eq!(sum(&outcome, "removed"), OBJECTS);
+}
+
+#[test]
+fn a_verification_without_the_database_does_not_tell_whether_a_head_moved() {
+    let world = ready();
+    change_note(&world, |note| note.heads = None);
+    let before = left(&world);
+    assert_refused(&world, &before, go(&world, &[]), 2, "noted no heads");
+    go(&world, &["--server-is-stopped"]).assert_code(0);
+}
+
+#[test]
+fn when_the_database_does_not_answer_nothing_goes() {
+    let world = ready();
+    let before = left(&world);
+    let gone = world.at("gone.db").display().to_string();
+    let outcome = without_database(&world, &["--yes", "--server-is-stopped", "--db", &gone]);
+    assert_refused(&world, &before, outcome, 3, "gone.db");
+}
+
+#[test]
+fn the_verification_of_another_pair_is_no_proof() {
+    let world = ready();
+    let before = left(&world);
+    let first = pair(&world);
+    world.new_side_is_a_folder("elsewhere");
+    fs::create_dir_all(world.at("elsewhere")).unwrap();
+    for kind in ObjectKind::ALL {
+        fs::create_dir_all(world.at("elsewhere/storage").join(kind.as_str())).unwrap();
+    }
+    assert_refused(&world, &before, go(&world, &[]), 2, "never verified");
+    // Also when the other pair's notes are copied over this one's.
+    fs::copy(proofs(&world).path(&first), proofs(&world).path(&pair(&world))).unwrap();
+    assert_refused(&world, &before, go(&world, &[]), 2, "belongs to another pair");
+}
+
+#[test]
+fn notes_that_cannot_be_read_are_no_proof() {
+    let world = ready();
+    let before = left(&world);
+    let path = proofs(&world).path(&pair(&world));
+    fs::write(&path, "{").unwrap();
+    assert_refused(&world, &before, go(&world, &[]), 2, "cannot read the history of this pair of sides");
+}
+
+#[test]
+fn without_a_journal_that_can_be_written_nothing_goes() {
+    let world = ready();
+    let before = left(&world);
+    fs::create_dir(world.at("folder")).unwrap();
+    for (journal, says) in [
+        (world.at("no/such/folder/journal"), "does not exist"),
+        (world.at("folder"), "is a folder"),
+        ("/dev/full".into(), "is not a regular file"),
+        ("/dev/null".into(), "is not a regular file"),
+        (world.at("report.json"), "the report would replace the journal"),
+        (world.at("folder/../report.json"), "the report would replace the journal"),
+    ] {
+        let journal = journal.display().to_string();
+        assert_refused(&world, &before, go(&world, &["--journal", &journal]), 2, says);
+    }
+}
