@@ -11,9 +11,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::commands::check;
+use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::common::incarnations;
+use crate::commands::common::named_libraries;
 use crate::commands::common::sides::lock;
 use crate::commands::remove::outcome::{KeptIn, Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
@@ -133,6 +135,7 @@ impl Remover<'_> {
             self.failures.shutdown(),
         )?;
         let sides = self.open()?;
+        self.require_kinds_and_libraries(&sides)?;
         let kind = ObjectKind::Commits;
         let commits = Commits { source: &*sides.from[kind], destination: &*sides.to[kind] };
         preconditions::no_live_server(settings, &verified, commits, console)?;
@@ -192,6 +195,32 @@ impl Remover<'_> {
             console.log(format_args!("Complete {what} [{kind}] object"));
         }
         removed
+    }
+
+    /// Refuses a source of which a kind lists nothing and is needed, unless an earlier removal emptied it, and libraries
+    /// that the command line names and neither side has.
+    fn require_kinds_and_libraries(&self, sides: &RemovalStores) -> Result<(), Failure> {
+        let settings = self.settings;
+        if settings.stage == Stage::Remove {
+            self.require_needed_kinds(&sides.from)?;
+        }
+        let quarantine = sides.removable.values().flatten().map(|store| store as &dyn ReadStore);
+        let readable = sides.from.values().chain(sides.to.values()).map(|store| &**store);
+        let stores: Vec<&dyn ReadStore> = readable.chain(quarantine).collect();
+        named_libraries::require_in_stores(&settings.libraries, &stores, "neither side")
+    }
+
+    fn require_needed_kinds(&self, from: &PerKind<Arc<dyn ReadStore>>) -> Result<(), Failure> {
+        let (path, shutdown) = (&self.settings.journal, self.failures.shutdown());
+        let journal = path.display();
+        let noted = journal::kinds_noted(path)
+            .map_err(|error| Failure::Refused(format!("the journal {journal} cannot be read: {error}")))?;
+        let lists = |kind: ObjectKind| Ok::<_, StoreError>(noted[kind] || lists_anything(&*from[kind], shutdown)?);
+        let lists = PerKind::try_from_fn(lists)?;
+        let source = SideToLookAt { name: "the source", stores: from, shutdown };
+        let Some(what) = source.what_is_missing(&lists)? else { return Ok(()) };
+        let hint = format!("If an earlier removal emptied it, name its journal ({journal} notes none)");
+        Err(Failure::Store(format!("{what} Nothing was removed. {hint}")))
     }
 
     /// A library that was named and is not there is probably a slip of the pen.
