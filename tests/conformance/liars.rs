@@ -193,13 +193,29 @@ fn no_lie_about_a_read_is_believed() {
         let key = pair.put();
         for lie in FOREIGN.into_iter().chain([Lie::HalfABody]) {
             pair.deceived(lie, |store| store.read(&key));
+            pair.deceived(lie, |store| store.read_again(&key));
             pair.liar.lie(lie, 2);
             assert_eq!(pair.retrying().read(&key).unwrap(), DATA, "{}: {lie:?}", pair.what);
+            pair.liar.lie(lie, 2);
+            assert_eq!(pair.retrying().read_again(&key).unwrap(), DATA, "{}: {lie:?}", pair.what);
         }
         for lie in [Lie::Page, Lie::TaggedPage] {
             pair.deceived(lie, |store| store.size(&key));
         }
         assert_eq!(pair.store.size(&key).unwrap(), DATA.len() as u64);
+    }
+}
+
+#[test]
+fn a_second_read_is_a_request_of_its_own_that_caches_pass_on() {
+    for pair in Pair::all() {
+        let key = pair.put();
+        let caches = |read: &dyn Fn() -> Bytes| {
+            assert_eq!(read(), DATA, "{}", pair.what);
+            pair.liar.last("GET").unwrap().header("cache-control").map(str::to_owned)
+        };
+        assert_eq!(caches(&|| pair.store.read(&key).unwrap()), None, "{}", pair.what);
+        assert_eq!(caches(&|| pair.store.read_again(&key).unwrap()).as_deref(), Some("no-cache"), "{}", pair.what);
     }
 }
 

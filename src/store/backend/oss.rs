@@ -104,6 +104,13 @@ impl OssStore {
         }
     }
 
+    fn get(&self, key: &ObjectKey, fill: impl FnOnce(Request) -> Request) -> Result<Bytes, StoreError> {
+        let limited = |get: Request| fill(get.answer_limit(Request::OBJECT_LIMIT));
+        let response = self.on_object("read", key, Method::GET, limited)?;
+        own("read", key, response.success(has_other_etag(&response)).not_the_object())?;
+        response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
+    }
+
     /// Lists a single name, to see whether the bucket is there.
     fn one_name(&self, action: &'static str) -> Result<(), StoreError> {
         self.names(action, &Query::one_name()).map(drop)
@@ -151,9 +158,11 @@ impl ReadStore for OssStore {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        let response = self.on_object("read", key, Method::GET, |get| get.answer_limit(Request::OBJECT_LIMIT))?;
-        own("read", key, response.success(has_other_etag(&response)).not_the_object())?;
-        response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
+        self.get(key, |get| get)
+    }
+
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.get(key, Request::past_caches)
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {

@@ -98,6 +98,18 @@ impl SwiftStore {
         })
     }
 
+    fn get(&self, key: &ObjectKey, fill: impl Fn(Request) -> Request) -> Result<Bytes, StoreError> {
+        let limited = |get: Request| fill(get.answer_limit(Request::OBJECT_LIMIT));
+        let response = self.on_object("read", key, &Method::GET, limited)?;
+        match response.status {
+            StatusCode::OK => {
+                own("read", key, response.success(false).not_the_object())?;
+                response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
+            }
+            _ => Err(self.refused(&response, "read", key)),
+        }
+    }
+
     /// A call on the container; `query` begins with its question mark, if there is one.
     fn on_container(&self, action: &'static str, method: &Method, query: &str) -> Result<Response, StoreError> {
         let subject = self.location.to_string();
@@ -177,14 +189,11 @@ impl ReadStore for SwiftStore {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        let response = self.on_object("read", key, &Method::GET, |get| get.answer_limit(Request::OBJECT_LIMIT))?;
-        match response.status {
-            StatusCode::OK => {
-                own("read", key, response.success(false).not_the_object())?;
-                response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
-            }
-            _ => Err(self.refused(&response, "read", key)),
-        }
+        self.get(key, |get| get)
+    }
+
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.get(key, Request::past_caches)
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
