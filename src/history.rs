@@ -207,14 +207,14 @@ impl StateDir {
         })
     }
 
-    /// Records a verification of all libraries that reached its end. It settles those that did not: each object was
-    /// looked at again.
+    /// Records a verification of all libraries that reached its end. It settles those that began before it and did not,
+    /// because it looked at each object later.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn note_verify(&self, pair: &Pair, verified: VerifyNote) -> Result<(), HistoryError> {
         self.change(pair, |record| {
-            record.unfinished.clear();
+            record.unfinished.retain(|began| *began > verified.began);
             record.verified = Some(verified);
         })
     }
@@ -259,7 +259,9 @@ impl PairHistory {
             return Some(format!("a later verification, which began at {began}, did not come to its end"));
         }
         let Some(destination) = destination else {
-            return Some(format!("during the verification of {ended} a run wrote to the destination, or no run ever did"));
+            return Some(format!(
+                "during the verification of {ended} a run wrote to the destination, or no run ever did"
+            ));
         };
         destination.iter().find_map(|(kind, then)| {
             let why = why_not(then, now[kind].as_ref(), ended)?;

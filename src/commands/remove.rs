@@ -27,9 +27,7 @@ use crate::object::{ObjectKind, PerKind};
 use crate::preflight::Depth;
 use crate::report::progress::during;
 use crate::report::{Console, Outcome, Process};
-use crate::store::open::{
-    OpenOptions, open_destination_as_it_is, open_quarantine, open_source, open_source_to_remove,
-};
+use crate::store::open::{OpenOptions, open_destination_as_it_is, open_quarantine, open_source, open_source_to_remove};
 use crate::store::{ReadStore, RemoveStore, StoreError};
 use crate::sys::lock::DestinationLock;
 use crate::sys::shutdown::Shutdown;

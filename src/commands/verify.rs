@@ -271,7 +271,7 @@ impl<'a> Verification<'a> {
 fn note_begun(settings: &VerifySettings, state: &VerifyState, console: &Console) -> Result<(), Failure> {
     let (pair, state_dir) = (&state.kept.scope.pair, &settings.state_dir);
     let Err(error) = state_dir.note_verify_begun(pair, state.kept.began) else { return Ok(()) };
-    if !matches!(state_dir.load(pair), Ok(None)) {
+    if let Ok(Some(_)) = state_dir.load(pair) {
         return Err(Failure::Refused(error.to_string()));
     }
     console.problem(format_args!("Warning: {error}. Without such notes, the source cannot be deleted later"));

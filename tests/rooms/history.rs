@@ -90,7 +90,8 @@ fn nothing_else_is_proof_and_the_reason_is_said() {
             lacks(&history(Some(good.clone())), &with(&then, kind, None), kind.as_str());
         }
         // An older backup was put in the place of the store.
-        let later = PerKind::from_fn(|of| if of == kind { then[of].pass_begun().pass_ended(0) } else { then[of].clone() });
+        let later =
+            PerKind::from_fn(|of| if of == kind { then[of].pass_begun().pass_ended(0) } else { then[of].clone() });
         lacks(&history(Some(verified(20, &later))), &now(&then), "a backup was put in its place");
     }
 }

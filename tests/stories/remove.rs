@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::conf::{Environment, SideSource, load_pair};
 use seaf_migrate::history::{Pair, RunNote, StateDir, VerifyNote};

@@ -1,25 +1,5 @@
 //! What is removed and what is kept, object by object.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
-use jiff::Timestamp;
-use rusqlite::{Connection, params};
-use rustix::process::{Pid, Signal, kill_process};
-use seaf_migrate::conf::{Environment, SideSource, load_pair};
-use seaf_migrate::history::{Pair, RunNote, StateDir, VerifyNote};
-use seaf_migrate::object::ObjectKind;
-use serde_json::Value;
-use crate::support::folder::Tmpfs;
-use crate::support::library::bulk::bulk_to_dir;
-use crate::support::library::{Params, Store};
-use crate::support::s3_server::S3Server;
-use crate::support::sample::{SMALL_COUNT, WHOLE_COUNT};
-use crate::world::{Outcome, World, objects_below, objects_in_buckets, s3_section, wait_for_line};
-
 use super::*;
 
 #[test]

@@ -1,9 +1,6 @@
 //! What a folder held goes to a quarantine first: brought back from there, or deleted for good under the same conditions.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 
 use super::*;
 

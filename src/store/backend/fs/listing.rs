@@ -23,8 +23,8 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use walkdir::{DirEntry, WalkDir};
 
-use super::quarantine::QUARANTINE;
 use super::failure::kind_of;
+use super::quarantine::QUARANTINE;
 use super::reading::size_of_file;
 use super::steps::{Blocked, ObjectPath, link_at_destination};
 use super::temporary::{is_temporary, remove_abandoned};

@@ -71,7 +71,12 @@ impl FsStore {
 
     /// Moves the object from its shard's folder to the quarantine. An object of that name that is there from an earlier
     /// removal is replaced: the destination vouched for both.
-    pub(super) fn move_to_quarantine(&self, shard: &OwnedFd, path: &ObjectPath, key: &ObjectKey) -> Result<(), StoreError> {
+    pub(super) fn move_to_quarantine(
+        &self,
+        shard: &OwnedFd,
+        path: &ObjectPath,
+        key: &ObjectKey,
+    ) -> Result<(), StoreError> {
         let moved = self.quarantine_shard(path).and_then(|kept| {
             match rename(shard, &kept, path.name()) {
                 Err(Errno::EXIST) => {
