@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use crate::commands::check;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
+use crate::commands::common::lease;
 use crate::commands::common::sides::lock;
 use crate::commands::remove::outcome::{Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
@@ -114,10 +115,24 @@ impl Remover<'_> {
             console,
             self.failures.shutdown(),
         )?;
+        // Opened first, because opening a store to write to it makes folders that are missing.
         let sides = self.open()?;
+        let stores = lease::control_stores(&settings.to, &settings.store)?;
+        let lease = lease::claim(&stores, &settings.lease, self.failures.shutdown())?;
+        let removed = lease::confirm(&lease, self.failures.shutdown()).and_then(|()| self.remove_all(&sides, verified));
+        let lost = lease.loss();
+        if lost.is_none() {
+            lease::release(lease, console);
+        }
+        lost.map_or(removed, |lost| Err(lost.into()))
+    }
+
+    /// The removal, the destination being nobody else's.
+    fn remove_all(&mut self, sides: &RemovalStores, verified: VerifyNote) -> Result<(), Failure> {
+        let settings = self.settings;
         let kind = ObjectKind::Commits;
         let commits = Commits { source: &*sides.from[kind], destination: &*sides.to[kind] };
-        preconditions::no_live_server(settings, &verified, commits, console)?;
+        preconditions::no_live_server(settings, &verified, commits, self.console)?;
         let since = UNIX_EPOCH + Duration::try_from(verified.began.as_duration()).unwrap_or_default();
         self.verified = Some(verified);
         let mut journal = self.open_journal()?;
