@@ -2,12 +2,16 @@
 //! processes run on.
 //!
 //! A control object in each of the destination's stores names the process that writes, and a beat, a counter that it
-//! increases while it runs. Not every store can write on the condition that nothing changed, so the lease is acquired
-//! by writing it, waiting, and reading it back: of two processes that write at once, the later one's name remains, and
-//! the other one gives up. A process that finds another name at a beat has lost its lease and ends.
+//! increases while it runs. Not every store can write on the condition that nothing changed, so the lease is claimed
+//! by writing it, and confirmed by reading it back after a while: of two processes that write at once, the later one's
+//! name remains, and the other one gives up. A process that finds another name at a beat has lost its lease and ends.
+//! Where all stores are folders of this machine, the kernel keeps other processes away and nothing is waited for.
 //!
-//! An abandoned lease is taken over in two cases: the process ran on this machine and has ended; or the lease was not
-//! renewed for long and does not change while it is watched. `--take-over` takes any lease over at once.
+//! An abandoned lease is taken over in three cases: the process ran on this machine and has ended; the process ran under
+//! this kernel, which has no lock of it on the folder any more; or the lease was not renewed for long and does not change
+//! while it is watched. The holder of a lease that it cannot renew ends before the shortest watch does
+//! ([`keeper`]), so this does not rest on clocks. `--take-over` takes over the lease of any process but one that the
+//! kernel knows to be alive.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,30 +20,43 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::object::PerKind;
-use crate::store::{StoreError, WriteStore, control};
+use crate::store::control::{self, Lasting};
+use crate::store::{Exclusion, StoreError, WriteStore, at_once};
 use crate::sys::process::ProcessId;
 use crate::sys::shutdown::Shutdown;
 
-/// The time between two renewals of a lease.
-pub const BEAT_EVERY: Duration = Duration::from_secs(20);
+pub mod keeper;
 
-/// The least age of a lease's last renewal before the lease is watched and taken over.
-pub const ABANDONED_AFTER: Duration = Duration::from_secs(180);
+pub use keeper::LeaseKeeper;
 
 /// The times of a lease. Tests have shorter ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// The time between two renewals.
     pub beat: Duration,
-    /// The least age of the last renewal before the lease is watched.
+    /// The least age of the last renewal, by the clocks of two machines, before the lease is watched.
     pub abandoned_after: Duration,
+    /// How long an old lease is watched: it is taken over when it does not change in that time.
+    pub watch: Duration,
     /// The least time between writing a lease and reading it back.
     pub settle: Duration,
 }
 
 impl Default for Times {
     fn default() -> Self {
-        Self { beat: BEAT_EVERY, abandoned_after: ABANDONED_AFTER, settle: Duration::from_millis(500) }
+        Self {
+            beat: Duration::from_secs(20),
+            abandoned_after: Duration::from_secs(180),
+            watch: Duration::from_secs(200),
+            settle: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Times {
+    /// How long after its last renewal a holder goes on at most.
+    fn longest_without_renewal(&self) -> Duration {
+        self.watch.saturating_sub(2 * self.beat)
     }
 }
 
@@ -52,13 +69,13 @@ struct Note {
     token: String,
     /// How often it was renewed.
     beat: u64,
-    /// When it was last renewed, by the holder's clock; shown to users, and compared with [`ABANDONED_AFTER`].
+    /// When it was last renewed, by the holder's clock; shown to users, and compared with [`Times::abandoned_after`].
     renewed: Timestamp,
     /// Whether the holder has released it.
     released: bool,
 }
 
-/// Why a lease could not be acquired.
+/// Why a lease is not held.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another process holds it.
@@ -74,6 +91,17 @@ pub enum LeaseError {
         /// When the holder renewed it last, by its own clock.
         renewed: Timestamp,
     },
+    /// Another process of this machine holds it, and the kernel says that it is alive.
+    #[error("another run on this machine is writing to {place}: {holder}. Wait for it to end, or stop it")]
+    Alive {
+        /// Backend and place of the store.
+        place: String,
+        /// Host and process, where it is known.
+        holder: String,
+    },
+    /// It was held, and is not any more.
+    #[error(transparent)]
+    Lost(#[from] LeaseLoss),
     /// A store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,7 +110,34 @@ pub enum LeaseError {
     Interrupted,
 }
 
-/// The state of a lease at a renewal.
+/// Why a lease that was held is not held any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseLoss {
+    /// Another process took it over.
+    #[error(
+        "{holder} took over the lease on {place} while this run was at work, so this one ended. What it copied is at the \
+         destination; see that no other run goes on, and run again"
+    )]
+    TakenOver {
+        /// Backend and place of the store.
+        place: String,
+        /// Host and process.
+        holder: String,
+    },
+    /// It could not be renewed in time.
+    #[error(
+        "the lease on the destination could not be renewed for {seconds} seconds, so another run may take it over by now: \
+         {cause}. See that the destination answers, and run again"
+    )]
+    NotRenewed {
+        /// How long.
+        seconds: u64,
+        /// What the last try met.
+        cause: String,
+    },
+}
+
+/// The state of a lease when it is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Beat {
     /// This process still holds it.
@@ -96,11 +151,15 @@ pub enum Beat {
     },
 }
 
-/// The right to write to a destination.
+/// The right to write to a destination, once it is confirmed.
 #[derive(Debug)]
 pub struct Lease {
     stores: PerKind<Arc<dyn WriteStore>>,
     note: Note,
+    /// When it may be confirmed.
+    settled: Instant,
+    /// The kernel's locks, kept as long as the lease.
+    _exclusions: PerKind<Exclusion>,
 }
 
 /// When the lease of another process is taken over.
@@ -113,34 +172,44 @@ pub enum TakeOver {
 }
 
 impl Lease {
-    /// Acquires the lease on all three stores.
+    /// Claims the lease on all three stores. Nothing but control objects may be written before [`Lease::confirm`].
     ///
     /// # Errors
     /// When another process holds it, or a store does not answer.
-    pub fn acquire(
+    pub fn claim(
         stores: &PerKind<Arc<dyn WriteStore>>,
         take_over: TakeOver,
         times: Times,
         shutdown: &Shutdown,
     ) -> Result<Self, LeaseError> {
+        // One kind after the other, so that of two processes one gets the first kind, and the other one none.
+        let exclusions = PerKind::try_from_fn(|kind| exclude(&*stores[kind]))?;
+        let require_free = |kind, store: &Arc<dyn WriteStore>| {
+            Request { store: &**store, exclusion: &exclusions[kind], take_over, times, shutdown }.require_free()
+        };
+        at_once(stores, require_free)?;
         let token = format!("{:032x}", fastrand::u128(..));
         let note = Note { holder: ProcessId::own(), token, beat: 0, renewed: Timestamp::now(), released: false };
-        let lease = Self { stores: stores.clone(), note };
-        for store in stores.values() {
-            lease.require_free(&**store, take_over, times, shutdown)?;
-        }
         let began = Instant::now();
-        for store in stores.values() {
-            control::write(&**store, &control::LEASE, &lease.note)?;
-        }
+        at_once(stores, |_, store| control::write(&**store, &control::LEASE, &note, Lasting::Passing))?;
+        let is_excluded = exclusions.values().all(|exclusion| matches!(exclusion, Exclusion::Acquired(_)));
         // Longer than the writing took, so that another process that found the lease free and wrote in that time is
         // detected. A slower process takes the lease, which is detected at the next beat.
-        if !shutdown.sleep(times.settle.max(2 * began.elapsed())) {
-            lease.release()?;
+        let settle = if is_excluded { Duration::ZERO } else { times.settle.max(2 * began.elapsed()) };
+        Ok(Self { stores: stores.clone(), note, settled: Instant::now() + settle, _exclusions: exclusions })
+    }
+
+    /// Waits until no other process can have claimed it unseen, and sees that it is held. To be called before anything
+    /// is written.
+    ///
+    /// # Errors
+    /// When another process holds it, or a store does not answer.
+    pub fn confirm(&self, shutdown: &Shutdown) -> Result<(), LeaseError> {
+        if !shutdown.sleep(self.settled.saturating_duration_since(Instant::now())) {
             return Err(LeaseError::Interrupted);
         }
-        match lease.look()? {
-            Beat::Kept => Ok(lease),
+        match self.look()? {
+            Beat::Kept => Ok(()),
             Beat::Lost { holder, place } => Err(LeaseError::Held { place, holder, renewed: Timestamp::now() }),
         }
     }
@@ -154,9 +223,8 @@ impl Lease {
         if found == Beat::Kept {
             self.note.beat += 1;
             self.note.renewed = Timestamp::now();
-            for store in self.stores.values() {
-                control::write(&**store, &control::LEASE, &self.note)?;
-            }
+            let note = &self.note;
+            at_once(&self.stores, |_, store| control::write(&**store, &control::LEASE, note, Lasting::Passing))?;
         }
         Ok(found)
     }
@@ -166,12 +234,12 @@ impl Lease {
     /// # Errors
     /// When a store does not answer.
     pub fn look(&self) -> Result<Beat, StoreError> {
-        for store in self.stores.values() {
-            let note: Option<Note> = control::read(&**store, &control::LEASE)?;
+        let notes = at_once(&self.stores, |_, store| control::read::<Note>(&**store, &control::LEASE))?;
+        for (kind, note) in notes {
             if note.as_ref().is_none_or(|note| note.token != self.note.token) {
                 let holder =
                     note.map_or_else(|| "nobody (the lease was removed)".to_owned(), |note| note.holder.to_string());
-                return Ok(Beat::Lost { holder, place: store.location().to_string() });
+                return Ok(Beat::Lost { holder, place: self.stores[kind].location().to_string() });
             }
         }
         Ok(Beat::Kept)
@@ -183,45 +251,67 @@ impl Lease {
     /// When a store cannot be written; the next run then finds out whether this process has ended.
     pub fn release(&self) -> Result<(), StoreError> {
         let note = Note { released: true, renewed: Timestamp::now(), ..self.note.clone() };
-        for store in self.stores.values() {
+        at_once(&self.stores, |_, store| {
             let held: Option<Note> = control::read(&**store, &control::LEASE)?;
-            if held.is_some_and(|held| held.token == note.token) {
-                control::write(&**store, &control::LEASE, &note)?;
+            match held {
+                Some(held) if held.token == note.token => {
+                    control::write(&**store, &control::LEASE, &note, Lasting::Passing)
+                }
+                _ => Ok(()),
             }
-        }
-        Ok(())
+        })
+        .map(drop)
     }
+}
 
-    /// Fails when another process holds the lease on one store.
-    fn require_free(
-        &self,
-        store: &dyn WriteStore,
-        take_over: TakeOver,
-        times: Times,
-        shutdown: &Shutdown,
-    ) -> Result<(), LeaseError> {
-        let Some(held) = control::read::<Note>(store, &control::LEASE)? else { return Ok(()) };
-        let is_free = held.released || held.token == self.note.token || take_over == TakeOver::AtOnce;
-        if is_free || held.holder.is_gone() {
+/// Keeps other processes of this kernel away from a store, where that is possible.
+fn exclude(store: &dyn WriteStore) -> Result<Exclusion, LeaseError> {
+    let exclusion = store.exclude_others()?;
+    if !matches!(exclusion, Exclusion::Taken) {
+        return Ok(exclusion);
+    }
+    // What the note says may be of an earlier holder, when the other process has not written its own yet.
+    let note = control::read::<Note>(store, &control::LEASE)?.filter(|note| !note.released);
+    let holder = note.map_or_else(|| "another process".to_owned(), |note| note.holder.to_string());
+    Err(LeaseError::Alive { place: store.location().to_string(), holder })
+}
+
+/// The wish to hold the lease on one store.
+struct Request<'a> {
+    store: &'a dyn WriteStore,
+    exclusion: &'a Exclusion,
+    take_over: TakeOver,
+    times: Times,
+    shutdown: &'a Shutdown,
+}
+
+impl Request<'_> {
+    /// Fails when another process holds the lease.
+    fn require_free(&self) -> Result<(), LeaseError> {
+        let Some(held) = control::read::<Note>(self.store, &control::LEASE)? else { return Ok(()) };
+        // A process of this kernel that was alive would have its lock.
+        let is_locked_out = matches!(self.exclusion, Exclusion::Acquired(_)) && held.holder.is_of_this_kernel();
+        let is_free = held.released || self.take_over == TakeOver::AtOnce;
+        if is_free || is_locked_out || held.holder.is_gone() {
             return Ok(());
         }
-        let refused = || LeaseError::Held {
-            place: store.location().to_string(),
-            holder: held.holder.to_string(),
-            renewed: held.renewed,
+        let refused = |note: &Note| LeaseError::Held {
+            place: self.store.location().to_string(),
+            holder: note.holder.to_string(),
+            renewed: note.renewed,
         };
         let age = Timestamp::now().duration_since(held.renewed);
-        if age < times.abandoned_after.try_into().expect("a few minutes fit") {
-            return Err(refused());
+        if age < self.times.abandoned_after.try_into().expect("a few minutes fit") {
+            return Err(refused(&held));
         }
         // The clocks of two machines may differ, so its age proves nothing. A running holder renews it while this
         // waits.
-        if !shutdown.sleep(3 * times.beat) {
+        if !self.shutdown.sleep(self.times.watch) {
             return Err(LeaseError::Interrupted);
         }
-        match control::read::<Note>(store, &control::LEASE)? {
+        match control::read::<Note>(self.store, &control::LEASE)? {
             Some(now) if now == held => Ok(()),
-            _ => Err(refused()),
+            now => Err(refused(now.as_ref().unwrap_or(&held))),
         }
     }
 }
@@ -241,6 +331,7 @@ mod tests {
     const TIMES: Times = Times {
         beat: Duration::from_millis(20),
         abandoned_after: Duration::from_secs(60),
+        watch: Duration::from_millis(60),
         settle: Duration::from_millis(20),
     };
 
@@ -249,7 +340,16 @@ mod tests {
     }
 
     fn acquire(stores: &PerKind<Arc<dyn WriteStore>>, take_over: TakeOver) -> Result<Lease, LeaseError> {
-        Lease::acquire(stores, take_over, TIMES, &Shutdown::new())
+        acquire_in(stores, take_over, TIMES)
+    }
+
+    fn acquire_in(
+        stores: &PerKind<Arc<dyn WriteStore>>,
+        take_over: TakeOver,
+        times: Times,
+    ) -> Result<Lease, LeaseError> {
+        let lease = Lease::claim(stores, take_over, times, &Shutdown::new())?;
+        lease.confirm(&Shutdown::new()).map(|()| lease)
     }
 
     /// The note of a process of another machine.
@@ -269,7 +369,7 @@ mod tests {
     }
 
     fn put(stores: &PerKind<Arc<dyn WriteStore>>, note: &Note) {
-        stores.values().for_each(|store| control::write(&**store, &control::LEASE, note).unwrap());
+        stores.values().for_each(|store| control::write(&**store, &control::LEASE, note, Lasting::Passing).unwrap());
     }
 
     #[test]
@@ -288,9 +388,8 @@ mod tests {
         let stores = stores();
         let times = Times { settle: Duration::from_millis(200), ..TIMES };
         let got: Vec<_> = std::thread::scope(|scope| {
-            let tries: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| Lease::acquire(&stores, TakeOver::WhenAbandoned, times, &Shutdown::new())))
-                .collect();
+            let tries: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| acquire_in(&stores, TakeOver::WhenAbandoned, times))).collect();
             tries.into_iter().filter_map(|tried| tried.join().unwrap().ok()).collect()
         });
         // One that wrote very late may have taken it from another one, which learns so at its next beat.

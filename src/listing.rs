@@ -6,6 +6,9 @@
 //! are spread over all listers, and the store need not be asked first how its keys are
 //! distributed. Each piece is a contiguous range listed in order, which is what the builder of an
 //! index needs.
+//!
+//! This program's own objects ([`control`]) are left out, on both sides: they are nobody's data, and a destination that
+//! becomes a source must not have them copied.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::Scope;
 
 use crate::object::KeyRange;
-use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError};
+use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError, control};
 use crate::sys::shutdown::Shutdown;
 
 /// The most pieces into which a lister cuts the rest of its part. With 8, 32 listers are busy after two pages. With as
@@ -168,11 +171,12 @@ where
             if self.stop.requested() {
                 return Err(WalkError::Interrupted);
             }
-            let page = self.store.list(&part).map_err(WalkError::Store)?;
+            let mut page = self.store.list(&part).map_err(WalkError::Store)?;
             self.pages.fetch_add(1, Ordering::Relaxed);
             self.ignored.fetch_add(page.ignored, Ordering::Relaxed);
             let one_library = page.objects.first().map(|o| o.key.library) == page.objects.last().map(|o| o.key.library);
             let (covered, rest) = self.split_after_page(&part, &page)?;
+            page.objects.retain(|object| !control::is_control(&object.key));
             stream.page(covered, page.objects).map_err(WalkError::Stream)?;
             let Some(rest) = rest else { return Ok(()) };
             part = match self.idle_listers() {

@@ -19,10 +19,12 @@ use bytes::Bytes;
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 
+mod at_once;
 pub mod backend;
 pub mod checked;
 pub mod control;
 pub mod error;
+mod exclusion;
 pub mod http;
 pub mod layer;
 mod listing;
@@ -31,7 +33,9 @@ pub mod open;
 mod sizes;
 mod witness;
 
+pub use at_once::at_once;
 pub use error::{ErrorKind, StoreError, found};
+pub use exclusion::{Exclusion, KernelLock};
 pub use sizes::SizeMatch;
 
 /// An object as a listing shows it.
@@ -198,6 +202,15 @@ pub trait WriteStore: ReadStore {
     /// where it is slow or unusual, `None` where there is nothing to say.
     fn durability_note(&self) -> Option<String> {
         None
+    }
+
+    /// Tries to be the only process of this kernel that has this, whatever names the others have for the store: another
+    /// mount, another container, a link. Without waiting.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    fn exclude_others(&self) -> Result<Exclusion, StoreError> {
+        Ok(Exclusion::NotOffered)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::commands::run::outcome::RunOutcome;
 use crate::commands::run::settings::{RunFlags, RunSettings};
 use crate::conf::Environment;
 use crate::report::{Console, Outcome, format};
+use crate::store::control;
 use crate::sys::shutdown::Shutdown;
 
 const SAMPLE: &[u8] = include_bytes!("../../tests/data/sample-store.tar.gz");
@@ -29,15 +30,15 @@ pub fn unpack_sample(dir: &Path) -> io::Result<PathBuf> {
     Ok(dir.join("seafile-data"))
 }
 
-/// Every file below `dir` with its bytes, by its path from there.
+/// Every file below `dir` with its bytes, by its path from there, but for this program's own objects.
 ///
 /// # Errors
 /// When something below `dir` cannot be read.
 pub fn files_below(dir: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
-    let mut files = BTreeMap::new();
+    let (mut files, own) = (BTreeMap::new(), control::LIBRARY.to_string());
     for entry in WalkDir::new(dir) {
         let entry = entry?;
-        if entry.file_type().is_file() {
+        if entry.file_type().is_file() && !entry.path().iter().any(|name| *name == *own) {
             let inside = entry.path().strip_prefix(dir).expect("a walk stays below where it began");
             files.insert(inside.to_owned(), fs::read(entry.path())?);
         }

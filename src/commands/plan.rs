@@ -76,7 +76,7 @@ impl Planning<'_> {
     fn count(&self, kind: ObjectKind, source: &dyn ReadStore, counters: &Counters) -> Result<(), Failure> {
         let pair = &self.settings.pair;
         let destination = open_destination_to_read(pair.to.store(kind), &self.options)?;
-        let known = destination::for_plan(kind, destination.as_deref(), pair, self.shutdown)?;
+        let known = destination::for_plan(kind, destination.as_deref(), pair, self.console, self.shutdown)?;
         self.console.log(format_args!("Start to list [{kind}] object of the source"));
         let listers = pair.store.listers_for(pair.from.store(kind));
         let open = || Count { kind, known: &known.set, counters };

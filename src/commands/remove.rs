@@ -14,9 +14,10 @@ use crate::commands::check;
 use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
-use crate::commands::common::incarnations;
+use crate::commands::common::lease;
 use crate::commands::common::named_libraries;
 use crate::commands::common::sides::lock;
+use crate::commands::common::{generation, incarnations};
 use crate::commands::remove::outcome::{KeptIn, Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
 use crate::commands::remove::settings::{RemoveSettings, Stage};
@@ -132,11 +133,29 @@ impl Remover<'_> {
             console,
             self.failures.shutdown(),
         )?;
+        // Opened first, because opening a store to write to it makes folders that are missing.
         let sides = self.open()?;
         self.require_kinds_and_libraries(&sides)?;
+        let stores = lease::control_stores(&settings.to, &settings.store)?;
+        let lease = lease::claim(&stores, &settings.lease, self.failures.shutdown())?;
+        let removed = lease::confirm(&lease, self.failures.shutdown()).and_then(|()| {
+            // Again, because a run on another machine may have come and gone before the lease was held.
+            preconditions::require_unchanged(&incarnations, &generation::incarnations(&stores)?)?;
+            self.remove_all(&sides, verified)
+        });
+        let lost = lease.loss();
+        if lost.is_none() {
+            lease::release(lease, console);
+        }
+        lost.map_or(removed, |lost| Err(lost.into()))
+    }
+
+    /// The removal, the destination being nobody else's.
+    fn remove_all(&mut self, sides: &RemovalStores, verified: VerifyNote) -> Result<(), Failure> {
+        let settings = self.settings;
         let kind = ObjectKind::Commits;
         let commits = Commits { source: &*sides.from[kind], destination: &*sides.to[kind] };
-        preconditions::no_live_server(settings, &verified, commits, console)?;
+        preconditions::no_live_server(settings, &verified, commits, self.console)?;
         let since = UNIX_EPOCH + Duration::try_from(verified.began.as_duration()).unwrap_or_default();
         self.verified = Some(verified);
         let mut journal = self.open_journal()?;
@@ -146,7 +165,7 @@ impl Remover<'_> {
         for kind in ObjectKind::REMOVE_ORDER {
             let Some(source) = &sides.removable[kind] else {
                 self.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
-                console.log(format_args!("[{kind}] nothing is in quarantine"));
+                self.console.log(format_args!("[{kind}] nothing is in quarantine"));
                 continue;
             };
             let (source, destination) = (&**source, &*sides.to[kind]);

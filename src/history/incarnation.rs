@@ -10,7 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::object::PerKind;
-use crate::store::{ReadStore, StoreError, WriteStore, control};
+use crate::store::control::{self, Lasting};
+use crate::store::{ReadStore, StoreError, WriteStore};
 
 /// The version of the control object.
 const FORMAT: u32 = 1;
@@ -88,7 +89,7 @@ impl Incarnation {
     /// # Errors
     /// When the store cannot be written.
     pub fn write(&self, store: &(impl WriteStore + ?Sized)) -> Result<(), StoreError> {
-        control::write(store, &control::INCARNATION, self)
+        control::write(store, &control::INCARNATION, self, Lasting::Durable)
     }
 }
 

@@ -30,6 +30,49 @@ pub enum Opened {
     },
 }
 
+/// What made the list at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// There is no list, complete or not.
+    Absent,
+    /// A listing of this program, which may not have come to its end.
+    Listing,
+    /// The old script, and nothing has confirmed it since.
+    OldScript,
+}
+
+/// What made the list of the objects at `location`, by its header alone. Changes nothing.
+///
+/// # Errors
+/// When the file is no list, or lists another destination, kind or library. A list that is damaged behind its header is
+/// left to [`open`].
+pub fn origin(paths: &ListPaths, location: &Location) -> Result<Origin, ListError> {
+    let (base, building) = (paths.base(), paths.building());
+    if let Some(file) = open_if_there(base, Access::Read)? {
+        match Raw::read(base, file)? {
+            Kind::List(raw) => {
+                let is_imported = raw.bound_to(location, paths.library())?.header.imported;
+                return Ok(if is_imported { Origin::OldScript } else { Origin::Listing });
+            }
+            Kind::Other(file) => match text::estimate(base, &file)? {
+                Some(0) => {}
+                Some(_) => return Ok(Origin::OldScript),
+                None => return Err(no_list(base)),
+            },
+        }
+    }
+    let Some(file) = open_if_there(&building, Access::Read)? else { return Ok(Origin::Absent) };
+    // One without a good header holds nothing, and is begun anew.
+    if let Ok(Kind::List(raw)) = Raw::read(&building, file) {
+        raw.bound_to(location, paths.library())?;
+    }
+    Ok(Origin::Listing)
+}
+
+fn no_list(path: &Path) -> ListError {
+    ListError::damaged(path, "it is neither a list nor a text list", 0)
+}
+
 /// Opens the list of the objects at `location` after checking every byte of it. Changes nothing.
 ///
 /// # Errors
@@ -45,7 +88,7 @@ pub fn open(paths: &ListPaths, location: &Location) -> Result<Opened, ListError>
                 // No error, because the old script did not use an empty file either.
                 Some(0) => {}
                 Some(lines) => return Ok(Opened::TextList { lines }),
-                None => return Err(ListError::damaged(base, "it is neither a list nor a text list", 0)),
+                None => return Err(no_list(base)),
             },
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! They stand beside a library's objects under names that no library of Seafile's can have: a library is named by a
 //! random UUID of version 4, which has a 4 where the one here (RFC 9562's Max UUID) has an f. Seafile's programs begin
-//! with the libraries of the database and so never meet it. Listings do show control objects; a check removes its probe
-//! before anything is listed.
+//! with the libraries of the database and so never meet it. A store's own listing shows them; [`crate::listing`] leaves
+//! them out.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -53,15 +53,31 @@ pub fn read<T: DeserializeOwned>(store: &(impl ReadStore + ?Sized), key: &Object
     })
 }
 
-/// Puts a control object in its place, durably, and reads it back.
+/// Whether a control object must outlive a power loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// It must.
+    Durable,
+    /// It is of no use after one, as the process that wrote it is gone then.
+    Passing,
+}
+
+/// Puts a control object in its place and reads it back.
 ///
 /// # Errors
 /// When the store does not take it, or shows other bytes than were written.
-pub fn write<T: Serialize>(store: &(impl WriteStore + ?Sized), key: &ObjectKey, content: &T) -> Result<(), StoreError> {
+pub fn write<T: Serialize>(
+    store: &(impl WriteStore + ?Sized),
+    key: &ObjectKey,
+    content: &T,
+    lasting: Lasting,
+) -> Result<(), StoreError> {
     let data = serde_json::to_vec(content).expect("control objects have text keys and plain values");
     let data = Bytes::from(data);
     store.write(key, data.clone())?;
-    store.sync()?;
+    if lasting == Lasting::Durable {
+        store.sync()?;
+    }
     if store.read(key)? == data {
         return Ok(());
     }
@@ -78,7 +94,7 @@ mod tests {
     fn what_is_written_comes_back_and_something_else_is_refused() {
         let store = MemoryStore::new(ObjectKind::Fs, "control");
         assert_eq!(read::<Vec<u8>>(&store, &LEASE).unwrap(), None);
-        write(&store, &LEASE, &vec![1, 2]).unwrap();
+        write(&store, &LEASE, &vec![1, 2], Lasting::Durable).unwrap();
         assert_eq!(read::<Vec<u8>>(&store, &LEASE).unwrap(), Some(vec![1, 2]));
         store.write(&LEASE, Bytes::from_static(b"<html>")).unwrap();
         let error = read::<Vec<u8>>(&store, &LEASE).unwrap_err().to_string();

@@ -34,6 +34,11 @@ impl ProcessId {
         }
     }
 
+    /// Whether the process runs, or ran, under this kernel since it started: in whatever container.
+    pub fn is_of_this_kernel(&self) -> bool {
+        !self.boot.is_empty() && self.boot == Self::own().boot
+    }
+
     /// Whether the process is surely gone, which only its own machine can tell: a process of another machine, of another
     /// container or of an earlier start of the machine counts as living as long as nothing else is known.
     pub fn is_gone(&self) -> bool {

@@ -11,7 +11,7 @@ use seaf_migrate::conf::backend::Location;
 use seaf_migrate::listing::{Stream, WalkError, walk};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
-use seaf_migrate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError, WriteStore};
+use seaf_migrate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError, WriteStore, control};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 use crate::support::faulty::{Action, Faulty};
@@ -279,11 +279,18 @@ impl ReadStore for Odd {
     }
 }
 
-/// Keys of a few libraries, some of them neighbours.
+/// Those of the keys that are no control objects, ascending.
+fn data(keys: BTreeSet<ObjectKey>) -> Vec<ObjectKey> {
+    keys.into_iter().filter(|key| !control::is_control(key)).collect()
+}
+
+/// Keys of a few libraries, some of them neighbours, and of control objects.
 fn keys() -> impl Strategy<Value = BTreeSet<ObjectKey>> {
     let key =
         (0u8..4, prop_oneof![0u32..20, any::<u32>(), Just(u32::MAX)]).prop_map(|(library, n)| key(library * 80, n));
-    prop::collection::btree_set(prop_oneof![20 => key, 1 => Just(ObjectKey::MIN), 1 => Just(ObjectKey::MAX)], 0..80)
+    let ends = prop_oneof![Just(ObjectKey::MIN), Just(ObjectKey::MAX)];
+    let control = prop_oneof![Just(control::PROBE), Just(control::INCARNATION), Just(control::LEASE)];
+    prop::collection::btree_set(prop_oneof![20 => key, 2 => ends, 2 => control], 0..80)
 }
 
 /// What the streams saw, ascending.
@@ -315,7 +322,7 @@ proptest! {
         let store = Odd::new(keys.iter().copied(), Manner::Uneven, seed);
         let seen = Seen::default();
         let walked = walk(&store, &[KeyRange::ALL], listers, &Shutdown::new(), || stream(&seen)).unwrap();
-        prop_assert_eq!(listed(&seen), keys.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(listed(&seen), data(keys));
         prop_assert_eq!(uncovered(&seen), []);
         prop_assert_eq!(walked.pages, store.asked.load(Ordering::SeqCst) as u64);
         prop_assert_eq!(walked.ignored, walked.pages, "each page has one name that is no object");
@@ -329,7 +336,7 @@ proptest! {
         walk(&store, &[KeyRange::ALL], listers, &Shutdown::new(), open).unwrap();
         let mut found = found.into_inner().unwrap();
         found.sort_unstable();
-        prop_assert_eq!(found, keys.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(found, data(keys));
     }
 
     #[test]
@@ -344,7 +351,7 @@ proptest! {
             Err(other) => prop_assert!(false, "{:?}", other),
         }
         walk(&store, &missing, listers, &Shutdown::new(), || stream(&seen)).unwrap();
-        prop_assert_eq!(listed(&seen), keys.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(listed(&seen), data(keys));
         prop_assert_eq!(uncovered(&seen), []);
     }
 }

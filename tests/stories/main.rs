@@ -24,6 +24,7 @@ mod kill_list;
 mod listing;
 mod lists;
 mod lock;
+mod lost_destination;
 mod migrate_sh;
 mod network;
 mod page;

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use seaf_migrate::object::ObjectKind;
+use seaf_migrate::store::control;
 
 use crate::support::mounts::Mounted;
 use crate::world::{ACCESS, Outcome, SECRET, World, bucket_of, objects_below, s3_section};
@@ -99,6 +100,8 @@ fn two_stores_of_the_same_content_are_two() {
     world.run(&[]).assert_code(0);
     world.verify(&["--content"]).assert_code(0);
     for kind in ObjectKind::ALL {
-        assert!(!world.at("target/storage").join(kind.as_str()).join("ffffffff-ffff-ffff-ffff-ffffffffffff").exists());
+        let own = world.at("target/storage").join(kind.as_str()).join(control::LIBRARY.to_string()).join("00");
+        let probe = control::PROBE.id.to_string();
+        assert!(own.is_dir() && !own.join(&probe[2..]).exists(), "the object of the check is still there");
     }
 }

@@ -116,7 +116,9 @@ impl World {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("TMPDIR", self.dir.path())
-            .env("SEAF_MIGRATE_STATE_DIR", self.at("state"));
+            .env("SEAF_MIGRATE_STATE_DIR", self.at("state"))
+            // Nobody else begins to write in the same instant.
+            .env("SEAF_MIGRATE_LEASE_SETTLE_MS", "0");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -1,12 +1,15 @@
 //! What the destination holds: from the list file if there is a good one, else by listing it.
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use super::list_state;
 use super::verified_view::DestinationSnapshot;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::settings::PairSettings;
 use crate::conf::backend::Location;
+use crate::history::Incarnation;
 use crate::index::from_listing::Listing;
 use crate::index::{self, Index, Journal, ListLock, ListPaths, Prepared, SetBuilder, recheck};
 use crate::metrics::Counter;
@@ -207,10 +210,12 @@ pub fn for_plan(
     kind: ObjectKind,
     destination: Option<&dyn ReadStore>,
     settings: &PairSettings,
+    console: &Console,
     shutdown: &Shutdown,
 ) -> Result<DestinationIndex, Failure> {
     let location = settings.to.store(kind).location();
     if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| !settings.list.relist)
+        && is_used(kind, destination, prefix, &location, console)?
         && let Some(set) = index::open_read_only(&ListPaths::new(prefix, kind, None), &location)?
     {
         return Ok(DestinationIndex { set, journal: None, listed_now: false, lock: None, _temporary: None });
@@ -228,6 +233,22 @@ pub fn for_plan(
         }
     };
     Ok(DestinationIndex { set, journal: None, listed_now: true, lock: None, _temporary: temporary })
+}
+
+/// Whether the list file may be used, by the state that the destination shows; says so when it may not be.
+fn is_used(
+    kind: ObjectKind,
+    destination: Option<&dyn ReadStore>,
+    prefix: &Path,
+    location: &Location,
+    console: &Console,
+) -> Result<bool, Failure> {
+    let shown = destination.map_or(Ok(None), Incarnation::read)?;
+    let why_not = list_state::why_not_used(prefix, kind, location, shown.as_ref())?;
+    if let Some(why) = &why_not {
+        console.problem(format_args!("Warning: {why}; the destination is listed for this plan"));
+    }
+    Ok(why_not.is_none())
 }
 
 fn temporary_list(

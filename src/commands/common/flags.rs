@@ -78,6 +78,15 @@ pub struct ListFlags {
     pub temp_dir: Option<PathBuf>,
 }
 
+/// Who may write to the destination.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct LeaseFlags {
+    /// Take the destination over from a run of which you know that it has ended, on another machine or in a container
+    /// that is gone; without this option such a run is waited for until it is surely gone, some minutes
+    #[arg(long)]
+    pub take_over: bool,
+}
+
 /// A share written as `5` or `5%`, from 0 to 100.
 pub(crate) fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).parse();

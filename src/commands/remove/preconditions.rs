@@ -39,6 +39,18 @@ pub fn verification(settings: &RemoveSettings, now: &Incarnations, console: &Con
     Ok(verified)
 }
 
+/// Sees that nobody wrote to the destination since its incarnations were read.
+///
+/// # Errors
+/// When somebody did.
+pub fn require_unchanged(before: &Incarnations, now: &Incarnations) -> Result<(), Failure> {
+    if before == now {
+        return Ok(());
+    }
+    let what = "nothing may be removed: another run wrote to the destination just now. Run and verify again";
+    Err(Failure::Refused(what.to_owned()))
+}
+
 fn note(settings: &RemoveSettings, now: &Incarnations) -> Result<VerifyNote, String> {
     let pair = Pair::new(&settings.from, &settings.to);
     let record = settings.state_dir.load(&pair).map_err(|error| error.to_string())?;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 use serde::Serialize;
 
-use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags};
+use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, PairFlags, StoreFlags};
+use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, in_order, load_sides, require_folder_of, resolve_database, resolve_store,
     temporary_folder,
@@ -74,6 +75,10 @@ pub struct RemoveFlags {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub lease: LeaseFlags,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub store: StoreFlags,
 }
 
@@ -128,6 +133,8 @@ pub struct RemoveSettings {
     pub report: Option<PathBuf>,
     /// Where temporary files go.
     pub temp_dir: PathBuf,
+    /// How the lease on the destination is acquired.
+    pub lease: LeaseSettings,
     /// Where the verification of these two sides is noted.
     pub state_dir: StateDir,
 }
@@ -169,6 +176,7 @@ pub fn resolve(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings,
         server_is_stopped: flags.server_is_stopped,
         report: flags.report.clone(),
         temp_dir,
+        lease: resolve_lease(&flags.lease, env)?,
         state_dir,
     })
 }

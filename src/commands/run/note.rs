@@ -8,6 +8,7 @@ use crate::history::{Pair, RunNote, StateDir};
 use crate::report::{Console, Outcome};
 
 /// A pass that has noted its beginning.
+#[derive(Debug)]
 pub(super) struct Note<'a> {
     proofs: Option<&'a StateDir>,
     pair: Pair,

@@ -7,19 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::begun::Begun;
 use super::heads::result::Heads;
 use super::heads::{self, NotedHeads, Noting, StoresOfSides};
-use super::note::Note;
 use super::outcome::{Finished, RunOutcome};
 use super::progress::CopyProgress;
 use super::result::PassResult;
 use super::retry::{self, Failed, LookUp};
 use super::settings::RunSettings;
-use crate::commands::check;
 use crate::commands::common::destination::{self, DestinationIndex, Snapshot};
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
-use crate::commands::common::sides::{self, Sides};
+use crate::commands::common::sides::Sides;
 use crate::commands::common::verified_view::VerifiedView;
 use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
@@ -29,7 +28,6 @@ use crate::report::progress::during;
 use crate::report::{Console, format};
 use crate::store::ReadStore;
 use crate::store::open::OpenOptions;
-use crate::sys::lock::DestinationLock;
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::diff::MissingObjects;
 use crate::transfer::flush::BatchLimits;
@@ -44,12 +42,6 @@ pub(super) struct Pass<'a> {
     pub(super) failed: Option<&'a Failed>,
     pub(super) console: &'a Console,
     pub(super) shutdown: &'a Shutdown,
-}
-
-/// What is held from the beginning of a pass to its end.
-struct Begun<'a> {
-    note: Note<'a>,
-    _locks: Vec<DestinationLock>,
 }
 
 /// What the transfers of a pass share.
@@ -92,16 +84,17 @@ impl<'a> Pass<'a> {
             breaker: CircuitBreaker::default(),
             budget: Budget::new(self.settings.memory),
         };
-        let begun = self.begin();
-        let (begun, copied) = match begun {
-            Ok(begun) => (Some(begun), self.copy(&shared)),
+        let (begun, copied) = match Begun::begin(self.settings, self.options, self.console, self.shutdown) {
+            Ok(mut begun) => {
+                let copied = self.copy(&mut begun, &shared);
+                (Some(begun), copied)
+            }
             Err(failure) => (None, Copied::failed(failure)),
         };
         let Copied { heads, names, failure } = copied;
+        let failure = begun.as_ref().and_then(Begun::lease_lost).or(failure);
         let outcome = self.outcome(&shared, &heads, failure);
-        if let Some(Begun { note, _locks }) = begun {
-            note.end(&outcome, self.console);
-        }
+        let outcome = begun.map_or(outcome.clone(), |begun| begun.end(outcome));
         let Shared { counters, findings, .. } = shared;
         PassResult { outcome, counters, findings, heads, names }
     }
@@ -116,45 +109,29 @@ impl<'a> Pass<'a> {
         self.failed.map_or(outcome.clone(), |failed| failed.outcome(outcome))
     }
 
-    /// Locks the destination, checks that both sides are ready, and notes that the pass begins.
-    fn begin(&self) -> Result<Begun<'a>, Failure> {
-        let Pass { settings, options, console, shutdown, .. } = *self;
-        let plan = &settings.plan;
-        for warning in plan.from.warnings.iter().chain(&plan.to.warnings) {
-            console.problem(format_args!("Warning: {warning}"));
-        }
-        let locks = sides::lock(&plan.to)?;
-        check::require(plan, options, console, shutdown)?;
-        Ok(Begun { note: Note::begin(settings, console)?, _locks: locks })
-    }
-
-    fn copy(&self, shared: &Shared) -> Copied {
-        let plan = &self.settings.plan;
-        let sides = match sides::open(&plan.from, &plan.to, self.options) {
-            Ok(sides) => sides,
-            Err(error) => return Copied::failed(error.into()),
-        };
+    fn copy(&self, begun: &mut Begun<'_>, shared: &Shared) -> Copied {
         match self.failed {
-            None => self.note_and_copy(&sides, shared),
+            None => self.note_and_copy(begun, shared),
             Some(failed) => Copied {
                 heads: Heads::not_checked("only what had failed was retried", "Run again without --retry-failed."),
                 names: BTreeMap::new(),
-                failure: self.copy_failed(failed, &sides, shared).err(),
+                failure: self.copy_failed(failed, begun, shared).err(),
             },
         }
     }
 
     /// Notes the heads before anything is listed, copies, and looks for the heads at the destination.
-    fn note_and_copy(&self, sides: &Sides, shared: &Shared) -> Copied {
+    fn note_and_copy(&self, begun: &mut Begun<'_>, shared: &Shared) -> Copied {
         let noted = match heads::note(&self.settings.heads, self.console) {
             Ok(Noting::Noted(noted)) => noted,
             Ok(Noting::NotNoted { why, next }) => {
-                let failure = self.copy_missing(sides, Snapshot::NotWanted, shared).err();
+                let failure = self.copy_missing(begun, Snapshot::NotWanted, shared).err();
                 return Copied { heads: Heads::not_checked(why, next), names: BTreeMap::new(), failure };
             }
             Err(failure) => return Copied::failed(failure),
         };
-        let copied = self.copy_missing(sides, Snapshot::Wanted, shared).and_then(|known| snapshot(sides, known));
+        let copied = self.copy_missing(begun, Snapshot::Wanted, shared);
+        let copied = copied.and_then(|known| snapshot(&begun.sides, known));
         match copied {
             Ok(stores) => self.check_heads(&noted, &stores),
             Err(failure) => Copied { names: noted.names(), ..Copied::failed(failure) },
@@ -176,7 +153,7 @@ impl<'a> Pass<'a> {
     /// what was copied.
     fn copy_missing(
         &self,
-        sides: &Sides,
+        begun: &mut Begun<'_>,
         snapshot: Snapshot,
         shared: &Shared,
     ) -> Result<Vec<(ObjectKind, DestinationIndex)>, Failure> {
@@ -184,10 +161,14 @@ impl<'a> Pass<'a> {
         let mut known = Vec::new();
         for kind in ObjectKind::COPY_ORDER {
             self.go_on()?;
-            let held = destination::load_or_list(kind, &*sides.to[kind], &settings.plan, snapshot, console, shutdown)?;
+            let store = &*begun.sides.to[kind];
+            let held = destination::load_or_list(kind, store, &settings.plan, snapshot, console, shutdown)?;
             shared.counters.kind(kind).held.add(held.set.len());
             known.push((kind, held));
         }
+        self.go_on()?;
+        begun.begin_writing()?;
+        let sides = &begun.sides;
         for (kind, held) in &known {
             self.go_on()?;
             console.log(format_args!("Start to migrate [{kind}] object"));
@@ -207,7 +188,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Copies what had failed.
-    fn copy_failed(&self, failed: &Failed, sides: &Sides, shared: &Shared) -> Result<(), Failure> {
+    fn copy_failed(&self, failed: &Failed, begun: &mut Begun<'_>, shared: &Shared) -> Result<(), Failure> {
         let Pass { settings, console, shutdown, .. } = *self;
         for kind in ObjectKind::COPY_ORDER {
             self.go_on()?;
@@ -218,7 +199,9 @@ impl<'a> Pass<'a> {
                 continue;
             }
             retry::announce(kind, of_kind, console);
-            let held = destination::remembered(kind, &*sides.to[kind], &settings.plan, console, shutdown)?;
+            let held = destination::remembered(kind, &*begun.sides.to[kind], &settings.plan, console, shutdown)?;
+            begun.begin_writing()?;
+            let sides = &begun.sides;
             shared.counters.kind(kind).held.add(held.as_ref().map_or(0, |held| held.set.len()));
             let look_up = LookUp {
                 failed: of_kind,

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, PairFlags, StoreFlags};
+use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, PairFlags, StoreFlags};
+use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
     PairSettings, SettingsError, require_folder_of, require_memory, resolve_database, resolve_pair,
 };
@@ -67,6 +68,10 @@ pub struct RunFlags {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub lease: LeaseFlags,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub store: StoreFlags,
 
     /// How many objects may wait for a worker
@@ -108,6 +113,8 @@ pub struct RunSettings {
     pub heads: HeadsSettings,
     /// The report of an earlier pass, of which only the failures are to be copied.
     pub retry_failed: Option<PathBuf>,
+    /// How the lease on the destination is acquired.
+    pub lease: LeaseSettings,
     /// Where the pass notes its beginning and its end; `None` notes nothing.
     pub proofs: Option<StateDir>,
 }
@@ -154,6 +161,7 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
         html: flags.html.clone(),
         strict: flags.strict,
         retry_failed: flags.retry_failed.clone(),
+        lease: resolve_lease(&flags.lease, env)?,
         proofs: Some(StateDir::from_environment(env)),
     })
 }

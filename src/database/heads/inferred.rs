@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{LibraryRoots, Roots};
 use crate::content::Commit;
 use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
-use crate::store::{ErrorKind, Part, ReadStore, StoreError, found};
+use crate::store::{ErrorKind, Part, ReadStore, StoreError, control, found};
 use crate::sys::shutdown::Shutdown;
 
 impl Roots {
@@ -56,7 +56,7 @@ fn for_each_library(
         while let Some(part) = rest {
             interrupted(stop)?;
             let page = store.list(&part)?;
-            keys.extend(page.objects.iter().map(|listed| listed.key));
+            keys.extend(page.objects.iter().map(|listed| listed.key).filter(|key| !control::is_control(key)));
             rest = page.rest;
             if store.is_ordered() {
                 flush(&mut keys, true, &mut each)?;
@@ -158,7 +158,8 @@ fn libraries_with_objects(store: &dyn ReadStore, stop: &Shutdown) -> Result<BTre
         while let Some(part) = rest {
             interrupted(stop)?;
             let page = store.list(&part)?;
-            found.extend(page.objects.iter().map(|listed| listed.key.library));
+            let keys = page.objects.iter().map(|listed| listed.key);
+            found.extend(keys.filter(|key| !control::is_control(key)).map(|key| key.library));
             rest = match page.objects.last() {
                 Some(last) if store.is_ordered() => skip_library(page.rest, last.key.library),
                 _ => page.rest,

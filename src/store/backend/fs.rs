@@ -25,9 +25,10 @@ use rustix::io::Errno;
 use crate::conf::FsConf;
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{ErrorKind, Exclusion, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod durability;
+mod exclusion;
 mod failure;
 mod held;
 mod listing;
@@ -194,6 +195,10 @@ impl WriteStore for FsStore {
         // The configured folder, which the kinds mostly share.
         let dir = self.root.ancestors().nth(2).unwrap_or(&self.root);
         Some(format!("{}: {reason}, so each object is synced on its own, which is slower", dir.display()))
+    }
+
+    fn exclude_others(&self) -> Result<Exclusion, StoreError> {
+        self.lock_folder()
     }
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{ErrorKind, Exclusion, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 use crate::sys::shutdown::Shutdown;
 
 /// The longest wait that a store may ask for; one that asks for more is asked again after this.
@@ -160,6 +160,10 @@ impl<S: WriteStore> WriteStore for Retry<S> {
 
     fn durability_note(&self) -> Option<String> {
         self.inner.durability_note()
+    }
+
+    fn exclude_others(&self) -> Result<Exclusion, StoreError> {
+        self.inner.exclude_others()
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{Exclusion, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 #[deny(clippy::missing_trait_methods)]
 impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
@@ -62,6 +62,10 @@ impl<S: WriteStore + ?Sized> WriteStore for Arc<S> {
 
     fn durability_note(&self) -> Option<String> {
         (**self).durability_note()
+    }
+
+    fn exclude_others(&self) -> Result<Exclusion, StoreError> {
+        (**self).exclude_others()
     }
 }
 
