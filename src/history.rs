@@ -193,8 +193,8 @@ impl StateDir {
         })
     }
 
-    /// Records that a verification of some libraries ended, which began at `began`. Without findings, the earlier
-    /// verification of all libraries counts again; with findings it does not.
+    /// Records the end of a verification that is no proof, as one of some libraries, which began at `began`. Without
+    /// findings, the earlier verification of all libraries counts again; with findings it does not.
     ///
     /// # Errors
     /// When the file cannot be written; nothing is proved then.

@@ -14,10 +14,10 @@ use crate::commands::check;
 use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
+use crate::commands::common::generation;
 use crate::commands::common::lease;
 use crate::commands::common::named_libraries;
 use crate::commands::common::sides::lock;
-use crate::commands::common::{generation, incarnations};
 use crate::commands::remove::outcome::{KeptIn, Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
 use crate::commands::remove::settings::{RemoveSettings, Stage};
@@ -123,7 +123,8 @@ impl Remover<'_> {
     fn remove(&mut self) -> Result<(), Failure> {
         let (settings, console) = (self.settings, self.console);
         let _locks = self.lock()?;
-        let incarnations = incarnations::read(&settings.to, &self.options)?;
+        let sides = self.open()?;
+        let incarnations = generation::incarnations(&sides.to)?;
         let verified = preconditions::verification(settings, &incarnations, console)?;
         check::require_sides(
             &settings.from,
@@ -133,8 +134,6 @@ impl Remover<'_> {
             console,
             self.failures.shutdown(),
         )?;
-        // Opened first, because opening a store to write to it makes folders that are missing.
-        let sides = self.open()?;
         self.require_kinds_and_libraries(&sides)?;
         let stores = lease::control_stores(&settings.to, &settings.store)?;
         let lease = lease::claim(&stores, &settings.lease, self.failures.shutdown())?;
@@ -153,6 +152,8 @@ impl Remover<'_> {
     /// The removal, the destination being nobody else's.
     fn remove_all(&mut self, sides: &RemovalStores, verified: VerifyNote) -> Result<(), Failure> {
         let settings = self.settings;
+        // Before anything is removed on the word of what the destination holds.
+        sides.to.values().try_for_each(|store| store.make_listed_durable())?;
         let kind = ObjectKind::Commits;
         let commits = Commits { source: &*sides.from[kind], destination: &*sides.to[kind] };
         preconditions::no_live_server(settings, &verified, commits, self.console)?;
@@ -262,11 +263,7 @@ impl Remover<'_> {
             Stage::Remove => open_source_to_remove(conf(kind), &self.options).map(Some),
             Stage::Purge | Stage::Restore => open_quarantine(conf(kind)),
         };
-        let to = |kind| {
-            let store = open_destination_as_it_is(self.settings.to.store(kind), &self.options)?;
-            // Before anything is removed on the word of what it holds.
-            store.make_listed_durable().map(|()| store)
-        };
+        let to = |kind| open_destination_as_it_is(self.settings.to.store(kind), &self.options);
         Ok(RemovalStores {
             from: PerKind::try_from_fn(from)?,
             removable: PerKind::try_from_fn(removable)?,

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use jiff::Timestamp;
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
-use seaf_migrate::conf::{Environment, SideSource, load_pair};
-use seaf_migrate::history::{Pair, RunNote, StateDir, VerifyNote};
+use seaf_migrate::conf::backend::Location;
+use seaf_migrate::conf::{Backend, Environment, FsConf, SideSource, load_pair};
+use seaf_migrate::history::{Incarnation, Pair, StateDir, VerifyNote};
 use seaf_migrate::object::ObjectKind;
+use seaf_migrate::store::backend::fs::FsStore;
 use serde_json::Value;
 
 use crate::support::folder::Tmpfs;

@@ -119,17 +119,17 @@ impl Verification<'_> {
     fn note(&self) {
         let (kept, findings) = (&self.state.kept, self.state.findings.count());
         let (pair, state_dir) = (&kept.scope.pair, &self.settings.state_dir);
-        let noted = match self.settings.libraries.is_empty() {
-            // One of some libraries only would be taken for one of all.
+        if let Apart::NotSeen(why) = &self.apart {
+            self.console.problem(format_args!(
+                "Warning: this verification does not allow a removal: it could not be seen that the destination is not the \
+                 source under another name ({why})"
+            ));
+        }
+        // One of some libraries only would be taken for one of all.
+        let is_proof = self.settings.libraries.is_empty() && !matches!(self.apart, Apart::NotSeen(_));
+        let noted = match is_proof {
             false => state_dir.note_partial_verify(pair, kept.began, findings),
             true => {
-                if let Apart::NotSeen(why) = &self.apart {
-                    self.console.problem(format_args!(
-                        "Warning: this verification does not allow a removal: it could not be seen that the destination is \
-                         not the source under another name ({why})"
-                    ));
-                    return;
-                }
                 let note = VerifyNote {
                     began: kept.began,
                     ended: Timestamp::now(),

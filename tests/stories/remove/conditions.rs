@@ -8,9 +8,11 @@ use super::*;
 fn without_a_verification_nothing_goes() {
     let world = World::with_sample();
     let before = left(&world);
-    assert_refused(&world, &before, go(&world, &[]), 2, "never verified");
+    // There is no new side yet.
+    assert_refused(&world, &before, go(&world, &[]), 3, "target/storage/");
     world.run(&[]).assert_code(0);
-    assert_refused(&world, &before, go(&world, &[]), 2, "Run seaf-migrate verify");
+    assert_refused(&world, &before, go(&world, &[]), 2, "never verified");
+    assert_refused(&world, &before, go(&world, &[]), 2, "then seaf-migrate verify --content");
     // A dry run refuses for the same reason.
     assert_refused(&world, &before, remove(&world, &[]), 2, "never verified");
     // The verification of one library does not count for all.
@@ -26,7 +28,7 @@ fn after_a_verification_with_findings_nothing_goes() {
     let before = left(&world);
     fs::remove_file(world.at("target/storage").join(nth(&world, "blocks", 7))).unwrap();
     world.verify(&["--db", &db(&world)]).assert_code(1);
-    assert_refused(&world, &before, go(&world, &[]), 2, "had 1 findings");
+    assert_refused(&world, &before, go(&world, &[]), 2, "had 1 finding.");
 }
 
 #[test]
@@ -34,7 +36,7 @@ fn after_a_run_that_came_later_nothing_goes() {
     let world = ready();
     let before = left(&world);
     world.run(&[]).assert_code(0);
-    assert_refused(&world, &before, go(&world, &[]), 2, "after the verification");
+    assert_refused(&world, &before, go(&world, &[]), 2, "since the verification of");
     verify(&world);
     go(&world, &[]).assert_code(0);
 }
@@ -43,9 +45,20 @@ fn after_a_run_that_came_later_nothing_goes() {
 fn after_a_run_that_was_killed_nothing_goes() {
     let world = ready();
     let before = left(&world);
-    let run = RunNote { began: Timestamp::now(), ended: None, exit_code: None };
-    proofs(&world).note_run(&pair(&world), run).unwrap();
-    assert_refused(&world, &before, go(&world, &[]), 2, "a run began at");
+    // What a run leaves at the destination that was killed when it had begun.
+    for kind in ObjectKind::ALL {
+        let conf = FsConf { dir: world.at("target") };
+        let location = Location { backend: Backend::Fs, kind, place: "target".to_owned() };
+        let store = FsStore::destination(&conf, kind, location).unwrap();
+        Incarnation::read(&store).unwrap().unwrap().pass_begun().write(&store).unwrap();
+    }
+    assert_refused(&world, &before, go(&world, &[]), 2, "was written by a run");
+    // A verification that comes after it does not settle it.
+    verify(&world);
+    assert_refused(&world, &before, go(&world, &[]), 2, "a run that did not come to its end");
+    world.run(&[]).assert_code(0);
+    verify(&world);
+    go(&world, &[]).assert_code(0);
 }
 
 #[test]
@@ -147,7 +160,7 @@ fn the_database_of_another_server_vouches_for_nothing() {
         "which neither side holds",
     );
     // Nor when the verification took it for the right one.
-    world.verify(&["--db", &other]).assert_code(0);
+    world.verify(&["--content", "--db", &other]).assert_code(0);
     for options in [&["--yes", "--db", &other][..], &["--yes", "--server-is-stopped", "--db", &other]] {
         assert_refused(&world, &before, without_database(&world, options), 2, "the database of this server");
     }
