@@ -1,10 +1,12 @@
 //! What several commands share: their options, both sides opened, what the destination is known to hold.
 
 pub mod destination;
+pub mod empty_kinds;
 pub mod failure;
 pub mod first_failure;
 pub mod flags;
 pub mod heads_cache;
+pub mod named_libraries;
 pub mod settings;
 pub mod sides;
 pub mod size;

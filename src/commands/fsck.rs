@@ -5,10 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
+use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
-use crate::database::heads::Roots;
+use crate::database::heads::{Roots, Standing};
 use crate::metrics::WalkCounters;
-use crate::object::ObjectKind;
+use crate::object::{LibraryId, ObjectKind};
 use crate::reach::{self, FsckResult, LibraryResult, Stores, WalkOptions};
 use crate::report::page::write;
 use crate::report::progress::during;
@@ -61,6 +62,7 @@ pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> F
 fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Result<FsckResult, Failure> {
     let options = settings.store.open_options(shutdown);
     let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), &options))?;
+    SideToLookAt { name: "the checked side", stores: &stores, shutdown }.require_all_kinds()?;
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
     let roots = match &settings.database {
         Some(database) => Roots::from_conf(database)?,
@@ -69,6 +71,7 @@ fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Res
             Roots::from_commits(&*stores[ObjectKind::Commits], &*stores[ObjectKind::Fs], threads, shutdown)?
         }
     };
+    require_named(&settings.libraries, &roots)?;
     let walk = WalkOptions {
         full_history: !settings.head_only,
         content: settings.content,
@@ -79,6 +82,21 @@ fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Res
     };
     let counters = WalkCounters::default();
     Ok(during(&counters, console, || reach::fsck(&stores, &roots, &walk, shutdown, &counters))?)
+}
+
+/// Refuses libraries that the command line names and that have nothing to begin at: none of them would be checked.
+fn require_named(libraries: &[LibraryId], roots: &Roots) -> Result<(), Failure> {
+    let unknown: Vec<LibraryId> = libraries.iter().copied().filter(|id| roots.library(*id).is_none()).collect();
+    let names: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+    let [first, ..] = unknown[..] else { return Ok(()) };
+    let why = match (roots.guessed, roots.standing(first)) {
+        (true, _) => "no commit of it is there",
+        (false, Standing::Garbage) => "the database says that it was deleted",
+        (false, _) => "the database does not name it",
+    };
+    let library = if names.len() == 1 { "library" } else { "libraries" };
+    let what = format!("--library: there is nothing to check of {library} {}: {why}. Check the id", names.join(", "));
+    Err(Failure::Refused(what))
 }
 
 fn outcome_of(settings: &FsckSettings, result: &FsckResult) -> FsckOutcome {

@@ -1,14 +1,15 @@
 //! The dry run: what a pass would copy, without copying or writing anything.
 
 use crate::commands::common::destination;
+use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
 use crate::index::Index;
 use crate::listing::{Stream, WalkError, walk};
 use crate::metrics::Counters;
-use crate::object::{KeyRange, ObjectKind};
+use crate::object::{KeyRange, ObjectKind, PerKind};
 use crate::report::{Console, Outcome};
-use crate::store::Listed;
 use crate::store::open::{OpenOptions, open_destination_to_read, open_source};
+use crate::store::{Listed, ReadStore};
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::diff::missing_from;
 
@@ -54,25 +55,32 @@ impl Planning<'_> {
     /// What both sides have of all kinds, listed to the end.
     fn count_all(&self) -> Result<Counters, Failure> {
         let counters = Counters::default();
-        for kind in ObjectKind::ALL {
-            let counted = self.count(kind, &counters);
-            // First, because what fails after a signal may fail for it.
-            Failure::interruption(self.shutdown).map_or(Ok(()), Err)?;
-            counted?;
+        let counted = self.count_kinds(&counters);
+        // First, because what fails after a signal may fail for it.
+        Failure::interruption(self.shutdown).map_or(Ok(()), Err)?;
+        counted.map(|()| counters)
+    }
+
+    fn count_kinds(&self, counters: &Counters) -> Result<(), Failure> {
+        let from = &self.settings.pair.from;
+        let sources = PerKind::try_from_fn(|kind| open_source(from.store(kind), &self.options))?;
+        for (kind, source) in sources.iter() {
+            self.count(kind, &**source, counters)?;
         }
-        Ok(counters)
+        let lists = PerKind::from_fn(|kind| counters.kind(kind).listed.get() > 0);
+        let source = SideToLookAt { name: "the source", stores: &sources, shutdown: self.shutdown };
+        source.require_needed_kinds(&lists)
     }
 
     /// Counts the objects of one kind in the source, and those missing at the destination.
-    fn count(&self, kind: ObjectKind, counters: &Counters) -> Result<(), Failure> {
+    fn count(&self, kind: ObjectKind, source: &dyn ReadStore, counters: &Counters) -> Result<(), Failure> {
         let pair = &self.settings.pair;
-        let source = open_source(pair.from.store(kind), &self.options)?;
         let destination = open_destination_to_read(pair.to.store(kind), &self.options)?;
         let known = destination::for_plan(kind, destination.as_deref(), pair, self.shutdown)?;
         self.console.log(format_args!("Start to list [{kind}] object of the source"));
         let listers = pair.store.listers_for(pair.from.store(kind));
         let open = || Count { kind, known: &known.set, counters };
-        match walk(&*source, &[KeyRange::ALL], listers, self.shutdown, open) {
+        match walk(source, &[KeyRange::ALL], listers, self.shutdown, open) {
             Ok(walked) => {
                 let numbers = counters.kind(kind);
                 numbers.ignored.add(walked.ignored);

@@ -10,8 +10,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::commands::check;
+use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
+use crate::commands::common::named_libraries;
 use crate::commands::common::sides::lock;
 use crate::commands::remove::outcome::{Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
@@ -115,6 +117,7 @@ impl Remover<'_> {
             self.failures.shutdown(),
         )?;
         let sides = self.open()?;
+        self.require_kinds_and_libraries(&sides)?;
         let kind = ObjectKind::Commits;
         let commits = Commits { source: &*sides.from[kind], destination: &*sides.to[kind] };
         preconditions::no_live_server(settings, &verified, commits, console)?;
@@ -158,6 +161,27 @@ impl Remover<'_> {
             console.log(format_args!("Complete {what} [{kind}] object"));
         }
         removed
+    }
+
+    /// Refuses a source of which a kind lists nothing and is needed, unless an earlier removal emptied it, and libraries
+    /// that the command line names and neither side has.
+    fn require_kinds_and_libraries(&self, sides: &RemovalStores) -> Result<(), Failure> {
+        let (settings, shutdown) = (self.settings, self.failures.shutdown());
+        let from = sides.from.clone().map(|store| store as Arc<dyn ReadStore>);
+        let journal = settings.journal.display();
+        let noted = journal::kinds_noted(&settings.journal)
+            .map_err(|error| Failure::Refused(format!("the journal {journal} cannot be read: {error}")))?;
+        let lists = |kind: ObjectKind| Ok::<_, StoreError>(noted[kind] || lists_anything(&*from[kind], shutdown)?);
+        let lists = PerKind::try_from_fn(lists)?;
+        let source = SideToLookAt { name: "the source", stores: &from, shutdown };
+        if let Some(what) = source.what_is_missing(&lists)? {
+            let hint = format!(
+                "Nothing was removed. If an earlier removal emptied it, name its journal ({journal} notes none)"
+            );
+            return Err(Failure::Store(format!("{what} {hint}")));
+        }
+        let stores = from.values().chain(sides.to.values()).map(|store| &**store).collect::<Vec<_>>();
+        named_libraries::require_in_stores(&settings.libraries, &stores, "neither side")
     }
 
     /// A library that was named and is not there is probably a slip of the pen.

@@ -13,7 +13,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::commands::check::{self, Apart};
+use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
 use crate::commands::common::failure::Failure;
+use crate::commands::common::named_libraries;
 use crate::commands::verify::outcome::VerifyOutcome;
 use crate::commands::verify::settings::VerifySettings;
 use crate::conf::SideConf;
@@ -66,7 +68,7 @@ pub fn run(settings: &VerifySettings, console: &Console, shutdown: &Shutdown) ->
             verification.tell(stopped, &started, began, console)
         }
         Err(failure) => {
-            let outcome = VerifyOutcome::NotBegun(failure);
+            let outcome = VerifyOutcome::NotBegun(Failure::interruption(shutdown).unwrap_or(failure));
             outcome.print_result(console);
             outcome
         }
@@ -80,6 +82,20 @@ fn warn_of_a_run(to: &SideConf, console: &Console) {
             "Warning: a run is writing to the destination ({holder}), so objects that it has not copied yet are missing"
         ));
     }
+}
+
+/// Refuses libraries that the command line names and neither side has.
+fn require_libraries(settings: &VerifySettings, options: &OpenOptions) -> Result<(), Failure> {
+    if settings.libraries.is_empty() {
+        return Ok(());
+    }
+    let mut stores: Vec<Arc<dyn ReadStore>> = Vec::new();
+    for kind in ObjectKind::ALL {
+        stores.push(open_source(settings.from.store(kind), options)?);
+        stores.extend(open_destination_to_read(settings.to.store(kind), options)?);
+    }
+    let stores: Vec<&dyn ReadStore> = stores.iter().map(|store| &**store).collect();
+    named_libraries::require_in_stores(&settings.libraries, &stores, "neither side")
 }
 
 /// A verification under way.
@@ -99,6 +115,8 @@ struct Verification<'a> {
 
 impl<'a> Verification<'a> {
     fn begin(settings: &'a VerifySettings, console: &'a Console, shutdown: &'a Shutdown) -> Result<Self, Failure> {
+        let options = settings.store.open_options(shutdown);
+        require_libraries(settings, &options)?;
         let folder = match &settings.checkpoint {
             Some(dir) => Folder::open(dir)?,
             None => Folder::temporary(&settings.temp_dir)
@@ -113,7 +131,6 @@ impl<'a> Verification<'a> {
         if state.is_resumed {
             console.log(format_args!("Going on with the verification that began at {}", state.kept.began));
         }
-        let options = settings.store.open_options(shutdown);
         let apart = check::require_apart(&settings.from, &settings.to, &options, console, shutdown)?;
         Ok(Self { settings, console, shutdown, options, state, heads: None, apart, listed: PerKind::default() })
     }
@@ -132,8 +149,22 @@ impl<'a> Verification<'a> {
         let stores = PerKind::try_from_fn(|kind| self.open(kind))?;
         let counters = CompareCounters::default();
         during(&counters, self.console, || {
-            self.list(&stores, &counters).and_then(|()| self.compare(&stores, &counters))
+            self.list(&stores, &counters)?;
+            self.require_all_kinds(&stores)?;
+            self.compare(&stores, &counters)
         })
+    }
+
+    /// Nothing is claimed of a source of which a kind lists nothing and is needed. A kind of which the libraries asked
+    /// for have nothing may have something of others.
+    fn require_all_kinds(&self, stores: &PerKind<KindStores>) -> Result<(), Failure> {
+        let from = PerKind::from_fn(|kind| Arc::clone(&stores[kind].from));
+        let lists = |kind: ObjectKind| match &self.listed[kind] {
+            Some(listed) if !listed.from.is_empty() => Ok(true),
+            _ => lists_anything(&*from[kind], self.shutdown),
+        };
+        let lists = PerKind::try_from_fn(lists)?;
+        SideToLookAt { name: "the source", stores: &from, shutdown: self.shutdown }.require_needed_kinds(&lists)
     }
 
     /// The newest commit of each library, before anything is listed.

@@ -5,14 +5,14 @@
 //! store refused), a removal without its line is not.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, PerKind};
 use crate::store::Listed;
-use crate::sys::private_file;
+use crate::sys::private_file::{self, Access};
 
 /// The journal of removals, open for adding to it.
 #[derive(Debug)]
@@ -52,6 +52,32 @@ impl RemovalJournal {
         self.file.write_all(&lines)?;
         self.file.sync_data()
     }
+}
+
+/// Of which kinds the journal at `path` notes an object; of none when there is no journal. What an earlier removal
+/// emptied lists nothing afterwards, and only the journal can tell that from a disk that is not mounted.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn kinds_noted(path: &Path) -> io::Result<PerKind<bool>> {
+    let mut noted = PerKind::default();
+    let file = match private_file::open(path, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(noted),
+        Err(error) => return Err(error),
+    };
+    for line in BufReader::new(file).lines() {
+        let line = line?;
+        let mut words = line.split(' ').skip(1);
+        let kind = words.next().and_then(|word| ObjectKind::ALL.into_iter().find(|kind| kind.as_str() == word));
+        if let (Some(kind), false) = (kind, line.starts_with('#')) {
+            noted[kind] = true;
+        }
+        if noted.values().all(|noted| *noted) {
+            break;
+        }
+    }
+    Ok(noted)
 }
 
 fn last_byte(file: &mut File) -> io::Result<u8> {

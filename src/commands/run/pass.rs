@@ -17,13 +17,14 @@ use super::retry::{self, Failed, LookUp};
 use super::settings::RunSettings;
 use crate::commands::check;
 use crate::commands::common::destination::{self, DestinationIndex, Snapshot};
+use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::sides::{self, Sides};
 use crate::commands::common::verified_view::VerifiedView;
 use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
 use crate::metrics::{Counters, ObjectFindings};
-use crate::object::{LibraryId, ObjectKind};
+use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::progress::during;
 use crate::report::{Console, format};
 use crate::store::ReadStore;
@@ -194,7 +195,15 @@ impl<'a> Pass<'a> {
                 MissingObjects { source: &*sides.from[*kind], listers: self.listers(*kind), index: &held.set };
             self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
         }
-        self.go_on().map(|()| known)
+        self.go_on()?;
+        self.require_all_kinds(sides, shared).map(|()| known)
+    }
+
+    /// Nothing is claimed of a source of which a kind listed nothing and is needed.
+    fn require_all_kinds(&self, sides: &Sides, shared: &Shared) -> Result<(), Failure> {
+        let lists = PerKind::from_fn(|kind| shared.counters.kind(kind).listed.get() > 0);
+        let source = SideToLookAt { name: "the source", stores: &sides.from, shutdown: self.shutdown };
+        source.require_needed_kinds(&lists)
     }
 
     /// Copies what had failed.

@@ -72,8 +72,14 @@ impl Verification<'_> {
         let location = conf.location();
         let paths = ListPaths::new(&self.state.folder.file(side.name), side.kind, None);
         let lock = ListLock::acquire(&paths)?;
-        if let Opened::Complete(set) = index::open(&paths, &location)? {
-            return Ok(set);
+        match index::open(&paths, &location)? {
+            // One that holds nothing is not gone by again: the disk may have been mounted since.
+            Opened::Complete(set) if set.is_empty() => {
+                drop(set);
+                index::forget_all(&lock)?;
+            }
+            Opened::Complete(set) => return Ok(set),
+            _ => {}
         }
         let Some(store) = side.store else {
             let (builder, ranges) = SetBuilder::start_or_resume(&lock, &location)?;
