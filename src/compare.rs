@@ -2,12 +2,14 @@
 //!
 //! [`merge`] compares the two listings and returns the objects that they do not settle; [`Examiner::examine`] compares
 //! such an object in the stores. A listing alone is no proof: before an object is reported as missing or of another
-//! size, both stores are asked again, because a live server writes and collects garbage after the listing.
+//! size, both stores are asked again, because a live server writes and collects garbage after the listing. And one answer
+//! is none either: what speaks against an object is asked twice ([`crate::store::checked`]), on both sides.
 
-use crate::content::{self, Damage, IdCheck};
+use crate::content::{self, Damage};
 use crate::flow::Budget;
 use crate::index::IndexEntry;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
+use crate::store::checked::{CheckedRead, CheckedReader, found_or_gone};
 use crate::store::{self, ErrorKind, ReadStore, SizeMatch, StoreError};
 
 pub mod merge;
@@ -71,11 +73,12 @@ impl Fault {
 pub enum Comparison {
     /// The destination holds the same object as the source.
     Good,
-    /// Neither side holds it any more.
+    /// Neither side holds it any more: the source neither gives nor lists it.
     Vanished,
     /// The object has a fault at the destination; the text gives the cause.
     Finding(Fault, String),
-    /// Its bytes do not have its id, and the source has the same bytes, so the migration did not damage it.
+    /// Its bytes in the source do not have its id, and the migration did not damage it: the destination has the same bytes,
+    /// or the right ones.
     SourceDamage(Damage),
     /// A store did not answer, so the object is unchecked.
     Unchecked(StoreError),
@@ -88,6 +91,8 @@ pub struct Examined {
     pub outcome: Comparison,
     /// The number of bytes that were read at the destination and hashed; `None` when it was not read.
     pub read: Option<u64>,
+    /// The answers that were wrong before another one was good: whose, and what it said.
+    pub wrong_once: Vec<String>,
 }
 
 /// The two stores of one kind.
@@ -119,123 +124,217 @@ struct Content {
     digest: Option<ObjectId>,
 }
 
+/// What the source gives for an object, its bytes no longer kept.
+enum Source {
+    Gone,
+    Good { size: u64, digest: ObjectId },
+    Damaged { size: u64, digest: ObjectId, damage: Damage },
+}
+
 impl Examiner<'_> {
     /// Compares one object in both stores.
     pub fn examine(&self, object: &Object) -> Examined {
-        match self.inspect_destination(object) {
-            Ok(None) => Examined { outcome: self.absent(&object.key), read: None },
+        let mut look = Look { examiner: self, object, wrong_once: Vec::new() };
+        let (outcome, read) = match look.inspect_destination() {
+            Ok(None) => (look.absent(), None),
             Ok(Some(seen)) => {
-                let outcome = self.judge(object, &seen).unwrap_or_else(|outcome| outcome);
-                Examined { outcome, read: seen.content.map(|_| seen.size) }
+                let outcome = look.judge(&seen).unwrap_or_else(|outcome| outcome);
+                (outcome, seen.content.map(|_| seen.size))
             }
-            Err(outcome) => Examined { outcome, read: None },
-        }
+            Err(outcome) => (outcome, None),
+        };
+        Examined { outcome, read, wrong_once: look.wrong_once }
     }
+}
 
+/// One object being compared.
+struct Look<'a> {
+    examiner: &'a Examiner<'a>,
+    object: &'a Object,
+    wrong_once: Vec<String>,
+}
+
+impl Look<'_> {
     /// The object as found at the destination; `None` when it is missing there.
-    fn inspect_destination(&self, object: &Object) -> Result<Option<Seen>, Comparison> {
-        let Some(to) = self.to else { return Ok(None) };
-        let listed = object.to.and_then(|held| held.size);
-        if object.content {
-            let mut share = self.budget.acquire(listed.or(object.from).unwrap_or(UNKNOWN));
-            let Some(data) = found(to.read(&object.key), "the destination")? else { return Ok(None) };
-            share.shrink(data.len() as u64);
-            let damage = match content::check(self.kind, &object.key.id, &data) {
-                IdCheck::Good => None,
-                IdCheck::Damaged(damage) => Some(damage),
-            };
-            // A commit's id covers neither its parents nor the key of an encrypted library, so its bytes are compared.
-            let is_compared = damage.is_some() || self.kind == ObjectKind::Commits;
-            let digest = is_compared.then(|| content::sha1_of(&data));
-            return Ok(Some(Seen { size: data.len() as u64, content: Some(Content { damage, digest }) }));
+    fn inspect_destination(&mut self) -> Result<Option<Seen>, Comparison> {
+        let (Some(to), key) = (self.examiner.to, &self.object.key) else { return Ok(None) };
+        let listed = match self.object.to {
+            Some(held) => held.size,
+            // Not listed and not there are two witnesses, so that nothing is asked further.
+            None => match found(to.size(key), DESTINATION)? {
+                None => return Ok(None),
+                size => size,
+            },
+        };
+        if self.object.content {
+            return self.read_destination(to, listed);
         }
         // The listed size is used unless it differs from the source's: then the store is asked.
-        let is_believed = matches!(SizeMatch::of(listed, object.from), SizeMatch::Same | SizeMatch::Unknown);
+        let is_believed = matches!(SizeMatch::of(listed, self.object.from), SizeMatch::Same | SizeMatch::Unknown);
         let believed = listed.filter(|_| is_believed);
         let size = match believed {
             Some(size) => Some(size),
-            None => found(to.size(&object.key), "the destination")?,
+            None => asked(found_or_gone(to, key, to.size(key)), DESTINATION)?,
         };
         Ok(size.map(|size| Seen { size, content: None }))
     }
 
+    fn read_destination(&mut self, to: &dyn ReadStore, listed: Option<u64>) -> Result<Option<Seen>, Comparison> {
+        let (kind, key) = (self.examiner.kind, &self.object.key);
+        let mut share = self.examiner.budget.acquire(listed.or(self.object.from).unwrap_or(UNKNOWN));
+        let (data, damage) = match asked(CheckedReader { kind, store: to }.read(key, listed), DESTINATION)? {
+            CheckedRead::Gone => return Ok(None),
+            CheckedRead::Good { data, wrong_once } => {
+                self.note(DESTINATION, wrong_once);
+                (data, None)
+            }
+            CheckedRead::Damaged { data, damage } => (data, Some(damage)),
+        };
+        share.shrink(data.len() as u64);
+        // A commit's id covers neither its parents nor the key of an encrypted library, so its bytes are compared.
+        let is_compared = damage.is_some() || kind == ObjectKind::Commits;
+        let digest = is_compared.then(|| content::sha1_of(&data));
+        Ok(Some(Seen { size: data.len() as u64, content: Some(Content { damage, digest }) }))
+    }
+
     /// The result for an object that the destination does not hold.
-    fn absent(&self, key: &ObjectKey) -> Comparison {
-        match store::found(self.from.size(key)) {
+    fn absent(&self) -> Comparison {
+        let (from, key) = (self.examiner.from, &self.object.key);
+        let missing = "not at the destination";
+        match found_or_gone(from, key, from.size(key)) {
             Ok(None) => Comparison::Vanished,
             Err(error) if must_be_asked_again(&error) => Comparison::Unchecked(error),
+            Err(error) if error.kind() == ErrorKind::Contradiction => {
+                Comparison::Finding(Fault::Missing, format!("{missing}; of the source: {}", error.cause()))
+            }
             // An object that the source cannot read is missing as well.
-            Ok(Some(_)) | Err(_) => Comparison::Finding(Fault::Missing, "not at the destination".to_owned()),
+            Ok(Some(_)) | Err(_) => Comparison::Finding(Fault::Missing, missing.to_owned()),
         }
     }
 
-    fn judge(&self, object: &Object, seen: &Seen) -> Result<Comparison, Comparison> {
-        let size = self.source_size(object, seen)?;
+    fn judge(&mut self, seen: &Seen) -> Result<Comparison, Comparison> {
+        let size = self.source_size(seen)?;
         let fault = match SizeMatch::of(Some(seen.size), size) {
             SizeMatch::Shorter => Fault::Shorter,
             SizeMatch::Longer => Fault::Longer,
             SizeMatch::Same | SizeMatch::Unknown => {
-                return seen
-                    .content
-                    .as_ref()
-                    .map_or(Ok(Comparison::Good), |read| self.compare(&object.key, seen.size, read));
+                return seen.content.as_ref().map_or(Ok(Comparison::Good), |read| self.compare(seen.size, read));
             }
         };
         let mut cause = format!("{} bytes at the destination, {} in the source", seen.size, size.unwrap_or_default());
-        if let Some(damage) = seen.content.as_ref().and_then(|content| content.damage.as_ref()) {
-            cause += &format!("; {damage}");
+        match seen.content.as_ref().map(|content| &content.damage) {
+            Some(Some(damage)) => cause += &format!("; {damage}"),
+            // The destination has it right, so it may be the source that is damaged.
+            Some(None) => {
+                if let Source::Damaged { damage, .. } = self.read_source(size)? {
+                    return Ok(Comparison::SourceDamage(damage));
+                }
+            }
+            None => {}
         }
         Ok(Comparison::Finding(fault, cause))
     }
 
     /// The size of the object in the source; `None` when its content proves it good, or the source no longer holds it
     /// and its listing gave no size.
-    fn source_size(&self, object: &Object, seen: &Seen) -> Result<Option<u64>, Comparison> {
+    fn source_size(&self, seen: &Seen) -> Result<Option<u64>, Comparison> {
+        let (from, key, listed) = (self.examiner.from, &self.object.key, self.object.from);
         let is_good = seen.content.as_ref().is_some_and(|content| content.damage.is_none());
-        let is_proven = is_good && self.kind == ObjectKind::Blocks;
-        match SizeMatch::of(Some(seen.size), object.from) {
-            SizeMatch::Same => return Ok(object.from),
+        let is_proven = is_good && self.examiner.kind == ObjectKind::Blocks;
+        match SizeMatch::of(Some(seen.size), listed) {
+            SizeMatch::Same => return Ok(listed),
             SizeMatch::Unknown if is_proven => return Ok(None),
             SizeMatch::Unknown | SizeMatch::Shorter | SizeMatch::Longer => {}
         }
         // The listed size is used when the object is no longer in the source.
-        Ok(found(self.from.size(&object.key), "the source")?.or(object.from))
+        Ok(asked(found_or_gone(from, key, from.size(key)), SOURCE)?.or(listed))
     }
 
     /// Compares the bytes with the source's when their id does not prove them good, and tells damage in the source from
     /// damage at the destination.
-    fn compare(&self, key: &ObjectKey, size: u64, read: &Content) -> Result<Comparison, Comparison> {
+    fn compare(&mut self, size: u64, read: &Content) -> Result<Comparison, Comparison> {
         let Some(digest) = read.digest else { return Ok(Comparison::Good) };
-        let _share = self.budget.acquire(size);
-        let source = found(self.from.read(key), "the source")?;
-        let is_same = source.as_ref().is_some_and(|data| data.len() as u64 == size && content::sha1_of(data) == digest);
-        let why = match (&read.damage, source) {
-            (None, None) => return Ok(Comparison::Good),
-            (None, Some(_)) if is_same => return Ok(Comparison::Good),
-            (Some(damage), Some(_)) if is_same => return Ok(Comparison::SourceDamage(damage.clone())),
-            (None, Some(_)) => {
-                "its bytes are not the source's, though its id fits: they differ in a field that the id of a \
-                                commit does not cover, such as its parents"
-                    .to_owned()
+        let source = self.read_source(Some(size))?;
+        let is_same = match &source {
+            Source::Gone => false,
+            Source::Good { size: other, digest: others } | Source::Damaged { size: other, digest: others, .. } => {
+                *other == size && *others == digest
             }
-            (Some(damage), None) => {
+        };
+        let why = match (&read.damage, source) {
+            (None, Source::Gone) => return Ok(Comparison::Good),
+            (None, _) if is_same => return Ok(Comparison::Good),
+            (Some(damage), _) if is_same => return Ok(Comparison::SourceDamage(damage.clone())),
+            (None, Source::Damaged { damage, .. }) => return Ok(Comparison::SourceDamage(damage)),
+            (None, Source::Good { digest: others, .. }) => return self.compare_again(digest, others),
+            (Some(damage), Source::Gone) => {
                 format!("{damage}; the source no longer has the object, so its bytes cannot be compared")
             }
-            (Some(damage), Some(data)) => match content::check(self.kind, &key.id, &data) {
-                IdCheck::Good => format!("{damage}; the source's bytes are good"),
-                IdCheck::Damaged(other) => {
-                    format!("{damage}; the source's bytes differ and are damaged as well: {other}")
-                }
-            },
+            (Some(damage), Source::Good { .. }) => format!("{damage}; the source's bytes are good"),
+            (Some(damage), Source::Damaged { damage: other, .. }) => {
+                format!("{damage}; the source's bytes differ and are damaged as well: {other}")
+            }
         };
         Ok(Comparison::Finding(Fault::Damaged, why))
     }
+
+    /// Reads a commit once more on both sides, whose bytes have its id and differ: one of the reads may have been wrong in
+    /// what the id does not cover.
+    fn compare_again(&mut self, to: ObjectId, from: ObjectId) -> Result<Comparison, Comparison> {
+        let key = &self.object.key;
+        let again = |store: &dyn ReadStore, whose: &str| -> Result<Option<ObjectId>, Comparison> {
+            Ok(found(store.read_again(key), whose)?.map(|data| content::sha1_of(&data)))
+        };
+        let Some(destination) = self.examiner.to else { return Ok(self.absent()) };
+        let (to_again, from_again) = (again(destination, DESTINATION)?, again(self.examiner.from, SOURCE)?);
+        let is_good = to_again.is_some() && to_again == from_again;
+        if !is_good {
+            let why = "its bytes are not the source's, though its id fits: they differ in a field that the id of a commit \
+                       does not cover, such as its parents";
+            return Ok(Comparison::Finding(Fault::Damaged, why.to_owned()));
+        }
+        for (whose, is_other) in [(DESTINATION, to_again != Some(to)), (SOURCE, from_again != Some(from))] {
+            if is_other {
+                let what = "the bytes had the id and differed in what the id of a commit does not cover";
+                self.note(whose, Some(what.to_owned()));
+            }
+        }
+        Ok(Comparison::Good)
+    }
+
+    fn read_source(&mut self, size: Option<u64>) -> Result<Source, Comparison> {
+        let Examiner { kind, from, budget, .. } = *self.examiner;
+        let _share = budget.acquire(size.unwrap_or(UNKNOWN));
+        let reader = CheckedReader { kind, store: from };
+        Ok(match asked(reader.read(&self.object.key, self.object.from), SOURCE)? {
+            CheckedRead::Gone => Source::Gone,
+            CheckedRead::Good { data, wrong_once } => {
+                self.note(SOURCE, wrong_once);
+                Source::Good { size: data.len() as u64, digest: content::sha1_of(&data) }
+            }
+            CheckedRead::Damaged { data, damage } => {
+                Source::Damaged { size: data.len() as u64, digest: content::sha1_of(&data), damage }
+            }
+        })
+    }
+
+    fn note(&mut self, whose: &str, wrong_once: Option<String>) {
+        self.wrong_once.extend(wrong_once.map(|told| format!("{whose}: {told}")));
+    }
 }
+
+const SOURCE: &str = "the source";
+const DESTINATION: &str = "the destination";
 
 /// The result of a call on a store; `None` when the object does not exist. The error is the comparison's result for a
 /// failed call.
 fn found<T>(answer: Result<T, StoreError>, whose: &str) -> Result<Option<T>, Comparison> {
-    match store::found(answer) {
+    asked(store::found(answer), whose)
+}
+
+/// The result of a call on a store. The error is the comparison's result for a failed call.
+fn asked<T>(answer: Result<T, StoreError>, whose: &str) -> Result<T, Comparison> {
+    match answer {
         Ok(value) => Ok(value),
         Err(error) if must_be_asked_again(&error) => Err(Comparison::Unchecked(error)),
         Err(error) => {

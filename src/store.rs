@@ -19,6 +19,7 @@ use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 
 pub mod backend;
+pub mod checked;
 pub mod control;
 pub mod error;
 pub mod http;
@@ -115,6 +116,17 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
     /// [`ErrorKind::NotFound`] when it is not there; a short read is an error, never a short object.
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError>;
 
+    /// The whole object, read anew: the second witness, to be asked when the first answer was wrong. Nothing that was
+    /// kept of an earlier read answers in place of the store. From a service it is a request of its own, which caches on
+    /// the way are asked not to answer; from a folder the file is opened anew, and what the kernel keeps in memory of
+    /// what is on the disk is dropped first.
+    ///
+    /// # Errors
+    /// As [`ReadStore::read`].
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.read(key)
+    }
+
     /// The object's stored size in bytes.
     ///
     /// # Errors
@@ -170,8 +182,9 @@ pub trait WriteStore: ReadStore {
     ///
     /// # Errors
     /// When the store did not take it, or it is not known that it did. Then the name holds what it held before, or
-    /// nothing, or these bytes. Bytes that are known to be others are removed; where that fails too, the error says
-    /// so.
+    /// nothing, or these bytes. Bytes that are known to be others are removed, and so is what cannot be told after an
+    /// answer that was not the service's, because a later pass would take it for the object; where that fails too, the
+    /// error says so.
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError>;
 
     /// Returns once everything whose [`WriteStore::write`] returned before this call began would

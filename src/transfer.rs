@@ -205,16 +205,20 @@ impl Running<'_> {
         }
         let Recorder { kind, counters, breaker, .. } = self.recorder;
         match copier.copy(object) {
-            CopyOutcome::Copied { size, damage, spent } => {
+            CopyOutcome::Copied { size, damage, wrong_once, spent } => {
                 counters.slowest.offer(kind, object.key, size, spent);
                 breaker.success();
+                if let Some(first) = wrong_once {
+                    self.recorder.wrong_once(&object.key, &first);
+                }
                 if let Some(damage) = damage {
                     self.recorder.damaged(&object.key, &damage);
                 }
                 let written_object = Listed { key: object.key, size: Some(size) };
                 written.send(written_object).expect("the confirmer runs until every worker is done");
             }
-            CopyOutcome::Vanished => counters.kind(kind).vanished.add(1),
+            CopyOutcome::KeptAtDestination(damage) => self.recorder.kept(&object.key, &damage),
+            CopyOutcome::Vanished => self.recorder.vanished(&object.key),
             CopyOutcome::Failed(error) => {
                 self.recorder.failed(object.key, error).unwrap_or_else(|error| self.end(error));
             }

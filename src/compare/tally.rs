@@ -29,7 +29,9 @@ pub struct Tally {
     pub unreadable: u64,
     /// Objects of the source's listing that neither side holds any more.
     pub vanished: u64,
-    /// Objects whose bytes are the source's and do not have their id.
+    /// Objects of which one answer of a store was wrong and another one good.
+    pub wrong_once: u64,
+    /// Objects whose bytes in the source do not have their id; the destination has the same, or the right ones.
     pub source_damaged: u64,
     /// Objects that only the destination has.
     pub extra: u64,
@@ -56,6 +58,7 @@ impl Tally {
         if let Some(number) = counted {
             *number += 1;
         }
+        self.wrong_once += u64::from(!examined.wrong_once.is_empty());
         self.objects += 1;
         self.bytes += size.unwrap_or(0);
         self.read += u64::from(examined.read.is_some());
@@ -88,9 +91,9 @@ impl Tally {
         }
     }
 
-    const fn numbers(&self) -> [u64; 12] {
+    const fn numbers(&self) -> [u64; 13] {
         let Self { objects, bytes, read, read_bytes, missing, shorter, .. } = *self;
-        let Self { longer, damaged, unreadable, vanished, source_damaged, extra, .. } = *self;
+        let Self { longer, damaged, unreadable, vanished, wrong_once, source_damaged, extra, .. } = *self;
         [
             objects,
             bytes,
@@ -102,12 +105,13 @@ impl Tally {
             damaged,
             unreadable,
             vanished,
+            wrong_once,
             source_damaged,
             extra,
         ]
     }
 
-    const fn numbers_mut(&mut self) -> [&mut u64; 12] {
+    const fn numbers_mut(&mut self) -> [&mut u64; 13] {
         let Self {
             objects,
             bytes,
@@ -119,6 +123,7 @@ impl Tally {
             damaged,
             unreadable,
             vanished,
+            wrong_once,
             source_damaged,
             extra,
         } = self;
@@ -133,6 +138,7 @@ impl Tally {
             damaged,
             unreadable,
             vanished,
+            wrong_once,
             source_damaged,
             extra,
         ]
@@ -155,7 +161,7 @@ mod tests {
     fn every_number_is_added() {
         let json = |tally: &Tally| serde_json::to_value(tally).unwrap();
         let names: Vec<String> = json(&Tally::default()).as_object().unwrap().keys().cloned().collect();
-        assert_eq!(names.len(), 12);
+        assert_eq!(names.len(), 13);
         for (at, name) in names.iter().enumerate() {
             let mut one = json(&Tally::default());
             one[name] = (at as u64 + 1).into();
@@ -171,13 +177,16 @@ mod tests {
         use crate::store::{ErrorKind, StoreError};
         let mut tally = Tally::default();
         let error = StoreError::new(ErrorKind::Timeout, "read", "x", "no answer");
-        tally.count(Some(5), &Examined { outcome: Comparison::Unchecked(error), read: None });
+        tally.count(Some(5), &Examined { outcome: Comparison::Unchecked(error), read: None, wrong_once: Vec::new() });
         assert_eq!(tally, Tally::default());
         for fault in Fault::ALL {
-            tally.count(Some(5), &Examined { outcome: Comparison::Finding(fault, String::new()), read: Some(5) });
+            tally.count(
+                Some(5),
+                &Examined { outcome: Comparison::Finding(fault, String::new()), read: Some(5), wrong_once: Vec::new() },
+            );
             assert_eq!(tally.fault(fault), 1, "{}", fault.as_str());
         }
-        tally.count(None, &Examined { outcome: Comparison::Vanished, read: None });
+        tally.count(None, &Examined { outcome: Comparison::Vanished, read: None, wrong_once: Vec::new() });
         assert_eq!((tally.objects, tally.findings(), tally.bytes, tally.read), (6, 5, 25, 5));
     }
 }

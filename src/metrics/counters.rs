@@ -34,8 +34,12 @@ counters! { "transfer":
         pub copied_bytes: Counter,
         /// Objects that were gone from the source when they were to be read.
         pub vanished: Counter,
-        /// Objects copied although they are damaged in the source.
+        /// Objects that are damaged in the source, whether they were copied as they are or not.
         pub damaged: Counter,
+        /// Those of the damaged ones that the destination holds with the right id, so that they were not copied.
+        pub kept: Counter,
+        /// Objects of which one answer of the source was wrong and another one good.
+        pub wrong_once: Counter,
         /// Objects that are not at the destination although the source has them.
         pub failed: Counter,
         /// Names in the source that are not objects.
@@ -48,9 +52,9 @@ counters! { "transfer":
 }
 
 impl KindCounters {
-    /// Objects that need no further work: copied, vanished or failed.
+    /// Objects that need no further work: copied, kept as the destination has them, vanished or failed.
     pub fn settled(&self) -> u64 {
-        self.copied.get() + self.vanished.get() + self.failed.get()
+        self.copied.get() + self.kept.get() + self.vanished.get() + self.failed.get()
     }
 }
 

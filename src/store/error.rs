@@ -42,6 +42,9 @@ pub enum ErrorKind {
     ForeignAnswer,
     /// The store holds, or would have taken, other bytes than were sent.
     Altered,
+    /// Two answers of the store about one object exclude each other: it lists the object and says that it is not there,
+    /// or two reads gave different bytes, all of them wrong.
+    Contradiction,
     /// The store answered something that makes no sense.
     Protocol,
     /// What the store needs on this machine is missing (a library, a file).
@@ -106,6 +109,7 @@ impl ErrorKind {
             Self::Archived => "object archived",
             Self::ForeignAnswer => "not the store's own answer",
             Self::Altered => "bytes changed on the way",
+            Self::Contradiction => "the store contradicts itself",
             Self::Protocol => "unexpected answer",
             Self::Setup => "setup incomplete",
             Self::NotDurable => "not safely stored",

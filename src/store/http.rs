@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
 use http::{Method, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -125,6 +125,12 @@ impl Request {
     pub const fn answer_limit(mut self, bytes: u64) -> Self {
         self.answer_limit = bytes;
         self
+    }
+
+    /// The same request, not to be answered from a cache on the way (RFC 9111, 5.2.1.4).
+    #[must_use]
+    pub fn past_caches(self) -> Self {
+        self.header(CACHE_CONTROL.as_str(), HeaderValue::from_static("no-cache"))
     }
 
     /// The same request, known to be repeatable though its method is not idempotent.

@@ -1,12 +1,18 @@
 //! Moves one object: read it, check its id, write it, and say what came of it.
+//!
+//! Nothing is said of an object on the word of one answer ([`crate::store::checked`]). And this is the one place that
+//! writes what is known to be damaged, so it is here that the destination is asked first whether it has it right.
 
 use std::time::Instant;
 
-use crate::content::{self, Damage, IdCheck};
+use bytes::Bytes;
+
+use crate::content::Damage;
 use crate::flow::Budget;
 use crate::metrics::slowest::Timing;
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::{Listed, ReadStore, StoreError, WriteStore, found};
+use crate::store::checked::{CheckedRead, CheckedReader, FirstRead};
+use crate::store::{Listed, ReadStore, StoreError, WriteStore};
 
 /// What an object of unknown size may take of the budget while it is read, in bytes: the largest
 /// block that Seafile's chunking makes, and far more than most trees and commits need.
@@ -22,10 +28,15 @@ pub enum CopyOutcome {
         size: u64,
         /// What was wrong with it already in the source; its bytes were copied unchanged.
         damage: Option<Damage>,
+        /// What an answer of the source said that was wrong, before another one was good.
+        wrong_once: Option<String>,
         /// How long it took.
         spent: Timing,
     },
-    /// It was listed and then gone, as on a live server whose garbage collection runs.
+    /// It is damaged in the source, and the destination holds it with the right id. Nothing was written.
+    KeptAtDestination(Damage),
+    /// It was listed and then gone, as on a live server whose garbage collection runs: the source neither gives nor lists
+    /// it any more.
     Vanished,
     /// It is not at the destination.
     Failed(StoreError),
@@ -44,34 +55,68 @@ pub struct Copier<'a> {
     pub budget: &'a Budget,
 }
 
+/// What reading an object came to.
+enum Read {
+    Write { data: Bytes, damage: Option<Damage>, wrong_once: Option<String> },
+    Nothing(CopyOutcome),
+}
+
 impl Copier<'_> {
-    /// Copies one object. The bytes are written as they were read, whatever the check says: a
-    /// wrong id can stand in a healthy store, and "repairing" would lose what users have.
+    /// Copies one object.
+    ///
+    /// | source's answers | destination | then |
+    /// |---|---|---|
+    /// | its id is right, the first time or the second | | written |
+    /// | the same damaged bytes twice | has not the right id, or nothing | written as they are: a wrong id can stand in a healthy store, and "repairing" would lose what users have |
+    /// | the same damaged bytes twice | has the right id | nothing is written |
+    /// | the same damaged bytes twice | does not answer, or contradicts itself | failed, nothing is written |
+    /// | different bytes, all of them wrong | | failed |
+    /// | not there, and not listed any more | | vanished |
+    /// | not there, and still listed | | failed |
     pub fn copy(&self, object: &Listed) -> CopyOutcome {
+        self.try_copy(object).unwrap_or_else(CopyOutcome::Failed)
+    }
+
+    fn try_copy(&self, object: &Listed) -> Result<CopyOutcome, StoreError> {
         let mut share = self.budget.acquire(object.size.unwrap_or(match self.kind {
             ObjectKind::Blocks => UNKNOWN_BLOCK,
             ObjectKind::Commits | ObjectKind::Fs => UNKNOWN_OTHER,
         }));
         let began = Instant::now();
-        let data = match found(self.source.read(&object.key)) {
-            Ok(Some(data)) => data,
-            Ok(None) => return CopyOutcome::Vanished,
-            Err(error) => return CopyOutcome::Failed(error),
+        let (data, damage, wrong_once) = match self.read(object)? {
+            Read::Write { data, damage, wrong_once } => (data, damage, wrong_once),
+            Read::Nothing(outcome) => return Ok(outcome),
         };
         let (size, read) = (data.len() as u64, began.elapsed());
         share.shrink(size);
-        let damage = self.damage(&object.key, &data);
         let began = Instant::now();
-        match self.destination.write(&object.key, data) {
-            Ok(()) => CopyOutcome::Copied { size, damage, spent: Timing { read, write: began.elapsed() } },
-            Err(error) => CopyOutcome::Failed(error),
-        }
+        self.destination.write(&object.key, data)?;
+        Ok(CopyOutcome::Copied { size, damage, wrong_once, spent: Timing { read, write: began.elapsed() } })
     }
 
-    fn damage(&self, key: &ObjectKey, data: &[u8]) -> Option<Damage> {
-        match content::check(self.kind, &key.id, data) {
-            IdCheck::Good => None,
-            IdCheck::Damaged(damage) => Some(damage),
-        }
+    fn read(&self, object: &Listed) -> Result<Read, StoreError> {
+        let key = &object.key;
+        let source = CheckedReader { kind: self.kind, store: self.source };
+        let doubt = match source.first(key, object.size)? {
+            FirstRead::Good(data) => return Ok(Read::Write { data, damage: None, wrong_once: None }),
+            FirstRead::Gone => return Ok(Read::Nothing(CopyOutcome::Vanished)),
+            FirstRead::Doubtful(doubt) => doubt,
+        };
+        // The destination is read between the two reads of the source, and not after them, so that the bytes of one at a
+        // time are in memory.
+        let is_right = doubt.has_bytes().then(|| self.is_right_at_destination(key));
+        Ok(match source.again(key, &doubt)? {
+            CheckedRead::Good { data, wrong_once } => Read::Write { data, damage: None, wrong_once },
+            CheckedRead::Gone => Read::Nothing(CopyOutcome::Vanished),
+            CheckedRead::Damaged { data, damage } => match is_right.unwrap_or(Ok(false))? {
+                true => Read::Nothing(CopyOutcome::KeptAtDestination(damage)),
+                false => Read::Write { data, damage: Some(damage), wrong_once: None },
+            },
+        })
+    }
+
+    fn is_right_at_destination(&self, key: &ObjectKey) -> Result<bool, StoreError> {
+        let destination = CheckedReader { kind: self.kind, store: self.destination };
+        Ok(matches!(destination.read(key, None)?, CheckedRead::Good { .. }))
     }
 }

@@ -7,6 +7,9 @@ use crate::object::{ObjectKey, ObjectKind};
 use crate::store::{ErrorKind, StoreError};
 use crate::transfer::error::TransferError;
 
+/// The error of a [`Finding`] about an object that is damaged in the source.
+const DAMAGED: &str = "damaged in the source";
+
 /// Where it goes what became of the objects of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorder<'a> {
@@ -24,7 +27,29 @@ impl Recorder<'_> {
     /// An object was copied although it is damaged in the source.
     pub fn damaged(&self, key: &ObjectKey, damage: &Damage) {
         self.counters.kind(self.kind).damaged.add(1);
-        self.findings.damage.add(Finding::new(self.kind, key, "check", "damaged in the source", damage));
+        self.findings.damage.add(Finding::new(self.kind, key, "check", DAMAGED, damage));
+    }
+
+    /// An object was not copied, because it is damaged in the source and right at the destination.
+    pub fn kept(&self, key: &ObjectKey, damage: &Damage) {
+        let numbers = self.counters.kind(self.kind);
+        numbers.damaged.add(1);
+        numbers.kept.add(1);
+        let cause = format_args!("{damage}; the destination has it right and keeps it");
+        self.findings.damage.add(Finding::new(self.kind, key, "check", DAMAGED, cause));
+    }
+
+    /// An object is gone from the source since it was listed.
+    pub fn vanished(&self, key: &ObjectKey) {
+        self.counters.kind(self.kind).vanished.add(1);
+        let cause = "it was listed, and now the source neither gives nor lists it";
+        self.findings.vanished.add(Finding::new(self.kind, key, "read", "vanished", cause));
+    }
+
+    /// An answer of the source about an object was wrong, and another one good: what the wrong one said.
+    pub fn wrong_once(&self, key: &ObjectKey, first: &str) {
+        self.counters.kind(self.kind).wrong_once.add(1);
+        self.findings.wrong_once.add(Finding::new(self.kind, key, "read", "read wrong once", first));
     }
 
     /// An object could not be copied.

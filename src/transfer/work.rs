@@ -63,7 +63,7 @@ impl<'a> WorkSink<'a> {
     /// An object that was to be copied and is not in the source any more.
     pub fn add_vanished(&self, key: ObjectKey) {
         self.count_one(key);
-        self.recorder.counters.kind(self.recorder.kind).vanished.add(1);
+        self.recorder.vanished(&key);
     }
 
     /// An object that is to be copied and of which a store would not say anything.

@@ -14,6 +14,7 @@ pub(crate) fn comes_back_as_it_went(harness: &Harness) {
     put_all(&**store, &keys);
     for key in &keys {
         assert_eq!(store.read(key).unwrap(), content(key));
+        assert_eq!(store.read_again(key).unwrap(), content(key));
         assert_eq!(store.size(key).unwrap(), content(key).len() as u64);
     }
     let (listed, _) = list_plainly(store, KeyRange::ALL);
@@ -36,6 +37,7 @@ pub(crate) fn ten_megabytes(harness: &Harness) {
     let (key, data) = (keys(1)[0], Bytes::from(data));
     harness.store.write(&key, data.clone()).unwrap();
     assert!(harness.store.read(&key).unwrap() == data, "ten megabytes came back changed");
+    assert!(harness.store.read_again(&key).unwrap() == data, "ten megabytes came back changed the second time");
     assert_eq!(harness.store.size(&key).unwrap(), 10_000_001);
 }
 
@@ -44,6 +46,7 @@ pub(crate) fn last_write_stays(harness: &Harness) {
     for data in [&b"a first and longer content"[..], b"second", b"a third one, longer again"] {
         harness.store.write(&key, Bytes::from_static(data)).unwrap();
         assert_eq!(harness.store.read(&key).unwrap(), data);
+        assert_eq!(harness.store.read_again(&key).unwrap(), data);
         assert_eq!(harness.store.size(&key).unwrap(), data.len() as u64);
     }
 }
@@ -58,6 +61,8 @@ pub(crate) fn what_is_not_there(harness: &Harness) {
         let absent = [Some(keys[0]), keys[2].successor()];
         for key in absent.into_iter().flatten() {
             assert_eq!(harness.store.read(&key).unwrap_err().kind(), ErrorKind::NotFound);
+            assert_eq!(harness.store.read_again(&key).unwrap_err().kind(), ErrorKind::NotFound);
+            assert_eq!(harness.store.list_one(&key).unwrap(), None);
             assert_eq!(harness.store.size(&key).unwrap_err().kind(), ErrorKind::NotFound);
         }
     }

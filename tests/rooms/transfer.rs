@@ -225,11 +225,41 @@ fn a_write_whose_answer_was_lost_is_a_failure_though_the_object_may_be_there() {
 #[test]
 fn an_object_that_vanished_after_it_was_listed_is_no_failure() {
     let pass = Pass::new();
-    let source = store("a", 0..20).fail_key(Action::Read, key(4), ErrorKind::NotFound);
+    let source = store("a", 0..20).vanishing_after_the_listing(key(4));
     let destination = store("b", 0..0);
     assert_eq!(pass.run(&source, &destination), RunOutcome::Complete);
     assert_eq!(pass.counters.kind(KIND).vanished.get(), 1);
+    assert_eq!(pass.findings.vanished.first()[0].key(), key(4), "it is named");
     assert!(!pass.remembered(&destination).contains(&key(4)));
+}
+
+#[test]
+fn an_object_that_is_listed_and_not_given_fails_the_pass_and_is_named() {
+    let pass = Pass::new();
+    let source = store("a", 0..20).fail_key(Action::Read, key(4), ErrorKind::NotFound);
+    let destination = store("b", 0..0);
+    assert_eq!(pass.run(&source, &destination), RunOutcome::Failures);
+    let failed = pass.findings.failures.first();
+    assert_eq!(
+        (failed[0].key(), failed[0].cause.as_str()),
+        (key(4), "the store lists it and says that it is not there")
+    );
+    assert_eq!(pass.counters.kind(KIND).vanished.get(), 0);
+}
+
+#[test]
+fn damage_in_the_source_that_the_destination_has_right_is_accounted_for_and_named_as_both() {
+    let (mut pass, source) = (Pass::new(), store("a", 0..5));
+    let (damaged, right) = (key(900), data(900));
+    let destination = store("b", 0..0);
+    destination.inner.write(&damaged, right.clone()).unwrap();
+    source.inner.write(&damaged, Bytes::from_static(b"other bytes, and more of them")).unwrap();
+    pass.settings.strict = true;
+    assert_eq!(pass.run(&source, &destination), RunOutcome::DamagedSource);
+    assert_eq!(destination.read(&damaged).unwrap(), right);
+    let numbers = pass.counters.kind(KIND);
+    assert_eq!([&numbers.copied, &numbers.kept, &numbers.damaged].map(|n| n.get()), [5, 1, 1]);
+    assert!(pass.findings.damage.first()[0].cause.ends_with("the destination has it right and keeps it"));
 }
 
 #[test]

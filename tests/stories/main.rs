@@ -36,3 +36,4 @@ mod same_store;
 mod verify;
 mod verify_resume;
 mod world;
+mod wrong_answers;

@@ -3,6 +3,7 @@
 //! A script is a list of rules. Each call goes through them in the order in which they were added; the first rule that
 //! applies and fails decides. Each rule counts its own calls, from 1.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use seaf_migrate::conf::backend::Location;
 use seaf_migrate::object::{KeyRange, ObjectKey};
-use seaf_migrate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use seaf_migrate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 /// What a rule applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,18 +114,61 @@ pub struct Faulty<S> {
     calls: AtomicU64,
     failures: AtomicU64,
     flips: bool,
+    /// What is answered in place of the bytes, by the number of the read.
+    wrong_reads: BTreeMap<u64, Bytes>,
+    reads: AtomicU64,
+    /// Objects that are listed and not there.
+    ghosts: Vec<Listed>,
+    vanishing: Vec<ObjectKey>,
 }
 
 impl<S> Faulty<S> {
     /// A store that does not fail yet.
     pub fn new(inner: S) -> Self {
-        Self { inner, rules: Vec::new(), calls: AtomicU64::new(0), failures: AtomicU64::new(0), flips: false }
+        Self {
+            inner,
+            rules: Vec::new(),
+            calls: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            flips: false,
+            wrong_reads: BTreeMap::new(),
+            reads: AtomicU64::new(0),
+            ghosts: Vec::new(),
+            vanishing: Vec::new(),
+        }
     }
 
     /// Flips a bit of everything that is written, and says nothing of it.
     pub fn flip_a_bit_of_writes(mut self) -> Self {
         self.flips = true;
         self
+    }
+
+    /// Answers read number `n` with these bytes and says nothing of it.
+    pub fn answer_nth_read(mut self, n: u64, data: &[u8]) -> Self {
+        self.wrong_reads.insert(n, Bytes::copy_from_slice(data));
+        self
+    }
+
+    /// Lists an object that is not there.
+    pub fn listing_what_is_gone(mut self, key: ObjectKey, size: u64) -> Self {
+        self.ghosts.push(Listed { key, size: Some(size) });
+        self
+    }
+
+    /// Takes an object away right after it was listed.
+    pub fn vanishing_after_the_listing(mut self, key: ObjectKey) -> Self {
+        self.vanishing.push(key);
+        self
+    }
+
+    fn has_vanished(&self, key: &ObjectKey) -> bool {
+        self.vanishing.contains(key)
+    }
+
+    /// How many reads were made, first and second ones.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
     }
 
     /// Fails call number `n` of `action`.
@@ -255,7 +299,19 @@ impl<S: ReadStore> ReadStore for Faulty<S> {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        self.call(Action::Read, Some(key), || self.inner.read(key))
+        if self.has_vanished(key) {
+            return Err(StoreError::object(ErrorKind::NotFound, "read", key, "it vanished"));
+        }
+        let wrong = self.wrong_reads.get(&(self.reads.fetch_add(1, Ordering::SeqCst) + 1));
+        self.call(Action::Read, Some(key), || wrong.map_or_else(|| self.inner.read(key), |wrong| Ok(wrong.clone())))
+    }
+
+    fn list_one(&self, key: &ObjectKey) -> Result<Option<Listed>, StoreError> {
+        if self.has_vanished(key) {
+            return Ok(None);
+        }
+        let ghost = self.ghosts.iter().find(|ghost| ghost.key == *key).copied();
+        self.call(Action::List, Some(key), || ghost.map_or_else(|| self.inner.list_one(key), |ghost| Ok(Some(ghost))))
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {

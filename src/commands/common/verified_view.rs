@@ -67,6 +67,13 @@ impl ReadStore for VerifiedView {
         self.store.read(key)
     }
 
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        if self.holdings.now.find(key).is_none() {
+            return Err(self.not_known("read", key));
+        }
+        self.store.read_again(key)
+    }
+
     /// Asks the store for what only an older list says, because that is a memory, and memories can be wrong.
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         let Some(held) = self.holdings.now.find(key) else { return Err(self.not_known("size", key)) };

@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use crate::commands::remove::report::Reason;
-use crate::content::{self, IdCheck};
 use crate::flow::Budget;
 use crate::object::{ObjectKey, ObjectKind};
+use crate::store::checked::{CheckedRead, CheckedReader, found_or_gone};
 use crate::store::{Listed, ReadStore, RemoveStore, SizeMatch, StoreError, found};
 
 /// What is to become of an object.
@@ -41,9 +41,12 @@ pub struct Asker<'a> {
 impl Asker<'_> {
     /// Decides on one object.
     ///
+    /// What speaks against an object is asked twice ([`crate::store::checked`]).
+    ///
     /// | source | destination | |
     /// |---|---|---|
-    /// | gone | | nothing to do |
+    /// | gone, and not listed any more | | nothing to do |
+    /// | gone, and still listed | | kept |
     /// | written after the verification began | | kept |
     /// | there | missing | kept |
     /// | there | another size | kept |
@@ -64,7 +67,8 @@ impl Asker<'_> {
     fn compare(&self, object: &Listed) -> Result<Decision, StoreError> {
         let key = &object.key;
         let Some(here) = self.size_in_source(object)? else { return Ok(Decision::Gone) };
-        let Some(written) = found(self.source.written_at(key))? else { return Ok(Decision::Gone) };
+        let written = found_or_gone(self.source, key, self.source.written_at(key))?;
+        let Some(written) = written else { return Ok(Decision::Gone) };
         if written.is_some_and(|written| written >= self.verified) {
             let cause = "it was written after the verification began, so a server may still work here";
             return Ok(Decision::Keep(Reason::Newer, cause.to_owned()));
@@ -81,31 +85,40 @@ impl Asker<'_> {
     fn size_in_source(&self, object: &Listed) -> Result<Option<u64>, StoreError> {
         match object.size {
             Some(size) => Ok(Some(size)),
-            None => found(self.source.size(&object.key)),
+            None => found_or_gone(self.source, &object.key, self.source.size(&object.key)),
         }
     }
 
     fn read(&self, key: &ObjectKey, here: u64) -> Result<Decision, StoreError> {
         // Twice the size, because a damaged object is read on both sides.
         let _share = self.budget.acquire(here.saturating_mul(2));
-        let Some(copy) = found(self.destination.read(key))? else {
-            return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned()));
+        let (copy, damage) = match self.reader(self.destination).read(key, Some(here))? {
+            CheckedRead::Gone => return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned())),
+            CheckedRead::Good { data, .. } => (data, None),
+            CheckedRead::Damaged { data, damage } => (data, Some(damage)),
         };
         let there = copy.len() as u64;
         if SizeMatch::of(Some(there), Some(here)) != SizeMatch::Same {
             return Ok(other_size(here, there));
         }
-        let damage = match content::check(self.kind, &key.id, &copy) {
-            IdCheck::Damaged(damage) => damage.to_string(),
+        let damage = match damage {
+            Some(damage) => damage.to_string(),
             // A commit's id covers neither its parents nor the key of an encrypted library, so its bytes are compared.
-            IdCheck::Good if self.kind == ObjectKind::Commits => "its id is right".to_owned(),
-            IdCheck::Good => return Ok(Decision::Remove(here)),
+            None if self.kind == ObjectKind::Commits => "its id is right".to_owned(),
+            None => return Ok(Decision::Remove(here)),
         };
-        let Some(own) = found(self.source.read(key))? else { return Ok(Decision::Gone) };
+        let own = match self.reader(self.source).read(key, Some(here))? {
+            CheckedRead::Gone => return Ok(Decision::Gone),
+            CheckedRead::Good { data, .. } | CheckedRead::Damaged { data, .. } => data,
+        };
         if own == copy {
             return Ok(Decision::Remove(here));
         }
         Ok(Decision::Keep(Reason::Damaged, format!("{damage}, and the source's bytes are others")))
+    }
+
+    const fn reader<'s>(&self, store: &'s dyn ReadStore) -> CheckedReader<'s> {
+        CheckedReader { kind: self.kind, store }
     }
 }
 

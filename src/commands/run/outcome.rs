@@ -69,13 +69,12 @@ impl Finished<'_> {
     }
 }
 
-/// Whether every object that was to be copied was, or is known to have vanished. Success is claimed on these numbers and
+/// Whether every object that was to be copied was, is right at the destination, or is known to have vanished. Success is claimed on these numbers and
 /// not on the absence of errors, so that no path on which an object is dropped can end well.
 fn is_all_accounted_for(counters: &Counters) -> bool {
     ObjectKind::ALL.into_iter().all(|kind| {
         let numbers = counters.kind(kind);
-        let settled = numbers.copied.get() + numbers.vanished.get() + numbers.failed.get();
-        numbers.source_listed.load(Ordering::Relaxed) && settled == numbers.to_copy.get()
+        numbers.source_listed.load(Ordering::Relaxed) && numbers.settled() == numbers.to_copy.get()
     })
 }
 

@@ -26,6 +26,7 @@ impl RunResult<'_> {
             outcome: &self.pass.outcome,
             counters: &self.pass.counters,
             findings: &self.pass.findings,
+            from: &self.settings.plan.from,
             retried: self.retried,
             took: self.took,
             retries: self.retries,

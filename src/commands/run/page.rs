@@ -46,11 +46,16 @@ fn parts(told: &RunResult<'_>, record: Option<&PairHistory>) -> Vec<Part> {
     let PassResult { counters, findings, .. } = &told.pass;
     let scope = if told.retried.is_some() { Scope::Retry } else { Scope::Everything };
     let failed = "The source has them, and the destination does not. A run again tries them again.";
-    let damaged =
-        "Their bytes do not have their id. They were copied as they are, so that nothing is worse than before.";
+    let damaged = "Their bytes do not have their id. They were copied as they are, so that nothing is worse than before; \
+                   where the destination has the right bytes, those stay.";
+    let wrong_once = "One answer of the source was wrong and another one good, so that something on the way changes what it \
+                      passes on. What was copied is right.";
+    let vanished = "They were listed, and then the source neither gave nor listed them any more.";
     let mut parts = vec![objects("Not at the destination", failed, &findings.failures)];
     parts.extend(heads(&told.pass.heads));
     parts.push(objects("Damaged in the source", damaged, &findings.damage));
+    parts.push(objects("Read wrong once", wrong_once, &findings.wrong_once));
+    parts.push(objects("Vanished from the source", vanished, &findings.vanished));
     parts.push(Some(Part::Table(kinds::table(counters, scope))));
     parts.push(Some(Part::Curve(curve(told))));
     parts.push(slowest(&counters.slowest.list()));

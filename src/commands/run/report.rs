@@ -59,6 +59,8 @@ struct KindRow {
     copied_bytes: u64,
     vanished: u64,
     damaged: u64,
+    kept: u64,
+    wrong_once: u64,
     failed: u64,
     ignored: u64,
 }
@@ -98,11 +100,15 @@ pub fn write(
     // more than fit in memory.
     let open = text.strip_suffix("\n}").unwrap_or(&text);
     private_file::replace(path, |out| {
-        write!(out, "{open},\n  \"failures\": [")?;
-        findings.failures.write_json(out)?;
-        out.write_all(b"],\n  \"damaged\": [")?;
-        findings.damage.write_json(out)?;
-        out.write_all(b"]\n}\n")
+        out.write_all(open.as_bytes())?;
+        let ObjectFindings { failures, damage, vanished, wrong_once } = findings;
+        let arrays = [("failures", failures), ("damaged", damage), ("vanished", vanished), ("wrong_once", wrong_once)];
+        for (name, findings) in arrays {
+            write!(out, ",\n  \"{name}\": [")?;
+            findings.write_json(out)?;
+            out.write_all(b"]")?;
+        }
+        out.write_all(b"\n}\n")
     })
 }
 
@@ -120,6 +126,8 @@ fn kind_row(kind: ObjectKind, counters: &Counters, head: &ReportHeader) -> KindR
         copied_bytes: numbers.copied_bytes.get(),
         vanished: numbers.vanished.get(),
         damaged: numbers.damaged.get(),
+        kept: numbers.kept.get(),
+        wrong_once: numbers.wrong_once.get(),
         failed: numbers.failed.get(),
         ignored: numbers.ignored.get(),
     }

@@ -18,6 +18,7 @@ use crate::history::Pair;
 use crate::index::Index;
 use crate::object::{ObjectKey, ObjectKind, PerKind};
 use crate::report::{Console, format};
+use crate::store::checked::found_or_gone;
 use crate::store::{Listed, ReadStore, SizeMatch, StoreError, found};
 use crate::transfer::{Produced, Spool, TransferError, WorkSink, WorkSource};
 
@@ -240,7 +241,7 @@ impl Running<'_> {
 
 impl LookUp<'_> {
     fn decide(&self, &ToLookUp { key, trust }: &ToLookUp) -> Decision {
-        let object = match found(self.source.size(&key)) {
+        let object = match found_or_gone(self.source, &key, self.source.size(&key)) {
             Ok(Some(size)) => Listed { key, size: Some(size) },
             Ok(None) => return Decision::Gone,
             Err(error) => return Decision::Failed(error),

@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::kinds::{self, Scope};
 use super::outcome::RunOutcome;
 use super::verdict::Verdict;
+use crate::conf::SideConf;
 use crate::metrics::findings::SHOWN;
 use crate::metrics::{Counters, Finding, Findings, ObjectFindings};
+use crate::object::ObjectKind;
 use crate::report::{Console, Outcome, format};
 
 /// What the summary is made of.
@@ -19,6 +21,8 @@ pub struct Summary<'a> {
     pub counters: &'a Counters,
     /// The objects that failed or are damaged.
     pub findings: &'a ObjectFindings,
+    /// Where the objects came from.
+    pub from: &'a SideConf,
     /// The report whose failures alone were retried; `None` for a full pass.
     pub retried: Option<&'a Path>,
     /// How long the pass took.
@@ -69,11 +73,26 @@ impl Summary<'_> {
     }
 
     fn print_findings(&self, console: &Console) {
-        let ObjectFindings { failures, damage } = self.findings;
+        let ObjectFindings { failures, damage, vanished, wrong_once } = self.findings;
+        self.warn_of_wrong_answers(console);
+        show(wrong_once, console);
+        if vanished.count() > 0 {
+            console.problem(format_args!(
+                "\n{} listed and then gone from the source, as on a live server that collects garbage:",
+                format::plural(vanished.count(), "object")
+            ));
+            show(vanished, console);
+        }
         if damage.count() > 0 {
+            let kept = match self.counters.total(|n| &n.kept) {
+                0 => String::new(),
+                kept => {
+                    format!("\nOf {} of them the destination has the right bytes, and keeps them.", format::count(kept))
+                }
+            };
             console.problem(format_args!(
                 "\nWARNING: {} DAMAGED in the source. The bytes were copied as they are, so nothing is worse than before,\n\
-                 but the files they belong to cannot be opened correctly on either side:",
+                 but the files they belong to cannot be opened correctly on either side.{kept}",
                 format::plural(damage.count(), "object").to_uppercase()
             ));
             show(damage, console);
@@ -81,6 +100,21 @@ impl Summary<'_> {
         if failures.count() > 0 {
             console.problem(format_args!("\n{} not at the destination:", format::plural(failures.count(), "object")));
             show(failures, console);
+        }
+    }
+
+    /// Once for each store that gave a wrong answer and then a good one.
+    fn warn_of_wrong_answers(&self, console: &Console) {
+        for kind in ObjectKind::ALL {
+            let count = self.counters.kind(kind).wrong_once.get();
+            if count > 0 {
+                console.problem(format_args!(
+                    "\nWarning: {} gave {} wrong once and right the second time. What was copied is right, but something\n\
+                     on the way (a proxy, a cache, a disk, memory) changes what it passes on: find out what, and verify",
+                    self.from.store(kind).location(),
+                    format::plural(count, "object"),
+                ));
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::report::jsonl::Position;
 pub(super) mod folder;
 
 /// The version of what is in the folder.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a checkpoint is about; it is of use to the same verification only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,8 +51,8 @@ pub(super) struct Checkpoint {
     pub(super) row: Option<Row>,
     /// Objects that could not be checked, to be looked at again.
     pub(super) unchecked: Vec<Finding>,
-    /// How much of the files counts: findings, damage, rows.
-    pub(super) marks: [Position; 3],
+    /// How much of the files counts, in the order of [`folder::FOUND`].
+    pub(super) marks: [Position; folder::FOUND.len()],
 }
 
 impl Checkpoint {
@@ -68,7 +68,7 @@ impl Checkpoint {
             kinds: PerKind::default(),
             row: None,
             unchecked: Vec::new(),
-            marks: [Position::default(); 3],
+            marks: [Position::default(); folder::FOUND.len()],
         }
     }
 

@@ -128,7 +128,7 @@ impl Workers<'_> {
 
     fn work(&self, task: Task) {
         let Some(object) = task.step.object.filter(|_| !self.failures.is_over()) else { return };
-        let Examined { outcome, read } = self.examiner.examine(&object);
+        let Examined { outcome, read, wrong_once } = self.examiner.examine(&object);
         let outcome = match outcome {
             // Not settled, because the cancellation cut the call short: the object is left for the next process.
             Comparison::Unchecked(error) if error.kind() == ErrorKind::Interrupted => return,
@@ -141,7 +141,7 @@ impl Workers<'_> {
                 known
             }
         };
-        self.settle(task, Some(Examined { outcome, read }));
+        self.settle(task, Some(Examined { outcome, read, wrong_once }));
     }
 
     fn settle(&self, Task { number, step, again }: Task, examined: Option<Examined>) {

@@ -19,7 +19,12 @@ use crate::report::{Outcome, Process, format};
 pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
     let missing =
         "The source has them; the destination lacks them, or holds other bytes. A run copies what is missing.";
-    let damaged = "Their bytes do not have their id, on either side. Nothing is worse than before.";
+    let damaged = "Their bytes do not have their id in the source. The destination has the same or the right ones, so that \
+                   nothing is worse than before.";
+    let wrong_once = "One answer of a store was wrong and another one good, so that something on the way changes what it \
+                      passes on. What is there is right.";
+    let vanished = "They were listed in the source, and then neither side had them any more.";
+    let (doubted, gone) = (verified.wrong_once.count(), verified.vanished.count());
     let (found, bad) = (verified.findings.count(), verified.damaged.count());
     let first = verified.findings.take(FINDINGS);
     let unchecked = (verified.unchecked.len() as u64, verified.unchecked.iter().take(FINDINGS).cloned().collect());
@@ -27,6 +32,8 @@ pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
         objects("Not as in the source", missing, found, first),
         objects("Could not be checked", "The stores did not answer for them.", unchecked.0, Ok(unchecked.1)),
         objects("Damaged in the source", damaged, bad, verified.damaged.take(FINDINGS)),
+        objects("Read wrong once", wrong_once, doubted, verified.wrong_once.take(FINDINGS)),
+        objects("Vanished", vanished, gone, verified.vanished.take(FINDINGS)),
         Some(Part::Table(tables::kinds(&verified.kinds))),
         tables::libraries(verified.tallies()?).map(Part::Table),
     ];

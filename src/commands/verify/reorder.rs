@@ -113,7 +113,7 @@ mod tests {
             n if n.is_multiple_of(5) => Comparison::SourceDamage(crate::content::Damage::Empty),
             _ => Comparison::Good,
         };
-        let examined = object.map(|_| Examined { outcome, read: Some(10) });
+        let examined = object.map(|_| Examined { outcome, read: Some(10), wrong_once: Vec::new() });
         StepResult { step: Step { last: key(n), plain, object }, examined, again: false }
     }
 
@@ -231,7 +231,7 @@ mod tests {
         let unanswered = || Comparison::Unchecked(StoreError::new(ErrorKind::Timeout, "read", "it", "no answer"));
         let look = |outcome, again| {
             let object = Some(Object { key: key(3), from: Some(10), to: None, content: true });
-            let examined = Some(Examined { outcome, read: None });
+            let examined = Some(Examined { outcome, read: None, wrong_once: Vec::new() });
             StepResult { step: Step { last: key(3), plain: Tally::default(), object }, examined, again }
         };
         let counters = CompareCounters::default();

@@ -73,6 +73,8 @@ pub fn write(verified: &mut Verified<'_>, path: &Path, process: &Process) -> io:
         array(out, "libraries", |each| libraries(verified)?.iter().try_for_each(|row| each(text(row)?)))?;
         array(out, "findings", |each| verified.findings.each(|finding| each(text(&finding)?)))?;
         array(out, "damaged", |each| verified.damaged.each(|finding| each(text(&finding)?)))?;
+        array(out, "vanished", |each| verified.vanished.each(|finding| each(text(&finding)?)))?;
+        array(out, "wrong_once", |each| verified.wrong_once.each(|finding| each(text(&finding)?)))?;
         let unchecked: &[Finding] = verified.unchecked;
         array(out, "unchecked", |each| unchecked.iter().try_for_each(|finding| each(text(finding)?)))?;
         out.write_all(b"\n}\n")
@@ -118,6 +120,8 @@ mod tests {
         rows: JsonLog<Row>,
         findings: JsonLog<Finding>,
         damaged: JsonLog<Finding>,
+        vanished: JsonLog<Finding>,
+        wrong_once: JsonLog<Finding>,
     }
 
     fn files(findings: usize) -> Files {
@@ -129,7 +133,8 @@ mod tests {
             found.push(&Finding::new(ObjectKind::Fs, &ObjectKey::MIN, "verify", "missing", cause)).unwrap();
         }
         let rows = JsonLog::open(&dir.path().join("rows"), Position::default()).unwrap();
-        Files { damaged: open("damaged"), findings: found, rows, dir }
+        let (vanished, wrong_once) = (open("vanished"), open("wrong-once"));
+        Files { damaged: open("damaged"), vanished, wrong_once, findings: found, rows, dir }
     }
 
     fn verified<'a>(files: &'a mut Files, outcome: &'a VerifyOutcome) -> Verified<'a> {
@@ -143,6 +148,8 @@ mod tests {
             rows: &mut files.rows,
             findings: &mut files.findings,
             damaged: &mut files.damaged,
+            vanished: &mut files.vanished,
+            wrong_once: &mut files.wrong_once,
             unchecked: &[],
         }
     }
@@ -176,7 +183,9 @@ mod tests {
             assert_eq!((&report["command"], &report["seconds"]), (&"verify".into(), &1.5.into()));
             assert_eq!(report["exit_code"], u64::from(findings > 0));
             assert_eq!(report["result"], if findings > 0 { "findings" } else { "complete" });
-            assert_eq!(report["damaged"], serde_json::json!([]));
+            for none in ["damaged", "vanished", "wrong_once"] {
+                assert_eq!(report[none], serde_json::json!([]));
+            }
             assert_eq!(report["kinds"][0]["in_source"], 7);
             assert!(report["kinds"][0]["at_destination"].is_null());
         }

@@ -52,6 +52,10 @@ pub struct Verified<'a> {
     pub findings: &'a mut JsonLog<Finding>,
     /// What was damaged in the source already.
     pub damaged: &'a mut JsonLog<Finding>,
+    /// What neither side holds any more.
+    pub vanished: &'a mut JsonLog<Finding>,
+    /// Of what one answer of a store was wrong and another one good.
+    pub wrong_once: &'a mut JsonLog<Finding>,
     /// What could not be checked.
     pub unchecked: &'a [Finding],
 }

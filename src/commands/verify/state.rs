@@ -26,6 +26,8 @@ pub(super) struct VerifyState {
     pub(super) findings: JsonLog<Finding>,
     pub(super) damaged: JsonLog<Finding>,
     pub(super) rows: JsonLog<Row>,
+    pub(super) vanished: JsonLog<Finding>,
+    pub(super) wrong_once: JsonLog<Finding>,
     /// Whether an earlier process began it.
     pub(super) is_resumed: bool,
     saved: Instant,
@@ -64,12 +66,14 @@ impl VerifyState {
                 kept
             }
         };
-        let [findings, damaged, rows] = kept.marks;
+        let [findings, damaged, rows, vanished, wrong_once] = kept.marks;
         let findings = JsonLog::open(&folder.file(FOUND[0]), findings).map_err(failed)?;
         let damaged = JsonLog::open(&folder.file(FOUND[1]), damaged).map_err(failed)?;
         let rows = JsonLog::open(&folder.file(FOUND[2]), rows).map_err(failed)?;
-        let after = kept.after;
-        Ok(Self { folder, kept, after, findings, damaged, rows, is_resumed, saved: Instant::now() })
+        let vanished = JsonLog::open(&folder.file(FOUND[3]), vanished).map_err(failed)?;
+        let wrong_once = JsonLog::open(&folder.file(FOUND[4]), wrong_once).map_err(failed)?;
+        let (after, saved) = (kept.after, Instant::now());
+        Ok(Self { folder, kept, after, findings, damaged, rows, vanished, wrong_once, is_resumed, saved })
     }
 
     /// The objects of `kind` that could not be checked.
@@ -99,7 +103,7 @@ impl VerifyState {
             if *again {
                 self.forget_unchecked(kind, &object.key);
             }
-            self.name(kind, &object.key, &examined.outcome)?;
+            self.name(kind, &object.key, examined)?;
         }
         self.kept.kinds[kind].add(&tally);
         self.row(kind, &step.last, &tally, *again)?;
@@ -117,9 +121,16 @@ impl VerifyState {
     }
 
     /// Names what is not as it should be.
-    fn name(&mut self, kind: ObjectKind, key: &ObjectKey, outcome: &Comparison) -> io::Result<()> {
-        match outcome {
-            Comparison::Good | Comparison::Vanished => Ok(()),
+    fn name(&mut self, kind: ObjectKind, key: &ObjectKey, examined: &Examined) -> io::Result<()> {
+        for told in &examined.wrong_once {
+            self.wrong_once.push(&Finding::new(kind, key, "read", "read wrong once", told))?;
+        }
+        match &examined.outcome {
+            Comparison::Good => Ok(()),
+            Comparison::Vanished => {
+                let cause = "it was listed, and now neither side has it and the source does not list it";
+                self.vanished.push(&Finding::new(kind, key, "verify", "vanished", cause))
+            }
             Comparison::Finding(fault, cause) => {
                 self.findings.push(&Finding::new(kind, key, "verify", fault.as_str(), cause))
             }
@@ -168,7 +179,8 @@ impl VerifyState {
         // Nothing outlives the process otherwise, so there is nothing to wait for a disk for.
         if self.folder.kept().is_some() {
             self.kept.after = self.after;
-            self.kept.marks = [self.findings.sync()?, self.damaged.sync()?, self.rows.sync()?];
+            let Self { findings, damaged, rows, vanished, wrong_once, .. } = self;
+            self.kept.marks = [findings.sync()?, damaged.sync()?, rows.sync()?, vanished.sync()?, wrong_once.sync()?];
             self.folder.save(&self.kept)?;
         }
         self.saved = Instant::now();

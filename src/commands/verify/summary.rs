@@ -14,10 +14,25 @@ pub(super) fn print(verified: &Verified<'_>, console: &Console) {
 }
 
 fn print_findings(verified: &Verified<'_>, console: &Console) {
+    if verified.wrong_once.count() > 0 {
+        console.problem(format_args!(
+            "\nWarning: {} read wrong once and right the second time. What is there is right, but something on the way\n\
+             (a proxy, a cache, a disk, memory) changes what it passes on; find out what:",
+            format::plural(verified.wrong_once.count(), "object")
+        ));
+        show(verified.wrong_once.first(), verified.wrong_once.count(), console);
+    }
+    if verified.vanished.count() > 0 {
+        console.problem(format_args!(
+            "\n{} listed in the source and gone since, from both sides:",
+            format::plural(verified.vanished.count(), "object")
+        ));
+        show(verified.vanished.first(), verified.vanished.count(), console);
+    }
     if verified.damaged.count() > 0 {
         console.problem(format_args!(
-            "\nWARNING: {} DAMAGED in the source. The destination has the same bytes, so nothing is worse than before,\n\
-             but the files they belong to cannot be opened correctly on either side:",
+            "\nWARNING: {} DAMAGED in the source. The destination has the same bytes or the right ones, so nothing is worse than before,\n\
+             but the files that they belong to cannot be opened correctly in the source:",
             format::plural(verified.damaged.count(), "object").to_uppercase()
         ));
         show(verified.damaged.first(), verified.damaged.count(), console);

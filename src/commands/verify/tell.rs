@@ -66,7 +66,7 @@ impl Verification<'_> {
             tally: self.state.kept.kinds[kind],
         };
         let kinds = PerKind::from_fn(totals);
-        let VerifyState { kept, findings, damaged, rows, .. } = &mut self.state;
+        let VerifyState { kept, findings, damaged, rows, vanished, wrong_once, .. } = &mut self.state;
         let mut verified = Verified {
             outcome: &outcome,
             began: kept.began.to_string(),
@@ -76,6 +76,8 @@ impl Verification<'_> {
             rows,
             findings,
             damaged,
+            vanished,
+            wrong_once,
             unchecked: &kept.unchecked,
         };
         let VerifySettings { from, to, .. } = self.settings;

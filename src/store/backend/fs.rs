@@ -159,6 +159,10 @@ impl ReadStore for FsStore {
         self.read_file(key)
     }
 
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.read_file_again(key)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         let stat = self.stat_object("size", key)?;
         size_of_file(&stat).ok_or_else(|| no_file("size", key))

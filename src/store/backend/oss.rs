@@ -16,7 +16,7 @@ use crate::object::ObjectKey;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::own;
-use crate::store::witness::{Etag, Md5Sum, is_gone, read_back};
+use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod errors;
@@ -104,6 +104,13 @@ impl OssStore {
         }
     }
 
+    fn get(&self, key: &ObjectKey, fill: impl FnOnce(Request) -> Request) -> Result<Bytes, StoreError> {
+        let limited = |get: Request| fill(get.answer_limit(Request::OBJECT_LIMIT));
+        let response = self.on_object("read", key, Method::GET, limited)?;
+        own("read", key, response.success(has_other_etag(&response)).not_the_object())?;
+        response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
+    }
+
     /// Lists a single name, to see whether the bucket is there.
     fn one_name(&self, action: &'static str) -> Result<(), StoreError> {
         self.names(action, &Query::one_name()).map(drop)
@@ -151,9 +158,11 @@ impl ReadStore for OssStore {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        let response = self.on_object("read", key, Method::GET, |get| get.answer_limit(Request::OBJECT_LIMIT))?;
-        own("read", key, response.success(has_other_etag(&response)).not_the_object())?;
-        response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
+        self.get(key, |get| get)
+    }
+
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.get(key, Request::past_caches)
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
@@ -179,7 +188,7 @@ impl WriteStore for OssStore {
             put.header("content-md5", md5)
         })?;
         let success = response.success(has_other_etag(&response));
-        own("write", key, success.not_stored())?;
+        own("write", key, success.not_stored()).map_err(|error| settle(self, key, &data, error))?;
         let etag = success.etag.unwrap_or_default();
         match md5.compare(etag, success.encrypted) {
             Etag::Same => Ok(()),

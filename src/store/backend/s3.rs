@@ -27,7 +27,7 @@ use crate::object::{KeyRange, ObjectKey};
 use crate::store::http::runtime::{self, block_on};
 use crate::store::listing::{self, Answer, Fault, Start};
 use crate::store::witness::foreign::Success;
-use crate::store::witness::{Etag, Md5Sum, is_gone, read_back};
+use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod client;
@@ -117,9 +117,18 @@ impl S3Store {
         }
     }
 
-    async fn get(&self, key: &ObjectKey) -> Result<Bytes, Failure> {
+    async fn get(&self, key: &ObjectKey, caches: Caches) -> Result<Bytes, Failure> {
         let request = self.client.get_object().bucket(&self.bucket).key(key.to_string());
-        let answer = self.within(0, with_key!(request, self.sse).send()).await?;
+        let request = with_key!(request, self.sse);
+        let answer = match caches {
+            Caches::MayAnswer => self.within(0, request.send()).await?,
+            Caches::MustAsk => {
+                let request = request.customize().mutate_request(|request| {
+                    request.headers_mut().insert("cache-control", "no-cache");
+                });
+                self.within(0, request.send()).await?
+            }
+        };
         let length = answer.content_length().and_then(|length| usize::try_from(length).ok()).ok_or_else(|| {
             let text = "the answer has no Content-Length, so a short object could not be told from a whole one";
             Failure::new(ErrorKind::Protocol, text)
@@ -300,6 +309,15 @@ impl S3Store {
     }
 }
 
+/// What caches between here and the service may do with a GET.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caches {
+    /// Answer it.
+    MayAnswer,
+    /// Pass it on to the service (RFC 9111, 5.2.1.4).
+    MustAsk,
+}
+
 /// The most that is set aside for a body before its bytes are there.
 const LARGEST_PREALLOCATION: usize = 64 << 20;
 
@@ -324,7 +342,11 @@ impl ReadStore for S3Store {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        block_on(self.get(key)).map_err(|failure| Self::object_error("read", key, failure))
+        block_on(self.get(key, Caches::MayAnswer)).map_err(|failure| Self::object_error("read", key, failure))
+    }
+
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        block_on(self.get(key, Caches::MustAsk)).map_err(|failure| Self::object_error("read", key, failure))
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
@@ -340,9 +362,10 @@ impl ReadStore for S3Store {
 
 impl WriteStore for S3Store {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
-        match block_on(self.put(key, data.clone())).map_err(|failure| Self::object_error("write", key, failure))? {
-            None => Ok(()),
-            Some(doubt) => read_back(self, key, &data, &doubt),
+        match block_on(self.put(key, data.clone())) {
+            Ok(None) => Ok(()),
+            Ok(Some(doubt)) => read_back(self, key, &data, &doubt),
+            Err(failure) => Err(settle(self, key, &data, Self::object_error("write", key, failure))),
         }
     }
 

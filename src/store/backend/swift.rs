@@ -15,7 +15,7 @@ use crate::object::ObjectKey;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::{no_listing, own};
-use crate::store::witness::{Etag, Md5Sum, is_gone, take_away};
+use crate::store::witness::{Etag, Md5Sum, is_gone, settle, take_away};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore, found};
 
 mod listing;
@@ -98,6 +98,18 @@ impl SwiftStore {
         })
     }
 
+    fn get(&self, key: &ObjectKey, fill: impl Fn(Request) -> Request) -> Result<Bytes, StoreError> {
+        let limited = |get: Request| fill(get.answer_limit(Request::OBJECT_LIMIT));
+        let response = self.on_object("read", key, &Method::GET, limited)?;
+        match response.status {
+            StatusCode::OK => {
+                own("read", key, response.success(false).not_the_object())?;
+                response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
+            }
+            _ => Err(self.refused(&response, "read", key)),
+        }
+    }
+
     /// A call on the container; `query` begins with its question mark, if there is one.
     fn on_container(&self, action: &'static str, method: &Method, query: &str) -> Result<Response, StoreError> {
         let subject = self.location.to_string();
@@ -177,14 +189,11 @@ impl ReadStore for SwiftStore {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        let response = self.on_object("read", key, &Method::GET, |get| get.answer_limit(Request::OBJECT_LIMIT))?;
-        match response.status {
-            StatusCode::OK => {
-                own("read", key, response.success(false).not_the_object())?;
-                response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
-            }
-            _ => Err(self.refused(&response, "read", key)),
-        }
+        self.get(key, |get| get)
+    }
+
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.get(key, Request::past_caches)
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
@@ -213,7 +222,7 @@ impl WriteStore for SwiftStore {
             StatusCode::NOT_FOUND => Err(self.container_missing(&response, "write")),
             StatusCode::CREATED => {
                 let success = response.success(false);
-                own("write", key, success.page())?;
+                own("write", key, success.page()).map_err(|error| settle(self, key, &data, error))?;
                 match success.etag.map(|stored| (stored, md5.compare(stored, false))) {
                     None | Some((_, Etag::Same)) => Ok(()),
                     // Not read back, because Swift's ETag of an object is its MD5 always.
@@ -226,9 +235,10 @@ impl WriteStore for SwiftStore {
             }
             // Swift's answer when a newer write of the same name came in between. Any proxy could give it as well, so that
             // the object itself is the second witness.
-            StatusCode::ACCEPTED if found(self.size(key))?.is_some() => Ok(()),
+            StatusCode::ACCEPTED if found(self.read_again(key))?.is_some_and(|kept| kept == data) => Ok(()),
             status if status.is_success() => {
-                own("write", key, Some(response.success(false).told("is not the 201 that Swift gives for a write")))
+                let told = response.success(false).told("is not the 201 that Swift gives for a write");
+                own("write", key, Some(told)).map_err(|error| settle(self, key, &data, error))
             }
             _ => Err(self.refused(&response, "write", key)),
         }

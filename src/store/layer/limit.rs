@@ -25,6 +25,13 @@ impl Limited {
     pub fn new(inner: Arc<dyn ReadStore>, limit: Arc<RateLimiter>) -> Self {
         Self { inner, limit }
     }
+
+    /// The bytes, once they are paid for.
+    fn charged(&self, data: Bytes) -> Bytes {
+        // A wait that was cut short changes nothing: the data is there, and whoever works on it is asked to end.
+        let _waited = self.limit.charge(data.len() as u64);
+        data
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -46,10 +53,11 @@ impl ReadStore for Limited {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        let data = self.inner.read(key)?;
-        // A wait that was cut short changes nothing: the data is there, and whoever works on it is asked to end.
-        let _waited = self.limit.charge(data.len() as u64);
-        Ok(data)
+        self.inner.read(key).map(|data| self.charged(data))
+    }
+
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.inner.read_again(key).map(|data| self.charged(data))
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {

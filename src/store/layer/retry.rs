@@ -127,6 +127,10 @@ impl<S: ReadStore> ReadStore for Retry<S> {
         self.repeat(|store| store.read(key))
     }
 
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.repeat(|store| store.read_again(key))
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.repeat(|store| store.size(key))
     }

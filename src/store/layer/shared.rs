@@ -32,6 +32,10 @@ impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
         (**self).read(key)
     }
 
+    fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        (**self).read_again(key)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         (**self).size(key)
     }

@@ -160,6 +160,7 @@ impl Found {
         let [mut findings, mut damaged] =
             [("findings", &self.findings), ("damaged", &self.damaged)].map(|(name, items)| self.lines(name, items));
         let mut rows = self.lines("rows", &self.rows);
+        let (mut vanished, mut wrong_once) = (self.lines("vanished", &[]), self.lines("wrong-once", &[]));
         let tally = Tally { objects: 5, read: 4, missing: self.findings.len() as u64, ..Tally::default() };
         let mut verified = Verified {
             outcome,
@@ -170,6 +171,8 @@ impl Found {
             rows: &mut rows,
             findings: &mut findings,
             damaged: &mut damaged,
+            vanished: &mut vanished,
+            wrong_once: &mut wrong_once,
             unchecked: &self.unchecked,
         };
         let places = |side: &str| SideId::from_fn(|kind| format!("fs:/{side}/{kind}"));

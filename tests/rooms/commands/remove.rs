@@ -93,6 +93,35 @@ fn damage_that_both_sides_share_byte_for_byte_may_go() {
 }
 
 #[test]
+fn the_same_wrong_answer_about_both_sides_is_no_damage_that_they_share() {
+    let (good, bad) = (&b"what it is"[..], &b"what it iS"[..]);
+    let (key, zeros) = (key_of(good), [0; 10]);
+    // A proxy in front of both answers the first request for an object with zeros.
+    let lying =
+        |name: &str, holds: &'static [u8]| Faulty::new(memory(name, &[(key, holds)])).answer_nth_read(1, &zeros);
+    assert!(matches!(decide(&lying("source", good), &lying("destination", good), true, &key), Decision::Remove(10)));
+    assert_eq!(
+        reason(&decide(&lying("source", good), &memory("destination", &[(key, bad)]), true, &key)),
+        Some(Reason::Damaged)
+    );
+    // It never gives the same twice.
+    let torn = lying("destination", bad);
+    assert!(
+        matches!(decide(&memory("source", &[(key, good)]), &torn, true, &key), Decision::Unknown(error) if error.kind() == ErrorKind::Contradiction)
+    );
+}
+
+#[test]
+fn what_the_source_lists_and_does_not_give_is_not_gone() {
+    let key = key_of(b"what it is");
+    let torn = Faulty::new(memory("source", &[])).listing_what_is_gone(key, 10);
+    let decision = decide(&torn, &memory("destination", &[(key, b"what it is")]), true, &key);
+    assert!(matches!(decision, Decision::Unknown(error) if error.kind() == ErrorKind::Contradiction));
+    let gone = memory("source", &[]);
+    assert!(matches!(decide(&gone, &memory("destination", &[(key, b"what it is")]), true, &key), Decision::Gone));
+}
+
+#[test]
 fn a_commit_goes_only_when_the_destination_has_it_byte_for_byte() {
     // The same id, and another parent: what the id of a commit does not cover.
     let text = |parent: &str| {

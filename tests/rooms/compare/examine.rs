@@ -42,6 +42,12 @@ fn finding(examined: &Examined) -> (Fault, &str) {
 
 const DATA: &[u8] = b"the bytes of a block";
 
+/// What wrong answers were told of, and whether the object was found good in spite of them.
+fn corrected(examined: &Examined) -> &[String] {
+    assert!(matches!(examined.outcome, Comparison::Good), "{examined:?}");
+    &examined.wrong_once
+}
+
 /// An object that both listings had, with sizes.
 fn listed(key: ObjectKey, content: bool) -> Object {
     let size = Some(DATA.len() as u64);
@@ -245,4 +251,102 @@ fn a_commit_with_another_parent_has_its_id_and_not_the_sources_bytes() {
     assert!(matches!(examine(&empty, &to).outcome, Comparison::Good));
     let silent = side(Some(&data), &key).fail_always(Action::Read, ErrorKind::Timeout);
     assert!(matches!(examine(&silent, &to).outcome, Comparison::Unchecked(_)));
+}
+
+#[test]
+fn one_wrong_answer_of_the_destination_accuses_nobody_and_is_told() {
+    let key = block(DATA);
+    let from = side(Some(DATA), &key);
+    for answer in [&[0; DATA.len()][..], b"half", b"<html>back soon</html>"] {
+        let to = side(Some(DATA), &key).answer_nth_read(1, answer);
+        let examined = look(&from, &to, &listed(key, true));
+        let told = corrected(&examined);
+        assert!(told.len() == 1 && told[0].starts_with("the destination: "), "{told:?}");
+        assert_eq!(examined.read, Some(DATA.len() as u64));
+    }
+    for action in [Action::Read, Action::Size] {
+        let to = side(Some(DATA), &key).fail_nth(action, 1, ErrorKind::NotFound);
+        assert_eq!(corrected(&look(&from, &to, &listed(key, true))).len(), usize::from(action == Action::Read));
+    }
+}
+
+#[test]
+fn one_wrong_answer_of_the_source_does_not_make_damage_of_the_destination_the_sources() {
+    let key = block(DATA);
+    let zeros = [0; DATA.len()];
+    // The same wrong bytes on both sides at first, as a proxy in front of both gives them.
+    let from = side(Some(DATA), &key).answer_nth_read(1, &zeros);
+    let to = side(Some(DATA), &key).answer_nth_read(1, &zeros);
+    assert_eq!(corrected(&look(&from, &to, &listed(key, true))).len(), 1);
+    let damaged = side(Some(&zeros), &key);
+    let examined = look(&from, &damaged, &listed(key, true));
+    assert!(finding(&examined).0 == Fault::Damaged && finding(&examined).1.ends_with("the source's bytes are good"));
+    assert_eq!(examined.wrong_once.len(), 1);
+    assert!(examined.wrong_once[0].starts_with("the source: "), "{examined:?}");
+}
+
+#[test]
+fn bytes_that_are_wrong_in_another_way_each_time_cannot_be_read_and_are_no_damage() {
+    let key = block(DATA);
+    let (good, bad) = (|| side(Some(DATA), &key), side(Some(b"the bytes of a bl0ck"), &key));
+    let torn = || good().answer_nth_read(1, b"these are wrong byte").answer_nth_read(2, b"those are wrong byte");
+    let examined = look(&good(), &torn(), &listed(key, true));
+    assert!(finding(&examined).0 == Fault::Unreadable && finding(&examined).1.contains("two reads gave different"));
+    let examined = look(&torn(), &bad, &listed(key, true));
+    assert_eq!(finding(&examined).0, Fault::Unreadable, "{examined:?}");
+}
+
+#[test]
+fn what_a_side_lists_and_does_not_give_has_not_vanished() {
+    let key = block(DATA);
+    let size = DATA.len() as u64;
+    let gone = side(None, &key);
+    let torn = side(None, &key).listing_what_is_gone(key, size);
+    for content in [false, true] {
+        let object = Object { to: None, ..listed(key, content) };
+        let examined = look(&torn, &gone, &object);
+        let (fault, cause) = finding(&examined);
+        assert_eq!(
+            (fault, cause),
+            (Fault::Missing, "not at the destination; of the source: the store lists it and says that it is not there")
+        );
+    }
+    // The destination lists it and does not give it.
+    let examined = look(&side(Some(DATA), &key), &torn, &listed(key, true));
+    assert!(
+        finding(&examined).0 == Fault::Unreadable
+            && finding(&examined).1.contains("lists it and says that it is not there")
+    );
+    let silent = side(None, &key).fail_always(Action::List, ErrorKind::Timeout);
+    assert!(matches!(look(&silent, &gone, &listed(key, true)).outcome, Comparison::Unchecked(_)));
+}
+
+#[test]
+fn damage_in_the_source_is_the_sources_when_the_destination_has_the_right_bytes_of_another_length() {
+    let key = block(DATA);
+    let (cut, good) = (side(Some(&DATA[..7]), &key), side(Some(DATA), &key));
+    let object = Object { from: Some(7), ..listed(key, true) };
+    assert!(matches!(look(&cut, &good, &object).outcome, Comparison::SourceDamage(_)));
+    // By sizes alone nobody knows which side is right.
+    assert_eq!(finding(&look(&cut, &good, &Object { content: false, ..object })).0, Fault::Longer);
+}
+
+#[test]
+fn one_wrong_read_of_a_commit_in_what_its_id_does_not_cover_accuses_nobody() {
+    let library = LibraryId::from_bytes([7; 16]);
+    let commit = |n: u8| {
+        let parents = vec![ObjectId::from_bytes([n; 20])];
+        objects::CommitText { parents, ..crate::support::side::commit_of(library) }.encode(objects::Writer::C)
+    };
+    let ((id, data), (_, other)) = (commit(1), commit(2));
+    let (key, budget, size) = (ObjectKey::new(library, id), Budget::new(1 << 20), Some(data.len() as u64));
+    let object = Object { key, from: size, to: Some(IndexEntry { size }), content: true };
+    for (from_lies, to_lies) in [(true, false), (false, true)] {
+        let lying =
+            |lies| if lies { side(Some(&data), &key).answer_nth_read(1, &other) } else { side(Some(&data), &key) };
+        let (from, to) = (lying(from_lies), lying(to_lies));
+        let examined =
+            Examiner { kind: ObjectKind::Commits, from: &from, to: Some(&to), budget: &budget }.examine(&object);
+        assert!(corrected(&examined)[0].starts_with(if from_lies { "the source: " } else { "the destination: " }));
+    }
 }

@@ -1,4 +1,5 @@
-//! Copying one object: the bytes that are read are written, and each outcome has a name.
+//! Copying one object: the bytes that are read are written, nothing is said of an object on the word of one answer, and
+//! each outcome has a name.
 
 use bytes::Bytes;
 use seaf_migrate::content::{Damage, sha1_of};
@@ -93,4 +94,122 @@ fn an_object_larger_than_the_whole_budget_is_copied() {
     let (key, destination) = (key_of(LARGE), memory("destination"));
     let outcome = copy(&source(&key, LARGE), &destination, key, Some(1000));
     assert!(matches!(outcome, CopyOutcome::Copied { size: 1000, damage: None, .. }));
+}
+
+/// What is left at a destination that holds `there`, after a source that holds `bad` in the object's place was copied.
+fn kept(bad: &'static [u8], there: &'static [u8]) -> (CopyOutcome, Bytes) {
+    let key = key_of(DATA);
+    let destination = memory("destination");
+    destination.write(&key, Bytes::from_static(there)).unwrap();
+    let outcome = copy(&source(&key, bad), &destination, key, Some(bad.len() as u64));
+    (outcome, destination.read(&key).unwrap())
+}
+
+#[test]
+fn a_wrong_answer_that_a_second_one_corrects_is_never_written_and_is_told() {
+    let (key, size) = (key_of(DATA), Some(DATA.len() as u64));
+    let zeros = [0; DATA.len()];
+    let answers: [(&[u8], &str); 4] = [
+        (&zeros, "content has the id"),
+        (&DATA[..7], "7 bytes came of an object that is listed with 20"),
+        (b"<html>back soon</html>", "22 bytes came of an object that is listed with 20"),
+        (b"", "0 bytes came of an object that is listed with 20, empty"),
+    ];
+    for (answer, told) in answers {
+        let (source, destination) = (Faulty::new(source(&key, DATA)).answer_nth_read(1, answer), memory("destination"));
+        match copy(&source, &destination, key, size) {
+            CopyOutcome::Copied { damage: None, wrong_once: Some(first), .. } => {
+                assert!(first.starts_with(told), "{first}")
+            }
+            other => panic!("{told}: {other:?}"),
+        }
+        assert_eq!((destination.read(&key).unwrap(), source.reads()), (Bytes::from_static(DATA), 2));
+    }
+    let late = Faulty::new(source(&key, DATA)).fail_nth(Action::Read, 1, ErrorKind::NotFound);
+    let outcome = copy(&late, &memory("destination"), key, size);
+    assert!(matches!(outcome, CopyOutcome::Copied { wrong_once: Some(_), .. }), "{outcome:?}");
+}
+
+#[test]
+fn a_good_object_is_read_once() {
+    let key = key_of(DATA);
+    for size in [Some(DATA.len() as u64), None] {
+        let source = Faulty::new(source(&key, DATA));
+        assert!(matches!(
+            copy(&source, &memory("destination"), key, size),
+            CopyOutcome::Copied { wrong_once: None, .. }
+        ));
+        assert_eq!(source.calls(), 1);
+    }
+}
+
+#[test]
+fn a_listing_that_is_out_of_date_is_no_fault_of_an_object_whose_id_is_right() {
+    let (key, source) = (key_of(DATA), Faulty::new(source(&key_of(DATA), DATA)));
+    let outcome = copy(&source, &memory("destination"), key, Some(3));
+    assert!(matches!(outcome, CopyOutcome::Copied { size: 20, damage: None, wrong_once: None, .. }), "{outcome:?}");
+    assert_eq!(source.reads(), 2);
+}
+
+#[test]
+fn an_object_that_the_source_lists_and_says_is_not_there_has_failed_and_not_vanished() {
+    let (key, destination) = (key_of(DATA), memory("destination"));
+    let source = Faulty::new(memory("source")).listing_what_is_gone(key, 3);
+    match copy(&source, &destination, key, Some(3)) {
+        CopyOutcome::Failed(error) => {
+            assert_eq!(
+                (error.kind(), error.cause()),
+                (ErrorKind::Contradiction, "the store lists it and says that it is not there")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    // A source that does not say whether it lists it proves nothing either.
+    let silent = Faulty::new(memory("source")).fail_always(Action::List, ErrorKind::Timeout);
+    assert!(
+        matches!(copy(&silent, &destination, key, Some(3)), CopyOutcome::Failed(error) if error.kind() == ErrorKind::Timeout)
+    );
+}
+
+#[test]
+fn wrong_bytes_that_are_others_each_time_are_a_failure_and_no_damage_and_are_not_written() {
+    let (key, destination) = (key_of(DATA), memory("destination"));
+    let source = Faulty::new(source(&key, DATA)).answer_nth_read(1, b"these bytes").answer_nth_read(2, b"those bytes");
+    match copy(&source, &destination, key, Some(11)) {
+        CopyOutcome::Failed(error) => assert_eq!(error.kind(), ErrorKind::Contradiction, "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(destination.read(&key).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn known_damage_never_replaces_the_right_bytes_whatever_its_length() {
+    for bad in [&b"a block of Some file"[..], b"a block", b"a block of some file, and more", b""] {
+        let (outcome, there) = kept(bad, DATA);
+        assert!(matches!(outcome, CopyOutcome::KeptAtDestination(_)), "{bad:?}: {outcome:?}");
+        assert_eq!(there, DATA, "{bad:?}");
+    }
+    // What has not the right id either is replaced, so that both sides are the same.
+    let (outcome, there) = kept(b"a block of Some file", b"a block of");
+    assert!(matches!(outcome, CopyOutcome::Copied { damage: Some(_), .. }), "{outcome:?}");
+    assert_eq!(there, "a block of Some file");
+}
+
+#[test]
+fn damage_is_not_written_where_the_destination_does_not_say_what_it_holds() {
+    let (key, bad) = (key_of(DATA), b"a block of Some file");
+    let there = memory("destination");
+    there.write(&key, Bytes::from_static(DATA)).unwrap();
+    let silent = Faulty::new(there).fail_always(Action::Read, ErrorKind::Timeout);
+    let outcome = copy(&source(&key, bad), &silent, key, Some(20));
+    assert!(matches!(&outcome, CopyOutcome::Failed(error) if error.kind() == ErrorKind::Timeout), "{outcome:?}");
+    // It lists the object and says that it is not there.
+    let torn = Faulty::new(silent.inner).fail_always(Action::Read, ErrorKind::NotFound);
+    let outcome = copy(&source(&key, bad), &torn, key, Some(20));
+    assert!(matches!(&outcome, CopyOutcome::Failed(error) if error.kind() == ErrorKind::Contradiction), "{outcome:?}");
+    assert_eq!(torn.inner.read(&key).unwrap(), DATA);
+    // One wrong answer of the destination is not its damage.
+    let once = Faulty::new(torn.inner).answer_nth_read(1, b"a page of a proxy");
+    assert!(matches!(copy(&source(&key, bad), &once, key, Some(20)), CopyOutcome::KeptAtDestination(_)));
+    assert_eq!(once.inner.read(&key).unwrap(), DATA);
 }

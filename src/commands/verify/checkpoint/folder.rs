@@ -19,8 +19,10 @@ const NEW: &str = "verify.new";
 const LOCK: &str = "lock";
 /// The newest commits, as they were when the listing began.
 pub(in crate::commands::verify) const HEADS: &str = "heads.json";
-/// What was found: the objects that are wrong, those that were wrong before, and the numbers of each library.
-pub(in crate::commands::verify) const FOUND: [&str; 3] = ["found.findings", "found.damaged", "found.libraries"];
+/// What was found: the objects that are wrong, those that were wrong before, the numbers of each library, the objects that
+/// vanished, and those of which one answer was wrong.
+pub(in crate::commands::verify) const FOUND: [&str; 5] =
+    ["found.findings", "found.damaged", "found.libraries", "found.vanished", "found.wrong-once"];
 /// What the listings of the sides begin with; a dot, the kind and more follow.
 pub(in crate::commands::verify) const SIDES: [&str; 2] = ["from", "to"];
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{Advice, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::failure::while_reading;
@@ -16,22 +16,20 @@ use crate::store::{ErrorKind, StoreError};
 
 impl FsStore {
     pub(super) fn read_file(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        read_whole(key, self.open_to_read(key)?)
+    }
+
+    /// Reads the object from the disk, whatever the kernel keeps of it.
+    pub(super) fn read_file_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        let file = self.open_to_read(key)?;
+        // An advice that is not taken is no failure: a filesystem without a cache has nothing to drop.
+        let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
+        read_whole(key, file)
+    }
+
+    fn open_to_read(&self, key: &ObjectKey) -> Result<File, StoreError> {
         let file = self.open_object(&ObjectPath::of(key));
-        let mut file = File::from(file.map_err(|blocked| self.object_error("read", key, blocked))?);
-        let unreadable = |cause: io::Error| StoreError::object(while_reading(&cause), "read", key, cause);
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Err(no_file("read", key));
-        }
-        let mut data = Vec::new();
-        data.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or(usize::MAX))
-            .map_err(|cause| StoreError::object(ErrorKind::TooLarge, "read", key, cause))?;
-        file.read_to_end(&mut data).map_err(unreadable)?;
-        if data.len() as u64 != metadata.len() {
-            let cause = format!("{} bytes read of a file of {}; it changed meanwhile", data.len(), metadata.len());
-            return Err(StoreError::object(ErrorKind::Unreadable, "read", key, cause));
-        }
-        Ok(data.into())
+        file.map(File::from).map_err(|blocked| self.object_error("read", key, blocked))
     }
 
     fn open_object(&self, path: &ObjectPath) -> Result<OwnedFd, Blocked> {
@@ -77,6 +75,24 @@ impl FsStore {
         }
         StoreError::object(ErrorKind::NotFound, action, key, "no such file")
     }
+}
+
+/// All of an open file.
+fn read_whole(key: &ObjectKey, mut file: File) -> Result<Bytes, StoreError> {
+    let unreadable = |cause: io::Error| StoreError::object(while_reading(&cause), "read", key, cause);
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(no_file("read", key));
+    }
+    let mut data = Vec::new();
+    data.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or(usize::MAX))
+        .map_err(|cause| StoreError::object(ErrorKind::TooLarge, "read", key, cause))?;
+    file.read_to_end(&mut data).map_err(unreadable)?;
+    if data.len() as u64 != metadata.len() {
+        let cause = format!("{} bytes read of a file of {}; it changed meanwhile", data.len(), metadata.len());
+        return Err(StoreError::object(ErrorKind::Unreadable, "read", key, cause));
+    }
+    Ok(data.into())
 }
 
 /// The size of a regular file; `None` for anything else.
