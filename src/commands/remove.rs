@@ -178,7 +178,7 @@ impl Remover<'_> {
             let hint = format!(
                 "Nothing was removed. If an earlier removal emptied it, name its journal ({journal} notes none)"
             );
-            return Err(Failure::Store(format!("{what} {hint}")));
+            return Err(Failure::Store(format!("{what}. {hint}")));
         }
         let stores = from.values().chain(sides.to.values()).map(|store| &**store).collect::<Vec<_>>();
         named_libraries::require_in_stores(&settings.libraries, &stores, "neither side")

@@ -264,9 +264,6 @@ fn a_library_can_be_verified_alone_and_that_is_no_proof_for_all() {
     assert_eq!(both.total("objects"), of(other) + of(victim));
     assert_eq!(named(&both, "findings"), [format!("{}: missing", name(&lost))]);
     assert_eq!(verified(&world).unwrap(), proof, "a part was noted as the whole");
-    // A library that nobody has is empty on both sides.
-    let none = world.verify(&["--library", "00000000-0000-4000-8000-000000000000"]).assert_code(0);
-    assert_eq!(none.total("objects"), 0);
 }
 
 #[test]
@@ -468,13 +465,8 @@ fn a_library_that_only_the_new_side_has_is_counted() {
 }
 
 #[test]
-fn a_store_of_nothing_is_verified() {
-    let world = World::new();
-    world.run(&[]).assert_code(0);
-    let outcome = world.verify(&["--content"]).assert_code(0);
-    assert_eq!((outcome.total("objects"), outcome.total("extra")), (0, 0));
-    assert!(outcome.rows("libraries").is_empty());
-    // A source that is not there is no store of nothing.
+fn a_folder_of_the_source_that_is_gone_is_told() {
+    let world = migrated();
     fs::remove_dir_all(world.source().join("blocks")).unwrap();
     let gone = world.verify(&[]).assert_code(3);
     assert!(gone.stderr.contains("NOT verified to the end"), "{}", gone.stderr);
