@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use seaf_migrate::object::{ObjectId, ObjectKind};
+use seaf_migrate::object::ObjectKind;
 
 use crate::heads::db;
-use crate::support::library::objects::{CommitText, Writer};
+use crate::support::library::output::empty_library_to_dir;
 use crate::world::{Outcome, SECRET, World, objects_below, s3_section};
 
 const NOBODY: &str = "3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b";
@@ -111,23 +111,7 @@ fn a_source_that_lists_nothing_at_all_ends_every_command_with_3() {
 #[test]
 fn libraries_that_are_all_empty_need_no_trees_and_no_blocks() {
     let world = World::new();
-    let library = NOBODY.parse().unwrap();
-    let commit = CommitText {
-        library,
-        root: ObjectId::EMPTY,
-        parents: Vec::new(),
-        creator_name: None,
-        description: "",
-        ctime: 5,
-        repo_name: "empty",
-        version: 1,
-        encrypted: false,
-    };
-    let (id, data) = commit.encode(Writer::C);
-    let text = id.to_string();
-    let folder = world.source().join("commits").join(NOBODY).join(&text[..2]);
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(&text[2..]), data).unwrap();
+    empty_library_to_dir(&world.at("old/seafile-data"));
     assert_eq!(world.run(&[]).assert_code(0).total("copied"), 1);
     world.verify(&["--content"]).assert_code(0);
     pair(&world, "plan", &[]).assert_code(0);
