@@ -187,8 +187,9 @@ pub trait WriteStore: ReadStore {
     ///
     /// # Errors
     /// When the store did not take it, or it is not known that it did. Then the name holds what it held before, or
-    /// nothing, or these bytes. Bytes that are known to be others are removed; where that fails too, the error says
-    /// so.
+    /// nothing, or these bytes. Bytes that are known to be others are removed, and so is what cannot be told after an
+    /// answer that was not the service's, because a later pass would take it for the object; where that fails too, the
+    /// error says so.
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError>;
 
     /// Returns once everything whose [`WriteStore::write`] returned before this call began would

@@ -62,7 +62,6 @@ pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> F
 fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Result<FsckResult, Failure> {
     let options = settings.store.open_options(shutdown);
     let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), &options))?;
-    SideToLookAt { name: "the checked side", stores: &stores, shutdown }.require_all_kinds()?;
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
     let roots = match &settings.database {
         Some(database) => Roots::from_conf(database)?,
@@ -71,6 +70,7 @@ fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Res
             Roots::from_commits(&*stores[ObjectKind::Commits], &*stores[ObjectKind::Fs], threads, shutdown)?
         }
     };
+    SideToLookAt { name: "the checked side", stores: &stores, shutdown }.require_all_kinds()?;
     require_named(&settings.libraries, &roots)?;
     let walk = WalkOptions {
         full_history: !settings.head_only,

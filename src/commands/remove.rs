@@ -238,7 +238,7 @@ impl Remover<'_> {
         let source = SideToLookAt { name: "the source", stores: from, shutdown };
         let Some(what) = source.what_is_missing(&lists)? else { return Ok(()) };
         let hint = format!("If an earlier removal emptied it, name its journal ({journal} notes none)");
-        Err(Failure::Store(format!("{what} Nothing was removed. {hint}")))
+        Err(Failure::Store(format!("{what}. Nothing was removed. {hint}")))
     }
 
     /// A library that was named and is not there is probably a slip of the pen.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::report::{Console, Outcome};
 use crate::sys::shutdown::Shutdown;
 
+pub mod accepted;
 mod begun;
 pub mod heads;
 pub mod kinds;

@@ -91,12 +91,33 @@ pub(super) fn is_gone(store: &impl ReadStore, key: &ObjectKey, told: &str) -> Re
     }
 }
 
+/// Settles what a write left whose answer was not the service's: it may have been done, not done, or done with other bytes,
+/// and a later pass would take what lies there for the object. `error` is what the answer was refused with; it comes back,
+/// continued by what was found.
+pub(super) fn settle(store: &impl RemoveStore, key: &ObjectKey, data: &Bytes, error: StoreError) -> StoreError {
+    if error.kind() != ErrorKind::ForeignAnswer {
+        return error;
+    }
+    match found(store.read_again(key)) {
+        Ok(None) => error,
+        Ok(Some(kept)) if kept == *data => error.because("the store holds these bytes all the same"),
+        Ok(Some(_)) => removed(store, key, error.because("the store holds other bytes")),
+        Err(why) => removed(store, key, error.because(format_args!("what the store holds cannot be read: {why}"))),
+    }
+}
+
 /// Removes an object that was not written as it was sent, so that no listing shows it as one that is there.
 pub(super) fn take_away(store: &impl RemoveStore, key: &ObjectKey, told: &str) -> StoreError {
-    let error = altered(key, told);
-    match store.remove(key) {
-        Ok(()) => error,
-        Err(why) => error.because(format_args!("it could not be removed again, so remove it by hand: {why}")),
+    removed(store, key, altered(key, told))
+}
+
+/// Removes the object and asks whether it is gone; where it may not be, `error` is continued by that.
+fn removed(store: &impl RemoveStore, key: &ObjectKey, error: StoreError) -> StoreError {
+    let by_hand = "so remove it by hand, or a later run takes it for the object";
+    match store.remove(key).and_then(|()| found(store.size(key))) {
+        Ok(None) => error,
+        Ok(Some(_)) => error.because(format_args!("it is still there after it was removed, {by_hand}")),
+        Err(why) => error.because(format_args!("it could not be removed again, {by_hand}: {why}")),
     }
 }
 

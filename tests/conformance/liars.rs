@@ -158,6 +158,33 @@ fn a_bit_that_flips_on_the_way_is_noticed_and_the_object_is_not_left() {
 }
 
 #[test]
+fn wrong_bytes_behind_an_answer_that_is_not_the_services_are_not_left_for_a_later_pass() {
+    for pair in Pair::all() {
+        let key = keys(1)[0];
+        let error = pair.deceived(Lie::FlippedBitAndPage, |store| store.write(&key, Bytes::from_static(DATA)));
+        assert!(error.cause().contains("the store holds other bytes"), "{}: {error}", pair.what);
+        assert_eq!(pair.liar.held(&key.to_string()), None, "{}", pair.what);
+        // The right bytes may stay, since they are what a later pass takes them for; the write is not called done.
+        let error = pair.deceived(Lie::StoredAndPage, |store| store.write(&key, Bytes::from_static(DATA)));
+        assert_eq!(error.kind(), ErrorKind::ForeignAnswer, "{}: {error}", pair.what);
+        assert_eq!(pair.liar.held(&key.to_string()).unwrap(), DATA, "{}", pair.what);
+    }
+}
+
+#[test]
+fn wrong_bytes_that_cannot_be_removed_are_said_to_be_there() {
+    for pair in Pair::all() {
+        let key = keys(1)[0];
+        // The write is done with a bit flipped; nothing that is asked or done about it gets through.
+        pair.liar.lie(Lie::FlippedBitAndPage, 1);
+        pair.liar.lie_after(Lie::Page, u64::MAX);
+        let error = pair.store.write(&key, Bytes::from_static(DATA)).unwrap_err();
+        assert!(error.cause().contains("could not be removed again, so remove it by hand"), "{}: {error}", pair.what);
+        assert_eq!(error.kind(), ErrorKind::ForeignAnswer, "{}: {error}", pair.what);
+    }
+}
+
+#[test]
 fn the_md5_goes_along_with_every_write() {
     for pair in Pair::all() {
         pair.put();

@@ -9,17 +9,19 @@ use seaf_migrate::index::{ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
 
+use crate::support::library::output::empty_library_to_dir;
 use crate::support::program::release;
 
-/// A folder with an old and a new side in it, both empty folders.
+/// A folder with an old side of one object and a new one of none in it.
 struct Desk(tempfile::TempDir);
 
 impl Desk {
     fn new() -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
-        for folder in ["old", "new", "data/storage/commits", "data/storage/fs", "data/storage/blocks", "target"] {
+        for folder in ["old", "new", "target"] {
             fs::create_dir_all(desk.at(folder)).unwrap();
         }
+        empty_library_to_dir(&desk.at("data"));
         fs::write(desk.at("old/seafile.conf"), "").unwrap();
         let dir = desk.at("target").display().to_string();
         let sections = ["commit_object_backend", "fs_object_backend", "block_backend"];

@@ -26,10 +26,10 @@ fn a_whole_copy() {
 }
 
 #[test]
-fn a_copy_of_nothing_is_a_whole_copy() {
+fn a_copy_of_nothing_is_no_copy() {
     let world = World::new();
-    let outcome = world.run(&[]).assert_code(0);
-    assert_ending(&outcome, 0, "complete", "every object");
+    let outcome = world.run(&[]).assert_code(3);
+    assert_ending(&outcome, 3, "store failed", "lists no object in any of its stores");
     assert_eq!(outcome.total("listed"), 0);
 }
 

@@ -53,8 +53,9 @@ fn without_a_database_the_heads_come_from_the_commits() {
 fn findings_are_counted_in_the_last_line_and_the_files_that_name_them_are_told() {
     let world = World::with_sample();
     world.run(&[]).assert_code(0);
-    fs::remove_dir_all(world.at("target/storage/blocks")).unwrap();
-    fs::create_dir(world.at("target/storage/blocks")).unwrap();
+    // All but one, because a store that lists nothing is taken for one that is not mounted.
+    let blocks = world.at("target/storage/blocks");
+    objects_below(&blocks).keys().skip(1).for_each(|path| fs::remove_file(blocks.join(path)).unwrap());
     let (report, page) = (world.at("fsck.json").display().to_string(), world.at("fsck.html").display().to_string());
     let found = fsck(&world, "new", &["--report", &report, "--html", &page]).assert_code(1);
     let result: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! Whether every library is whole at the destination, asked at the end of a run.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use rusqlite::{Connection, params};
 use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
 use serde_json::Value;
 
-use crate::support::library::{Library, Params, Store, output::object_path};
+use crate::support::library::{Library, Params, Snapshot, Store, output::object_path};
 use crate::world::{Outcome, World, objects_below, wait_for_line};
 
 /// A world whose old side is a generated store with its database, and what is in it.
@@ -237,21 +238,89 @@ fn lists_that_are_gone_take_the_heads_with_them() {
 }
 
 #[test]
-fn what_is_broken_in_the_source_is_named_as_the_sources_damage() {
+fn what_has_wrong_bytes_in_the_source_is_named_as_the_sources_damage() {
     let (world, store) = world_of(&small());
     let library = store.library("plain 0 ✓");
-    let (key, path) = some_block(library);
-    lose(&world, "old/seafile-data", ObjectKind::Blocks, &key);
+    let root = ObjectKey::new(library.id, library.head().tree.dirs["/"]);
+    // Another library may have the same file.
+    lose(&world, "old/seafile-data", ObjectKind::Fs, &root);
+    fs::write(object_path(&world.at("old/seafile-data"), ObjectKind::Fs, &root), "no directory").unwrap();
     let outcome = run(&world, &[]).assert_code(0);
-    assert!(
-        outcome.stderr.contains("damaged in the source already") && outcome.stderr.contains(&path),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("heads: damaged in the source already"), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("NOT WHOLE"), "{}", outcome.stderr);
     assert_eq!(heads(&outcome)["damaged_in_source"]["libraries"][0]["name"], "plain 0 ✓");
     assert_verdict(&outcome, true, "damaged in the source already, and no worse at the destination");
     run(&world, &["--strict"]).assert_code(5);
+}
+
+#[test]
+fn what_a_head_needs_and_the_source_lacks_forbids_the_switch_until_its_user_accepts_it() {
+    let (world, store) = world_of(&small());
+    let library = store.library("plain 0 ✓");
+    let (key, path) = some_block(library);
+    lose(&world, "old/seafile-data", ObjectKind::Blocks, &key);
+    let refused = run(&world, &[]).assert_code(1);
+    assert!(
+        refused.stderr.contains("heads: MISSING in the source as well") && refused.stderr.contains(&path),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(refused.report.as_ref().unwrap()["result"], "source incomplete");
+    assert_eq!(heads(&refused)["missing_in_source"]["libraries"][0]["name"], "plain 0 ✓");
+    assert_verdict(&refused, false, "missing in the source as well: plain 0 ✓");
+    let report = world.at("refused.json").display().to_string();
+    fs::write(&report, refused.report.as_ref().unwrap().to_string()).unwrap();
+
+    // Another library's damage is not this one's.
+    let other = store.library("legacy").id.to_string();
+    assert_verdict(&run(&world, &["--accept-damage", &other]).assert_code(1), false, "missing in the source as well");
+
+    let by_id = library.id.to_string();
+    for value in [&by_id, &report] {
+        let accepted = run(&world, &["--accept-damage", value]).assert_code(0);
+        assert_verdict(&accepted, true, &format!("--accept-damage accepts: plain 0 ✓ ({})", library.id));
+        assert_eq!(heads(&accepted)["accepted"]["count"], 1);
+    }
+    run(&world, &["--accept-damage", &by_id, "--strict"]).assert_code(5);
+}
+
+#[test]
+fn what_fsck_named_can_be_accepted_with_its_report() {
+    let (world, store) = world_of(&small());
+    let library = store.library("plain 0 ✓");
+    let (key, _) = some_block(library);
+    lose(&world, "old/seafile-data", ObjectKind::Blocks, &key);
+    let report = world.at("fsck.json");
+    let mut command = world.program();
+    command.args(["fsck", "--conf"]).arg(world.at("old")).arg("--data-dir").arg(world.at("old/seafile-data"));
+    command.arg("--db").arg(db(&world)).args(["--head-only", "--report"]).arg(&report);
+    world.finish(command.spawn().unwrap()).assert_code(1);
+    let accepted = run(&world, &["--accept-damage", report.to_str().unwrap()]).assert_code(0);
+    assert_verdict(&accepted, true, "plain 0 ✓");
+}
+
+#[test]
+fn what_is_no_library_and_no_report_of_damage_is_a_mistake_of_the_command_line() {
+    let (world, _) = world_of(&small());
+    let whole = world.run(&[]).assert_code(0).report.unwrap();
+    let file = |name: &str, text: &str| {
+        fs::write(world.at(name), text).unwrap();
+        world.at(name).display().to_string()
+    };
+    let mut other_side = whole.clone();
+    other_side["from"][0] = "fs:/elsewhere/storage/commits".into();
+    for (value, why) in [
+        (world.at("no/such").display().to_string(), "no library id, and cannot be read as a report"),
+        (file("text", "no JSON"), "no report of a run or of fsck"),
+        (file("empty", "{}"), "no report of a run or of fsck"),
+        (file("verify", r#"{"command": "verify", "libraries": []}"#), "the report of `verify`"),
+        (file("other", &other_side.to_string()), "from another old side"),
+        (file("whole", &whole.to_string()), "names no library that is damaged in the source"),
+    ] {
+        let refused = run(&world, &["--accept-damage", &value]).assert_code(2);
+        assert!(refused.stderr.contains("--accept-damage") && refused.stderr.contains(&value), "{}", refused.stderr);
+        assert!(refused.stderr.contains(why), "{why}: {}", refused.stderr);
+    }
 }
 
 #[test]
@@ -315,6 +384,56 @@ fn a_head_that_moves_during_the_run_makes_it_unsafe_to_switch() {
 }
 
 #[test]
+fn what_the_server_changed_and_collected_during_the_run_is_no_damage() {
+    let (world, store) = world_of(&small());
+    let library = store.library("plain 0 ✓");
+    let of = |snapshot: &Snapshot| snapshot.tree.ids(ObjectKind::Blocks).into_iter().collect::<BTreeSet<_>>();
+    let (blocks, kept) = (of(library.head()), of(&library.snapshots[0]));
+    let outcome = run_while(&world, || {
+        set_head(&world, library, library.snapshots[0].commit);
+        for id in blocks.difference(&kept) {
+            lose(&world, "old/seafile-data", ObjectKind::Blocks, &ObjectKey::new(library.id, *id));
+        }
+    });
+    let outcome = outcome.assert_code(0);
+    assert_eq!(heads(&outcome)["damaged_in_source"]["count"], 0);
+    assert_eq!(heads(&outcome)["missing_in_source"]["count"], 0);
+    assert_eq!(heads(&outcome)["changed_meanwhile"]["libraries"][0]["id"], library.id.to_string());
+    assert_verdict(&outcome, false, "1 library changed while the pass ran");
+}
+
+#[test]
+fn a_library_that_is_deleted_and_cleared_away_during_the_run_is_no_damage() {
+    let (world, store) = world_of(&small());
+    let library = store.library("legacy");
+    let outcome = run_while(&world, || {
+        let db = Connection::open(db(&world)).unwrap();
+        let id = library.id.to_string();
+        db.execute("DELETE FROM Repo WHERE repo_id = ?", params![id]).unwrap();
+        db.execute("INSERT INTO GarbageRepos (repo_id) VALUES (?)", params![id]).unwrap();
+        for kind in ObjectKind::ALL {
+            fs::remove_dir_all(world.source().join(kind.as_str()).join(&id)).unwrap();
+        }
+    });
+    let outcome = outcome.assert_code(0);
+    let named = [&heads(&outcome)["damaged_in_source"]["count"], &heads(&outcome)["missing_in_source"]["count"]];
+    assert_eq!(named, [&0, &0]);
+    assert_verdict(&outcome, false, "1 library changed while the pass ran");
+}
+
+#[test]
+fn a_library_that_is_lost_during_the_run_while_its_head_stays_was_not_collected() {
+    let (world, store) = world_of(&small());
+    let library = store.library("legacy");
+    let outcome = run_while(&world, || {
+        fs::remove_dir_all(world.source().join("blocks").join(library.id.to_string())).unwrap();
+    });
+    let outcome = outcome.assert_code(1);
+    assert!(outcome.stderr.contains("MISSING in the source as well"), "{}", outcome.stderr);
+    assert_verdict(&outcome, false, "missing in the source as well: legacy");
+}
+
+#[test]
 fn a_library_that_comes_during_the_run_makes_it_unsafe_to_switch() {
     let (world, store) = world_of(&small());
     let garbage = store.library("garbage").id.to_string();
@@ -373,8 +492,8 @@ fn the_database_of_another_server_vouches_for_nothing() {
     let other = world.at("other.db");
     let params = Params { seed: 99, special: false, commits: 1, files: 1, large_dir: 0, ..Params::default() };
     Store::generate(&params).write_db(&other);
-    let outcome = world.run(&["--db", other.to_str().unwrap()]).assert_code(0);
-    assert_eq!((&heads(&outcome)["whole"], &heads(&outcome)["damaged_in_source"]["count"]), (&0.into(), &2.into()));
+    let outcome = world.run(&["--db", other.to_str().unwrap()]).assert_code(1);
+    assert_eq!((&heads(&outcome)["whole"], &heads(&outcome)["missing_in_source"]["count"]), (&0.into(), &2.into()));
     assert_verdict(&outcome, false, "names no library that is whole on either side");
 }
 

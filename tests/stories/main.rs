@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod absent;
 mod backends;
 mod check;
 mod cli;
@@ -37,3 +38,4 @@ mod same_store;
 mod verify;
 mod verify_resume;
 mod world;
+mod wrong_answers;

@@ -480,13 +480,8 @@ fn a_library_that_only_the_new_side_has_is_counted() {
 }
 
 #[test]
-fn a_store_of_nothing_is_verified() {
-    let world = World::new();
-    world.run(&[]).assert_code(0);
-    let outcome = world.verify(&["--content"]).assert_code(0);
-    assert_eq!((outcome.total("objects"), outcome.total("extra")), (0, 0));
-    assert!(outcome.rows("libraries").is_empty());
-    // A source that is not there is no store of nothing.
+fn a_folder_of_the_source_that_is_gone_is_told() {
+    let world = migrated();
     fs::remove_dir_all(world.source().join("blocks")).unwrap();
     let gone = world.verify(&[]).assert_code(3);
     assert!(gone.stderr.contains("NOT verified to the end"), "{}", gone.stderr);

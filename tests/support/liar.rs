@@ -31,6 +31,10 @@ pub enum Lie {
     /// The object is stored with a bit flipped, the ETag is honestly that of what is stored, and the MD5 that came along
     /// is not looked at.
     FlippedBit,
+    /// The same, and a page in place of the answer to the write.
+    FlippedBitAndPage,
+    /// The object is stored as it was sent, and a page comes in place of the answer to the write.
+    StoredAndPage,
     /// The answer ends after half of its body.
     HalfABody,
     /// An ETag that looks like an MD5 and is none; all else is as it should be.
@@ -42,6 +46,8 @@ struct State {
     objects: BTreeMap<String, Vec<u8>>,
     /// The lie, and how many requests are still lied to.
     lie: Option<(Lie, u64)>,
+    /// The lie after that.
+    next: Option<(Lie, u64)>,
     asked: Vec<Asked>,
 }
 
@@ -63,9 +69,15 @@ impl Liar {
         self.state.lock().unwrap().lie = Some((lie, requests));
     }
 
+    /// What it lies next, once it is through with what [`Liar::lie`] said.
+    pub fn lie_after(&self, lie: Lie, requests: u64) {
+        self.state.lock().unwrap().next = Some((lie, requests));
+    }
+
     /// Tells the truth from now on.
     pub fn repent(&self) {
-        self.state.lock().unwrap().lie = None;
+        let mut state = self.state.lock().unwrap();
+        (state.lie, state.next) = (None, None);
     }
 
     /// `127.0.0.1:port`.
@@ -91,6 +103,9 @@ impl State {
             return Reply::new(200).header("X-Storage-Url", url).header("X-Auth-Token", "token");
         }
         self.asked.push(asked.clone());
+        if self.lie.is_none_or(|(_, left)| left == 0) {
+            self.lie = self.next.take().or(self.lie);
+        }
         let lie = self.lie.as_mut().and_then(|(lie, left)| {
             *left = left.checked_sub(1)?;
             Some(*lie)
@@ -111,6 +126,10 @@ impl State {
                 let half = reply.body.len() / 2;
                 reply.fault(Fault::CutBody(half))
             }
+            Some(Lie::FlippedBitAndPage | Lie::StoredAndPage) if asked.method == "PUT" => {
+                self.act(dialect, asked, lie);
+                Reply::new(200).header("Content-Type", "text/html").body(page)
+            }
             lie => self.act(dialect, asked, lie),
         }
     }
@@ -125,7 +144,7 @@ impl State {
         match asked.method.as_str() {
             "PUT" => {
                 let mut data = asked.body.clone();
-                if let (Some(Lie::FlippedBit), Some(first)) = (lie, data.first_mut()) {
+                if let (Some(Lie::FlippedBit | Lie::FlippedBitAndPage), Some(first)) = (lie, data.first_mut()) {
                     *first ^= 1;
                 }
                 let told = if lie == Some(Lie::StrangeEtag) { etag(b"salt") } else { etag(&data) };

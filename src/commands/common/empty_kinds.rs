@@ -155,9 +155,9 @@ fn each_listed(
 /// What to ask oneself when a store of this backend lists nothing.
 const fn question_of(backend: Backend) -> &'static str {
     match backend {
-        Backend::Fs => "is the disk mounted? Is it the right folder?",
-        Backend::S3 | Backend::Oss => "is the bucket the right one?",
-        Backend::Swift => "is the container the right one?",
-        Backend::Ceph => "is the pool the right one?",
+        Backend::Fs => "is the disk mounted? is the folder the right one? Mend that, and try again",
+        Backend::S3 | Backend::Oss => "is the bucket the right one? Mend that, and try again",
+        Backend::Swift => "is the container the right one? Mend that, and try again",
+        Backend::Ceph => "is the pool the right one? Mend that, and try again",
     }
 }

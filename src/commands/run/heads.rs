@@ -3,7 +3,7 @@
 //! What a head needs was there before the head was noted, because the server writes blocks, trees and commits before it
 //! moves a head. So a complete pass has seen all of it, and an object of the head's tree that is missing at the destination was lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use crate::commands::common::failure::Failure;
@@ -13,7 +13,7 @@ use crate::conf::DatabaseConf;
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::metrics::WalkCounters;
 use crate::metrics::findings::SHOWN;
-use crate::object::{LibraryId, ObjectId};
+use crate::object::LibraryId;
 use crate::reach::Stores;
 use crate::report::progress::during;
 use crate::report::{Console, format};
@@ -21,10 +21,11 @@ use crate::store::StoreError;
 use crate::sys::shutdown::Shutdown;
 
 pub mod check;
+pub mod found;
 pub mod result;
 
 use check::HeadsCheck;
-use result::{Broken, Heads, HeadsResult, Moved, NAMED};
+use result::{Broken, Heads, HeadsResult, NAMED};
 
 /// How many findings of a library are printed; the report has more.
 const FINDINGS_SHOWN: usize = 3;
@@ -113,11 +114,15 @@ pub fn check_heads(
     let threads = NonZeroUsize::new(settings.plan.store.workers).unwrap_or(NonZeroUsize::MIN);
     let counters = WalkCounters::default();
     let StoresOfSides { source, destination } = stores;
-    let check = HeadsCheck { destination, source, threads, shutdown, counters: &counters };
+    let accepted = &settings.heads.accepted;
+    let check = HeadsCheck { destination, source, accepted, threads, shutdown, counters: &counters };
     let checked = during(&counters, console, || check.run(&noted.roots, &mut whole));
-    let Some(result) = checked? else { return Ok(Heads::not_checked("the check was interrupted", "Run again.")) };
+    let Some(found) = checked? else { return Ok(Heads::not_checked("the check was interrupted", "Run again.")) };
     keep(memory.as_ref(), &whole, console);
-    let result = HeadsResult { moved: noted.moved(), ..result };
+    // After all of it was looked at, so that a library that stands as before has not changed while it was.
+    let now = Roots::from_conf(&noted.database).map_err(|error| error.to_string());
+    let result = found.judged(&noted.roots, now.as_ref().map_err(Clone::clone), accepted);
+    warn_of_strangers(accepted, &noted.roots, console);
     tell(&result, console);
     Ok(Heads::Checked(result))
 }
@@ -142,27 +147,15 @@ impl NotedHeads {
         let name = |library: &LibraryRoots| (library.id, library.name.clone().unwrap_or_default());
         self.roots.libraries.iter().map(name).collect()
     }
-
-    /// Asks the database again.
-    fn moved(&self) -> Moved {
-        match Roots::from_conf(&self.database) {
-            Ok(now) => moved_between(&self.roots, &now),
-            Err(error) => Moved::Unknown { why: error.to_string() },
-        }
-    }
 }
 
-/// Which libraries came, went, or have another head.
-fn moved_between(before: &Roots, now: &Roots) -> Moved {
-    let heads = |roots: &Roots| -> BTreeMap<LibraryId, Vec<ObjectId>> {
-        roots.libraries.iter().map(|library| (library.id, library.heads.clone())).collect()
-    };
-    let (before, now) = (heads(before), heads(now));
-    let changed = before.iter().filter(|(id, head)| now.get(id) != Some(head)).map(|(id, _)| *id);
-    let mut libraries: Vec<_> = changed.chain(now.keys().filter(|id| !before.contains_key(id)).copied()).collect();
-    let count = libraries.len() as u64;
-    libraries.truncate(NAMED);
-    Moved::Known { count, libraries }
+/// A library that is accepted and not in the database is probably a slip of the pen.
+fn warn_of_strangers(accepted: &BTreeSet<LibraryId>, roots: &Roots, console: &Console) {
+    for library in accepted.iter().filter(|library| roots.library(**library).is_none()) {
+        console.problem(format_args!(
+            "Warning: --accept-damage names library {library}, which the database does not name"
+        ));
+    }
 }
 
 /// A line for each library that is not whole, and one for all.
@@ -178,7 +171,10 @@ fn tell(result: &HeadsResult, console: &Console) {
         }
     };
     each("NOT WHOLE at the destination", &result.not_whole);
+    each("MISSING in the source as well", &result.missing_in_source);
+    each("missing in the source as well, accepted", &result.accepted);
     each("damaged in the source already", &result.damaged_in_source);
+    each("changed meanwhile, judged by the next run", &result.changed_meanwhile);
     let HeadsResult { libraries, whole, .. } = result;
     console.log(format_args!("heads: {whole} of {libraries} libraries whole at the destination"));
 }

@@ -33,6 +33,9 @@ pub enum RunOutcome {
     /// Every object that the pass saw was copied or was there, but an object that some library's head needs is missing or
     /// damaged at the destination.
     NotWhole,
+    /// Every object that the pass saw was copied or was there, but an object that some library's head needs is missing in
+    /// the source as well, and the user did not accept that.
+    SourceIncomplete,
     /// All that was to be copied was, and a file that the user asked for could not be written: what happened.
     FileNotWritten(String),
     /// The pass ended before it had looked at everything.
@@ -61,11 +64,19 @@ impl Finished<'_> {
         let broken = |pick: fn(&HeadsResult) -> &Broken| self.heads.result().map_or(0, |result| pick(result).count);
         if broken(|result| &result.not_whole) > 0 {
             RunOutcome::NotWhole
-        } else if self.strict && (self.findings.damage.count() > 0 || broken(|result| &result.damaged_in_source) > 0) {
+        } else if broken(|result| &result.missing_in_source) > 0 {
+            RunOutcome::SourceIncomplete
+        } else if self.strict && self.is_source_damaged() {
             RunOutcome::DamagedSource
         } else {
             RunOutcome::Complete
         }
+    }
+
+    /// Whether the source holds damaged objects, or lacks some that the user accepts to lose.
+    fn is_source_damaged(&self) -> bool {
+        let lacks = |result: &HeadsResult| result.damaged_in_source.count + result.accepted.count > 0;
+        self.findings.damage.count() > 0 || self.heads.result().is_some_and(lacks)
     }
 }
 
@@ -82,7 +93,7 @@ impl Outcome for RunOutcome {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Complete | Self::Retried { damaged: false, .. } | Self::NothingToRetry { .. } => 0,
-            Self::Failures | Self::NotWhole | Self::FileNotWritten(_) => 1,
+            Self::Failures | Self::NotWhole | Self::SourceIncomplete | Self::FileNotWritten(_) => 1,
             Self::DamagedSource | Self::Retried { damaged: true, .. } => 5,
             Self::Stopped(failure) => failure.exit_code(),
         }
@@ -97,6 +108,7 @@ impl Outcome for RunOutcome {
             Self::NothingToRetry { .. } => "nothing to retry",
             Self::Failures => "failures",
             Self::NotWhole => "libraries not whole",
+            Self::SourceIncomplete => "source incomplete",
             Self::FileNotWritten(_) => "local disk failed",
             Self::Stopped(failure) => failure.name(),
         }
@@ -123,6 +135,10 @@ impl fmt::Display for RunOutcome {
             Self::NotWhole => f.write_str(
                 "some libraries are NOT whole at the destination; the lines that begin with \"heads:\" name them, \
                  and so do the files of --report and --html",
+            ),
+            Self::SourceIncomplete => f.write_str(
+                "every object of the source is at the destination, but the source itself LACKS objects that some libraries \
+                 need; the lines that begin with \"heads:\" name them, and so do the files of --report and --html",
             ),
             Self::FileNotWritten(what) => {
                 write!(f, "what was to be copied is at the destination, but a file of this machine failed: {what}")

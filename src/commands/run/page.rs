@@ -122,9 +122,19 @@ fn heads(heads: &Heads) -> Vec<Option<Part>> {
     vec![
         broken("Not whole at the destination", "The source has what is missing or wrong here.", &result.not_whole),
         Some(Part::Note(title, all)),
+        broken("Missing in the source as well", MISSING, &result.missing_in_source),
+        broken("Missing in the source as well, accepted", MISSING, &result.accepted),
         broken("Broken in the source", "The destination is as the source is.", &result.damaged_in_source),
+        broken("Changed meanwhile", CHANGED, &result.changed_meanwhile),
     ]
 }
+
+/// Beside the libraries of which the source lacks something.
+const MISSING: &str = "Neither side has what is missing here. Seafile's garbage collection never removes what a newest \
+                       commit needs, so it was lost.";
+/// Beside the libraries that changed.
+const CHANGED: &str = "The server changed or deleted these while the pass ran, so that what their former state needed may \
+                       be gone by right. The next run judges them.";
 
 fn curve(told: &RunResult<'_>) -> Curve {
     let end = Point { at: told.took, objects: total(told, |n| &n.copied), bytes: total(told, |n| &n.copied_bytes) };
@@ -208,11 +218,17 @@ fn standing(told: &RunResult<'_>, library: LibraryId) -> Cell {
     let mark = |good, word: &str| Cell::Mark { good, word: word.to_owned() };
     let Some(result) = told.pass.heads.result() else { return Cell::of("not checked") };
     let is_in = |broken: &Broken| broken.libraries.iter().any(|found| found.id == library);
-    let all_named = [&result.not_whole, &result.damaged_in_source]
+    let missing = [&result.missing_in_source, &result.accepted];
+    let all_named = [&result.not_whole, &result.damaged_in_source, &result.changed_meanwhile]
         .into_iter()
+        .chain(missing)
         .all(|broken| broken.count == broken.libraries.len() as u64);
     if is_in(&result.not_whole) {
         mark(false, "not whole")
+    } else if missing.into_iter().any(is_in) {
+        mark(false, "missing in the source")
+    } else if is_in(&result.changed_meanwhile) {
+        mark(false, "changed meanwhile")
     } else if is_in(&result.damaged_in_source) {
         mark(false, "broken in the source")
     } else if !told.pass.names.contains_key(&library) {

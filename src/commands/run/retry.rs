@@ -66,8 +66,8 @@ impl Failed {
         let Some(path) = &settings.retry_failed else { return Ok(None) };
         let (failed, old) =
             Self::from_report(path, settings).map_err(|what| RunOutcome::Stopped(Failure::Refused(what)))?;
-        if !["complete", "failures", "retried", "libraries not whole"].iter().any(|whole| old.result.starts_with(whole))
-        {
+        let came_to_its_end = ["complete", "failures", "retried", "libraries not whole", "source incomplete"];
+        if !came_to_its_end.iter().any(|whole| old.result.starts_with(whole)) {
             console.problem(format_args!(
                 "Warning: the pass of {} did not come to its end ({}), so more may be missing than what it names; \
                  run again without --retry-failed",

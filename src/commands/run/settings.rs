@@ -1,5 +1,6 @@
 //! The options of `run`, and what they and the configuration files come to.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
@@ -10,8 +11,10 @@ use crate::commands::common::settings::{
     PairSettings, SettingsError, require_folder_of, require_memory, resolve_database, resolve_pair,
 };
 use crate::commands::common::size::ByteSize;
+use crate::commands::run::accepted;
 use crate::conf::{DatabaseConf, Environment, SideConf};
 use crate::history::StateDir;
+use crate::object::LibraryId;
 
 /// Whether to see that every library is whole at the destination.
 #[derive(Clone, Debug, Args)]
@@ -32,6 +35,11 @@ pub struct HeadsFlags {
     /// Do not look whether the libraries are whole at the destination
     #[arg(long, conflicts_with = "check_heads")]
     pub no_check_heads: bool,
+
+    /// Go on without objects that the newest state of this library needs and that the source lacks, too; with the report
+    /// of a run or of fsck, of all libraries that it names as damaged in the source; may be repeated
+    #[arg(long, value_name = "LIBRARY|REPORT", value_hint = ValueHint::FilePath)]
+    pub accept_damage: Vec<String>,
 }
 
 /// The options of `run`.
@@ -137,6 +145,8 @@ pub struct HeadsSettings {
     pub when: WhenHeads,
     /// The server's database, where it is known.
     pub database: Option<DatabaseConf>,
+    /// The libraries whose damage in the source the user accepts.
+    pub accepted: BTreeSet<LibraryId>,
 }
 
 /// What `run` needs.
@@ -177,5 +187,6 @@ fn resolve_heads(flags: &HeadsFlags, from: &mut SideConf, env: &Environment) -> 
         let what = "no database is configured; name it with --db, or in [database] of the old seafile.conf";
         return Err(SettingsError::option("--check-heads", what));
     }
-    Ok(HeadsSettings { when, database })
+    let accepted = accepted::resolve(&flags.accept_damage, from)?;
+    Ok(HeadsSettings { when, database, accepted })
 }

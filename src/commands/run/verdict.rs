@@ -7,6 +7,14 @@ use crate::commands::run::heads::result::{Heads, HeadsResult, Moved};
 use crate::commands::run::outcome::RunOutcome;
 use crate::report::format;
 
+/// How many libraries are named in a sentence.
+const NAMED_HERE: usize = 10;
+
+/// What to do when the source lacks what a head needs. Seafile's garbage collection never removes that.
+const MISSING_IN_SOURCE: &str = "See that every disk of the source is mounted and every bucket the right one, or bring \
+     the objects back from a backup, and run again. To switch without them: --accept-damage LIBRARY for each of these \
+     libraries, or --accept-damage with the file of this run's --report.";
+
 /// Whether the server may be switched to the destination now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -27,7 +35,9 @@ impl Verdict {
     /// pass, every library whole at the destination, and no head that moved meanwhile.
     pub fn of(outcome: &RunOutcome, heads: &Heads) -> Self {
         match outcome {
-            RunOutcome::Complete | RunOutcome::DamagedSource | RunOutcome::NotWhole => Self::of_heads(heads),
+            RunOutcome::Complete | RunOutcome::DamagedSource | RunOutcome::NotWhole | RunOutcome::SourceIncomplete => {
+                Self::of_heads(heads)
+            }
             RunOutcome::Retried { .. } | RunOutcome::NothingToRetry { .. } => Self::no(
                 "only what had failed before was looked at.",
                 "Run again without --retry-failed, with the server stopped.",
@@ -62,19 +72,31 @@ impl Verdict {
             let why = format!("{} not whole at the destination.", libraries_are(result.not_whole.count));
             return Self::no(why, next);
         }
-        if result.whole == 0 {
+        if result.whole + result.accepted.count == 0 {
             // As with the database of another server: what it names is on neither side, and so nothing is worse there.
             return Self::no(
                 "the database names no library that is whole on either side.",
                 "See that it is the database of this server.",
             );
         }
+        if result.missing_in_source.count > 0 {
+            let why = format!(
+                "objects that the newest state of {} needs are missing in the source as well: {}.",
+                format::libraries(result.missing_in_source.count),
+                result.missing_in_source.names(NAMED_HERE)
+            );
+            return Self::no(why, MISSING_IN_SOURCE);
+        }
         match &result.moved {
             Moved::Unknown { why } => Self::no(
                 format!("whether libraries changed while the pass ran is not known: {why}."),
                 "See that the database answers, and run again with the server stopped.",
             ),
-            Moved::Known { count: 0, .. } => Self::yes(result),
+            Moved::Known { count: 0, .. } if result.is_every_library_judged() => Self::yes(result),
+            Moved::Known { count: 0, .. } => Self::no(
+                "not every library could be judged.",
+                "Run again; the lines that begin with \"heads:\" and the report name the libraries.",
+            ),
             Moved::Known { count, .. } => Self::no(
                 format!("{} changed while the pass ran, so the server was running.", format::libraries(*count)),
                 "Stop the server, and run again.",
@@ -87,11 +109,19 @@ impl Verdict {
             0 => String::new(),
             n => format!(" {} damaged in the source already, and no worse at the destination.", libraries_are(n)),
         };
+        let accepted = match result.accepted.count {
+            0 => String::new(),
+            n => format!(
+                " {} without objects that the source lacks as well, which --accept-damage accepts: {}.",
+                libraries_are(n),
+                result.accepted.names(NAMED_HERE)
+            ),
+        };
         let whole = libraries_are(result.whole);
         Self {
             yes: true,
             why: format!(
-                "everything that the pass saw is at the destination, {whole} whole there, and none changed while it ran.{damaged}"
+                "everything that the pass saw is at the destination, {whole} whole there, and none changed while it ran.{accepted}{damaged}"
             ),
             next:
                 "Put the new seafile.conf in place and start the server with it. If the server was not stopped before \

@@ -16,7 +16,7 @@ use crate::object::ObjectKey;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::own;
-use crate::store::witness::{Etag, Md5Sum, is_gone, read_back};
+use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod errors;
@@ -188,7 +188,7 @@ impl WriteStore for OssStore {
             put.header("content-md5", md5)
         })?;
         let success = response.success(has_other_etag(&response));
-        own("write", key, success.not_stored())?;
+        own("write", key, success.not_stored()).map_err(|error| settle(self, key, &data, error))?;
         let etag = success.etag.unwrap_or_default();
         match md5.compare(etag, success.encrypted) {
             Etag::Same => Ok(()),

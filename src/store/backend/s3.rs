@@ -27,7 +27,7 @@ use crate::object::{KeyRange, ObjectKey};
 use crate::store::http::runtime::{self, block_on};
 use crate::store::listing::{self, Answer, Fault, Start};
 use crate::store::witness::foreign::Success;
-use crate::store::witness::{Etag, Md5Sum, is_gone, read_back};
+use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod client;
@@ -362,9 +362,10 @@ impl ReadStore for S3Store {
 
 impl WriteStore for S3Store {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
-        match block_on(self.put(key, data.clone())).map_err(|failure| Self::object_error("write", key, failure))? {
-            None => Ok(()),
-            Some(doubt) => read_back(self, key, &data, &doubt),
+        match block_on(self.put(key, data.clone())) {
+            Ok(None) => Ok(()),
+            Ok(Some(doubt)) => read_back(self, key, &data, &doubt),
+            Err(failure) => Err(settle(self, key, &data, Self::object_error("write", key, failure))),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::object::ObjectKey;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::{no_listing, own};
-use crate::store::witness::{Etag, Md5Sum, is_gone, take_away};
+use crate::store::witness::{Etag, Md5Sum, is_gone, settle, take_away};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore, found};
 
 mod listing;
@@ -222,7 +222,7 @@ impl WriteStore for SwiftStore {
             StatusCode::NOT_FOUND => Err(self.container_missing(&response, "write")),
             StatusCode::CREATED => {
                 let success = response.success(false);
-                own("write", key, success.page())?;
+                own("write", key, success.page()).map_err(|error| settle(self, key, &data, error))?;
                 match success.etag.map(|stored| (stored, md5.compare(stored, false))) {
                     None | Some((_, Etag::Same)) => Ok(()),
                     // Not read back, because Swift's ETag of an object is its MD5 always.
@@ -235,9 +235,10 @@ impl WriteStore for SwiftStore {
             }
             // Swift's answer when a newer write of the same name came in between. Any proxy could give it as well, so that
             // the object itself is the second witness.
-            StatusCode::ACCEPTED if found(self.size(key))?.is_some() => Ok(()),
+            StatusCode::ACCEPTED if found(self.read_again(key))?.is_some_and(|kept| kept == data) => Ok(()),
             status if status.is_success() => {
-                own("write", key, Some(response.success(false).told("is not the 201 that Swift gives for a write")))
+                let told = response.success(false).told("is not the 201 that Swift gives for a write");
+                own("write", key, Some(told)).map_err(|error| settle(self, key, &data, error))
             }
             _ => Err(self.refused(&response, "write", key)),
         }

@@ -1,16 +1,16 @@
 //! The check of the heads at a destination: whole or not, damaged in the source or not, and the calls of a second check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use seaf_migrate::commands::common::heads_cache;
 use seaf_migrate::commands::common::heads_cache::{Memory, WholeHeads};
 use seaf_migrate::commands::run::heads::check::HeadsCheck;
-use seaf_migrate::commands::run::heads::result::{Broken, HeadsResult};
+use seaf_migrate::commands::run::heads::result::{Broken, HeadsResult, Moved};
 use seaf_migrate::conf::SideId;
 use seaf_migrate::database::heads::Roots;
 use seaf_migrate::metrics::WalkCounters;
-use seaf_migrate::object::{ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::{ErrorKind, StoreError};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
@@ -23,6 +23,9 @@ struct Pair {
     source: Side,
     destination: Side,
     roots: Roots,
+    /// What the database says after the check; `None` when it does not answer.
+    now: Option<Roots>,
+    accepted: BTreeSet<LibraryId>,
     whole: WholeHeads,
 }
 
@@ -30,15 +33,19 @@ impl Pair {
     fn new(store: Store) -> Self {
         let (source, destination) = (Side::generated(&store), Side::generated(&store));
         let roots = source.roots.clone();
-        Self { store, source, destination, roots, whole: WholeHeads::new() }
+        let (now, accepted, whole) = (Some(roots.clone()), BTreeSet::new(), WholeHeads::new());
+        Self { store, source, destination, roots, now, accepted, whole }
     }
 
     fn try_check(&mut self, shutdown: &Shutdown) -> Result<Option<HeadsResult>, StoreError> {
         let threads = NonZeroUsize::new(2).unwrap();
         let (destination, source) = (self.destination.stores(), self.source.stores());
         let counters = WalkCounters::default();
-        let check = HeadsCheck { destination: &destination, source: &source, threads, shutdown, counters: &counters };
-        check.run(&self.roots, &mut self.whole)
+        let (destination, source, accepted) = (&destination, &source, &self.accepted);
+        let check = HeadsCheck { destination, source, accepted, threads, shutdown, counters: &counters };
+        let found = check.run(&self.roots, &mut self.whole)?;
+        let now = || self.now.as_ref().ok_or_else(|| "gone".to_owned());
+        Ok(found.map(|found| found.judged(&self.roots, now(), accepted)))
     }
 
     fn check(&mut self) -> HeadsResult {
@@ -56,6 +63,13 @@ impl Pair {
         let before = library.snapshots[library.snapshots.len() - 2].commit;
         let roots = self.roots.libraries.iter_mut().find(|roots| roots.id == library.id).unwrap();
         roots.heads = vec![before];
+        self.now = Some(self.roots.clone());
+    }
+
+    fn lose_on_both_sides(&self, kind: ObjectKind, key: &ObjectKey) {
+        for side in [&self.source, &self.destination] {
+            side.store(kind).take(key);
+        }
     }
 }
 
@@ -114,17 +128,111 @@ fn what_the_destination_lacks_is_named_with_its_paths() {
 }
 
 #[test]
-fn what_is_broken_in_the_source_in_the_same_way_is_the_sources_damage() {
+fn what_both_sides_lack_is_missing_in_the_source_and_neither_whole_nor_mere_damage() {
     for (kind, key, _) in victims(&small()) {
         let mut pair = Pair::new(small());
-        for side in [&pair.source, &pair.destination] {
-            side.store(kind).take(&key);
-        }
+        pair.lose_on_both_sides(kind, &key);
         let result = pair.check();
-        assert_eq!(result.not_whole.count, 0, "{kind} {key}");
-        assert!(names(&result.damaged_in_source).contains(&"plain 0 ✓"), "{kind} {key}");
+        assert_eq!((result.not_whole.count, result.damaged_in_source.count), (0, 0), "{kind} {key}");
+        assert!(names(&result.missing_in_source).contains(&"plain 0 ✓"), "{kind} {key}");
         assert!(!pair.whole.contains_key(&key.library));
     }
+}
+
+#[test]
+fn what_the_user_accepts_to_lose_is_listed_apart_and_nothing_else_is_accepted_with_it() {
+    let (kind, key, _) = victims(&small()).remove(0);
+    let mut pair = Pair::new(small());
+    pair.lose_on_both_sides(kind, &key);
+    pair.accepted.insert(key.library);
+    let result = pair.check();
+    // The virtual library lacks the same block, and nobody spoke of it.
+    let others = names(&result.missing_in_source);
+    assert_eq!(names(&result.accepted), ["plain 0 ✓"]);
+    assert!(!others.contains(&"plain 0 ✓"), "{others:?}");
+    // What the destination alone lacks is not accepted with it.
+    let (_, _, only) = victims(&small()).remove(0);
+    pair.destination.store(kind).take(&only);
+    let result = pair.check();
+    assert!(names(&result.not_whole).contains(&"plain 0 ✓"));
+    assert_eq!(result.accepted.count, 0);
+}
+
+#[test]
+fn what_the_source_lists_is_not_missing_there_whatever_it_answers_for_the_object() {
+    let (kind, key, _) = victims(&small()).remove(1);
+    let mut pair = Pair::new(small());
+    pair.destination.store(kind).take(&key);
+    pair.source.store(kind).fail(key, ErrorKind::NotFound);
+    let result = pair.check();
+    assert!(names(&result.not_whole).contains(&"plain 0 ✓"));
+    assert_eq!((result.missing_in_source.count, result.damaged_in_source.count), (0, 0));
+}
+
+#[test]
+fn a_library_that_changed_meanwhile_is_neither_damaged_nor_missing_anything() {
+    type Change = fn(&mut Roots, LibraryId);
+    let head_moves: Change = |now, library| {
+        let moved = now.libraries.iter_mut().find(|roots| roots.id == library).unwrap();
+        moved.heads = vec![ObjectId::from_bytes([9; 20])];
+    };
+    let goes_to_the_trash: Change = |now, library| {
+        now.libraries.iter_mut().find(|roots| roots.id == library).unwrap().trashed = true;
+    };
+    let is_deleted: Change = |now, library| {
+        now.libraries.retain(|roots| roots.id != library);
+        now.garbage.insert(library);
+    };
+    for change in [head_moves, goes_to_the_trash, is_deleted] {
+        for (kind, key, _) in victims(&small()) {
+            let mut pair = Pair::new(small());
+            pair.lose_on_both_sides(kind, &key);
+            pair.source.store(ObjectKind::Fs).put(key, b"wrong".as_slice().into());
+            change(pair.now.as_mut().unwrap(), key.library);
+            let result = pair.check();
+            assert!(names(&result.changed_meanwhile).contains(&"plain 0 ✓"), "{kind} {key}");
+            for broken in [&result.not_whole, &result.missing_in_source, &result.damaged_in_source] {
+                assert!(!names(broken).contains(&"plain 0 ✓"), "{kind} {key}: {broken:?}");
+            }
+            assert_eq!(result.moved, Moved::Known { count: 1, libraries: vec![key.library] });
+        }
+    }
+}
+
+#[test]
+fn a_virtual_library_changes_with_the_deletion_of_its_origin_and_not_with_its_head() {
+    let origin = small().library("plain 0 ✓").id;
+    for (is_deleted, changed) in [(true, vec!["plain 0 ✓", "virtual"]), (false, vec!["plain 0 ✓"])] {
+        let mut pair = Pair::new(small());
+        let file = &pair.store.library("virtual").head().tree.files["/same two"];
+        pair.lose_on_both_sides(ObjectKind::Blocks, &ObjectKey::new(origin, file.blocks[0]));
+        let now = pair.now.as_mut().unwrap();
+        match is_deleted {
+            true => now.libraries.retain(|roots| roots.id != origin),
+            false => now.libraries.iter_mut().find(|roots| roots.id == origin).unwrap().heads.clear(),
+        }
+        let result = pair.check();
+        assert_eq!(names(&result.changed_meanwhile), changed);
+        assert_eq!(result.missing_in_source.count, u64::from(!is_deleted));
+    }
+}
+
+#[test]
+fn without_a_second_answer_of_the_database_what_was_found_stands() {
+    let (kind, key, _) = victims(&small()).remove(0);
+    let mut pair = Pair::new(small());
+    pair.lose_on_both_sides(kind, &key);
+    pair.now = None;
+    let result = pair.check();
+    assert!(names(&result.missing_in_source).contains(&"plain 0 ✓"));
+    assert_eq!(result.moved, Moved::Unknown { why: "gone".to_owned() });
+}
+
+#[test]
+fn what_was_deleted_before_and_is_cleared_away_now_has_not_moved() {
+    let mut pair = Pair::new(small());
+    pair.roots.garbage.insert(LibraryId::from_bytes([5; 16]));
+    assert_eq!(pair.check().moved, Moved::Known { count: 0, libraries: Vec::new() });
 }
 
 /// Puts the same wrong bytes on both sides, or other ones on the destination.
@@ -175,6 +283,7 @@ fn one_thing_that_only_the_destination_lacks_is_enough() {
 fn a_library_without_a_head_in_the_database_is_the_sources_damage() {
     let mut pair = Pair::new(small());
     pair.roots.libraries[0].heads.clear();
+    pair.now = Some(pair.roots.clone());
     let result = pair.check();
     assert_eq!((result.whole, result.damaged_in_source.count, result.not_whole.count), (7, 1, 0));
     assert_eq!(pair.check().unchanged, 7, "without a head there is nothing to remember");
@@ -251,7 +360,7 @@ fn what_the_source_cannot_read_is_no_excuse_for_what_the_destination_lacks() {
 }
 
 #[test]
-fn more_damage_than_is_judged_counts_as_not_whole() {
+fn more_damage_than_is_judged_counts_as_not_whole_unless_the_library_is_accepted() {
     let store = Store::generate(&Params { files: 1200, libraries: 1, special: false, commits: 1, ..Params::default() });
     let mut pair = Pair::new(store);
     for side in [&pair.source, &pair.destination] {
@@ -262,6 +371,9 @@ fn more_damage_than_is_judged_counts_as_not_whole() {
     let library = &result.not_whole.libraries[0];
     assert_eq!(library.findings.len(), 20);
     assert!(library.more_findings > 1000, "{}", library.more_findings);
+    pair.accepted.insert(library.id);
+    let result = pair.check();
+    assert_eq!((result.not_whole.count, result.accepted.count), (0, 1));
 }
 
 fn places(name: &str) -> SideId {

@@ -37,8 +37,9 @@ fn check(source: &Side, destination: &Side, roots: &Roots, whole: &mut WholeHead
     let (shutdown, counters) = (Shutdown::new(), WalkCounters::default());
     let (here, there) = (source.stores(), destination.stores());
     let threads = NonZeroUsize::new(2).unwrap();
-    let check = HeadsCheck { destination: &there, source: &here, threads, shutdown: &shutdown, counters: &counters };
-    check.run(roots, whole).unwrap().unwrap()
+    let (accepted, shutdown, counters) = (&BTreeSet::new(), &shutdown, &counters);
+    let check = HeadsCheck { destination: &there, source: &here, accepted, threads, shutdown, counters };
+    check.run(roots, whole).unwrap().unwrap().judged(roots, Ok(roots), accepted)
 }
 
 fn ids(broken: &Broken) -> BTreeSet<LibraryId> {
@@ -91,7 +92,7 @@ proptest! {
         lose(&source, &both);
         lose(&destination, &there);
         let result = check(&source, &destination, &source.roots, &mut WholeHeads::new());
-        let (broken, damaged) = (ids(&result.not_whole), ids(&result.damaged_in_source));
+        let (broken, damaged) = (ids(&result.not_whole), ids(&result.missing_in_source));
         for library in walked(&store) {
             let missing: BTreeSet<_> = needs(library, library.head()).intersection(&there).copied().collect();
             let is_named = broken.contains(&library.id) || damaged.contains(&library.id);
@@ -103,7 +104,7 @@ proptest! {
                 prop_assert!(broken.contains(&library.id), "{} lacks what the source has", library.name);
             }
         }
-        prop_assert_eq!(result.whole + result.not_whole.count + result.damaged_in_source.count, result.libraries);
+        prop_assert_eq!(result.whole + result.not_whole.count + result.missing_in_source.count, result.libraries);
     }
 
     /// Heads go back and forth, and objects that no head so far has needed are lost in between: the second look, which

@@ -90,6 +90,12 @@ fn a_library_that_is_not_whole_is_no_success_and_one_that_is_damaged_in_the_sour
     assert_eq!(pass.outcome(false), RunOutcome::NotWhole);
     pass.heads = Heads::Checked(HeadsResult { damaged_in_source: broken(1), ..HeadsResult::default() });
     assert_eq!((pass.outcome(false), pass.outcome(true)), (RunOutcome::Complete, RunOutcome::DamagedSource));
+    pass.heads = Heads::Checked(HeadsResult { accepted: broken(1), ..HeadsResult::default() });
+    assert_eq!((pass.outcome(false), pass.outcome(true)), (RunOutcome::Complete, RunOutcome::DamagedSource));
+    pass.heads = Heads::Checked(HeadsResult { changed_meanwhile: broken(1), ..HeadsResult::default() });
+    assert_eq!((pass.outcome(false), pass.outcome(true)), (RunOutcome::Complete, RunOutcome::Complete));
+    pass.heads = Heads::Checked(HeadsResult { missing_in_source: broken(1), ..HeadsResult::default() });
+    assert_eq!((pass.outcome(false), pass.outcome(true)), (RunOutcome::SourceIncomplete, RunOutcome::SourceIncomplete));
 }
 
 #[test]
@@ -104,6 +110,7 @@ fn every_outcome_has_its_documented_code_and_name() {
         (RunOutcome::NothingToRetry { report: text() }, 0, "nothing to retry"),
         (RunOutcome::Failures, 1, "failures"),
         (RunOutcome::NotWhole, 1, "libraries not whole"),
+        (RunOutcome::SourceIncomplete, 1, "source incomplete"),
         (RunOutcome::FileNotWritten(text()), 1, "local disk failed"),
         (stopped(Failure::StoreFull), 1, "destination full"),
         (stopped(Failure::LocalFile), 1, "local disk failed"),

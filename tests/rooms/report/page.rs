@@ -220,6 +220,10 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
     let moved = checked(|heads| heads.moved = Moved::Known { count: 3, libraries: Vec::new() });
     let unknown = checked(|heads| heads.moved = Moved::Unknown { why: "it is gone".to_owned() });
     let damaged = checked(|heads| (heads.whole, heads.damaged_in_source) = (40, broken(1)));
+    let missing = checked(|heads| (heads.whole, heads.missing_in_source) = (39, broken(2)));
+    let accepted = checked(|heads| (heads.whole, heads.accepted) = (40, broken(1)));
+    let only_accepted = checked(|heads| (heads.libraries, heads.whole, heads.accepted) = (1, 0, broken(1)));
+    let unjudged = checked(|heads| (heads.whole, heads.changed_meanwhile) = (40, broken(1)));
     let empty = checked(|heads| (heads.libraries, heads.whole) = (0, 0));
     let foreign = checked(|heads| (heads.libraries, heads.whole, heads.damaged_in_source) = (2, 0, broken(2)));
     let retried = || RunOutcome::Retried { report: "report.json".to_owned(), damaged: false };
@@ -235,6 +239,11 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
         (RunOutcome::Complete, &unknown, false, "is not known: it is gone", "with the server stopped"),
         (RunOutcome::NotWhole, &lost, false, "2 libraries are not whole", "--relist"),
         (RunOutcome::Complete, &lost, false, "2 libraries are not whole", "--relist"),
+        (RunOutcome::SourceIncomplete, &missing, false, "missing in the source as well: 00000000-", "--accept-damage"),
+        (RunOutcome::Complete, &missing, false, "the newest state of 2 libraries needs", "--accept-damage"),
+        (RunOutcome::Complete, &accepted, true, "--accept-damage accepts: 00000000-", "Put the new"),
+        (RunOutcome::Complete, &only_accepted, true, "0 libraries are whole", "Put the new"),
+        (RunOutcome::Complete, &unjudged, false, "not every library could be judged", "Run again"),
         (RunOutcome::Failures, &good, false, "some objects are not at the destination", "run again"),
         (RunOutcome::Failures, &lost, false, "some objects are not at the destination", "run again"),
         (RunOutcome::Complete, &empty, false, "names no library", "database of this server"),
@@ -279,6 +288,7 @@ fn the_json_of_the_heads_is_what_the_documentation_says() {
     let none = serde_json::json!({"count": 0, "libraries": []});
     let expected = serde_json::json!({
         "state": "checked", "libraries": 41, "whole": 41, "unchanged": 0, "not_whole": none, "damaged_in_source": none,
+        "missing_in_source": none, "accepted": none, "changed_meanwhile": none,
         "moved": {"state": "known", "count": 1, "libraries": [id.to_string()]},
     });
     assert_eq!(json(&heads), expected);

@@ -129,11 +129,16 @@ fn only_the_libraries_that_are_named_are_touched() {
 }
 
 #[test]
-fn a_library_that_is_not_there_is_said() {
+fn a_library_that_the_source_does_not_have_any_more_is_said_and_one_that_nobody_has_is_refused() {
     let world = ready();
     let nobody = "00000000-0000-4000-8000-000000000000";
     let before = left(&world);
     assert_refused(&world, &before, go(&world, &["--library", nobody]), 2, nobody);
+    let library = before.first().unwrap().to_str().unwrap().split('/').nth(1).unwrap().to_owned();
+    go(&world, &["--library", &library]).assert_code(0);
+    let again = go(&world, &["--library", &library]).assert_code(0);
+    assert!(again.stderr.contains(&format!("nothing of library {library}")), "{}", again.stderr);
+    assert_eq!(sum(&again, "removed"), 0);
     assert!(go(&world, &["--library", "not-a-uuid"]).assert_code(2).stderr.contains("not a library id"));
 }
 

@@ -101,3 +101,26 @@ fn write_rows(db: &Connection, library: &Library) -> rusqlite::Result<()> {
     }
     Ok(())
 }
+
+/// Writes a store of one library without a file below `dir`: a commit, and no other object.
+pub fn empty_library_to_dir(dir: &Path) {
+    let library = LibraryId::from_bytes([7; 16]);
+    let commit = CommitText {
+        library,
+        root: ObjectId::EMPTY,
+        parents: Vec::new(),
+        creator_name: None,
+        description: "",
+        ctime: 5,
+        repo_name: "empty",
+        version: 1,
+        encrypted: false,
+    };
+    let (id, data) = commit.encode(Writer::C);
+    for kind in ObjectKind::ALL {
+        fs::create_dir_all(dir.join("storage").join(kind.as_str())).unwrap();
+    }
+    let file = object_path(dir, ObjectKind::Commits, &ObjectKey::new(library, id));
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, data).unwrap();
+}

@@ -27,6 +27,21 @@ pub enum ListDialect {
     EmptyForEver,
 }
 
+/// What is answered to a GET of an object in place of the object; its headers stay those of the object where they can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongGet {
+    /// As many zeros.
+    Zeros,
+    /// The page of a proxy.
+    Page,
+    /// The first half, with its length.
+    Half,
+    /// 404, the way S3 says it.
+    NotFound,
+    /// Bytes that are others each time.
+    OtherEachTime,
+}
+
 /// What the front does with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -51,6 +66,10 @@ struct Plan {
     dialect: ListDialect,
     /// How many listing answers are still given before they turn into errors.
     lists_left: Option<u64>,
+    /// What GETs of a fifth of the objects are answered with, and how many of each are.
+    wrong_gets: Option<(WrongGet, u64)>,
+    /// How many each was.
+    wrong_gets_given: HashMap<String, u64>,
     counts: HashMap<String, u64>,
 }
 
@@ -92,6 +111,28 @@ impl Faults {
     /// `percent` of the answers end after half of their body, the connection reset.
     pub fn reset_bodies(&self, percent: u32) {
         self.add(percent, Decision::ResetBody);
+    }
+
+    /// The first `times` GETs of about a fifth of the objects are answered wrongly; the listing is right.
+    pub fn wrong_gets(&self, wrong: WrongGet, times: u64) {
+        self.plan().wrong_gets = Some((wrong, times));
+    }
+
+    /// The paths of the objects of which a GET was answered wrongly, in no order.
+    pub fn wrongly_given(&self) -> Vec<String> {
+        self.plan().wrong_gets_given.keys().cloned().collect()
+    }
+
+    /// What a GET of the object at `path` is answered with, where that is not the object.
+    pub(super) fn wrong_get(&self, path: &str) -> Option<WrongGet> {
+        let mut plan = self.plan();
+        let (wrong, times) = plan.wrong_gets?;
+        if path.bytes().map(u64::from).sum::<u64>() % 5 != 0 {
+            return None;
+        }
+        let given = plan.wrong_gets_given.entry(path.to_owned()).or_default();
+        *given += 1;
+        (*given <= times).then_some(wrong)
     }
 
     /// Every request waits this long before it is served.

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
-use super::faults::{Decision, Faults};
+use super::faults::{Decision, Faults, WrongGet};
 
 /// Serves every connection until the runtime ends.
 pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: S3Service, faults: Arc<Faults>) {
@@ -77,6 +77,7 @@ async fn answer(
         }
         _ => {}
     }
+    let wrong = if method(&request) == "GET" { faults.wrong_get(request.uri().path()) } else { None };
     let answer = service.call(request.map(Body::from)).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
     match decide {
         Decision::LoseAnswer => {
@@ -88,8 +89,33 @@ async fn answer(
             reset.store(true, SeqCst);
             cut(answer).await
         }
-        _ => Ok(answer),
+        _ => match wrong {
+            Some(wrong) if answer.status().is_success() => wrongly(answer, wrong).await,
+            _ => Ok(answer),
+        },
     }
+}
+
+/// The same answer with something else in place of the object.
+async fn wrongly(answer: HttpResponse, wrong: WrongGet) -> Result<HttpResponse, io::Error> {
+    let (mut head, body) = answer.into_parts();
+    let whole = body.collect().await.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
+    let body = match wrong {
+        WrongGet::Zeros => vec![0; whole.len()],
+        WrongGet::Half => whole[..whole.len() / 2].to_vec(),
+        WrongGet::OtherEachTime => (0..whole.len()).map(|_| fastrand::u8(..)).collect(),
+        WrongGet::Page => {
+            head.headers.insert("content-type", "text/html".parse().unwrap());
+            b"<html><title>We are back soon</title></html>".to_vec()
+        }
+        WrongGet::NotFound => {
+            head.status = 404.try_into().unwrap();
+            head.headers.clear();
+            b"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>".to_vec()
+        }
+    };
+    head.headers.insert("content-length", body.len().into());
+    Ok(Response::from_parts(head, Body::from(Bytes::from(body))))
 }
 
 /// The method, or `LIST` for a GET of a bucket; our listings always say how many names they take.

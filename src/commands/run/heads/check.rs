@@ -1,22 +1,30 @@
 //! The walk from the heads at the destination, and what of its findings is the source's own damage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
+use bytes::Bytes;
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
+
 use crate::commands::common::heads_cache::WholeHeads;
-use crate::commands::run::heads::result::HeadsResult;
+use crate::commands::run::heads::found::{HeadsFound, Wrong};
 use crate::content::FsObject;
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::metrics::WalkCounters;
-use crate::object::{ObjectKey, ObjectKind};
+use crate::object::{LibraryId, ObjectKey, ObjectKind};
 use crate::reach::{Defect, DefectKind, LibraryResult, Stores, WalkOptions, fsck};
-use crate::store::{ErrorKind, SizeMatch, StoreError};
+use crate::store::{ErrorKind, ReadStore, SizeMatch, StoreError};
 use crate::sys::shutdown::Shutdown;
 
 /// How many libraries are walked before their findings are judged and let go.
 const AT_ONCE: usize = 64;
 /// How many findings of a library are judged; one with more counts as not whole.
 const FINDINGS_MAX: usize = 1000;
+/// The same for a library whose damage is accepted, so that it can be however large it is.
+const ACCEPTED_FINDINGS_MAX: usize = 1_000_000;
+/// How many findings of a library are judged before it is asked whether one is bad enough.
+const JUDGED_AT_ONCE: usize = 256;
 
 /// Both sides, and how to look at them.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +33,8 @@ pub struct HeadsCheck<'a> {
     pub destination: &'a Stores,
     /// The source, asked only about what is wrong at the destination.
     pub source: &'a Stores,
+    /// The libraries whose damage in the source the user accepts.
+    pub accepted: &'a BTreeSet<LibraryId>,
     /// How many calls to the stores are in flight.
     pub threads: NonZeroUsize,
     /// Cancellation: a signal or a failure asks everybody to end.
@@ -39,35 +49,42 @@ impl HeadsCheck<'_> {
     ///
     /// # Errors
     /// When a store fails with anything but "not found", or one object that cannot be read.
-    pub fn run(&self, roots: &Roots, whole: &mut WholeHeads) -> Result<Option<HeadsResult>, StoreError> {
-        let mut result = HeadsResult { libraries: roots.libraries.len() as u64, ..HeadsResult::default() };
+    pub fn run(&self, roots: &Roots, whole: &mut WholeHeads) -> Result<Option<HeadsFound>, StoreError> {
         let is_whole =
             |library: &&LibraryRoots| library.heads.len() == 1 && whole.get(&library.id) == library.heads.first();
         let (unchanged, changed): (Vec<&LibraryRoots>, Vec<_>) = roots.libraries.iter().partition(is_whole);
-        result.unchanged = unchanged.len() as u64;
-        result.whole = result.unchanged;
-        let mut found: WholeHeads =
+        let mut found = HeadsFound::new(roots.libraries.len() as u64, unchanged.len() as u64);
+        let mut remembered: WholeHeads =
             unchanged.iter().filter_map(|library| whole.get_key_value(&library.id)).map(|(a, b)| (*a, *b)).collect();
-        for some in changed.chunks(AT_ONCE) {
-            let Some(walked) = self.walk(some, whole)? else { return Ok(None) };
+        let (accepted, others): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|library| self.accepted.contains(&library.id));
+        let chunks = others.chunks(AT_ONCE).map(|some| (some, FINDINGS_MAX));
+        // One by one, because each may have very many findings.
+        let chunks = chunks.chain(accepted.chunks(1).map(|one| (one, ACCEPTED_FINDINGS_MAX)));
+        for (some, findings_max) in chunks {
+            let Some(walked) = self.walk(some, whole, findings_max)? else { return Ok(None) };
             let by_id: BTreeMap<_, _> = some.iter().map(|library| (library.id, *library)).collect();
             for library in walked {
                 let roots = by_id[&library.id];
                 if library.findings.is_empty() && library.more_findings == 0 {
-                    result.whole += 1;
-                    found.extend(roots.heads.first().map(|head| (roots.id, *head)));
-                } else if self.is_the_source_so(roots, &library)? {
-                    result.damaged_in_source.add(library);
+                    found.whole += 1;
+                    remembered.extend(roots.heads.first().map(|head| (roots.id, *head)));
                 } else {
-                    result.not_whole.add(library);
+                    let wrong = self.judge(roots, &library)?;
+                    found.add(wrong, roots, library);
                 }
             }
         }
-        *whole = found;
-        Ok(Some(result))
+        *whole = remembered;
+        Ok(Some(found))
     }
 
-    fn walk(&self, libraries: &[&LibraryRoots], whole: &WholeHeads) -> Result<Option<Vec<LibraryResult>>, StoreError> {
+    fn walk(
+        &self,
+        libraries: &[&LibraryRoots],
+        whole: &WholeHeads,
+        findings_max: usize,
+    ) -> Result<Option<Vec<LibraryResult>>, StoreError> {
         // Without the base commits of virtual libraries, because they are history.
         let heads = |library: &&LibraryRoots| LibraryRoots { base_commits: Vec::new(), ..(*library).clone() };
         let roots = Roots { libraries: libraries.iter().map(heads).collect(), ..Roots::default() };
@@ -76,7 +93,7 @@ impl HeadsCheck<'_> {
             full_history: false,
             threads: self.threads,
             paths_max: 5,
-            findings_max: FINDINGS_MAX,
+            findings_max,
             whole: libraries.iter().filter_map(known).collect(),
             ..WalkOptions::default()
         };
@@ -84,40 +101,58 @@ impl HeadsCheck<'_> {
         Ok((walked.unfinished == 0).then_some(walked.libraries))
     }
 
-    /// Whether all that is wrong with the library is wrong in the source in the same way.
-    fn is_the_source_so(&self, roots: &LibraryRoots, library: &LibraryResult) -> Result<bool, StoreError> {
+    /// The worst of what is wrong with a library.
+    fn judge(&self, roots: &LibraryRoots, library: &LibraryResult) -> Result<Wrong, StoreError> {
         if library.more_findings > 0 {
-            return Ok(false);
+            return Ok(Wrong::AtDestination);
         }
-        for finding in &library.findings {
-            if !self.is_in_source(roots, finding)? {
-                return Ok(false);
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(self.threads.get().min(library.findings.len()))
+            .build()
+            .map_err(|error| StoreError::new(ErrorKind::Setup, "read", "the source", error))?;
+        let mut worst = Wrong::DamagedInSource;
+        for some in library.findings.chunks(JUDGED_AT_ONCE) {
+            let judged =
+                pool.install(|| some.par_iter().map(|one| self.judge_one(roots, one)).collect::<Result<Vec<_>, _>>());
+            worst = judged?.into_iter().chain([worst]).min().unwrap_or(worst);
+            if worst == Wrong::AtDestination {
+                break;
             }
         }
-        Ok(true)
+        Ok(worst)
     }
 
-    fn is_in_source(&self, roots: &LibraryRoots, finding: &Defect) -> Result<bool, StoreError> {
+    fn judge_one(&self, roots: &LibraryRoots, finding: &Defect) -> Result<Wrong, StoreError> {
         // A head that the database does not name is missing whatever the stores hold.
-        let Some(id) = finding.id else { return Ok(finding.what == DefectKind::NoHead) };
+        let Some(id) = finding.id else {
+            let is_no_head = finding.what == DefectKind::NoHead;
+            return Ok(if is_no_head { Wrong::DamagedInSource } else { Wrong::AtDestination });
+        };
         let library = if finding.kind == ObjectKind::Commits { roots.id } else { roots.store_id() };
         let key = ObjectKey::new(library, id);
-        let (here, there) = (&self.source[finding.kind], &self.destination[finding.kind]);
-        match &finding.what {
-            DefectKind::NoHead => Ok(true),
+        let (here, there) = (&*self.source[finding.kind], &*self.destination[finding.kind]);
+        let is_the_source_so = match &finding.what {
+            DefectKind::NoHead => true,
             DefectKind::Missing
             | DefectKind::HeadMissing
             | DefectKind::ParentMissing { .. }
-            | DefectKind::BaseMissing { .. } => Ok(answered(here.size(&key))? == Err(ErrorKind::NotFound)),
-            DefectKind::Unreadable(_) => Ok(answered(here.read(&key))? == Err(ErrorKind::Unreadable)),
+            | DefectKind::BaseMissing { .. } => {
+                let is_missing = is_missing_for_sure(here, &key)?;
+                return Ok(if is_missing { Wrong::MissingInSource } else { Wrong::AtDestination });
+            }
+            DefectKind::Unreadable(_) => {
+                let read = || Ok::<_, StoreError>(answered(here.read(&key))? == Err(ErrorKind::Unreadable));
+                read()? && read()?
+            }
             DefectKind::WrongSize { found, .. } => {
-                Ok(SizeMatch::of(Some(*found), self.size_in_source(&key)?) == SizeMatch::Same)
+                SizeMatch::of(Some(*found), self.size_in_source(&key)?) == SizeMatch::Same
             }
             DefectKind::Damaged(_) | DefectKind::WrongKind { .. } | DefectKind::WrongLibrary { .. } => {
-                let theirs = answered(here.read(&key))?;
-                Ok(theirs.is_ok() && theirs == answered(there.read(&key))?)
+                let theirs = read_twice(here, &key)?;
+                theirs.is_some() && theirs == read_twice(there, &key)?
             }
-        }
+        };
+        Ok(if is_the_source_so { Wrong::DamagedInSource } else { Wrong::AtDestination })
     }
 
     /// What the blocks of a file hold in the source, in bytes; `None` when some are not there.
@@ -144,4 +179,16 @@ fn answered<T>(answer: Result<T, StoreError>) -> Result<Result<T, ErrorKind>, St
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether two witnesses say that an object is not there: the object's own answer, and a listing of its name. A store
+/// that lists an object and denies having it does not know what it holds.
+fn is_missing_for_sure(store: &dyn ReadStore, key: &ObjectKey) -> Result<bool, StoreError> {
+    Ok(answered(store.size(key))? == Err(ErrorKind::NotFound) && store.list_one(key)?.is_none())
+}
+
+/// The bytes of an object that two readings agree on.
+fn read_twice(store: &dyn ReadStore, key: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
+    let Ok(first) = answered(store.read(key))? else { return Ok(None) };
+    Ok(answered(store.read(key))?.ok().filter(|second| *second == first))
 }

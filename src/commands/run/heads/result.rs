@@ -57,10 +57,23 @@ pub struct HeadsResult {
     pub unchanged: u64,
     /// Those that lack something at the destination that the source has.
     pub not_whole: Broken,
-    /// Those of which an object is missing or damaged at the destination and in the source in the same way.
+    /// Those of which an object is missing at the destination and in the source as well.
+    pub missing_in_source: Broken,
+    /// The same, where the user accepts it.
+    pub accepted: Broken,
+    /// Those of which an object has the same wrong bytes at the destination and in the source.
     pub damaged_in_source: Broken,
+    /// Those with something wrong that changed in the database before the pass ended: the next pass judges them.
+    pub changed_meanwhile: Broken,
     /// Which heads moved while the pass ran.
     pub moved: Moved,
+}
+
+impl HeadsResult {
+    /// Whether each library is whole, or broken in a way that a switch makes no worse.
+    pub(in crate::commands::run) const fn is_every_library_judged(&self) -> bool {
+        self.whole + self.accepted.count + self.damaged_in_source.count == self.libraries
+    }
 }
 
 /// Libraries with something wrong.
@@ -73,12 +86,24 @@ pub struct Broken {
 }
 
 impl Broken {
-    /// Adds one, with no more of its findings than are shown.
+    /// Adds one.
     pub fn add(&mut self, library: LibraryResult) {
-        const FINDINGS: usize = 20;
         self.count += 1;
         if self.libraries.len() < NAMED {
-            self.libraries.push(library.cut(FINDINGS));
+            self.libraries.push(library);
+        }
+    }
+
+    /// The names and ids of the first `most`, and how many more there are.
+    pub fn names(&self, most: usize) -> String {
+        let name = |library: &LibraryResult| match &library.name {
+            Some(name) => format!("{} ({})", name.escape_debug(), library.id),
+            None => library.id.to_string(),
+        };
+        let shown: Vec<String> = self.libraries.iter().take(most).map(name).collect();
+        match self.count - shown.len() as u64 {
+            0 => shown.join(", "),
+            more => format!("{} and {more} more", shown.join(", ")),
         }
     }
 
