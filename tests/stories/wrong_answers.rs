@@ -88,6 +88,12 @@ fn objects_that_the_source_lists_and_never_gives_fail_the_pass_and_are_named() {
     // A verification that looks for them says so, too: the destination lacks them.
     let verified = moving.command("verify", &["--content"]).assert_code(1);
     assert_eq!(named(&verified, "findings"), named(&outcome, "failures"));
+    assert_eq!(verified.total("vanished"), 0);
+    // And so does a retry of the failures alone.
+    let report = moving.world.at("failed.json");
+    fs::write(&report, serde_json::to_vec(outcome.report.as_ref().unwrap()).unwrap()).unwrap();
+    let again = moving.command("run", &["--retry-failed", report.to_str().unwrap()]).assert_code(1);
+    assert_eq!(named(&again, "failures"), named(&outcome, "failures"));
     moving.server.faults().clear();
     moving.command("run", &[]).assert_code(0);
     moving.assert_moved();

@@ -36,7 +36,7 @@ pub enum WrongGet {
     Page,
     /// The first half, with its length.
     Half,
-    /// 404, the way S3 says it.
+    /// 404, the way S3 says it; to a HEAD as well.
     NotFound,
     /// Bytes that are others each time.
     OtherEachTime,
@@ -123,11 +123,12 @@ impl Faults {
         self.plan().wrong_gets_given.keys().cloned().collect()
     }
 
-    /// What a GET of the object at `path` is answered with, where that is not the object.
-    pub(super) fn wrong_get(&self, path: &str) -> Option<WrongGet> {
+    /// What a request about the object at `path` is answered with, where that is not the object.
+    pub(super) fn wrong_get(&self, method: &str, path: &str) -> Option<WrongGet> {
         let mut plan = self.plan();
         let (wrong, times) = plan.wrong_gets?;
-        if path.bytes().map(u64::from).sum::<u64>() % 5 != 0 {
+        let is_asked = method == "GET" || method == "HEAD" && wrong == WrongGet::NotFound;
+        if !is_asked || path.bytes().map(u64::from).sum::<u64>() % 5 != 0 {
             return None;
         }
         let given = plan.wrong_gets_given.entry(path.to_owned()).or_default();

@@ -77,7 +77,7 @@ async fn answer(
         }
         _ => {}
     }
-    let wrong = if method(&request) == "GET" { faults.wrong_get(request.uri().path()) } else { None };
+    let wrong = faults.wrong_get(&method(&request), request.uri().path());
     let answer = service.call(request.map(Body::from)).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
     match decide {
         Decision::LoseAnswer => {

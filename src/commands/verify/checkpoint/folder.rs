@@ -237,8 +237,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(&dir.path().join("new")).unwrap();
         folder.replace(STATE, b"{\"version\": 7, \"who\": \"knows\"}").unwrap();
-        assert!(refusal(&folder, &scope()).contains("has version 7, and this program writes 1"));
-        folder.replace(STATE, b"{\"version\": 1}").unwrap();
+        assert!(refusal(&folder, &scope()).contains(&format!("has version 7, and this program writes {VERSION}")));
+        folder.replace(STATE, format!("{{\"version\": {VERSION}}}").as_bytes()).unwrap();
         assert!(refusal(&folder, &scope()).contains("is damaged"));
         folder.replace(STATE, b"").unwrap();
         assert!(refusal(&folder, &scope()).contains("is damaged"));
