@@ -110,8 +110,8 @@ struct Verification<'a> {
     heads: Option<BTreeMap<LibraryId, ObjectId>>,
     /// Whether it was seen that the two sides are not one store.
     apart: Apart,
-    /// The incarnations of the destination's stores before anything was listed.
-    incarnations: Incarnations,
+    /// The incarnations of the destination's stores before anything was listed; `None` when they could not be read.
+    incarnations: Option<Incarnations>,
     /// What both sides hold, as far as they are listed.
     listed: PerKind<Option<ListedPair>>,
 }
@@ -135,9 +135,12 @@ impl<'a> Verification<'a> {
             console.log(format_args!("Going on with the verification that began at {}", state.kept.began));
         }
         let apart = check::require_apart(&settings.from, &settings.to, &options, console, shutdown)?;
-        let incarnations = incarnations::read(&settings.to, &options)?;
+        let incarnations = incarnations::read(&settings.to, &options);
+        if let Err(error) = &incarnations {
+            console.problem(format_args!("Warning: {error}. Without it, this verification does not allow a removal"));
+        }
         note_begun(settings, &state, console)?;
-        let (heads, listed) = (None, PerKind::default());
+        let (heads, listed, incarnations) = (None, PerKind::default(), incarnations.ok());
         Ok(Self { settings, console, shutdown, options, state, heads, apart, incarnations, listed })
     }
 

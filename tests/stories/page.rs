@@ -311,12 +311,12 @@ fn a_verification_that_could_not_end_claims_nothing() {
 }
 
 #[test]
-fn a_page_of_a_run_tells_of_the_last_verification_and_whether_it_still_counts() {
+fn a_page_of_a_run_tells_of_the_last_verification_and_that_the_run_came_after_it() {
     let (world, _) = world_of(&small());
     world.run(&[]).assert_code(0);
     world.verify(&["--sample", "100%"]).assert_code(0);
     let (_, page) = run_to_page(&world, &[], 0);
     let told = page.part("The last verification");
     assert!(told.contains("0 findings") && told.contains("100 % of the objects read"), "{told}");
-    assert!(told.contains("does not count for what is there now: a run"), "{told}");
+    assert!(told.contains("verify again before anything is removed"), "{told}");
 }

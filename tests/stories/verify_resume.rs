@@ -18,6 +18,11 @@ use crate::world::{Outcome, World, bucket_of, objects_below, wait_for_line};
 const ALL: u64 = WHOLE_COUNT;
 /// How many objects the check of the destination reads before a verification: what it wrote there, once a kind.
 const CHECK: u64 = 3;
+/// How many requests the identity of the destination takes: of each kind, before the listing and after the comparison.
+const IDENTITY: u64 = 6;
+/// How many requests it takes to note at the destination that something is wrong: of each kind, to read what it says and
+/// what was written.
+const REVOCATION: u64 = 6;
 
 /// The whole sample, copied to S3; requests are slow from now on.
 fn slow_copy(ms: u32) -> (World, S3Server) {
@@ -94,7 +99,11 @@ fn a_kill_while_contents_are_read_loses_a_second_of_work_and_no_finding() {
     let outcome = world.verify(&options).assert_code(1);
     assert_eq!(named(&outcome, "findings"), planted);
     assert_eq!((outcome.total("read"), outcome.total("objects")), (ALL, ALL));
-    assert_eq!(gets() - before, ALL - done + twice + CHECK, "what was settled was read again, or not all of the rest");
+    assert_eq!(
+        gets() - before,
+        ALL - done + twice + CHECK + IDENTITY + REVOCATION,
+        "what was settled was read again, or not all of the rest"
+    );
     assert!(outcome.stdout.contains("Going on with the verification that began at"), "{}", outcome.stdout);
     assert!(!dir.exists(), "the checkpoint was left behind");
     // It counts from the moment when the first of them listed.
@@ -258,7 +267,7 @@ fn a_few_objects_that_cannot_be_asked_for_leave_the_result_open() {
     let before = server.faults().count("GET");
     let rest = world.verify(&options).assert_code(0);
     assert_eq!(rest.total("objects"), ALL);
-    assert_eq!(server.faults().count("GET") - before, left + CHECK, "only those are asked for again");
+    assert_eq!(server.faults().count("GET") - before, left + CHECK + IDENTITY, "only those are asked for again");
     assert_eq!(verified(&world).unwrap().findings, 0);
 }
 

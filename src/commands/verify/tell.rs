@@ -150,6 +150,7 @@ impl Verification<'_> {
 
     /// The incarnations of the destination's stores, when each has one and the same as at the beginning.
     fn unchanged_incarnations(&self) -> Option<PerKind<Incarnation>> {
+        let before = self.incarnations.as_ref()?;
         let now = match incarnations::read(&self.settings.to, &self.options) {
             Ok(now) => now,
             Err(error) => {
@@ -157,7 +158,7 @@ impl Verification<'_> {
                 return None;
             }
         };
-        if now == self.incarnations { now.all() } else { None }
+        if now == *before { now.all() } else { None }
     }
 
     fn forget(self) {

@@ -41,7 +41,6 @@ mod writing;
 
 use durability::Durability;
 use failure::kind_of;
-use quarantine::Removal;
 use reading::size_of_file;
 use steps::ObjectPath;
 
@@ -56,6 +55,17 @@ enum Role {
     DestinationToRead,
     /// The quarantine of a source: to be deleted for good, or put back.
     Quarantine,
+}
+
+/// What becomes of an object that is removed.
+#[derive(Debug)]
+enum Removal {
+    /// It is deleted.
+    ForGood,
+    /// It is moved to the quarantine.
+    ToQuarantine,
+    /// This store is the quarantine in the folder of the descriptor; it is deleted, or put back there.
+    FromQuarantine(OwnedFd),
 }
 
 impl Role {

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, RenameFlags};
 use rustix::io::Errno;
@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::failure::kind_of;
 use super::steps::{Blocked, ObjectPath, enter};
 use super::writing::FOLDER_MODE;
-use super::{FsStore, Role};
+use super::{FsStore, Removal, Role};
 use crate::conf::FsConf;
 use crate::conf::backend::Location;
 use crate::object::{ObjectKey, ObjectKind};
@@ -26,17 +26,6 @@ pub const QUARANTINE: &str = "removed-by-seaf-migrate";
 
 /// rwx------
 const PRIVATE_FOLDER: Mode = Mode::from_raw_mode(0o700);
-
-/// What becomes of an object that is removed.
-#[derive(Debug)]
-pub(super) enum Removal {
-    /// It is deleted.
-    ForGood,
-    /// It is moved to the quarantine.
-    ToQuarantine,
-    /// This store is the quarantine in the folder of the descriptor; it is deleted, or put back there.
-    FromQuarantine(OwnedFd),
-}
 
 impl FsStore {
     /// Opens the folder of `kind` to remove from: objects are moved to the quarantine. Nothing is created before the
@@ -164,7 +153,7 @@ fn made(outer: &OwnedFd, name: &str, mode: Mode) -> Result<OwnedFd, Blocked> {
     }
 }
 
-fn no_quarantine(path: &std::path::Path, blocked: Blocked) -> StoreError {
+fn no_quarantine(path: &Path, blocked: Blocked) -> StoreError {
     let cause = match blocked {
         Blocked::Link(_) => "it is a symbolic link, and the quarantine is a folder of its own".to_owned(),
         Blocked::Errno(errno) => io::Error::from(errno).to_string(),

@@ -11,10 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::{AtFlags, Dir, Stat};
 use rustix::io::Errno;
 
-use super::FsStore;
 use super::failure::kind_of;
-use super::quarantine::Removal;
 use super::steps::{Blocked, ObjectPath, folder_in};
+use super::{FsStore, Removal};
 use crate::object::{KeyRange, LibraryId, ObjectKey};
 use crate::store::StoreError;
 
