@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rayon::prelude::*;
-use seaf_migrate::commands::common::destination::{self, DestinationIndex, Snapshot};
+use seaf_migrate::commands::common::destination::{DestinationIndex, OpenList, Snapshot};
 use seaf_migrate::commands::demo;
 use seaf_migrate::commands::run::settings::RunSettings;
 use seaf_migrate::flow::Budget;
 use seaf_migrate::flow::breaker::CircuitBreaker;
 use seaf_migrate::index;
+use seaf_migrate::index::recheck::Asked;
 use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder, text};
 use seaf_migrate::metrics::{Counters, ObjectFindings};
 use seaf_migrate::object::{KeyRange, ObjectKind};
@@ -127,15 +128,12 @@ impl Bench {
     }
 
     fn learn(&self) -> DestinationIndex {
-        destination::load_or_list(
-            KIND,
-            &self.destination(),
-            &self.settings().plan,
-            Snapshot::NotWanted,
-            &Console::quiet(),
-            &Shutdown::new(),
-        )
-        .unwrap()
+        let (console, shutdown, plan, destination) =
+            (Console::quiet(), Shutdown::new(), self.settings().plan, self.destination());
+        let stores = Asked { destination: &destination, source: &destination };
+        let list = OpenList::open(destination.location(), &plan, &console).unwrap();
+        assert_eq!(list.ask(stores, &plan, &console, &shutdown).unwrap(), None);
+        list.load_or_list(stores, &plan, Snapshot::NotWanted, &console, &shutdown).unwrap()
     }
 
     fn build(&self) -> (Cost, u64, String) {

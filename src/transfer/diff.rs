@@ -56,6 +56,7 @@ impl Stream for Subtract<'_> {
 /// | destination holds it | sizes | copied |
 /// |---|---|---|
 /// | no | | yes |
+/// | yes | the destination's is 0: no object of Seafile's is empty | yes |
 /// | yes | one of them is unknown | no |
 /// | yes | destination's is not smaller | no |
 /// | yes | destination's is smaller: what a crash leaves | yes |
@@ -64,7 +65,7 @@ pub fn missing_from(known: &Index, page: &[Listed]) -> Vec<Listed> {
     let mut cursor = known.cursor();
     let is_missing = |object: &&Listed| match cursor.find(&object.key) {
         None => true,
-        Some(held) => SizeMatch::of(held.size, object.size) == SizeMatch::Shorter,
+        Some(held) => held.size == Some(0) || SizeMatch::of(held.size, object.size) == SizeMatch::Shorter,
     };
     page.iter().filter(is_missing).copied().collect()
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use clap::Parser;
-use seaf_migrate::commands::common::destination::{self, Snapshot};
+use seaf_migrate::commands::common::destination::{OpenList, Snapshot};
 use seaf_migrate::commands::common::failure::Failure;
 use seaf_migrate::commands::run::heads::result::Heads;
 use seaf_migrate::commands::run::outcome::{Finished, RunOutcome};
@@ -23,18 +23,20 @@ use seaf_migrate::flow::Budget;
 use seaf_migrate::flow::breaker::CircuitBreaker;
 use seaf_migrate::index;
 use seaf_migrate::index::ListPaths;
+use seaf_migrate::index::recheck::Asked;
 use seaf_migrate::metrics::{Counters, ObjectFindings};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
 use seaf_migrate::report::{Console, Outcome};
 use seaf_migrate::store::backend::memory::MemoryStore;
-use seaf_migrate::store::{ErrorKind, Part, ReadStore, WriteStore};
+use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore, WriteStore};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
-use seaf_migrate::transfer::diff::MissingObjects;
+use seaf_migrate::transfer::diff::{MissingObjects, missing_from};
 use seaf_migrate::transfer::flush::BatchLimits;
 use seaf_migrate::transfer::{Transfer, TransferLimits, TransferOutcome};
 
 use crate::support::faulty;
 use crate::support::faulty::{Action, Faulty};
+use crate::support::lists::Place;
 
 const KIND: ObjectKind = ObjectKind::Blocks;
 
@@ -128,7 +130,9 @@ impl Pass {
     /// Lists what `destination` holds, and copies what of `source` it lacks.
     fn run(&self, source: &dyn ReadStore, destination: &dyn WriteStore) -> RunOutcome {
         let (console, plan) = (Console::quiet(), &self.settings.plan);
-        let held = destination::load_or_list(KIND, destination, plan, Snapshot::NotWanted, &console, &self.shutdown);
+        let stores = Asked { destination, source };
+        let held = OpenList::open(destination.location(), plan, &console)
+            .and_then(|list| list.load_or_list(stores, plan, Snapshot::NotWanted, &console, &self.shutdown));
         let held = match held {
             Ok(held) => held,
             Err(failure) => return RunOutcome::Stopped(failure),
@@ -341,6 +345,17 @@ fn a_shorter_object_at_the_destination_is_written_again_and_a_longer_one_is_left
     assert_eq!(pass.copied(), 1);
     assert_eq!(destination.read(&key(1)).unwrap(), data(1));
     assert!(destination.read(&key(2)).unwrap().starts_with(b"a block that"));
+}
+
+#[test]
+fn an_empty_object_at_the_destination_is_never_there_even_when_the_source_tells_no_size() {
+    let place = Place::new();
+    let set = place.build(&[(key(1), Some(0)), (key(2), Some(5)), (key(3), None)].into());
+    let source = |size| (1..=3).map(|number| Listed { key: key(number), size }).collect::<Vec<_>>();
+    for size in [None, Some(0), Some(3)] {
+        let missing: Vec<_> = missing_from(&set, &source(size)).iter().map(|object| object.key).collect();
+        assert_eq!(missing, [key(1)], "{size:?}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::world::World;
+use crate::world::{World, objects_below};
 
 #[test]
 fn a_rerun_with_list_files_does_not_list_the_destination() {
@@ -49,7 +49,7 @@ fn a_list_file_of_another_destination_is_refused_and_left_alone() {
         assert!(refused.stderr.contains(text), "{text} is not named: {}", refused.stderr);
     }
     assert_eq!(fs::read(world.at("objects.blocks")).unwrap(), before);
-    assert_eq!(crate::world::objects_below(&world.at("elsewhere")).len(), 0);
+    assert_eq!(objects_below(&world.at("elsewhere")).len(), 0);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn what_the_destination_lost_is_copied_again_after_a_relist() {
     let list = world.at("objects").display().to_string();
     world.run(&["--object-list", &list]).assert_code(0);
     let blocks = world.at("target/storage/blocks");
-    let (lost, _) = crate::world::objects_below(&blocks).pop_first().unwrap();
+    let (lost, _) = objects_below(&blocks).pop_first().unwrap();
     fs::remove_file(blocks.join(&lost)).unwrap();
     let relisted = world.run(&["--object-list", &list, "--relist"]).assert_code(0);
     assert_eq!(relisted.total("copied"), 1);
@@ -71,7 +71,7 @@ fn a_shorter_object_at_the_destination_counts_as_missing() {
     world.run(&[]).assert_code(0);
     // What a power loss leaves: the name is there, the bytes are not.
     let blocks = world.at("target/storage/blocks");
-    let objects = crate::world::objects_below(&blocks);
+    let objects = objects_below(&blocks);
     let (empty, short) = (objects.keys().next().unwrap(), objects.keys().nth(1).unwrap());
     fs::write(blocks.join(empty), "").unwrap();
     fs::write(blocks.join(short), &objects[short][..objects[short].len() - 1]).unwrap();
@@ -81,27 +81,66 @@ fn a_shorter_object_at_the_destination_counts_as_missing() {
 }
 
 #[test]
-fn a_recheck_finds_what_the_destination_lost_and_lists_that_part_again() {
+fn what_went_from_the_destination_without_a_trace_is_noticed_by_the_next_run() {
     let world = World::with_sample();
     let list = world.at("objects").display().to_string();
     world.run(&["--object-list", &list]).assert_code(0);
     // The second run takes the journal into the list or reads it beside it; either way it knows all.
     world.run(&["--object-list", &list]).assert_code(0);
     let blocks = world.at("target/storage/blocks");
-    let (lost, _) = crate::world::objects_below(&blocks).pop_first().unwrap();
-    fs::remove_file(blocks.join(&lost)).unwrap();
-
-    let trusting = world.run(&["--object-list", &list]).assert_code(0);
-    assert_eq!(trusting.total("copied"), 0);
-    let checked = world.run(&["--object-list", &list, "--recheck", "100%"]).assert_code(0);
-    assert!(checked.stderr.contains("1 are not there"), "{}", checked.stderr);
-    assert_eq!(checked.total("copied"), 1);
+    let objects = objects_below(&blocks);
+    let (lost, short, empty) = {
+        let mut names = objects.keys();
+        (names.next().unwrap(), names.next().unwrap(), names.next().unwrap())
+    };
+    fs::remove_file(blocks.join(lost)).unwrap();
+    fs::write(blocks.join(short), &objects[short][1..]).unwrap();
+    fs::write(blocks.join(empty), "").unwrap();
+    let outcome = world.run(&["--object-list", &list]).assert_code(0);
+    assert!(outcome.stderr.contains("3 are not there as the list says"), "{}", outcome.stderr);
+    assert_eq!((outcome.total("copied"), outcome.total("held")), (3, outcome.total("listed") - 1));
     world.assert_same(&world.at("target/storage"));
+    let next = world.run(&["--object-list", &list]).assert_code(0);
+    assert!(!next.stderr.contains("not there"), "{}", next.stderr);
+}
+
+#[test]
+fn one_object_that_is_not_as_remembered_makes_all_kinds_be_listed_again() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let commits = world.at("buckets/seafile-commits");
+    let is_object = |path: &std::path::PathBuf| !path.file_name().unwrap().to_str().unwrap().starts_with('.');
+    let lost = objects_below(&commits).into_keys().find(is_object).unwrap();
+    fs::remove_file(commits.join(lost)).unwrap();
+    let listings = server.faults().count("LIST");
+    let outcome = world.run(&["--object-list", &list]).assert_code(0);
+    assert_eq!(outcome.total("copied"), 1);
+    // A page a kind for the check, and at least one for each list.
+    assert!(server.faults().count("LIST") - listings >= 3 + 3, "not everything was listed again");
+}
+
+#[test]
+fn a_larger_share_is_asked_for_where_the_user_wants_it() {
+    let world = World::new();
+    crate::support::library::bulk::bulk_to_dir(&world.at("old/seafile-data"), 5, 9_000, 200..=210);
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let asked = |options: &[&str]| -> Vec<u64> {
+        let said = world.run(&[&["--object-list", &list], options].concat()).assert_code(0).stdout;
+        let lines = said.lines().filter_map(|line| line.split_once(" objects of the list rechecked"));
+        lines.map(|(line, _)| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
+    };
+    let (usual, all) = (asked(&[]), asked(&["--recheck", "100%"]));
+    assert!(usual.iter().zip(&all).all(|(usual, all)| *usual == 1000.min(*all)), "{usual:?} {all:?}");
+    assert_eq!(all.iter().sum::<u64>(), 9_000);
 }
 
 /// Writes the text list that the old script would have left.
 fn write_text_list(world: &World, kind: &str, root: &std::path::Path) {
-    let lines = crate::world::objects_below(root).into_keys().map(|path| {
+    let lines = objects_below(root).into_keys().map(|path| {
         let (library, id) = path.to_str().unwrap().split_once('/').unwrap();
         format!("{library}/{}\n", id.replace('/', ""))
     });
@@ -120,9 +159,30 @@ fn text_lists_of_the_old_script_are_taken_over_after_a_sample_confirmed_them() {
     assert_eq!((taken.total("copied"), taken.total("held")), (0, taken.total("listed")));
     assert!(taken.stdout.contains("rechecked, all are at the destination"), "{}", taken.stdout);
     assert!(world.at("objects.fs.text-backup").exists());
-    // The sample of a text list is checked once; the next run does not repeat it.
-    let next = world.run(&["--object-list", &list]).assert_code(0);
-    assert!(!next.stdout.contains("rechecked"), "{}", next.stdout);
+    let shown = {
+        let mut command = world.program();
+        world.finish(command.args(["list", "show"]).arg(world.at("objects.fs")).spawn().unwrap()).assert_code(0)
+    };
+    assert!(!shown.stdout.contains("not confirmed yet"), "{}", shown.stdout);
+}
+
+#[test]
+fn a_text_list_does_not_make_an_empty_or_cut_object_count_as_there() {
+    for cut in [0, 5] {
+        let world = World::with_sample();
+        let list = world.at("objects").display().to_string();
+        world.run(&[]).assert_code(0);
+        let blocks = world.at("target/storage/blocks");
+        let objects = objects_below(&blocks);
+        let (name, data) = objects.iter().find(|(_, data)| data.len() > 5).unwrap();
+        fs::write(blocks.join(name), &data[..cut]).unwrap();
+        for kind in ["commits", "fs", "blocks"] {
+            write_text_list(&world, kind, &world.source().join(kind));
+        }
+        let outcome = world.run(&["--object-list", &list]).assert_code(0);
+        assert_eq!(outcome.total("copied"), 1, "{}", outcome.stderr);
+        world.assert_same(&world.at("target/storage"));
+    }
 }
 
 #[test]

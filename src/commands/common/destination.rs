@@ -8,12 +8,14 @@ use super::list_state;
 use super::verified_view::DestinationSnapshot;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::settings::PairSettings;
+use crate::commands::common::sides::Sides;
 use crate::conf::backend::Location;
 use crate::history::Incarnation;
 use crate::index::from_listing::Listing;
-use crate::index::{self, Index, Journal, ListLock, ListPaths, Prepared, SetBuilder, recheck};
+use crate::index::recheck::{self, Asked, Sampled};
+use crate::index::{self, Index, Journal, ListLock, ListPaths, Prepared, SetBuilder};
 use crate::metrics::Counter;
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, PerKind};
 use crate::report::Console;
 use crate::store::{Listed, ReadStore};
 use crate::sys::shutdown::Shutdown;
@@ -71,141 +73,240 @@ pub enum Snapshot {
     NotWanted,
 }
 
-/// Loads or lists what the destination holds of one kind, and opens the journal to continue it: that of a temporary list
-/// only when a snapshot is wanted.
-///
-/// # Errors
-/// When it cannot be known for sure; nothing may be copied then.
-pub fn load_or_list(
-    kind: ObjectKind,
-    destination: &dyn ReadStore,
-    settings: &PairSettings,
-    snapshot: Snapshot,
-    console: &Console,
-    shutdown: &Shutdown,
-) -> Result<DestinationIndex, Failure> {
-    console.log(format_args!("Start to fetch [{kind}] object from destination"));
-    let (paths, temporary) = match &settings.list.prefix {
-        Some(prefix) => (ListPaths::new(prefix, kind, None), None),
-        None => temporary_list(kind, settings)?,
-    };
-    let lock = ListLock::acquire(&paths)?;
-    if settings.list.relist {
-        index::forget_all(&lock)?;
-    }
-    let checked = listed_before(kind, &lock, destination, settings, console, shutdown)?;
-    // What is only gone on with was listed in part by an earlier pass.
-    let listed_now = checked.is_none() && !lock.paths().building().exists();
-    let (set, journal) = match checked {
-        Some(known) => known,
-        None => {
-            destination.make_listed_durable()?;
-            let set = list(kind, &lock, destination, settings, shutdown)?;
-            let journal = Journal::open(&lock, &set)?;
-            (set, journal)
+/// The list files of all kinds, open, and what they say.
+#[derive(Debug)]
+pub struct Lists {
+    kinds: PerKind<OpenList>,
+}
+
+/// The list of one kind, open, and what it says.
+#[derive(Debug)]
+pub struct OpenList {
+    lock: ListLock,
+    /// What it says; `None` when the destination is to be listed, all of it or the rest.
+    known: Option<(Index, Journal)>,
+    /// The folder of a temporary list, removed with it.
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl Lists {
+    /// Opens the list files, or temporary ones where none are kept. What `--relist` forbids to use is forgotten.
+    ///
+    /// # Errors
+    /// When a list is damaged, in use, or of another destination.
+    pub fn open(settings: &PairSettings, console: &Console) -> Result<Self, Failure> {
+        let kinds =
+            PerKind::try_from_fn(|kind| OpenList::open(&settings.to.store(kind).location(), settings, console))?;
+        let lists = Self { kinds };
+        // What is remembered of heads rests on the lists of all kinds.
+        if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| !lists.are_all_listed()) {
+            list_state::forget_heads(prefix)?;
         }
-    };
-    console.log(format_args!("[{kind}] [{}] objects exist in destination", set.len()));
-    let journal = match &temporary {
-        None => Some(journal),
-        Some(_) => (snapshot == Snapshot::Wanted).then(|| journal.not_durable()),
-    };
-    Ok(DestinationIndex { set, journal: journal.map(Mutex::new), listed_now, lock: Some(lock), _temporary: temporary })
-}
-
-/// What the list file says that the destination holds of one kind, and its journal to continue. `None` when there is no
-/// complete list: the destination is not listed, because a retry asks it for each of its few objects.
-///
-/// # Errors
-/// As [`load_or_list`].
-pub fn remembered(
-    kind: ObjectKind,
-    destination: &dyn ReadStore,
-    settings: &PairSettings,
-    console: &Console,
-    shutdown: &Shutdown,
-) -> Result<Option<DestinationIndex>, Failure> {
-    // What it holds is asked for object by object later, and believed then.
-    destination.make_listed_durable()?;
-    let Some(prefix) = &settings.list.prefix else { return Ok(None) };
-    let lock = ListLock::acquire(&ListPaths::new(prefix, kind, None))?;
-    let listed = listed_before(kind, &lock, destination, settings, console, shutdown)?;
-    Ok(listed.map(|(set, journal)| DestinationIndex {
-        set,
-        journal: Some(Mutex::new(journal)),
-        listed_now: false,
-        lock: Some(lock),
-        _temporary: None,
-    }))
-}
-
-/// What the list file says, if there is a complete one that stands its sample.
-fn listed_before(
-    kind: ObjectKind,
-    lock: &ListLock,
-    destination: &dyn ReadStore,
-    settings: &PairSettings,
-    console: &Console,
-    shutdown: &Shutdown,
-) -> Result<Option<(Index, Journal)>, Failure> {
-    let Prepared { known, imported } = index::prepare(lock, destination.location())?;
-    let is_imported = imported.is_some();
-    if let Some(report) = imported {
-        console.log(format_args!("[{kind}] the text list of the old script was taken over: {report}"));
+        Ok(lists)
     }
-    let checked = match known {
-        Some(known) => check(kind, lock, known, destination, settings, console, shutdown)?,
-        None => None,
-    };
-    if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| checked.is_none() || is_imported) {
-        super::heads_cache::forget(prefix)
-            .map_err(|error| Failure::local("forget the heads that were found whole", &error))?;
-    }
-    Ok(checked)
-}
 
-/// Asks the destination for a sample of the list, if one is due. `None` when parts of the list were
-/// given up and are to be listed again.
-fn check(
-    kind: ObjectKind,
-    lock: &ListLock,
-    (set, journal): (Index, Journal),
-    destination: &dyn ReadStore,
-    settings: &PairSettings,
-    console: &Console,
-    shutdown: &Shutdown,
-) -> Result<Option<(Index, Journal)>, Failure> {
-    let wanted = recheck::sample_size(&set, settings.list.recheck);
-    if wanted == 0 {
-        return Ok(Some((set, journal)));
+    /// Whether every kind has a list that a listing of this program made.
+    fn are_all_listed(&self) -> bool {
+        self.kinds.values().all(|list| list.known.as_ref().is_some_and(|(set, _)| !set.is_imported()))
     }
-    let sampled = recheck::sample(&set, destination, wanted, settings.store.workers, shutdown)?;
-    if let Some(first) = sampled.missing.first() {
+
+    /// Asks the destination for a sample of each list. When an object is not as the list says, nothing that was
+    /// remembered is used, and everything is to be listed.
+    ///
+    /// # Errors
+    /// When a store does not answer or a list cannot be changed; nothing may be copied then.
+    pub fn ask(
+        &mut self,
+        sides: &Sides,
+        settings: &PairSettings,
+        console: &Console,
+        shutdown: &Shutdown,
+    ) -> Result<(), Failure> {
+        for kind in ObjectKind::COPY_ORDER {
+            let stores = Asked { destination: &*sides.to[kind], source: &*sides.from[kind] };
+            if let Some(wrong) = self.kinds[kind].ask(stores, settings, console, shutdown)? {
+                return self.forget(&wrong, settings, console);
+            }
+        }
+        self.kinds.iter_mut().try_for_each(|(_, list)| list.confirm())
+    }
+
+    /// Forgets everything that is remembered of the destination, and says why.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn forget(&mut self, what: &str, settings: &PairSettings, console: &Console) -> Result<(), Failure> {
         console.problem(format_args!(
-            "Warning: of {} [{kind}] objects in the list that the destination was asked for, {} are not there, {first} first; \
-             that part of the destination is listed again",
-            sampled.asked,
-            sampled.missing.len()
+            "Warning: {what}; so nothing that was remembered of the destination is used, and it is listed again"
         ));
+        for (_, list) in self.kinds.iter_mut() {
+            list.known = None;
+            index::forget_all(&list.lock)?;
+        }
+        settings.list.prefix.as_deref().map_or(Ok(()), list_state::forget_heads)
+    }
+
+    /// What the destination holds of each kind, in the order in which it is copied: by the list where there is one, else
+    /// listed now. The journals are opened to continue them, those of temporary lists only when a snapshot is wanted.
+    ///
+    /// # Errors
+    /// When it cannot be known for sure; nothing may be copied then.
+    pub fn load_or_list(
+        self,
+        sides: &Sides,
+        settings: &PairSettings,
+        snapshot: Snapshot,
+        console: &Console,
+        shutdown: &Shutdown,
+    ) -> Result<Vec<(ObjectKind, DestinationIndex)>, Failure> {
+        let mut kinds = self.kinds.map(Some);
+        let list = |kind| {
+            let list = kinds[kind].take().expect("each kind is copied once");
+            console.log(format_args!("Start to fetch [{kind}] object from destination"));
+            let stores = Asked { destination: &*sides.to[kind], source: &*sides.from[kind] };
+            let held = list.load_or_list(stores, settings, snapshot, console, shutdown)?;
+            console.log(format_args!("[{kind}] [{}] objects exist in destination", held.set.len()));
+            Ok((kind, held))
+        };
+        ObjectKind::COPY_ORDER.into_iter().map(list).collect()
+    }
+
+    /// What the list file says that the destination holds of one kind, and its journal to continue. `None` when there is
+    /// no list: the destination is not listed, because a retry asks it for each of its few objects.
+    pub fn remembered(&mut self, kind: ObjectKind) -> Option<DestinationIndex> {
+        let list = &mut self.kinds[kind];
+        let (set, journal) = list.known.take()?;
+        let (journal, lock) = (Some(Mutex::new(journal)), Some(list.lock.clone()));
+        Some(DestinationIndex { set, journal, listed_now: false, lock, _temporary: None })
+    }
+}
+
+impl OpenList {
+    /// Opens the list file of the store at `location`, or a temporary one where none is kept.
+    ///
+    /// # Errors
+    /// As [`Lists::open`].
+    pub fn open(location: &Location, settings: &PairSettings, console: &Console) -> Result<Self, Failure> {
+        let kind = location.kind;
+        let (paths, temporary) = match &settings.list.prefix {
+            Some(prefix) => (ListPaths::new(prefix, kind, None), None),
+            None => temporary_list(kind, settings)?,
+        };
+        let lock = ListLock::acquire(&paths)?;
+        if settings.list.relist {
+            index::forget_all(&lock)?;
+        }
+        let Prepared { known, imported } = index::prepare(&lock, location)?;
+        if let Some(report) = imported {
+            console.log(format_args!("[{kind}] the text list of the old script was taken over: {report}"));
+        }
+        Ok(Self { lock, known, temporary })
+    }
+
+    /// Asks the destination for a sample of the list. What is wrong, in words; `None` when nothing is, or nothing is
+    /// remembered.
+    ///
+    /// # Errors
+    /// When a store or the list fails.
+    pub fn ask(
+        &self,
+        stores: Asked<'_>,
+        settings: &PairSettings,
+        console: &Console,
+        shutdown: &Shutdown,
+    ) -> Result<Option<String>, Failure> {
+        let Some((set, _)) = &self.known else { return Ok(None) };
+        sampled(set, stores, settings, console, shutdown)
+    }
+
+    /// Marks an imported list, whose sample was as it says, as one of this program.
+    fn confirm(&mut self) -> Result<(), Failure> {
+        let Some((set, journal)) = self.known.take_if(|(set, _)| set.is_imported()) else { return Ok(()) };
         drop(journal);
-        recheck::give_up(lock, set, &sampled.missing)?;
+        let set = index::confirm(&self.lock, set)?;
+        let journal = Journal::open(&self.lock, &set)?;
+        self.known = Some((set, journal));
+        Ok(())
+    }
+
+    /// What the destination holds: by the list where there is one, else listed now.
+    ///
+    /// # Errors
+    /// As [`Lists::load_or_list`].
+    pub fn load_or_list(
+        self,
+        stores: Asked<'_>,
+        settings: &PairSettings,
+        snapshot: Snapshot,
+        console: &Console,
+        shutdown: &Shutdown,
+    ) -> Result<DestinationIndex, Failure> {
+        let Self { lock, known, temporary } = self;
+        let (set, journal, listed_now) = match known {
+            Some((set, journal)) => (set, journal, false),
+            None => {
+                stores.destination.make_listed_durable()?;
+                let (set, listed_now) = listed(&lock, stores, settings, console, shutdown)?;
+                let journal = Journal::open(&lock, &set)?;
+                (set, journal, listed_now)
+            }
+        };
+        let journal = match &temporary {
+            None => Some(journal),
+            Some(_) => (snapshot == Snapshot::Wanted).then(|| journal.not_durable()),
+        };
+        let journal = journal.map(Mutex::new);
+        Ok(DestinationIndex { set, journal, listed_now, lock: Some(lock), _temporary: temporary })
+    }
+}
+
+/// The destination listed, and whether all of it was listed now. A listing that an earlier run began is gone on with,
+/// when what that run listed is there still.
+fn listed(
+    lock: &ListLock,
+    stores: Asked<'_>,
+    settings: &PairSettings,
+    console: &Console,
+    shutdown: &Shutdown,
+) -> Result<(Index, bool), Failure> {
+    let (kind, is_begun) = (lock.paths().kind(), lock.paths().building().exists());
+    let set = list(kind, lock, stores.destination, settings, shutdown)?;
+    if !is_begun {
+        return Ok((set, true));
+    }
+    let Some(wrong) = sampled(&set, stores, settings, console, shutdown)? else { return Ok((set, false)) };
+    console.problem(format_args!("Warning: {wrong}; so this listing, which an earlier run began, is begun anew"));
+    drop(set);
+    index::forget_all(lock)?;
+    Ok((list(kind, lock, stores.destination, settings, shutdown)?, true))
+}
+
+/// Asks the destination for a sample of a list. What is wrong, in words; `None` when nothing is.
+fn sampled(
+    set: &Index,
+    stores: Asked<'_>,
+    settings: &PairSettings,
+    console: &Console,
+    shutdown: &Shutdown,
+) -> Result<Option<String>, Failure> {
+    let (kind, wanted) = (set.kind(), recheck::sample_size(set, settings.list.recheck));
+    let Sampled { asked, wrong } = recheck::sample(set, stores, wanted, settings.store.workers, shutdown)?;
+    let Some(first) = wrong.first() else {
+        console.log(format_args!("[{kind}] {asked} objects of the list rechecked, all are at the destination"));
         return Ok(None);
-    }
-    console.log(format_args!("[{kind}] {} objects of the list rechecked, all are at the destination", sampled.asked));
-    if !set.is_imported() {
-        return Ok(Some((set, journal)));
-    }
-    drop(journal);
-    let set = index::confirm(lock, set)?;
-    let journal = Journal::open(lock, &set)?;
-    Ok(Some((set, journal)))
+    };
+    Ok(Some(format!(
+        "of {asked} [{kind}] objects in the list that the destination was asked for, {} are not there as the list says, \
+         {first} first",
+        wrong.len()
+    )))
 }
 
 /// What the destination holds of one kind, for a dry run: nothing is written but a temporary list.
 /// `destination` is `None` when the place does not exist yet.
 ///
 /// # Errors
-/// As [`load_or_list`].
+/// As [`Lists::load_or_list`].
 pub fn for_plan(
     kind: ObjectKind,
     destination: Option<&dyn ReadStore>,

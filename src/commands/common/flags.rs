@@ -69,7 +69,8 @@ pub struct ListFlags {
     #[arg(long)]
     pub relist: bool,
 
-    /// Ask the destination for a random share of what the list file says, and list again those parts that prove wrong
+    /// Ask the destination for this share of each list file before it is used, and for 1000 random objects at least; where
+    /// one is not there as the list says, everything is listed again
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
     pub recheck: f64,
 

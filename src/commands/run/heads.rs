@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use crate::commands::common::failure::Failure;
 use crate::commands::common::heads_cache::{Memory, WholeHeads};
@@ -13,18 +14,20 @@ use crate::conf::DatabaseConf;
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::metrics::WalkCounters;
 use crate::metrics::findings::SHOWN;
-use crate::object::LibraryId;
+use crate::object::{LibraryId, PerKind};
 use crate::reach::Stores;
 use crate::report::progress::during;
 use crate::report::{Console, format};
-use crate::store::StoreError;
+use crate::store::{ReadStore, StoreError, WriteStore};
 use crate::sys::shutdown::Shutdown;
 
 pub mod check;
 pub mod found;
+mod remembered;
 pub mod result;
 
-use check::HeadsCheck;
+use check::{HeadsCheck, remembered_head};
+use remembered::Remembered;
 use result::{Broken, Heads, HeadsResult, NAMED};
 
 /// How many findings of a library are printed; the report has more.
@@ -125,6 +128,30 @@ pub fn check_heads(
     warn_of_strangers(accepted, &noted.roots, console);
     tell(&result, console);
     Ok(Heads::Checked(result))
+}
+
+/// Asks the destination about the noted heads that are remembered as whole. What is wrong with the first that is not as
+/// it is remembered, in words; `None` when all are.
+///
+/// # Errors
+/// When a store does not answer.
+pub fn ask(
+    noted: &NotedHeads,
+    destination: &PerKind<Arc<dyn WriteStore>>,
+    settings: &RunSettings,
+    console: &Console,
+    shutdown: &Shutdown,
+) -> Result<Option<String>, Failure> {
+    let whole = memory_of(settings).as_ref().map(Memory::load).unwrap_or_default();
+    let is_remembered = |library: &&LibraryRoots| remembered_head(library, &whole).is_some();
+    let libraries: Vec<&LibraryRoots> = noted.roots.libraries.iter().filter(is_remembered).collect();
+    let count = format::libraries(libraries.len() as u64);
+    let stores = destination.clone().map(|store| store as Arc<dyn ReadStore>);
+    let wrong = Remembered { stores: &stores, workers: settings.plan.store.workers, shutdown }.ask(&libraries)?;
+    if wrong.is_none() && !libraries.is_empty() {
+        console.log(format_args!("heads: {count} remembered as whole, and some files of each are at the destination"));
+    }
+    Ok(wrong)
 }
 
 fn memory_of(settings: &RunSettings) -> Option<Memory> {

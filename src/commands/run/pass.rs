@@ -15,7 +15,7 @@ use super::progress::CopyProgress;
 use super::result::PassResult;
 use super::retry::{self, Failed, LookUp};
 use super::settings::RunSettings;
-use crate::commands::common::destination::{self, DestinationIndex, Snapshot};
+use crate::commands::common::destination::{DestinationIndex, Lists, Snapshot};
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::sides::Sides;
@@ -125,12 +125,12 @@ impl<'a> Pass<'a> {
         let noted = match heads::note(&self.settings.heads, self.console) {
             Ok(Noting::Noted(noted)) => noted,
             Ok(Noting::NotNoted { why, next }) => {
-                let failure = self.copy_missing(begun, Snapshot::NotWanted, shared).err();
+                let failure = self.copy_missing(begun, None, shared).err();
                 return Copied { heads: Heads::not_checked(why, next), names: BTreeMap::new(), failure };
             }
             Err(failure) => return Copied::failed(failure),
         };
-        let copied = self.copy_missing(begun, Snapshot::Wanted, shared);
+        let copied = self.copy_missing(begun, Some(&noted), shared);
         let copied = copied.and_then(|known| snapshot(&begun.sides, known));
         match copied {
             Ok(stores) => self.check_heads(&noted, &stores),
@@ -150,21 +150,25 @@ impl<'a> Pass<'a> {
     }
 
     /// Loads or lists what the destination holds, and copies what is missing there. Returns the list of what it held, with
-    /// what was copied.
+    /// what was copied. What is remembered of the noted heads is asked for first.
     fn copy_missing(
         &self,
         begun: &mut Begun<'_>,
-        snapshot: Snapshot,
+        noted: Option<&NotedHeads>,
         shared: &Shared,
     ) -> Result<Vec<(ObjectKind, DestinationIndex)>, Failure> {
         let Pass { settings, console, shutdown, .. } = *self;
-        let mut known = Vec::new();
-        for kind in ObjectKind::COPY_ORDER {
-            self.go_on()?;
-            let store = &*begun.sides.to[kind];
-            let held = destination::load_or_list(kind, store, &settings.plan, snapshot, console, shutdown)?;
-            shared.counters.kind(kind).held.add(held.set.len());
-            known.push((kind, held));
+        let (plan, snapshot) = (&settings.plan, if noted.is_some() { Snapshot::Wanted } else { Snapshot::NotWanted });
+        let mut lists = Lists::open(plan, console)?;
+        lists.ask(&begun.sides, plan, console, shutdown)?;
+        if let Some(wrong) =
+            noted.map_or(Ok(None), |noted| heads::ask(noted, &begun.sides.to, settings, console, shutdown))?
+        {
+            lists.forget(&wrong, plan, console)?;
+        }
+        let known = lists.load_or_list(&begun.sides, plan, snapshot, console, shutdown)?;
+        for (kind, held) in &known {
+            shared.counters.kind(*kind).held.add(held.set.len());
         }
         self.go_on()?;
         begun.begin_writing()?;
@@ -190,6 +194,10 @@ impl<'a> Pass<'a> {
     /// Copies what had failed.
     fn copy_failed(&self, failed: &Failed, begun: &mut Begun<'_>, shared: &Shared) -> Result<(), Failure> {
         let Pass { settings, console, shutdown, .. } = *self;
+        let plan = &settings.plan;
+        // Without list files there is nothing to go by but the destination itself.
+        let mut lists = plan.list.prefix.as_ref().map(|_| Lists::open(plan, console)).transpose()?;
+        lists.as_mut().map_or(Ok(()), |lists| lists.ask(&begun.sides, plan, console, shutdown))?;
         for kind in ObjectKind::COPY_ORDER {
             self.go_on()?;
             let of_kind = failed.kind(kind);
@@ -199,7 +207,9 @@ impl<'a> Pass<'a> {
                 continue;
             }
             retry::announce(kind, of_kind, console);
-            let held = destination::remembered(kind, &*begun.sides.to[kind], &settings.plan, console, shutdown)?;
+            // What it holds is asked for object by object later, and believed then.
+            begun.sides.to[kind].make_listed_durable()?;
+            let held = lists.as_mut().and_then(|lists| lists.remembered(kind));
             begun.begin_writing()?;
             let sides = &begun.sides;
             shared.counters.kind(kind).held.add(held.as_ref().map_or(0, |held| held.set.len()));

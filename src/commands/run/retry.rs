@@ -250,8 +250,8 @@ impl LookUp<'_> {
             return Decision::ToCopy(object);
         }
         match self.held(&key) {
-            // Shorter is what a crash leaves, as in a full pass.
-            Ok(held) if held.is_some() && SizeMatch::of(held, object.size) != SizeMatch::Shorter => {
+            // Empty or shorter is what a crash leaves, as in a full pass.
+            Ok(held) if held.is_some_and(|size| size > 0) && SizeMatch::of(held, object.size) != SizeMatch::Shorter => {
                 Decision::There(object)
             }
             Ok(_) => Decision::ToCopy(object),

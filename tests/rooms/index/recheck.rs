@@ -1,11 +1,9 @@
-//! The sample of a list that is checked at the destination, and what is given up when an object is missing there.
-
-use std::collections::BTreeSet;
+//! The sample of a list that is checked at the destination.
 
 use bytes::Bytes;
 use seaf_migrate::index;
 use seaf_migrate::index::from_listing::ListingError;
-use seaf_migrate::index::recheck::{give_up, sample, sample_size};
+use seaf_migrate::index::recheck::{Asked, Sampled, sample, sample_size};
 use seaf_migrate::index::{Index, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
@@ -62,54 +60,62 @@ impl Listing {
         (listing, set)
     }
 
-    fn is_complete(&self) -> bool {
-        index::prepare(&self.lock(), self.store.location()).unwrap().known.is_some()
+    /// Asks for `wanted` objects; the source has every object with five bytes.
+    fn sample(&self, set: &Index, wanted: u64) -> Sampled {
+        let source = Self::new(300).0.store;
+        let stores = Asked { destination: &self.store, source: &source };
+        sample(set, stores, wanted, 4, &Shutdown::new()).unwrap()
     }
 }
 
 #[test]
-fn a_share_is_rounded_up_so_that_a_small_list_is_asked_for_at_all() {
-    let (_listing, set) = Listing::new(1001);
-    for (percent, wanted) in [(0.0, 0), (0.0001, 1), (0.1, 2), (1.0, 11), (50.0, 501), (99.99, 1001), (100.0, 1001)] {
+fn a_thousand_objects_are_asked_for_at_least_and_a_share_is_rounded_up() {
+    let (_listing, set) = Listing::new(3001);
+    for (percent, wanted) in [(0.0, 1000), (0.0001, 1000), (33.4, 1003), (50.0, 1501), (99.99, 3001), (100.0, 3001)] {
         assert_eq!(sample_size(&set, percent), wanted, "{percent}%");
     }
     assert_eq!(sample_size(&Listing::new(0).1, 100.0), 0);
-}
-
-#[test]
-fn a_list_of_the_old_script_is_asked_for_a_thousand_objects_whatever_the_user_says() {
-    for (count, percent, wanted) in [(10, 0.0, 10), (999, 0.0, 999), (3000, 0.0, 1000), (3000, 50.0, 1500)] {
-        let (_listing, set) = Listing::imported(count);
-        assert_eq!(sample_size(&set, percent), wanted, "{count} objects, {percent}%");
+    for count in [10, 999] {
+        assert_eq!(sample_size(&Listing::new(count).1, 0.0), u64::from(count));
+        assert_eq!(sample_size(&Listing::imported(count).1, 0.0), u64::from(count));
     }
 }
 
 #[test]
-fn what_is_not_there_or_too_short_is_found_and_what_is_longer_is_not() {
+fn what_is_not_there_or_has_another_size_is_found() {
     let (listing, set) = Listing::new(300);
     listing.store.remove(&key(7)).unwrap();
     listing.store.write(&key(8), Bytes::from_static(b"byte")).unwrap();
     listing.store.write(&key(9), Bytes::from_static(b"longer")).unwrap();
-    let sampled = sample(&set, &listing.store, 300, 4, &Shutdown::new()).unwrap();
-    assert_eq!(sampled.asked, 300);
-    let expected: BTreeSet<_> = [key(7), key(8)].into();
-    assert_eq!(sampled.missing, expected.into_iter().collect::<Vec<_>>(), "ascending");
+    listing.store.write(&key(10), Bytes::new()).unwrap();
+    let sampled = listing.sample(&set, 300);
+    let mut expected = [key(7), key(8), key(9), key(10)];
+    expected.sort_unstable();
+    assert_eq!((sampled.asked, &sampled.wrong[..]), (300, &expected[..]), "ascending");
 }
 
 #[test]
-fn without_a_known_size_only_presence_counts() {
-    let (listing, set) = Listing::imported(100);
+fn where_the_list_knows_no_size_the_source_tells_it() {
+    let (listing, set) = Listing::imported(301);
     listing.store.write(&key(8), Bytes::new()).unwrap();
     listing.store.remove(&key(9)).unwrap();
-    assert_eq!(sample(&set, &listing.store, 100, 2, &Shutdown::new()).unwrap().missing, [key(9)]);
+    listing.store.write(&key(10), Bytes::from_static(b"byte")).unwrap();
+    // Longer is not what a crash leaves; and of an object that the source has not, no size is known.
+    listing.store.write(&key(11), Bytes::from_static(b"longer")).unwrap();
+    listing.store.write(&key(300), Bytes::from_static(b"gone from the source")).unwrap();
+    let mut expected = [key(8), key(9), key(10)];
+    expected.sort_unstable();
+    assert_eq!(listing.sample(&set, 301).wrong, expected);
 }
 
 #[test]
 fn a_destination_that_does_not_answer_is_an_error_and_no_missing_object() {
     for kind in [ErrorKind::Unavailable, ErrorKind::Denied, ErrorKind::ContainerMissing] {
         let (listing, set) = Listing::new(200);
+        let source = Listing::new(1).0.store;
         let broken = Faulty::new(listing.store).fail_calls(Action::Size, 50, u64::MAX, kind);
-        match sample(&set, &broken, 200, 3, &Shutdown::new()) {
+        let stores = Asked { destination: &broken, source: &source };
+        match sample(&set, stores, 200, 3, &Shutdown::new()) {
             Err(ListingError::Store(error)) => assert_eq!(error.kind(), kind),
             other => panic!("{other:?}"),
         }
@@ -118,28 +124,18 @@ fn a_destination_that_does_not_answer_is_an_error_and_no_missing_object() {
 }
 
 #[test]
+fn a_source_that_does_not_tell_a_size_leaves_the_sample_unknown() {
+    let (listing, set) = Listing::imported(100);
+    let broken = Faulty::new(Listing::new(100).0.store).fail_calls(Action::Size, 0, u64::MAX, ErrorKind::Timeout);
+    let stores = Asked { destination: &listing.store, source: &broken };
+    assert!(matches!(sample(&set, stores, 100, 3, &Shutdown::new()), Err(ListingError::Store(_))));
+}
+
+#[test]
 fn a_sample_that_was_interrupted_proves_nothing() {
     let (listing, set) = Listing::new(200);
     let stop = Shutdown::new();
     stop.request(ShutdownReason::Signal(2));
-    assert!(matches!(sample(&set, &listing.store, 200, 3, &stop), Err(ListingError::Interrupted)));
-}
-
-#[test]
-fn a_part_of_a_list_of_ours_is_given_up_and_an_imported_one_as_a_whole() {
-    let (listing, set) = Listing::new(40_000);
-    let shards: Vec<KeyRange> = set.shards().map(|shard| shard.range).collect();
-    assert!(shards.len() > 2);
-    let in_second = (0..).map(key).find(|key| shards[1].contains(key)).unwrap();
-    let also_there = (0..).map(key).find(|key| shards[1].contains(key) && *key > in_second).unwrap();
-    give_up(&listing.lock(), set, &[in_second, also_there]).unwrap();
-    assert!(!listing.is_complete());
-    let (_, missing) = SetBuilder::start_or_resume(&listing.lock(), listing.store.location()).unwrap();
-    assert_eq!(missing, [shards[1]]);
-
-    let (listing, set) = Listing::imported(100);
-    give_up(&listing.lock(), set, &[key(1)]).unwrap();
-    assert!(!listing.is_complete());
-    let (_, missing) = SetBuilder::start_or_resume(&listing.lock(), listing.store.location()).unwrap();
-    assert_eq!(missing, [KeyRange::ALL]);
+    let stores = Asked { destination: &listing.store, source: &listing.store };
+    assert!(matches!(sample(&set, stores, 200, 3, &stop), Err(ListingError::Interrupted)));
 }

@@ -12,7 +12,7 @@ use crate::commands::run::heads::found::{HeadsFound, Wrong};
 use crate::content::FsObject;
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::metrics::WalkCounters;
-use crate::object::{LibraryId, ObjectKey, ObjectKind};
+use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::reach::{Defect, DefectKind, LibraryResult, Stores, WalkOptions, fsck};
 use crate::store::{ErrorKind, ReadStore, SizeMatch, StoreError};
 use crate::sys::shutdown::Shutdown;
@@ -43,6 +43,14 @@ pub struct HeadsCheck<'a> {
     pub counters: &'a WalkCounters,
 }
 
+/// The head of a library that is remembered as whole; `None` when another one is, or none, or the library has several.
+pub(super) fn remembered_head(library: &LibraryRoots, whole: &WholeHeads) -> Option<ObjectId> {
+    match library.heads[..] {
+        [head] if whole.get(&library.id) == Some(&head) => Some(head),
+        _ => None,
+    }
+}
+
 impl HeadsCheck<'_> {
     /// Looks for everything that the heads in `roots` need. What `whole` remembers is not looked at again, and `whole`
     /// is brought up to date. `None` when it was interrupted.
@@ -50,8 +58,7 @@ impl HeadsCheck<'_> {
     /// # Errors
     /// When a store fails with anything but "not found", or one object that cannot be read.
     pub fn run(&self, roots: &Roots, whole: &mut WholeHeads) -> Result<Option<HeadsFound>, StoreError> {
-        let is_whole =
-            |library: &&LibraryRoots| library.heads.len() == 1 && whole.get(&library.id) == library.heads.first();
+        let is_whole = |library: &&LibraryRoots| remembered_head(library, whole).is_some();
         let (unchanged, changed): (Vec<&LibraryRoots>, Vec<_>) = roots.libraries.iter().partition(is_whole);
         let mut found = HeadsFound::new(roots.libraries.len() as u64, unchanged.len() as u64);
         let mut remembered: WholeHeads =
