@@ -7,6 +7,7 @@ pub mod first_failure;
 pub mod flags;
 pub mod heads_cache;
 pub mod named_libraries;
+pub mod other_layout;
 pub mod settings;
 pub mod sides;
 pub mod size;

@@ -27,6 +27,7 @@ mod lists;
 mod lock;
 mod migrate_sh;
 mod network;
+mod other_layout;
 mod page;
 mod plan;
 mod refusals;

@@ -16,6 +16,7 @@ use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::Process;
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::outcome::Outcome;
+use crate::store::Ignored;
 use crate::sys::private_file;
 
 /// What the report says beside the numbers and the findings.
@@ -63,6 +64,7 @@ struct KindRow {
     wrong_once: u64,
     failed: u64,
     ignored: u64,
+    ignored_names: Ignored,
 }
 
 #[derive(Serialize)]
@@ -130,6 +132,7 @@ fn kind_row(kind: ObjectKind, counters: &Counters, head: &ReportHeader) -> KindR
         wrong_once: numbers.wrong_once.get(),
         failed: numbers.failed.get(),
         ignored: numbers.ignored.get(),
+        ignored_names: counters.ignored()[kind].clone(),
     }
 }
 

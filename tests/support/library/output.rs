@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rusqlite::{Connection, params};
-use seaf_migrate::object::{ObjectKey, ObjectKind};
+use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::WriteStore;
 
+use super::objects::{CommitText, Writer};
 use super::{Library, State, Store};
 
 /// The tables of a Seafile 12 server that say what is reachable.
