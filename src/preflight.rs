@@ -19,7 +19,7 @@ use crate::store::open::{OpenOptions, Store, open_destination_to_check, open_sou
 use crate::store::{ErrorKind, Ignored, Part, StoreError, control};
 
 mod look;
-mod owner;
+pub mod owner;
 pub mod same;
 
 pub use same::{Depth, SamePlace};

@@ -28,6 +28,7 @@ mod lock;
 mod migrate_sh;
 mod network;
 mod other_layout;
+mod owner;
 mod page;
 mod plan;
 mod refusals;

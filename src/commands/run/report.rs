@@ -13,6 +13,7 @@ use super::verdict::Verdict;
 use crate::metrics::counters::LibraryCounts;
 use crate::metrics::{Counters, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind, PerKind};
+use crate::preflight::owner::ForeignOwner;
 use crate::report::Process;
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::outcome::Outcome;
@@ -31,6 +32,8 @@ pub struct ReportHeader {
     pub heads: Heads,
     /// Whether the server may be switched now.
     pub safe_to_switch: Verdict,
+    /// What at the destination belongs to somebody else than the server.
+    pub ownership: Vec<ForeignOwner>,
 }
 
 #[derive(Serialize)]

@@ -10,6 +10,7 @@ use crate::conf::SideConf;
 use crate::metrics::findings::SHOWN;
 use crate::metrics::{Counters, Finding, Findings, ObjectFindings};
 use crate::object::ObjectKind;
+use crate::preflight::owner::ForeignOwner;
 use crate::report::{Console, Outcome, format};
 use crate::store::Ignored;
 
@@ -32,6 +33,8 @@ pub struct Summary<'a> {
     pub retries: u64,
     /// Whether the server may be switched now.
     pub verdict: &'a Verdict,
+    /// What at the destination belongs to somebody else than the server.
+    pub owners: &'a [ForeignOwner],
 }
 
 impl Summary<'_> {
@@ -55,6 +58,9 @@ impl Summary<'_> {
         self.outcome.print_result(console);
         let Verdict { yes, why, next } = self.verdict;
         console.line(format_args!("Safe to switch: {}: {why}\n{next}", if *yes { "yes" } else { "no" }));
+        for owner in self.owners {
+            console.problem(format_args!("Before the server is started: {owner}"));
+        }
     }
 
     fn speed(&self) -> String {
