@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::Scope;
 
 use crate::object::KeyRange;
-use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, StoreError, control};
+use crate::store::{ErrorKind, Ignored, Listed, Page, Part, ReadStore, StoreError, control};
 use crate::sys::shutdown::Shutdown;
 
 /// The most pieces into which a lister cuts the rest of its part. With 8, 32 listers are busy after two pages. With as
@@ -55,10 +55,10 @@ pub enum WalkError<E> {
 }
 
 /// The counts of a complete listing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walked {
-    /// The number of foreign names: names that are not objects.
-    pub ignored: u64,
+    /// The names that are not objects.
+    pub ignored: Ignored,
     /// The number of pages requested.
     pub pages: u64,
 }
@@ -90,7 +90,7 @@ where
         running: AtomicUsize::new(0),
         failed: AtomicBool::new(false),
         failure: Mutex::new(None),
-        ignored: AtomicU64::new(0),
+        ignored: Mutex::default(),
         pages: AtomicU64::new(0),
     };
     // A pool of its own, because listers wait for a store most of the time: they would block
@@ -110,7 +110,10 @@ where
     });
     match walk.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(failure) => Err(failure),
-        None => Ok(Walked { ignored: walk.ignored.into_inner(), pages: walk.pages.into_inner() }),
+        None => {
+            let ignored = walk.ignored.into_inner().unwrap_or_else(PoisonError::into_inner);
+            Ok(Walked { ignored, pages: walk.pages.into_inner() })
+        }
     }
 }
 
@@ -125,7 +128,7 @@ struct Walk<'a, O, E> {
     running: AtomicUsize,
     failed: AtomicBool,
     failure: Mutex<Option<WalkError<E>>>,
-    ignored: AtomicU64,
+    ignored: Mutex<Ignored>,
     pages: AtomicU64,
 }
 
@@ -173,7 +176,10 @@ where
             }
             let mut page = self.store.list(&part).map_err(WalkError::Store)?;
             self.pages.fetch_add(1, Ordering::Relaxed);
-            self.ignored.fetch_add(page.ignored, Ordering::Relaxed);
+            if page.ignored.total() > 0 {
+                let ignored = std::mem::take(&mut page.ignored);
+                self.ignored.lock().unwrap_or_else(PoisonError::into_inner).merge(ignored);
+            }
             let one_library = page.objects.first().map(|o| o.key.library) == page.objects.last().map(|o| o.key.library);
             let (covered, rest) = self.split_after_page(&part, &page)?;
             page.objects.retain(|object| !control::is_control(&object.key));

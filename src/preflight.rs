@@ -1,7 +1,7 @@
 //! What is wrong with the stores of both sides, all of it at once, before anything is copied.
 //!
-//! Every store is opened and the first page of its listing read; at the destination an object is written, read back,
-//! measured and removed. All stores are asked at the same time, so that a host that is gone costs one wait. Where a
+//! Every store is opened and the first page of its listing read; of the source, an object of each kind is read, as the user
+//! who runs; at the destination an object is written, read back, measured and removed. All stores are asked at the same time, so that a host that is gone costs one wait. Where a
 //! bucket keeps old versions of its objects, one of this object stays as any other would.
 
 use std::fs;
@@ -10,18 +10,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::conf::backend::Location;
 use crate::conf::{BackendConf, SideConf, StoreConf};
 use crate::object::{KeyRange, ObjectKind};
 use crate::store::backend::fs::FsStore;
 use crate::store::layer::retry::RetryPolicy;
 use crate::store::open::{OpenOptions, Store, open_destination_to_check, open_source};
-use crate::store::{ErrorKind, Part, ReadStore, StoreError, control};
+use crate::store::{ErrorKind, Ignored, Part, StoreError, control};
 
-mod owner;
+mod look;
+pub mod owner;
 pub mod same;
 
 pub use same::{Depth, SamePlace};
 
+use look::Look;
 use same::Sources;
 
 /// The object that is written at the destination and removed again. Its name is always the same, so that one that a kill
@@ -75,21 +78,27 @@ pub struct StoreProbe {
     /// Whose it is.
     pub side: Side,
     /// Backend and place.
-    pub location: String,
+    pub location: Location,
     /// Whether it answers at all.
     pub reachable: Probe,
     /// Whether it can be listed.
     pub list: Probe,
+    /// Whether a listed object can be read; tried of the source, where there is one.
+    pub read: Probe,
     /// Whether an object can be written, read and removed.
     pub write: Probe,
     /// What is to be known of how writes are made durable; see [`durability_note`](crate::store::WriteStore::durability_note).
     pub durability: Option<String>,
+    /// The names at the beginning of the listing that are not objects.
+    pub ignored: Ignored,
+    /// What is wrong with the object that was read.
+    pub damaged: Option<String>,
 }
 
 impl StoreProbe {
     /// What is wrong.
     pub fn problems(&self) -> impl Iterator<Item = &StoreError> {
-        [&self.reachable, &self.list, &self.write].into_iter().filter_map(|answer| match answer {
+        [&self.reachable, &self.list, &self.read, &self.write].into_iter().filter_map(|answer| match answer {
             Probe::Bad(error) => Some(error),
             Probe::Good | Probe::Untried => None,
         })
@@ -156,7 +165,7 @@ pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions, depth: Depth
 /// What works now and may be regretted. What is so of the stores of several kinds is said once.
 fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
     let mut warnings = owner::warnings(to);
-    for note in rows.iter().filter_map(|row| row.durability.clone()) {
+    for note in rows.iter().flat_map(|row| [row.durability.clone(), row.damaged.clone()]).flatten() {
         if !warnings.contains(&note) {
             warnings.push(note);
         }
@@ -190,7 +199,10 @@ fn source_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> Sto
     // Set whatever came of it, because the destinations wait for it.
     sources[conf.kind].get_or_init(|| opened.as_ref().ok().cloned());
     let probes = match opened {
-        Ok(store) => with_list(first_page(&*store), || Probe::Untried),
+        Ok(store) => {
+            let Look { ignored, listed, read, damaged } = look::at_first_object(&*store, conf.kind);
+            Probes { read, damaged, ignored, ..with_list(listed, || Probe::Untried) }
+        }
         Err(error) => Probes::unreachable(error),
     };
     probes.row(conf, Side::From, None)
@@ -202,13 +214,16 @@ fn destination_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -
     let probes = match open_destination_to_check(conf, options) {
         Ok(store) => {
             durability = store.durability_note();
-            with_list(first_page(&*store), || match probe(&*store, sources) {
+            let page = store.list(&Part::new(KeyRange::ALL));
+            let ignored = page.as_ref().map(|page| page.ignored.clone()).unwrap_or_default();
+            let probes = with_list(page.map(drop), || match probe(&*store, sources) {
                 Ok(kinds) => {
                     same = kinds;
                     Probe::Good
                 }
                 Err(error) => Probe::Bad(error),
-            })
+            });
+            Probes { ignored, ..probes }
         }
         Err(error) => Probes::unreachable(error),
     };
@@ -219,34 +234,36 @@ fn destination_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -
 struct Probes {
     reachable: Probe,
     list: Probe,
+    read: Probe,
     write: Probe,
+    ignored: Ignored,
+    damaged: Option<String>,
 }
 
 impl Probes {
-    const fn unreachable(error: StoreError) -> Self {
-        Self { reachable: Probe::Bad(error), list: Probe::Untried, write: Probe::Untried }
+    fn of(reachable: Probe, list: Probe, write: Probe) -> Self {
+        Self { reachable, list, read: Probe::Untried, write, ignored: Ignored::default(), damaged: None }
+    }
+
+    fn unreachable(error: StoreError) -> Self {
+        Self::of(Probe::Bad(error), Probe::Untried, Probe::Untried)
     }
 
     fn row(self, conf: &StoreConf, side: Side, durability: Option<String>) -> StoreProbe {
-        let Self { reachable, list, write } = self;
-        StoreProbe { kind: conf.kind, side, location: conf.location().to_string(), reachable, list, write, durability }
+        let Self { reachable, list, read, write, ignored, damaged } = self;
+        let (kind, location) = (conf.kind, conf.location());
+        StoreProbe { kind, side, location, reachable, list, read, write, durability, ignored, damaged }
     }
 }
 
 /// What is to be said of a store whose listing went like this; writing is tried where it may go otherwise.
 fn with_list(listed: Result<(), StoreError>, write: impl FnOnce() -> Probe) -> Probes {
     match listed {
-        Ok(()) => Probes { reachable: Probe::Good, list: Probe::Good, write: write() },
+        Ok(()) => Probes::of(Probe::Good, Probe::Good, write()),
         Err(error) if error.kind().is_transient() => Probes::unreachable(error),
-        Err(error) if error.kind() == ErrorKind::Denied => {
-            Probes { reachable: Probe::Good, list: Probe::Bad(error), write: write() }
-        }
-        Err(error) => Probes { reachable: Probe::Good, list: Probe::Bad(error), write: Probe::Untried },
+        Err(error) if error.kind() == ErrorKind::Denied => Probes::of(Probe::Good, Probe::Bad(error), write()),
+        Err(error) => Probes::of(Probe::Good, Probe::Bad(error), Probe::Untried),
     }
-}
-
-fn first_page(store: &(impl ReadStore + ?Sized)) -> Result<(), StoreError> {
-    store.list(&Part::new(KeyRange::ALL)).map(drop)
 }
 
 /// Writes the probe object, looks at it here and in the source, and removes it whatever came before. Returns the kinds

@@ -26,6 +26,7 @@ pub mod control;
 pub mod error;
 mod exclusion;
 pub mod http;
+mod ignored;
 pub mod layer;
 mod listing;
 pub mod names;
@@ -36,6 +37,7 @@ mod witness;
 pub use at_once::at_once;
 pub use error::{ErrorKind, StoreError, found};
 pub use exclusion::{Exclusion, KernelLock};
+pub use ignored::{Ignored, IgnoredNames, NameSort};
 pub use sizes::SizeMatch;
 
 /// An object as a listing shows it.
@@ -81,8 +83,8 @@ impl fmt::Debug for Part {
 pub struct Page {
     /// The objects found, in ascending key order where the store is ordered.
     pub objects: Vec<Listed>,
-    /// How many names were seen that are not objects: temporary files, strangers.
-    pub ignored: u64,
+    /// The names that were seen and are not objects: temporary files, strangers.
+    pub ignored: Ignored,
     /// What of the part is still to be listed; `None` only when the store said that it was the end.
     pub rest: Option<Part>,
 }

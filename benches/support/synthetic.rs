@@ -92,7 +92,7 @@ impl ReadStore for Synthetic {
         let mut objects = Vec::with_capacity(PAGE);
         objects.extend(self.keys.from(part.range.first()).take(PAGE).take_while(|o| o.key <= part.range.last()));
         let last = (objects.len() == PAGE).then(|| objects[PAGE - 1].key);
-        Ok(Page { rest: last.and_then(|last| part.range.after(last)).map(Part::new), objects, ignored: 0 })
+        Ok(Page { rest: last.and_then(|last| part.range.after(last)).map(Part::new), objects, ..Page::default() })
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {

@@ -1,10 +1,11 @@
 //! Whether both sides are ready: asked on its own, and at the beginning of every pass.
 
 use crate::commands::common::failure::Failure;
+use crate::commands::common::other_layout;
 use crate::commands::common::settings::PairSettings;
 use crate::commands::common::sides::lock;
 use crate::conf::SideConf;
-use crate::preflight::{self, Depth, PreflightReport, SamePlace};
+use crate::preflight::{self, Depth, PreflightReport, SamePlace, Side, StoreProbe};
 use crate::report::{Console, Outcome};
 use crate::store::open::OpenOptions;
 use crate::sys::shutdown::Shutdown;
@@ -24,10 +25,13 @@ pub fn run(settings: &CheckSettings, console: &Console, shutdown: &Shutdown) -> 
     let outcome = match check(settings, console, shutdown) {
         Ok(report) => {
             console.line(table::text(&report));
-            if report.same.is_empty() {
-                Unready::of(&report).map_or(CheckOutcome::Ready, CheckOutcome::NotReady)
-            } else {
+            let layouts = other_layouts(&report);
+            if !report.same.is_empty() {
                 CheckOutcome::OneStore(report.same)
+            } else if !layouts.is_empty() {
+                CheckOutcome::OtherLayout(layouts)
+            } else {
+                Unready::of(&report).map_or(CheckOutcome::Ready, CheckOutcome::NotReady)
             }
         }
         Err(failure) => CheckOutcome::Stopped(failure),
@@ -71,9 +75,10 @@ pub fn require_sides(
 ) -> Result<(), Failure> {
     let report = ask(from, to, options, depth, console, shutdown)?;
     require_two_stores(&report.same)?;
+    require_known_layouts(&report)?;
     let Some(unready) = Unready::of(&report) else {
         console.log(
-            "Checked: all stores answer and can be listed, the destination can be written, and it is not the source",
+            "Checked: all stores answer and can be listed, the source can be read, the destination can be written, and it is not the source",
         );
         return Ok(());
     };
@@ -112,6 +117,7 @@ pub fn require_apart(
     };
     let report = ask(from, to, options, Depth::Libraries, console, shutdown)?;
     require_two_stores(&report.same)?;
+    require_known_layouts(&report)?;
     Ok(Unready::of(&report).map_or(Apart::Seen, |unready| Apart::NotSeen(unready.to_string())))
 }
 
@@ -120,6 +126,25 @@ fn require_two_stores(same: &[SamePlace]) -> Result<(), Failure> {
         [] => Ok(()),
         same => Err(Failure::Refused(one_store(same))),
     }
+}
+
+fn require_known_layouts(report: &PreflightReport) -> Result<(), Failure> {
+    match &other_layouts(report)[..] {
+        [] => Ok(()),
+        layouts => Err(Failure::Refused(format!("nothing was done, because {}", layouts.join("; ")))),
+    }
+}
+
+/// What is to be said of the stores that hold objects in the layout of another backend.
+fn other_layouts(report: &PreflightReport) -> Vec<String> {
+    let explain = |row: &StoreProbe| {
+        let side = match row.side {
+            Side::From => "the source",
+            Side::To => "the destination",
+        };
+        other_layout::explain(side, &row.location, &row.ignored)
+    };
+    report.rows.iter().filter_map(explain).collect()
 }
 
 /// What both sides have in common, and what to do.

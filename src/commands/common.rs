@@ -11,6 +11,7 @@ pub mod incarnations;
 pub mod lease;
 pub mod list_state;
 pub mod named_libraries;
+pub mod other_layout;
 pub mod settings;
 pub mod sides;
 pub mod size;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
+use crate::commands::common::other_layout;
 use crate::database::heads::{Roots, Standing};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectKind};
@@ -62,6 +63,7 @@ pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> F
 fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Result<FsckResult, Failure> {
     let options = settings.store.open_options(shutdown);
     let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), &options))?;
+    stores.values().try_for_each(|store| other_layout::require_none_at_first("the checked side", &**store))?;
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
     let roots = match &settings.database {
         Some(database) => Roots::from_conf(database)?,

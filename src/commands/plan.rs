@@ -3,6 +3,7 @@
 use crate::commands::common::destination;
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
+use crate::commands::common::other_layout;
 use crate::index::Index;
 use crate::listing::{Stream, WalkError, walk};
 use crate::metrics::Counters;
@@ -82,8 +83,9 @@ impl Planning<'_> {
         let open = || Count { kind, known: &known.set, counters };
         match walk(source, &[KeyRange::ALL], listers, self.shutdown, open) {
             Ok(walked) => {
+                other_layout::require_none("the source", source.location(), &walked.ignored)?;
                 let numbers = counters.kind(kind);
-                numbers.ignored.add(walked.ignored);
+                counters.count_ignored(kind, walked.ignored);
                 numbers.held.add(known.set.len());
                 Ok(())
             }

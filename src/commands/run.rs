@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::preflight::owner::{self, ForeignOwner};
 use crate::report::{Console, Outcome};
 use crate::sys::shutdown::Shutdown;
 
@@ -24,7 +25,7 @@ pub mod verdict;
 
 use outcome::RunOutcome;
 use pass::Pass;
-use result::RunResult;
+use result::{PassResult, RunResult};
 use retry::Failed;
 use settings::RunSettings;
 use verdict::Verdict;
@@ -43,5 +44,13 @@ pub fn run(settings: &RunSettings, console: &Console, shutdown: &Shutdown) -> Ru
     let pass = Pass { settings, options: &options, failed: failed.as_ref(), console, shutdown }.run();
     let verdict = Verdict::of(&pass.outcome, &pass.heads);
     let (took, retries, retried) = (began.elapsed(), options.retries(), failed.as_ref().map(Failed::report));
-    RunResult { settings, pass, verdict, started, took, retries, retried }.tell(console)
+    let owners = owners(settings, &pass);
+    RunResult { settings, pass, verdict, started, took, retries, retried, owners }.tell(console)
+}
+
+/// Whose the results are, looked up rather than guessed: what a pass wrote before may have been mended since.
+fn owners(settings: &RunSettings, pass: &PassResult) -> Vec<ForeignOwner> {
+    let rows = pass.counters.library_rows().into_iter();
+    let changed = rows.filter(|(_, kinds)| kinds.values().any(|counts| counts.copied > 0)).map(|(library, _)| library);
+    owner::of_results(&settings.plan.from, &settings.plan.to, &changed.collect())
 }

@@ -4,7 +4,7 @@ use crate::index::{Index, ListError, ListLock, SetBuilder, ShardStream, Unsorted
 use crate::listing::{Stream, WalkError, walk};
 use crate::metrics::Counter;
 use crate::object::{KeyRange, LibraryId};
-use crate::store::{Listed, ReadStore, StoreError};
+use crate::store::{Ignored, Listed, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
 
 /// Why the index of a store could not be loaded or listed.
@@ -39,11 +39,12 @@ pub(crate) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Lists the store, from where an earlier listing was interrupted.
+    /// Lists the store, from where an earlier listing was interrupted; with the names that are not objects, as far as this
+    /// listing met them.
     ///
     /// # Errors
     /// When the store cannot be listed to its end, or the list file cannot be written.
-    pub(crate) fn into_set(self) -> Result<Index, ListingError> {
+    pub(crate) fn into_set(self) -> Result<(Index, Ignored), ListingError> {
         let (builder, ranges) = SetBuilder::start_or_resume(self.lock, self.store.location())?;
         let (wanted, gaps) = split(&ranges, self.only);
         let listed = if self.store.is_ordered() {
@@ -64,7 +65,7 @@ impl Listing<'_> {
             }
         };
         match listed {
-            Ok(_) => Ok(builder.finish()?),
+            Ok(walked) => Ok((builder.finish()?, walked.ignored)),
             Err(WalkError::Store(error)) => Err(ListingError::Store(error)),
             Err(WalkError::Stream(error)) => Err(ListingError::List(error)),
             Err(WalkError::Interrupted) => Err(ListingError::Interrupted),
@@ -207,7 +208,7 @@ mod tests {
         let lock = ListLock::acquire(&ListPaths::new(&dir.path().join("set"), ObjectKind::Blocks, None)).unwrap();
         let (counted, shutdown) = (Counter::default(), Shutdown::new());
         let listing = Listing { lock: &lock, store, listers: 3, only, counted: &counted, shutdown: &shutdown };
-        let set = listing.into_set().unwrap();
+        let (set, _) = listing.into_set().unwrap();
         (set.iter().map(|object| object.unwrap().key).collect(), counted.get())
     }
 

@@ -11,7 +11,7 @@ use super::slowest::Slowest;
 use super::snapshot::{Gauge, Metrics, Snapshot, counters};
 use super::throughput::Amount;
 use crate::object::{LibraryId, ObjectKind, PerKind};
-use crate::store::Listed;
+use crate::store::{Ignored, Listed};
 
 pub use super::snapshot::Counter;
 
@@ -84,6 +84,8 @@ pub struct Counters {
     libraries: Mutex<BTreeMap<LibraryId, PerKind<LibraryCounts>>>,
     /// How much was copied by when. Written by whoever shows the progress.
     pub series: Series,
+    /// The names in the source that are not objects.
+    ignored: Mutex<PerKind<Ignored>>,
     /// The objects that took longest. Written by the transfer.
     pub slowest: Slowest,
 }
@@ -111,6 +113,17 @@ impl Counters {
             row.to_copy += 1;
             row.to_copy_bytes += object.size.unwrap_or(0);
         });
+    }
+
+    /// Counts names in the source that are not objects.
+    pub fn count_ignored(&self, kind: ObjectKind, ignored: Ignored) {
+        self.kind(kind).ignored.add(ignored.total());
+        self.ignored.lock().unwrap_or_else(PoisonError::into_inner)[kind].merge(ignored);
+    }
+
+    /// The names in the source that are not objects, as far as it has been listed to its end.
+    pub fn ignored(&self) -> PerKind<Ignored> {
+        self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts objects that are durable at the destination.

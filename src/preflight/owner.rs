@@ -1,12 +1,115 @@
 //! Folders that belong to somebody else: what is written there is the writer's, and only the writer's to read.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use crate::conf::{BackendConf, SideConf};
+use crate::object::{LibraryId, ObjectKind};
 use crate::preflight::PROBE;
 use crate::store::backend::fs::FsStore;
+
+/// How many libraries of a kind are looked at, how many shards of a library, and how many objects of a shard.
+const LIBRARIES: usize = 32;
+const SHARDS: usize = 4;
+const OBJECTS: usize = 2;
+
+/// Something at the destination that belongs to somebody else than the server that is to read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForeignOwner {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Whose it is: a user's name, or number.
+    pub owner: String,
+    /// Whose it should be.
+    pub expected: String,
+    /// The command that mends it and everything beside it.
+    pub mend: String,
+}
+
+impl fmt::Display for ForeignOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, owner, expected, mend } = self;
+        write!(
+            f,
+            "{} belongs to {owner}, and so may others: a server that runs as {expected} cannot work with what is {owner}'s \
+             alone. Type: {mend}",
+            path.display()
+        )
+    }
+}
+
+/// What is found at the destination to belong to somebody else than the user of the old side's folders, else than that of
+/// the destination's: one for each folder of the configuration. Some objects are looked at, first those of `changed`
+/// libraries. Root needs no rights, so a server that runs as root has no such folder.
+pub fn of_results(from: &SideConf, to: &SideConf, changed: &BTreeSet<LibraryId>) -> Vec<ForeignOwner> {
+    let mut found: Vec<ForeignOwner> = Vec::new();
+    for (kind, conf) in to.stores.iter() {
+        let BackendConf::Fs(folder) = &conf.backend else { continue };
+        let [storage, root, ..] = FsStore::folders_of(folder, kind, &PROBE);
+        if found.iter().any(|found| found.path.starts_with(&storage)) {
+            continue;
+        }
+        let owners = [source_folder(from, kind), Some(folder.dir.clone())].into_iter().flatten();
+        let owners = owners.filter_map(|path| fs::metadata(path).ok()).filter(|owner| owner.uid() != 0);
+        let Some((expected, (path, foreign))) =
+            owners.into_iter().find_map(|owner| Some((owner.clone(), first_foreign(&root, owner.uid(), changed)?)))
+        else {
+            continue;
+        };
+        found.push(ForeignOwner {
+            path,
+            owner: name_of(foreign.uid()),
+            expected: name_of(expected.uid()),
+            mend: format!("chown -R {}:{} {}", expected.uid(), expected.gid(), shell_word(&storage)),
+        });
+    }
+    found
+}
+
+/// A path as a shell takes it for one word.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// The folder of a kind at the old side, where that is on a filesystem.
+fn source_folder(from: &SideConf, kind: ObjectKind) -> Option<PathBuf> {
+    let BackendConf::Fs(folder) = &from.store(kind).backend else { return None };
+    let [_, root, ..] = FsStore::folders_of(folder, kind, &PROBE);
+    Some(root)
+}
+
+/// The first of some files and folders at and below `root` that does not belong to the user `expected`.
+fn first_foreign(root: &Path, expected: u32, changed: &BTreeSet<LibraryId>) -> Option<(PathBuf, Metadata)> {
+    let foreign = |path: PathBuf| {
+        // The link itself, because chown would change that, too.
+        let meta = fs::symlink_metadata(&path).ok()?;
+        (meta.uid() != expected).then_some((path, meta))
+    };
+    let changed = changed.iter().take(LIBRARIES).map(|library| root.join(library.to_string()));
+    let libraries = changed.chain(some_of(root, LIBRARIES));
+    let below = libraries.flat_map(|library| {
+        let shards = some_of(&library, SHARDS).into_iter();
+        let below = shards.flat_map(|shard| [vec![shard.clone()], some_of(&shard, OBJECTS)].concat());
+        std::iter::once(library).chain(below.collect::<Vec<_>>())
+    });
+    std::iter::once(root.to_owned()).chain(below).find_map(foreign)
+}
+
+/// Up to `most` of the names in a folder, from all over it.
+fn some_of(folder: &Path, most: usize) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort_unstable();
+    let step = paths.len().div_ceil(most).max(1);
+    paths.into_iter().step_by(step).collect()
+}
 
 /// A line for each folder of the destination that belongs to another user than the one who runs.
 pub(super) fn warnings(to: &SideConf) -> Vec<String> {

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::names::first_key_after;
-use super::{ErrorKind, Listed, Page, Part, StoreError};
+use super::{ErrorKind, Listed, NameSort, Page, Part, StoreError};
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 
@@ -122,7 +122,9 @@ fn take(page: &mut Page, range: &KeyRange, names: &[Name], next_starts_after: Op
                 let from = first.is_none_or(|first| bytes > first.as_slice());
                 let to = range.last() == ObjectKey::MAX || bytes < last.as_slice();
                 let once = counted.is_none_or(|counted| bytes <= counted.as_slice());
-                page.ignored += u64::from(from && to && once);
+                if from && to && once {
+                    page.ignored.add(NameSort::in_bucket(bytes), bytes);
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Where the objects to copy come from.
 
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::{Listed, StoreError};
+use crate::store::{Ignored, Listed, StoreError};
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::error::TransferError;
 use crate::transfer::record::Recorder;
@@ -76,8 +76,8 @@ impl<'a> WorkSink<'a> {
     }
 
     /// Names in the source that are not objects.
-    pub fn add_ignored(&self, names: u64) {
-        self.recorder.counters.kind(self.recorder.kind).ignored.add(names);
+    pub fn add_ignored(&self, names: Ignored) {
+        self.recorder.counters.count_ignored(self.recorder.kind, names);
     }
 
     fn count_one(&self, key: ObjectKey) {

@@ -78,7 +78,7 @@ pub(crate) fn list_part(store: &dyn ReadStore, part: Part) -> (Vec<Listed>, u64)
         for object in &page.objects {
             assert!(part.range.contains(&object.key), "{} is not in {part:?}", object.key);
         }
-        ignored += page.ignored;
+        ignored += page.ignored.total();
         objects.extend(page.objects);
         if let (true, Some(rest), Some(last)) = (store.is_ordered(), &page.rest, objects.last()) {
             assert!(rest.range.first() > last.key, "{rest:?} begins before the page ended");

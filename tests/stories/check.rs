@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use crate::support::skip::skip;
-use crate::world::{Outcome, SECRET, World, bucket_of, objects_in_buckets, s3_section};
+use crate::world::{Outcome, SECRET, World, bucket_of, objects_below, objects_in_buckets, s3_section};
 
 fn check(world: &World, from: &str) -> Outcome {
     let mut command = world.program();
@@ -14,7 +16,7 @@ fn check(world: &World, from: &str) -> Outcome {
     world.finish(command.spawn().unwrap())
 }
 
-/// The row of a store: what it says about reaching, listing and writing it, each as one word or two.
+/// The row of a store: what it says about reaching, listing, reading and writing it, each as one word or two.
 #[track_caller]
 fn row(outcome: &Outcome, kind: &str, side: &str) -> String {
     let begins = format!("{kind:<8} {side:<5}");
@@ -33,7 +35,10 @@ fn two_good_sides_are_ready_and_nothing_is_left_behind() {
     let world = World::with_sample();
     let outcome = check(&world, "old").assert_code(0);
     for kind in ["commits", "fs", "blocks"] {
-        assert_eq!((row(&outcome, kind, "from"), row(&outcome, kind, "to")), ("ok ok -".into(), "ok ok ok".into()));
+        assert_eq!(
+            (row(&outcome, kind, "from"), row(&outcome, kind, "to")),
+            ("ok ok ok -".into(), "ok ok - ok".into())
+        );
     }
     assert_eq!(outcome.stderr, "");
     assert_eq!(fs::read_dir(world.at("target")).unwrap().count(), 0, "a folder was left behind");
@@ -69,11 +74,11 @@ fn everything_that_is_wrong_is_told_at_once_with_every_store_in_one_table() {
     });
     fs::remove_dir_all(world.source().join("blocks")).unwrap();
     let outcome = check(&world, "old").assert_code(3);
-    assert_eq!(row(&outcome, "commits", "from"), "ok ok -");
-    assert_eq!(row(&outcome, "commits", "to"), "ok credentials refused -");
-    assert_eq!(row(&outcome, "fs", "to"), "ok bucket, container, pool or folder missing -");
-    assert_eq!(row(&outcome, "blocks", "from"), "bucket, container, pool or folder missing - -");
-    assert_eq!(row(&outcome, "blocks", "to"), "connection failed - -");
+    assert_eq!(row(&outcome, "commits", "from"), "ok ok ok -");
+    assert_eq!(row(&outcome, "commits", "to"), "ok credentials refused - -");
+    assert_eq!(row(&outcome, "fs", "to"), "ok bucket, container, pool or folder missing - -");
+    assert_eq!(row(&outcome, "blocks", "from"), "bucket, container, pool or folder missing - - -");
+    assert_eq!(row(&outcome, "blocks", "to"), "connection failed - - -");
     for text in ["no-such-bucket", &format!("127.0.0.1:{closed}"), "NotTheRightSecret"] {
         assert_eq!(outcome.stdout.contains(text), text != "NotTheRightSecret", "{text}: {}", outcome.stdout);
     }
@@ -81,7 +86,7 @@ fn everything_that_is_wrong_is_told_at_once_with_every_store_in_one_table() {
 
     // A pass says the same, and copies nothing.
     let refused = world.run(&["--attempts", "3"]).assert_code(3);
-    assert_eq!(row(&refused, "blocks", "to"), "connection failed - -");
+    assert_eq!(row(&refused, "blocks", "to"), "connection failed - - -");
     assert_eq!((refused.total("listed"), server.faults().count("PUT")), (0, 0));
 }
 
@@ -93,8 +98,8 @@ fn a_destination_that_refuses_writing_is_found_by_the_probe() {
     // The server keeps a library in a folder, and cannot make one where a file is.
     fs::write(world.at("buckets/seafile-fs/ffffffff-ffff-ffff-ffff-ffffffffffff"), "in the way").unwrap();
     let outcome = check(&world, "old").assert_code(3);
-    assert!(row(&outcome, "fs", "to").starts_with("ok ok ") && !row(&outcome, "fs", "to").ends_with("ok"));
-    assert_eq!(row(&outcome, "blocks", "to"), "ok ok ok");
+    assert!(row(&outcome, "fs", "to").starts_with("ok ok - ") && !row(&outcome, "fs", "to").ends_with("ok"));
+    assert_eq!(row(&outcome, "blocks", "to"), "ok ok - ok");
 }
 
 #[test]
@@ -140,4 +145,50 @@ fn a_configuration_that_is_wrong_is_not_checked() {
     fs::write(world.at("new/seafile.conf"), "[commit_object_backend]\nname = s4\n").unwrap();
     let outcome = check(&world, "old").assert_code(2);
     assert!(outcome.stderr.contains("s4"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_source_that_can_be_listed_and_not_read_is_not_ready() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("files of another user", "running as another user needs root");
+    }
+    let world = World::with_sample();
+    // As a server that runs as root leaves them: folders that everybody may list, files that root alone may read.
+    let mut command = Command::new("chmod");
+    command.args(["-R", "a+rX", "."]).current_dir(world.at("."));
+    assert!(command.status().unwrap().success());
+    for (path, _) in objects_below(&world.source()) {
+        fs::set_permissions(world.source().join(path), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    for folder in ["target", "."] {
+        fs::set_permissions(world.at(folder), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let as_nobody = |command: &str| {
+        let mut program = world.program();
+        program.args([command, "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
+        program.arg("--data-dir").arg(world.at("old/seafile-data")).uid(65534).gid(65534);
+        world.finish(program.spawn().unwrap())
+    };
+    let outcome = as_nobody("check").assert_code(3);
+    for kind in ["commits", "fs", "blocks"] {
+        assert!(row(&outcome, kind, "from").starts_with("ok ok ") && row(&outcome, kind, "from").ends_with(" -"));
+        assert_ne!(row(&outcome, kind, "from"), "ok ok ok -");
+    }
+    assert!(outcome.stdout.contains("Permission denied"), "{}", outcome.stdout);
+    as_nobody("run").assert_code(3);
+    assert_eq!(objects_below(&world.at("target")).len(), 0);
+}
+
+#[test]
+fn one_bad_object_of_the_source_is_told_and_is_no_reason_not_to_begin() {
+    let world = World::with_sample();
+    let (first, _) = objects_below(&world.source().join("blocks")).pop_first().unwrap();
+    fs::write(world.source().join("blocks").join(&first), "other bytes").unwrap();
+    let outcome = check(&world, "old").assert_code(0);
+    let line = outcome.stderr.lines().find(|line| line.contains("Warning: the blocks object")).unwrap();
+    assert!(line.contains("is damaged: content has the id"), "{line}");
+    // Nor is one that cannot be read at all.
+    fs::remove_file(world.source().join("blocks").join(&first)).unwrap();
+    fs::create_dir(world.source().join("blocks").join(&first)).unwrap();
+    assert_eq!(row(&check(&world, "old").assert_code(0), "blocks", "from"), "ok ok ok -");
 }

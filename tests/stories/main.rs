@@ -28,6 +28,8 @@ mod lock;
 mod lost_destination;
 mod migrate_sh;
 mod network;
+mod other_layout;
+mod owner;
 mod page;
 mod plan;
 mod refusals;

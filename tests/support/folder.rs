@@ -129,7 +129,7 @@ pub fn ignored_in(store: &FsStore, range: KeyRange) -> u64 {
     let (mut ignored, mut next) = (0, Some(Part::new(range)));
     while let Some(part) = next {
         let page = store.list(&part).unwrap();
-        ignored += page.ignored;
+        ignored += page.ignored.total();
         next = page.rest;
     }
     ignored

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use seaf_migrate::conf::backend::Location;
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
-use seaf_migrate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use seaf_migrate::store::{ErrorKind, Ignored, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 /// How many objects a page of the listing has; few, so that libraries are cut by page ends.
 const PAGE: usize = 7;
@@ -143,11 +143,11 @@ impl<S: ReadStore> ReadStore for Unordered<S> {
     }
 
     fn list(&self, part: &Part) -> Result<Page, StoreError> {
-        let (mut objects, mut ignored, mut next) = (Vec::new(), 0, Some(part.clone()));
+        let (mut objects, mut ignored, mut next) = (Vec::new(), Ignored::default(), Some(part.clone()));
         while let Some(part) = next {
             let page = self.0.list(&part)?;
             objects.extend(page.objects);
-            ignored += page.ignored;
+            ignored.merge(page.ignored);
             next = page.rest;
         }
         objects.reverse();

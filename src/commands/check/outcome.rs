@@ -10,12 +10,14 @@ use crate::store::ErrorKind;
 /// How a check of both sides ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckOutcome {
-    /// Every store answers and can be listed, and the destination can be written.
+    /// Every store answers and can be listed, the source can be read and the destination be written.
     Ready,
     /// Some stores are not ready.
     NotReady(Unready),
     /// Both sides have one and the same store.
     OneStore(Vec<SamePlace>),
+    /// Some stores hold objects in the layout of another backend: a sentence for each.
+    OtherLayout(Vec<String>),
     /// It ended before all stores had answered.
     Stopped(Failure),
 }
@@ -55,7 +57,7 @@ impl Outcome for CheckOutcome {
             Self::Ready => 0,
             Self::NotReady(Unready { only_full: true, .. }) => 1,
             Self::NotReady(_) => 3,
-            Self::OneStore(_) => 2,
+            Self::OneStore(_) | Self::OtherLayout(_) => 2,
             Self::Stopped(failure) => failure.exit_code(),
         }
     }
@@ -65,6 +67,7 @@ impl Outcome for CheckOutcome {
             Self::Ready => "ready",
             Self::NotReady(_) => "not ready",
             Self::OneStore(_) => "one store",
+            Self::OtherLayout(_) => "other layout",
             Self::Stopped(failure) => failure.name(),
         }
     }
@@ -76,6 +79,7 @@ impl fmt::Display for CheckOutcome {
             Self::Ready => f.write_str("both sides are ready"),
             Self::NotReady(unready) => write!(f, "not ready: {unready}"),
             Self::OneStore(same) => f.write_str(&super::one_store(same)),
+            Self::OtherLayout(layouts) => f.write_str(&layouts.join("; ")),
             Self::Stopped(Failure::Interrupted { .. }) => f.write_str("interrupted before all stores had answered"),
             Self::Stopped(failure) => write!(f, "not checked: {failure}"),
         }

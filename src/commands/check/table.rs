@@ -15,7 +15,7 @@ pub(super) fn text(report: &PreflightReport) -> String {
 }
 
 fn table(stores: &[StoreProbe]) -> Table {
-    let columns = ["Kind", "Side", "Store", "Reachable", "List", "Write"];
+    let columns = ["Kind", "Side", "Store", "Reachable", "List", "Read", "Write"];
     let mut table = Table::new(columns.map(Column::Text).into());
     table.rows = stores.iter().map(row).collect();
     table
@@ -27,6 +27,7 @@ fn row(store: &StoreProbe) -> Vec<Cell> {
         Probe::Untried => Cell::of("-"),
         Probe::Bad(error) => Cell::Mark { good: false, word: error.kind().as_str().to_owned() },
     };
-    let StoreProbe { kind, side, location, reachable, list, write, .. } = store;
-    vec![Cell::of(kind), Cell::of(side.as_str()), Cell::of(location), probe(reachable), probe(list), probe(write)]
+    let StoreProbe { kind, side, location, .. } = store;
+    let tried = [&store.reachable, &store.list, &store.read, &store.write].map(probe);
+    [Cell::of(kind), Cell::of(side.as_str()), Cell::of(location)].into_iter().chain(tried).collect()
 }

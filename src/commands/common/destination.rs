@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use super::list_state;
 use super::verified_view::DestinationSnapshot;
 use crate::commands::common::failure::Failure;
+use crate::commands::common::other_layout;
 use crate::commands::common::settings::PairSettings;
 use crate::commands::common::sides::Sides;
 use crate::conf::backend::Location;
@@ -371,5 +372,7 @@ fn list(
 ) -> Result<Index, Failure> {
     let listers = settings.store.listers_for(settings.to.store(kind));
     let listing = Listing { lock, store, listers, only: &[], counted: &Counter::default(), shutdown };
-    Ok(listing.into_set()?)
+    let (set, ignored) = listing.into_set()?;
+    other_layout::require_none("the destination", store.location(), &ignored)?;
+    Ok(set)
 }

@@ -99,9 +99,8 @@ impl Removal<'_> {
         let listers = settings.store.listers_for(settings.from.store(kind));
         match walk(self.asker.source, &ranges(settings), listers, failures.shutdown(), open) {
             Ok(walked) => {
-                let numbers = counters.kind(kind);
-                numbers.ignored.add(walked.ignored);
-                numbers.source_listed.store(true, Ordering::Relaxed);
+                counters.count_ignored(kind, walked.ignored);
+                counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
             }
             Err(WalkError::Interrupted) => {}
             Err(WalkError::Store(error)) => failures.end(error),

@@ -31,6 +31,7 @@ impl RunResult<'_> {
             took: self.took,
             retries: self.retries,
             verdict: &self.verdict,
+            owners: &self.owners,
         }
         .print(console);
         self.pass.outcome
@@ -43,6 +44,7 @@ impl RunResult<'_> {
             retried: self.retried.map(|report| report.display().to_string()),
             heads: self.pass.heads.clone(),
             safe_to_switch: self.verdict.clone(),
+            ownership: self.owners.clone(),
         };
         report::write(path, &head, &self.pass.outcome, &self.pass.counters, &self.pass.findings)
     }

@@ -21,6 +21,16 @@ pub(super) fn of(told: &RunResult<'_>, record: Option<&PairHistory>) -> Page {
     if told.retries > 0 {
         took += &format!("; {} repeated", format::plural(told.retries, "request"));
     }
+    let mut facts = vec![
+        ("Result", vec![format!("{} (exit code {})", capital(&outcome.to_string()), outcome.exit_code())]),
+        ("Old side", plan.from.id().lines()),
+        ("New side", plan.to.id().lines()),
+        ("Began", vec![time(&told.started)]),
+        ("Took", vec![took]),
+    ];
+    if !told.owners.is_empty() {
+        facts.insert(1, ("Before the server is started", told.owners.iter().map(ToString::to_string).collect()));
+    }
     Page {
         subject: "Seafile storage migration".to_owned(),
         verdict: Banner {
@@ -29,13 +39,7 @@ pub(super) fn of(told: &RunResult<'_>, record: Option<&PairHistory>) -> Page {
             why: capital(&verdict.why),
             next: verdict.next.clone(),
         },
-        facts: vec![
-            ("Result", vec![format!("{} (exit code {})", capital(&outcome.to_string()), outcome.exit_code())]),
-            ("Old side", plan.from.id().lines()),
-            ("New side", plan.to.id().lines()),
-            ("Began", vec![time(&told.started)]),
-            ("Took", vec![took]),
-        ],
+        facts,
         figures: figures(told),
         parts: parts(told, record),
     }

@@ -18,6 +18,7 @@ use super::settings::RunSettings;
 use crate::commands::common::destination::{DestinationIndex, Lists, Snapshot};
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
+use crate::commands::common::other_layout;
 use crate::commands::common::sides::Sides;
 use crate::commands::common::verified_view::VerifiedView;
 use crate::flow::Budget;
@@ -184,8 +185,12 @@ impl<'a> Pass<'a> {
         self.require_all_kinds(sides, shared).map(|()| known)
     }
 
-    /// Nothing is claimed of a source of which a kind listed nothing and is needed.
+    /// Nothing is claimed of a source that holds objects where nobody finds them, or of which a kind listed nothing and is
+    /// needed.
     fn require_all_kinds(&self, sides: &Sides, shared: &Shared) -> Result<(), Failure> {
+        for (kind, ignored) in shared.counters.ignored().iter() {
+            other_layout::require_none("the source", sides.from[kind].location(), ignored)?;
+        }
         let lists = PerKind::from_fn(|kind| shared.counters.kind(kind).listed.get() > 0);
         let source = SideToLookAt { name: "the source", stores: &sides.from, shutdown: self.shutdown };
         source.require_needed_kinds(&lists)

@@ -13,9 +13,11 @@ use super::verdict::Verdict;
 use crate::metrics::counters::LibraryCounts;
 use crate::metrics::{Counters, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind, PerKind};
+use crate::preflight::owner::ForeignOwner;
 use crate::report::Process;
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::outcome::Outcome;
+use crate::store::Ignored;
 use crate::sys::private_file;
 
 /// What the report says beside the numbers and the findings.
@@ -30,6 +32,8 @@ pub struct ReportHeader {
     pub heads: Heads,
     /// Whether the server may be switched now.
     pub safe_to_switch: Verdict,
+    /// What at the destination belongs to somebody else than the server.
+    pub ownership: Vec<ForeignOwner>,
 }
 
 #[derive(Serialize)]
@@ -63,6 +67,7 @@ struct KindRow {
     wrong_once: u64,
     failed: u64,
     ignored: u64,
+    ignored_names: Ignored,
 }
 
 #[derive(Serialize)]
@@ -130,6 +135,7 @@ fn kind_row(kind: ObjectKind, counters: &Counters, head: &ReportHeader) -> KindR
         wrong_once: numbers.wrong_once.get(),
         failed: numbers.failed.get(),
         ignored: numbers.ignored.get(),
+        ignored_names: counters.ignored()[kind].clone(),
     }
 }
 

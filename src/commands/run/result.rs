@@ -12,6 +12,7 @@ use crate::commands::run::settings::RunSettings;
 use crate::commands::run::verdict::Verdict;
 use crate::metrics::{Counters, ObjectFindings};
 use crate::object::LibraryId;
+use crate::preflight::owner::ForeignOwner;
 
 /// What a pass came to.
 #[derive(Debug)]
@@ -42,4 +43,6 @@ pub(super) struct RunResult<'a> {
     pub(super) retries: u64,
     /// The report whose failures alone were retried.
     pub(super) retried: Option<&'a Path>,
+    /// What at the destination belongs to somebody else than the server.
+    pub(super) owners: Vec<ForeignOwner>,
 }

@@ -10,7 +10,9 @@ use crate::conf::SideConf;
 use crate::metrics::findings::SHOWN;
 use crate::metrics::{Counters, Finding, Findings, ObjectFindings};
 use crate::object::ObjectKind;
+use crate::preflight::owner::ForeignOwner;
 use crate::report::{Console, Outcome, format};
+use crate::store::Ignored;
 
 /// What the summary is made of.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Summary<'a> {
     pub retries: u64,
     /// Whether the server may be switched now.
     pub verdict: &'a Verdict,
+    /// What at the destination belongs to somebody else than the server.
+    pub owners: &'a [ForeignOwner],
 }
 
 impl Summary<'_> {
@@ -46,11 +50,17 @@ impl Summary<'_> {
         };
         console.line(kinds::table(self.counters, scope));
         console.line(self.speed());
+        for (kind, ignored) in self.counters.ignored().iter().filter(|(_, ignored)| ignored.total() > 0) {
+            console.line(format_args!("[{kind}] {}", left_alone(ignored)));
+        }
         self.print_findings(console);
         console.line("");
         self.outcome.print_result(console);
         let Verdict { yes, why, next } = self.verdict;
         console.line(format_args!("Safe to switch: {}: {why}\n{next}", if *yes { "yes" } else { "no" }));
+        for owner in self.owners {
+            console.problem(format_args!("Before the server is started: {owner}"));
+        }
     }
 
     fn speed(&self) -> String {
@@ -64,10 +74,6 @@ impl Summary<'_> {
         );
         if self.retries > 0 {
             line += &format!("; {} repeated", format::plural(self.retries, "request"));
-        }
-        let ignored = self.counters.total(|n| &n.ignored);
-        if ignored > 0 {
-            line += &format!("; {} in the source that are no objects were left alone", format::plural(ignored, "name"));
         }
         line + "."
     }
@@ -117,6 +123,22 @@ impl Summary<'_> {
             }
         }
     }
+}
+
+/// The names of the source that are no objects, by what they look like.
+fn left_alone(ignored: &Ignored) -> String {
+    let Ignored { temporary, other_layout, other } = ignored;
+    let sorts = [
+        (temporary, "of unfinished files"),
+        (other_layout, "in another backend's layout"),
+        (other, "of something else"),
+    ];
+    let sorts = sorts.into_iter().filter(|(names, _)| names.count > 0);
+    let sorts: Vec<String> = sorts
+        .map(|(names, what)| format!("{} {what}, like {}", format::count(names.count), names.examples.join(", ")))
+        .collect();
+    let all = format::plural(ignored.total(), "name");
+    format!("{all} in the source that are no objects were left alone: {}.", sorts.join("; "))
 }
 
 fn show(findings: &Findings, console: &Console) {

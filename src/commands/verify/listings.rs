@@ -4,6 +4,7 @@ use super::checkpoint::folder::SIDES;
 use super::{KindStores, Verification};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
+use crate::commands::common::other_layout;
 use crate::conf::SideConf;
 use crate::index::from_listing::Listing;
 use crate::index::{self, Index, ListLock, ListPaths, Opened, SetBuilder};
@@ -92,6 +93,17 @@ impl Verification<'_> {
         };
         let (listers, counted) = (self.settings.store.listers_for(conf), &counters.listed);
         let (only, shutdown) = (&self.settings.libraries[..], self.shutdown);
-        Ok(Listing { lock: &lock, store, listers, only, counted, shutdown }.into_set()?)
+        let (set, ignored) = Listing { lock: &lock, store, listers, only, counted, shutdown }.into_set()?;
+        let whose = if side.name == SIDES[0] { "the source" } else { "the destination" };
+        if let Err(refused) = other_layout::require_none(whose, &location, &ignored) {
+            drop(set);
+            index::forget_all(&lock)?;
+            return Err(refused);
+        }
+        if ignored.total() > 0 {
+            let names = format::plural(ignored.total(), "name");
+            self.console.log(format_args!("[{}] {names} of {whose} that are no objects were left alone", side.kind));
+        }
+        Ok(set)
     }
 }

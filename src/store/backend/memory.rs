@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::conf::Backend;
 use crate::conf::backend::Location;
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{ErrorKind, Ignored, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 /// The objects of one kind, in memory.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl ReadStore for MemoryStore {
             .map(|(key, data)| Listed { key: *key, size: Some(data.len() as u64) })
             .collect();
         let more = after.next().and(objects.last()).and_then(|last| part.range.after(last.key));
-        Ok(Page { objects, ignored: 0, rest: more.map(Part::new) })
+        Ok(Page { objects, ignored: Ignored::default(), rest: more.map(Part::new) })
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {

@@ -48,6 +48,7 @@ fn write(path: &Path, objects: &[FailedObject], outcome: &RunOutcome) {
     }
     let Pair { from, to } = pair();
     let head = report::ReportHeader {
+        ownership: Vec::new(),
         process: Process { started: "then".to_owned(), finished: "now".to_owned(), seconds: 1.5, from, to, retries: 3 },
         retried: None,
         heads: Heads::default(),

@@ -68,7 +68,7 @@ fn list_all(store: &S3Store) -> Result<(Vec<ObjectKey>, u64), StoreError> {
     while let Some(next) = part {
         let page = store.list(&next)?;
         keys.extend(page.objects.iter().map(|listed| listed.key));
-        ignored += page.ignored;
+        ignored += page.ignored.total();
         part = page.rest;
     }
     Ok((keys, ignored))

@@ -174,7 +174,7 @@ fn list_all(store: &SwiftStore, range: KeyRange) -> Result<(Vec<ObjectKey>, u64)
     while let Some(part) = next {
         let page = store.list(&part)?;
         keys.extend(page.objects.iter().map(|listed| listed.key));
-        ignored += page.ignored;
+        ignored += page.ignored.total();
         next = page.rest;
     }
     Ok((keys, ignored))

@@ -13,7 +13,7 @@ use seaf_migrate::flow::breaker::CircuitBreaker;
 use seaf_migrate::metrics::{Counters, ObjectFindings};
 use seaf_migrate::object::ObjectKey;
 use seaf_migrate::store::backend::memory::MemoryStore;
-use seaf_migrate::store::{ErrorKind, Listed, ReadStore, StoreError, WriteStore};
+use seaf_migrate::store::{ErrorKind, Ignored, Listed, NameSort, ReadStore, StoreError, WriteStore};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 use seaf_migrate::transfer::{
     ConfirmedObjects, Produced, Transfer, TransferError, TransferOutcome, WorkSink, WorkSource,
@@ -120,7 +120,9 @@ fn a_source_of_work_says_what_vanished_failed_or_need_not_be_copied() {
         sink.add(&[object(1), object(2)], &[object(2)])?;
         sink.add_vanished(key(3));
         sink.add_failed(key(4), StoreError::object(ErrorKind::Timeout, "size", &key(4), "made to fail"))?;
-        sink.add_ignored(7);
+        let mut ignored = Ignored::default();
+        (0..7).for_each(|_| ignored.add(NameSort::Other, b"stranger"));
+        sink.add_ignored(ignored);
         Ok(Produced::All)
     });
     let (ended, there) = machine.copy(&work, None);

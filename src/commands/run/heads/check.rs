@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::commands::common::heads_cache::WholeHeads;
 use crate::commands::run::heads::found::{HeadsFound, Wrong};
-use crate::content::FsObject;
+use crate::content::{self, Commit, FsObject, IdCheck};
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
@@ -148,13 +148,18 @@ impl HeadsCheck<'_> {
                 return Ok(if is_missing { Wrong::MissingInSource } else { Wrong::AtDestination });
             }
             DefectKind::Unreadable(_) => {
-                let read = || Ok::<_, StoreError>(answered(here.read(&key))? == Err(ErrorKind::Unreadable));
-                read()? && read()?
+                let is_unreadable = |read| Ok::<_, StoreError>(answered(read)? == Err(ErrorKind::Unreadable));
+                is_unreadable(here.read(&key))? && is_unreadable(here.read_again(&key))?
             }
             DefectKind::WrongSize { found, .. } => {
                 SizeMatch::of(Some(*found), self.size_in_source(&key)?) == SizeMatch::Same
             }
-            DefectKind::Damaged(_) | DefectKind::WrongKind { .. } | DefectKind::WrongLibrary { .. } => {
+            DefectKind::Damaged(_) => match read_twice(here, &key)? {
+                // Good bytes on both sides mean that the walk was given others, which is no damage of the source.
+                Some(theirs) if is_damaged(finding.kind, &key, &theirs) => Some(theirs) == read_twice(there, &key)?,
+                _ => false,
+            },
+            DefectKind::WrongKind { .. } | DefectKind::WrongLibrary { .. } => {
                 let theirs = read_twice(here, &key)?;
                 theirs.is_some() && theirs == read_twice(there, &key)?
             }
@@ -197,5 +202,14 @@ fn is_missing_for_sure(store: &dyn ReadStore, key: &ObjectKey) -> Result<bool, S
 /// The bytes of an object that two readings agree on.
 fn read_twice(store: &dyn ReadStore, key: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
     let Ok(first) = answered(store.read(key))? else { return Ok(None) };
-    Ok(answered(store.read(key))?.ok().filter(|second| *second == first))
+    Ok(answered(store.read_again(key))?.ok().filter(|second| *second == first))
+}
+
+/// Whether the bytes of an object do not have its id, or are none of its kind.
+fn is_damaged(kind: ObjectKind, key: &ObjectKey, data: &[u8]) -> bool {
+    match kind {
+        ObjectKind::Commits => Commit::parse(&key.id, data).map_or(true, |parsed| parsed.wrong_id.is_some()),
+        ObjectKind::Fs => FsObject::parse(&key.id, data).map_or(true, |parsed| parsed.wrong_id.is_some()),
+        ObjectKind::Blocks => content::check(kind, &key.id, data) != IdCheck::Good,
+    }
 }

@@ -9,7 +9,7 @@ use super::cluster::IoCtx;
 use super::errno::{Failure, check};
 use super::librados::{CursorT, ListItem};
 use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
-use crate::store::{Listed, Page, Part};
+use crate::store::{Listed, NameSort, Page, Part};
 
 /// How many objects are asked for at a time.
 const PAGE: usize = 1000;
@@ -140,8 +140,8 @@ impl Slice {
 
 /// Puts an item on the page: an object in the range, or one more stranger.
 fn take(item: &ListItem, range: &KeyRange, page: &mut Page) {
-    let library = LibraryId::parse(text(item.nspace, item.nspace_length));
-    let id = ObjectId::parse(text(item.oid, item.oid_length));
+    let (namespace, name) = (text(item.nspace, item.nspace_length), text(item.oid, item.oid_length));
+    let (library, id) = (LibraryId::parse(namespace), ObjectId::parse(name));
     // An object with a locator is a stranger too, because it is not found by its name alone.
     let is_object = library.is_some() && id.is_some() && item.locator_length == 0;
     // A stranger gets a place among the keys, so that of two listings of different ranges only one counts it.
@@ -149,7 +149,7 @@ fn take(item: &ListItem, range: &KeyRange, page: &mut Page) {
     let key = ObjectKey::new(library.unwrap_or(first.library), id.unwrap_or(first.id));
     match (range.contains(&key), is_object) {
         (true, true) => page.objects.push(Listed { key, size: None }),
-        (true, false) => page.ignored += 1,
+        (true, false) => page.ignored.add(NameSort::in_pool(namespace, name), &[namespace, b"/", name].concat()),
         (false, _) => {}
     }
 }

@@ -30,7 +30,7 @@ use super::steps::{Blocked, ObjectPath, link_at_destination};
 use super::temporary::{is_temporary, remove_abandoned};
 use super::{FsStore, Role};
 use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, decode_hex};
-use crate::store::{ErrorKind, Listed, Page, Part, StoreError};
+use crate::store::{ErrorKind, Ignored, Listed, NameSort, Page, Part, StoreError};
 
 /// A page ends after the shard folder with which it reaches this many objects …
 const PAGE_OBJECTS: usize = 1000;
@@ -47,7 +47,7 @@ struct Snapshot {
     /// In ascending order.
     libraries: Vec<LibraryId>,
     /// Names beside them that are not libraries.
-    strangers: u64,
+    strangers: Ignored,
 }
 
 impl Snapshot {
@@ -63,7 +63,7 @@ impl Snapshot {
 #[derive(Default)]
 struct Filling {
     objects: Vec<Listed>,
-    ignored: u64,
+    ignored: Ignored,
     folders: usize,
 }
 
@@ -73,9 +73,9 @@ impl Filling {
     }
 
     /// Counts a name that is not an object, if it is this page's to count.
-    fn ignore(&mut self, range: &KeyRange, neighbours: &KeyRange) {
+    fn ignore(&mut self, range: &KeyRange, neighbours: &KeyRange, sort: NameSort, name: &str) {
         if range.first() <= neighbours.first() {
-            self.ignored += 1;
+            self.ignored.add(sort, name.as_bytes());
         }
     }
 }
@@ -125,7 +125,7 @@ impl FsStore {
         let snapshot = remembered.map_or_else(|| self.snapshot().map(Arc::new), Ok)?;
         let mut filling = Filling::default();
         if part.range.first() == ObjectKey::MIN {
-            filling.ignored += snapshot.strangers;
+            filling.ignored.merge(snapshot.strangers.clone());
         }
         let settled = self.list_libraries(&mut filling, snapshot.within(&part.range), &part.range)?;
         // Only now is it certain that no folder was missing because the whole store was.
@@ -161,12 +161,13 @@ impl FsStore {
 
     /// Reads `storage/<kind>`.
     fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let (mut libraries, mut strangers) = (Vec::new(), 0);
+        let (mut libraries, mut strangers) = (Vec::new(), Ignored::default());
         self.visit(&self.root, |entry| {
-            match LibraryId::parse(entry.file_name().as_encoded_bytes()) {
+            let name = entry.file_name().as_encoded_bytes();
+            match LibraryId::parse(name) {
                 Some(library) if self.is_folder(entry)? => libraries.push(library),
                 None if entry.file_name() == QUARANTINE => {}
-                _ => strangers += 1,
+                _ => strangers.add(NameSort::beside_libraries(name), name),
             }
             Ok(())
         })?;
@@ -188,7 +189,11 @@ impl FsStore {
             if named && self.is_folder(entry)? {
                 shards.push(shard[0]);
             } else {
-                page.ignore(range, &KeyRange::library(library));
+                let name = entry.file_name();
+                let sort = NameSort::beside_shards(name.as_encoded_bytes());
+                // A folder with an object's name is no object in the layout of a bucket.
+                let sort = if entry.file_type().is_dir() { NameSort::Other } else { sort };
+                page.ignore(range, &KeyRange::library(library), sort, &format!("{library}/{}", name.display()));
             }
             Ok(())
         })?;
@@ -210,7 +215,14 @@ impl FsStore {
         self.visit(&self.root.join(format!("{library}/{shard:02x}")), |entry| {
             let mut id = [shard; 20];
             if decode_hex(entry.file_name().as_encoded_bytes(), &mut id[1..]).is_none() {
-                page.ignore(range, &shard_keys(library, shard));
+                let name = entry.file_name();
+                let sort = NameSort::beside_objects(name.as_encoded_bytes());
+                page.ignore(
+                    range,
+                    &shard_keys(library, shard),
+                    sort,
+                    &format!("{library}/{shard:02x}/{}", name.display()),
+                );
                 self.tidy(&place, entry);
                 return Ok(());
             }
@@ -221,7 +233,7 @@ impl FsStore {
             match self.found(&place, entry, &key)? {
                 Found::File(size) => page.objects.push(Listed { key, size: Some(size) }),
                 Found::NoFile if self.role != Role::Destination => page.objects.push(Listed { key, size: Some(0) }),
-                Found::NoFile => page.ignored += 1,
+                Found::NoFile => page.ignored.add(NameSort::Other, ObjectPath::of(&key).as_str().as_bytes()),
                 Found::Gone => {}
             }
             Ok(())
