@@ -10,9 +10,10 @@ use crate::commands::check::settings::CheckFlags;
 use crate::commands::fsck::settings::FsckFlags;
 use crate::commands::plan::settings::PlanFlags;
 use crate::commands::remove::settings::RemoveFlags;
+use crate::commands::repair::settings::RepairFlags;
 use crate::commands::run::settings::RunFlags;
 use crate::commands::verify::settings::VerifyFlags;
-use crate::commands::{check, demo, fsck, list, plan, remove, run, verify};
+use crate::commands::{check, demo, fsck, list, plan, remove, repair, run, verify};
 use crate::conf::Environment;
 use crate::report::{Console, Outcome};
 use crate::sys::shutdown::Shutdown;
@@ -20,7 +21,7 @@ use crate::sys::shutdown::Shutdown;
 mod examples;
 pub mod signals;
 
-use examples::{EXAMPLES, REMOVE_EXAMPLES};
+use examples::{EXAMPLES, REMOVE_EXAMPLES, REPAIR_EXAMPLES};
 
 /// Moves the object store of a Seafile server from any storage backend to any other.
 #[derive(Debug, Parser)]
@@ -42,6 +43,9 @@ enum Command {
     Verify(Box<VerifyFlags>),
     /// Check every library of one side from its newest commit on; name what is missing or damaged, and in which files
     Fsck(Box<FsckFlags>),
+    /// Write again on the new side what reports name and an old side has right
+    #[command(after_help = REPAIR_EXAMPLES)]
+    Repair(Box<RepairFlags>),
     /// Delete from the old side what the new side holds; only after a verification, and a dry run without --yes
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove(Box<RemoveFlags>),
@@ -84,6 +88,7 @@ fn dispatch(command: Command, console: &Console) -> anyhow::Result<u8> {
         Command::Plan(flags) => work(plan::settings::resolve(&flags, &environment)?, console, plan::run),
         Command::Verify(flags) => work(verify::settings::resolve(&flags, &environment)?, console, verify::run),
         Command::Fsck(flags) => work(fsck::settings::resolve(&flags, &environment)?, console, fsck::run),
+        Command::Repair(flags) => work(repair::settings::resolve(&flags, &environment)?, console, repair::run),
         Command::Remove(flags) => work(remove::settings::resolve(&flags, &environment)?, console, remove::run),
         Command::List(command) => list::run(&command, &environment, console),
         Command::Demo => demo::between_folders(console, &Shutdown::new()),

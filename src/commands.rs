@@ -8,5 +8,6 @@ pub mod fsck;
 pub mod list;
 pub mod plan;
 pub mod remove;
+pub mod repair;
 pub mod run;
 pub mod verify;

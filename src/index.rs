@@ -45,3 +45,4 @@ pub use open::{Opened, Origin, Prepared, inspect, open, open_read_only, origin, 
 pub use paths::{ListLock, ListPaths};
 pub use set::{Cursor, Index, Iter, LibraryCount, ShardInfo};
 pub use shard_stream::ShardStream;
+pub use sort::UniqueKeys;

@@ -36,6 +36,28 @@ Exit codes:
   5  with --strict: all is there, but the source itself holds damaged objects
   130, 143  interrupted; what was done is saved";
 
+/// What `repair --help` says below the options.
+pub(super) const REPAIR_EXAMPLES: &str = "\
+Examples:
+  See what a verification found wrong, and what of it can be repaired:
+    seaf-migrate verify --from /opt/seafile/conf --to /opt/new --content --report verify.json
+    seaf-migrate repair verify.json --from /opt/seafile/conf --to /opt/new --dry-run
+
+  Repair it, from a backup what the old side does not have right:
+    seaf-migrate repair verify.json --from /opt/seafile/conf --from /mnt/backup/conf --to /opt/new --report repair.json
+
+  Repair what a check of the new side and a run name as well:
+    seaf-migrate fsck --conf /opt/new --report fsck.json
+    seaf-migrate repair fsck.json run.json --from … --to /opt/new
+
+Exit codes:
+  0  everything that the reports name is right on the new side, or with --dry-run can be
+  1  something is left, because no source has it right; the report names it
+  2  a report is of no use, or the command line or a configuration file is wrong; nothing was done
+  3  a store cannot be reached, read or written
+  4  another run is writing to this destination
+  130, 143  interrupted; what was repaired stays";
+
 /// What `remove --help` says below the options.
 pub(super) const REMOVE_EXAMPLES: &str = "\
 Examples:

@@ -5,13 +5,17 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
+use serde::Serialize;
+
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::other_layout;
+use crate::conf::SideId;
 use crate::database::heads::{Roots, Standing};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectKind};
 use crate::reach::{self, FsckResult, LibraryResult, Stores, WalkOptions};
+use crate::report::header::{PROGRAM, VERSION};
 use crate::report::page::write;
 use crate::report::progress::during;
 use crate::report::{Console, Outcome};
@@ -44,7 +48,7 @@ pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> F
                 content: settings.content,
             };
             let page = || page::of(&scope, &result, &started, began.elapsed());
-            let written = write_report(settings.report.as_deref(), &result)
+            let written = write_report(settings, &result)
                 .and_then(|()| settings.html.as_deref().map_or(Ok(()), |path| not_lost(path, write(path, &page()))));
             // First, because a check that was cut short says nothing of the libraries that it did not come to.
             match (Failure::interruption(shutdown), written) {
@@ -119,10 +123,23 @@ fn outcome_of(settings: &FsckSettings, result: &FsckResult) -> FsckOutcome {
     }
 }
 
+/// The report of a check: which program wrote it, about which side, and the result.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    command: &'a str,
+    program: &'a str,
+    side: SideId,
+    #[serde(flatten)]
+    result: &'a FsckResult,
+}
+
 /// Writes the report, if one is wanted.
-fn write_report(path: Option<&Path>, result: &FsckResult) -> Result<(), Failure> {
-    let Some(path) = path else { return Ok(()) };
-    let text = serde_json::to_vec_pretty(result).map_err(std::io::Error::from);
+fn write_report(settings: &FsckSettings, result: &FsckResult) -> Result<(), Failure> {
+    let Some(path) = &settings.report else { return Ok(()) };
+    let side = settings.side.id();
+    let document = Document { version: VERSION, command: "fsck", program: PROGRAM, side, result };
+    let text = serde_json::to_vec_pretty(&document).map_err(std::io::Error::from);
     not_lost(path, text.and_then(|text| private_file::replace(path, |out| out.write_all(&text))))
 }
 

@@ -10,7 +10,6 @@ pub mod accepted;
 mod begun;
 pub mod heads;
 pub mod kinds;
-mod note;
 pub mod outcome;
 mod output;
 mod page;

@@ -32,6 +32,33 @@ pub(super) struct Sorter {
     runs: Vec<Run>,
 }
 
+/// Sorts keys that may come more than once, more of them than fit into memory.
+#[derive(Debug)]
+pub struct UniqueKeys(Sorter);
+
+impl UniqueKeys {
+    /// None yet; a temporary file without a name is created in `folder` when it is needed.
+    pub fn new(folder: &Path) -> Self {
+        Self(Sorter::new(folder))
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be written.
+    pub fn push(&mut self, key: ObjectKey) -> Result<(), ListError> {
+        self.0.push(Entry::from_code(key, 0))
+    }
+
+    /// The keys in ascending order, each once.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be written or read.
+    pub fn sorted(self) -> Result<impl Iterator<Item = Result<ObjectKey, ListError>>, ListError> {
+        Ok(self.0.sorted()?.map(|entry| entry.map(|entry| entry.key)))
+    }
+}
+
 /// The unread rest of a sorted run in the temporary file: its position in bytes and its number of entries.
 #[derive(Clone, Copy, Debug)]
 struct Run {

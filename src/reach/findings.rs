@@ -26,7 +26,7 @@ pub(super) fn of_library(roots: &LibraryRoots, counts: Counts, noted: WalkDefect
     });
     let findings = headless.into_iter().chain(others).collect();
     let (id, name, trashed) = (roots.id, roots.name.clone(), roots.trashed);
-    LibraryResult { id, name, trashed, counts, findings, more_findings: more }
+    LibraryResult { id, store_id: roots.store_id(), name, trashed, counts, findings, more_findings: more }
 }
 
 fn of_paths(node: Node, what: DefectKind, places: Places) -> Defect {

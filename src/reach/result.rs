@@ -173,6 +173,8 @@ pub struct Counts {
 pub struct LibraryResult {
     /// The library.
     pub id: LibraryId,
+    /// The library among whose objects its fs objects and blocks are: itself, or the origin of a virtual library.
+    pub store_id: LibraryId,
     /// Its name, where it is known.
     pub name: Option<String>,
     /// Whether it is in the trash.

@@ -106,12 +106,33 @@ impl CheckedReader<'_> {
         }
     }
 
+    /// Reads an object anew, whatever was kept of an earlier read; a second time when the first answer is wrong.
+    ///
+    /// # Errors
+    /// As [`CheckedReader::read`].
+    pub fn read_fresh(&self, key: &ObjectKey) -> Result<CheckedRead, StoreError> {
+        match self.judge(key, None, self.store.read_again(key))? {
+            FirstRead::Good(data) => Ok(CheckedRead::Good { data, wrong_once: None }),
+            FirstRead::Doubtful(doubt) => self.again(key, &doubt),
+            FirstRead::Gone => Ok(CheckedRead::Gone),
+        }
+    }
+
     /// The first answer.
     ///
     /// # Errors
     /// Those of the store.
     pub fn first(&self, key: &ObjectKey, listed: Option<u64>) -> Result<FirstRead, StoreError> {
-        let data = match self.store.read(key) {
+        self.judge(key, listed, self.store.read(key))
+    }
+
+    fn judge(
+        &self,
+        key: &ObjectKey,
+        listed: Option<u64>,
+        answer: Result<Bytes, StoreError>,
+    ) -> Result<FirstRead, StoreError> {
+        let data = match answer {
             Ok(data) => data,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(match self.store.list_one(key)? {

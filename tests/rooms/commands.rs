@@ -5,5 +5,6 @@ mod heads_check;
 mod heads_check_random;
 mod pages;
 mod remove;
+mod repair;
 mod run_outcome;
 mod verified_view;

@@ -38,6 +38,7 @@ const LAYERS: &[&[&str]] = &[
     &["commands::check", "commands::fsck", "commands::list"],
     &["commands::plan"],
     &["commands::run"],
+    &["commands::repair"],
     &["commands::verify"],
     &["commands::remove"],
     &["commands::demo"],

@@ -34,6 +34,7 @@ mod page;
 mod plan;
 mod refusals;
 mod remove;
+mod repair;
 mod retry;
 mod s3_environment;
 mod same_store;

@@ -2,13 +2,13 @@
 
 use crate::commands::check;
 use crate::commands::common::failure::Failure;
-use crate::commands::common::generation::Generation;
+use crate::commands::common::list_state;
+use crate::commands::common::run_note::RunNoted;
 use crate::commands::common::sides::{self, Sides};
-use crate::commands::common::{lease, list_state};
-use crate::commands::run::note::Note;
+use crate::commands::common::writing::WritingRight;
 use crate::commands::run::outcome::RunOutcome;
 use crate::commands::run::settings::RunSettings;
-use crate::lease::LeaseKeeper;
+use crate::history::Pair;
 use crate::report::{Console, Outcome};
 use crate::store::open::OpenOptions;
 use crate::sys::lock::DestinationLock;
@@ -19,11 +19,8 @@ use crate::sys::shutdown::Shutdown;
 pub(super) struct Begun<'a> {
     /// Both sides, opened.
     pub(super) sides: Sides,
-    note: Note<'a>,
-    lease: LeaseKeeper,
-    generation: Generation,
-    /// Whether the generation in which it writes has begun.
-    is_writing: bool,
+    note: RunNoted<'a>,
+    right: WritingRight,
     console: &'a Console,
     shutdown: &'a Shutdown,
     _locks: Vec<DestinationLock>,
@@ -50,16 +47,11 @@ impl<'a> Begun<'a> {
         prefix.map_or(Ok(()), |prefix| list_state::require_lists_of(prefix, |kind| plan.to.store(kind).location()))?;
         check::require(plan, options, console, shutdown)?;
         let sides = sides::open(&plan.from, &plan.to, options)?;
-        let stores = lease::control_stores(&plan.to, &plan.store)?;
-        let lease = lease::claim(&stores, &settings.lease, shutdown)?;
-        let begun = Generation::read(&stores, &plan.to, prefix, console)
-            .and_then(|generation| Ok((generation, Note::begin(settings, console)?)));
-        match begun {
-            Ok((generation, note)) => {
-                Ok(Self { sides, note, lease, generation, is_writing: false, console, shutdown, _locks: locks })
-            }
+        let right = WritingRight::acquire(&plan.to, &plan.store, &settings.lease, prefix, console, shutdown)?;
+        match RunNoted::begin(settings.proofs.as_ref(), Pair::new(&plan.from, &plan.to), console) {
+            Ok(note) => Ok(Self { sides, note, right, console, shutdown, _locks: locks }),
             Err(failure) => {
-                lease::release(lease, console);
+                right.give_back(console);
                 Err(failure)
             }
         }
@@ -71,33 +63,19 @@ impl<'a> Begun<'a> {
     /// # Errors
     /// Why nothing may be written.
     pub(super) fn begin_writing(&mut self) -> Result<(), Failure> {
-        if self.is_writing {
-            return Ok(());
-        }
-        lease::confirm(&self.lease, self.shutdown)?;
-        // Set first, because a generation that was begun in some of the stores is to be ended, too.
-        self.is_writing = true;
-        self.generation.begin()
+        self.right.begin_writing(self.shutdown)
     }
 
     /// Why the lease was lost; `None` when it was not.
     pub(super) fn lease_lost(&self) -> Option<Failure> {
-        self.lease.loss().map(Failure::from)
+        self.right.lost()
     }
 
     /// Ends the generation, releases the lease, and notes how the pass ended. Returns how it ended with that in mind: what
     /// was written while another process wrote, or to a store that is another one now, is not known to be there.
     pub(super) fn end(self, outcome: RunOutcome) -> RunOutcome {
-        let Self { note, lease, mut generation, is_writing, console, .. } = self;
-        let held = lease::require_held(&lease);
-        let is_held = held.is_ok();
-        let ended = match is_writing {
-            true => held.and_then(|()| generation.end(outcome.exit_code(), console)),
-            false => Ok(()),
-        };
-        if is_held {
-            lease::release(lease, console);
-        }
+        let Self { note, right, console, .. } = self;
+        let ended = right.end(outcome.exit_code(), console);
         let outcome = match (ended, outcome) {
             // What ended it before is what is told.
             (Err(_), stopped @ RunOutcome::Stopped(_)) => stopped,

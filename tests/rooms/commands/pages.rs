@@ -37,6 +37,7 @@ fn library(number: u16, findings: usize) -> LibraryResult {
     let findings = vec![finding; findings];
     LibraryResult {
         id: id(number),
+        store_id: id(number),
         name: Some(format!("library {number}")),
         trashed: number == 1,
         counts,

@@ -198,7 +198,15 @@ fn whole() -> HeadsResult {
 
 fn library(number: u8) -> LibraryResult {
     let id = LibraryId::from_bytes([number; 16]);
-    LibraryResult { id, name: None, trashed: false, counts: Counts::default(), findings: Vec::new(), more_findings: 1 }
+    LibraryResult {
+        id,
+        store_id: id,
+        name: None,
+        trashed: false,
+        counts: Counts::default(),
+        findings: Vec::new(),
+        more_findings: 1,
+    }
 }
 
 fn broken(count: u8) -> Broken {

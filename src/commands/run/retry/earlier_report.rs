@@ -3,14 +3,12 @@
 //! There may be millions of failures, so each is handed on as it is read and none is kept. The whole file is read
 //! before anybody acts on it: one that ends in the middle must not pass for one with fewer failures.
 
-use std::cell::Cell;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::commands::common::report_file;
 use crate::conf::SideId;
 use crate::history::Pair;
 use crate::metrics::Finding;
@@ -51,36 +49,7 @@ pub struct ReportError {
 /// When the file cannot be read, ends early, is something else than a pass's report, or is of another version; and
 /// when `take` refuses.
 pub fn read(path: &Path, take: &mut dyn FnMut(FailedObject) -> Result<(), String>) -> Result<OldReport, ReportError> {
-    let failed = |what| ReportError { path: path.to_owned(), what };
-    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-    let ended = Cell::new(false);
-    let mut reader = serde_json::Deserializer::from_reader(BufReader::new(Watched { file, ended: &ended }));
-    let read = (&mut reader).deserialize_map(Document { take });
-    read.and_then(|report| reader.end().map(|()| report)).map_err(|error| failed(explain(&error, ended.get())))
-}
-
-/// A file that tells whether it was read to its end.
-struct Watched<'a> {
-    file: File,
-    ended: &'a Cell<bool>,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.ended.set(count == 0);
-        Ok(count)
-    }
-}
-
-fn explain(error: &serde_json::Error, ended: bool) -> String {
-    use serde_json::error::Category;
-    match error.classify() {
-        // A number that was cut after its point counts as bad syntax.
-        Category::Syntax if !ended => format!("it is not JSON ({error})"),
-        Category::Eof | Category::Syntax => format!("it ends in the middle, so part of it is lost ({error})"),
-        Category::Data | Category::Io => error.to_string(),
-    }
+    report_file::read(path, Document { take }).map_err(|what| ReportError { path: path.to_owned(), what })
 }
 
 struct Document<'a> {
@@ -95,6 +64,14 @@ struct Seen {
     from: Option<SideId>,
     to: Option<SideId>,
     failures: Option<()>,
+}
+
+impl<'de> DeserializeSeed<'de> for Document<'_> {
+    type Value = OldReport;
+
+    fn deserialize<D: Deserializer<'de>>(self, object: D) -> Result<OldReport, D::Error> {
+        object.deserialize_map(self)
+    }
 }
 
 impl<'de> Visitor<'de> for Document<'_> {
@@ -139,7 +116,8 @@ fn command_of_run<E: Error>(command: &str) -> Result<(), E> {
     if command == "run" {
         return Ok(());
     }
-    Err(E::custom(format_args!("it is the report of `{command}`")))
+    let next = "`seaf-migrate repair` takes the reports of verify and fsck, too";
+    Err(E::custom(format_args!("it is the report of `{command}`; {next}")))
 }
 
 struct Rows<'a> {

@@ -1,29 +1,28 @@
-//! The note that a pass leaves about itself, so that no older verification is taken for one of what it wrote.
+//! The note that a command leaves about itself that writes to a destination, so that no older verification is taken for one
+//! of what it wrote.
 
 use jiff::Timestamp;
 
 use crate::commands::common::failure::Failure;
-use crate::commands::run::settings::RunSettings;
 use crate::history::{Pair, RunNote, StateDir};
 use crate::report::{Console, Outcome};
 
-/// A pass that has noted its beginning.
+/// A command that has noted that it writes.
 #[derive(Debug)]
-pub(super) struct Note<'a> {
+pub struct RunNoted<'a> {
     proofs: Option<&'a StateDir>,
     pair: Pair,
     began: Timestamp,
 }
 
-impl<'a> Note<'a> {
-    /// Notes that a pass begins.
+impl<'a> RunNoted<'a> {
+    /// Notes that a command begins that writes to the destination of `pair`. Without `proofs` nothing is noted.
     ///
     /// # Errors
-    /// When a verification is noted that would look newer than this pass. Where there is none, a folder that cannot be
+    /// When a verification is noted that would look newer than this command. Where there is none, a folder that cannot be
     /// written does no harm: nothing will be deleted on the strength of it.
-    pub(super) fn begin(settings: &'a RunSettings, console: &Console) -> Result<Self, Failure> {
-        let pair = Pair::new(&settings.plan.from, &settings.plan.to);
-        let note = Self { proofs: settings.proofs.as_ref(), pair, began: Timestamp::now() };
+    pub fn begin(proofs: Option<&'a StateDir>, pair: Pair, console: &Console) -> Result<Self, Failure> {
+        let note = Self { proofs, pair, began: Timestamp::now() };
         let Some(proofs) = note.proofs else { return Ok(note) };
         let run = RunNote { began: note.began, ended: None, exit_code: None };
         if let Err(error) = proofs.note_run(&note.pair, run) {
@@ -35,8 +34,8 @@ impl<'a> Note<'a> {
         Ok(note)
     }
 
-    /// Notes how the pass ended.
-    pub(super) fn end(self, outcome: &impl Outcome, console: &Console) {
+    /// Notes how the command ended.
+    pub fn end(self, outcome: &impl Outcome, console: &Console) {
         let Some(proofs) = self.proofs else { return };
         let exit_code = Some(outcome.exit_code());
         let run = RunNote { began: self.began, ended: Some(Timestamp::now()), exit_code };
