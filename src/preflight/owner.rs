@@ -12,6 +12,7 @@ use crate::conf::{BackendConf, SideConf};
 use crate::object::{LibraryId, ObjectKind};
 use crate::preflight::PROBE;
 use crate::store::backend::fs::FsStore;
+use crate::store::control;
 
 /// How many libraries of a kind are looked at, how many shards of a library, and how many objects of a shard.
 const LIBRARIES: usize = 32;
@@ -93,7 +94,9 @@ fn first_foreign(root: &Path, expected: u32, changed: &BTreeSet<LibraryId>) -> O
         (meta.uid() != expected).then_some((path, meta))
     };
     let changed = changed.iter().take(LIBRARIES).map(|library| root.join(library.to_string()));
-    let libraries = changed.chain(some_of(root, LIBRARIES));
+    // Our own objects are nothing that a server reads.
+    let own = root.join(control::LIBRARY.to_string());
+    let libraries = changed.chain(some_of(root, LIBRARIES)).filter(|library| *library != own);
     let below = libraries.flat_map(|library| {
         let shards = some_of(&library, SHARDS).into_iter();
         let below = shards.flat_map(|shard| [vec![shard.clone()], some_of(&shard, OBJECTS)].concat());
