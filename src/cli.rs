@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::check::settings::CheckFlags;
+use crate::commands::clean::settings::CleanFlags;
 use crate::commands::fsck::settings::FsckFlags;
 use crate::commands::plan::settings::PlanFlags;
 use crate::commands::remove::settings::RemoveFlags;
 use crate::commands::repair::settings::RepairFlags;
 use crate::commands::run::settings::RunFlags;
 use crate::commands::verify::settings::VerifyFlags;
-use crate::commands::{check, demo, fsck, list, plan, remove, repair, run, verify};
+use crate::commands::{check, clean, demo, fsck, list, plan, remove, repair, run, verify};
 use crate::conf::Environment;
 use crate::report::{Console, Outcome};
 use crate::sys::shutdown::Shutdown;
@@ -49,6 +50,8 @@ enum Command {
     /// Delete from the old side what the new side holds; only after a verification, and a dry run without --yes
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove(Box<RemoveFlags>),
+    /// Take away what seaf-migrate keeps for itself in the stores of a side, once nothing more is to be migrated
+    Clean(Box<CleanFlags>),
     /// Show, check, export or import a list file, which says what a destination holds
     #[command(subcommand)]
     List(list::ListCommand),
@@ -90,6 +93,7 @@ fn dispatch(command: Command, console: &Console) -> anyhow::Result<u8> {
         Command::Fsck(flags) => work(fsck::settings::resolve(&flags, &environment)?, console, fsck::run),
         Command::Repair(flags) => work(repair::settings::resolve(&flags, &environment)?, console, repair::run),
         Command::Remove(flags) => work(remove::settings::resolve(&flags, &environment)?, console, remove::run),
+        Command::Clean(flags) => work(clean::settings::resolve(&flags, &environment)?, console, clean::run),
         Command::List(command) => list::run(&command, &environment, console),
         Command::Demo => demo::between_folders(console, &Shutdown::new()),
         Command::Completions { shell } => completions(shell),

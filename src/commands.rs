@@ -2,6 +2,7 @@
 //! code; what several commands share is in [`common`].
 
 pub mod check;
+pub mod clean;
 pub mod common;
 pub mod demo;
 pub mod fsck;

@@ -61,7 +61,7 @@ Exit codes:
 /// What `remove --help` says below the options.
 pub(super) const REMOVE_EXAMPLES: &str = "\
 Examples:
-  After `seaf-migrate verify` found nothing wrong, and with the server on the new side or stopped, see what would go:
+  After `seaf-migrate verify --content` found nothing wrong, and with the server on the new side or stopped, see what would go:
     seaf-migrate remove --from /opt/seafile/conf --data-dir /opt/seafile/seafile-data --to /opt/new
 
   Remove it, each object read at the destination first, at most 200 a second:
@@ -69,6 +69,10 @@ Examples:
 
   Only one library:
     seaf-migrate remove --from … --to … --library 3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b --yes
+
+  What a folder held is in quarantine then. Bring it back, or delete it for good, which asks the new side once more:
+    seaf-migrate remove --from … --to … --restore --yes
+    seaf-migrate remove --from … --to … --purge --yes
 
 Exit codes:
   0  all that the source holds was removed, or would be

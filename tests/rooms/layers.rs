@@ -35,7 +35,7 @@ const LAYERS: &[&[&str]] = &[
     &["report"],
     &["commands::common"],
     // A command may put another one to work, but only one that stands before it here.
-    &["commands::check", "commands::fsck", "commands::list"],
+    &["commands::check", "commands::clean", "commands::fsck", "commands::list"],
     &["commands::plan"],
     &["commands::run"],
     &["commands::repair"],

@@ -7,6 +7,7 @@ mod support;
 mod absent;
 mod backends;
 mod check;
+mod clean;
 mod cli;
 mod damage;
 mod database;
