@@ -1,7 +1,12 @@
-//! One run per destination at a time.
+//! One run per destination at a time, of the runs of this user on this machine that call it by the same name. The
+//! [lease](crate::lease) is for all others; this lock is asked first, because it costs no request.
 //!
-//! The lock is a [`FileLock`] on a small file of this machine, named after the destination.
+//! The lock is a [`FileLock`] on a small file named after the destination. The file is in a folder that nobody else can
+//! write to: in one of everybody's, others could plant files that are waited for, believed or shown.
 
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha1::{Digest, Sha1};
@@ -27,13 +32,19 @@ pub enum LockError {
         /// Who holds it, as the holder wrote it.
         holder: String,
     },
+    /// There is no folder to keep lock files in.
+    #[error("there is no folder for the lock file: {cause}")]
+    Folder {
+        /// Why not.
+        cause: io::Error,
+    },
     /// The lock file cannot be used.
     #[error("the lock file {path} cannot be used: {cause}")]
     Io {
         /// The lock file.
         path: PathBuf,
         /// What the system said.
-        cause: std::io::Error,
+        cause: io::Error,
     },
 }
 
@@ -44,12 +55,13 @@ impl DestinationLock {
     /// # Errors
     /// When another run holds it, or the lock file cannot be used.
     pub fn take(location: &str) -> Result<Self, LockError> {
-        Self::take_file(&path_of(location), location)
+        let failed = |cause| LockError::Folder { cause };
+        Self::take_file(&path_of(location).map_err(failed)?, location)
     }
 
     /// Who holds the lock of a destination; `None` when nobody does, or it cannot be told. Nothing is taken or written.
     pub fn holder(location: &str) -> Option<String> {
-        Self::holder_of_file(&path_of(location), location)
+        Self::holder_of_file(&path_of(location).ok()?, location)
     }
 
     fn holder_of_file(path: &Path, location: &str) -> Option<String> {
@@ -65,8 +77,8 @@ impl DestinationLock {
     }
 }
 
-fn path_of(location: &str) -> PathBuf {
-    lock_dir().join(format!("seaf-migrate-{}.lock", name_of(location)))
+fn path_of(location: &str) -> io::Result<PathBuf> {
+    Ok(lock_dir()?.join(format!("{}.lock", name_of(location))))
 }
 
 /// A digest of the location: short, and fit for a file name whatever the location holds.
@@ -75,19 +87,79 @@ fn name_of(location: &str) -> String {
     digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Where lock files live: the system's folder for them, or the temporary one where there is none.
-fn lock_dir() -> PathBuf {
-    let system = Path::new("/run/lock");
-    if rustix::fs::access(system, rustix::fs::Access::WRITE_OK).is_ok() {
-        system.to_owned()
-    } else {
-        tempfile::env::temp_dir()
+/// The folder of the lock files, made where it is missing: for root `/run/seaf-migrate`; else, or where that cannot be made,
+/// `seaf-migrate` in the folder that `XDG_RUNTIME_DIR` names, and without one a folder of the user's in the temporary one.
+fn lock_dir() -> io::Result<PathBuf> {
+    let me = rustix::process::geteuid();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let system = me.is_root().then(|| PathBuf::from("/run/seaf-migrate"));
+    for dir in system.into_iter().chain(runtime.map(|dir| dir.join("seaf-migrate"))) {
+        match own_folder(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if cannot_be_made(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
+    let dir = tempfile::env::temp_dir().join(format!("seaf-migrate-{}", me.as_raw()));
+    own_folder(&dir).map(|()| dir)
+}
+
+/// Whether there is no such place on this machine, or not for this user.
+fn cannot_be_made(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
+/// Makes a folder of this user's that nobody else can write to, unless it is there.
+fn own_folder(dir: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let (found, me) = (fs::symlink_metadata(dir)?, rustix::process::geteuid().as_raw());
+    let refused = |what: String| {
+        let what = format!("{} {what}; remove it, or name another folder with XDG_RUNTIME_DIR", dir.display());
+        Err(io::Error::other(what))
+    };
+    if !found.is_dir() {
+        return refused("is not a folder".to_owned());
+    }
+    if found.uid() != me {
+        return refused(format!("belongs to user {}, and this runs as user {me}", found.uid()));
+    }
+    if found.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(dir, Permissions::from_mode(0o700))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_others_could_have_planted_is_refused_and_one_of_ours_is_closed_to_them() {
+        let outer = tempfile::tempdir().unwrap();
+        let (new, link, file) = (outer.path().join("new"), outer.path().join("link"), outer.path().join("file"));
+        let mode = |dir: &Path| fs::metadata(dir).unwrap().permissions().mode() & 0o777;
+        own_folder(&new).unwrap();
+        assert_eq!(mode(&new), 0o700);
+        fs::set_permissions(&new, Permissions::from_mode(0o777)).unwrap();
+        own_folder(&new).unwrap();
+        assert_eq!(mode(&new), 0o700);
+        std::os::unix::fs::symlink(&new, &link).unwrap();
+        fs::write(&file, "").unwrap();
+        for planted in [&link, &file] {
+            let refused = own_folder(planted).unwrap_err();
+            assert!(refused.to_string().contains("is not a folder") && !cannot_be_made(&refused), "{refused}");
+        }
+        assert!(cannot_be_made(&own_folder(&outer.path().join("no/such")).unwrap_err()));
+        if rustix::process::geteuid().is_root() {
+            let theirs = outer.path().join("theirs");
+            fs::create_dir(&theirs).unwrap();
+            std::os::unix::fs::chown(&theirs, Some(65534), None).unwrap();
+            assert!(own_folder(&theirs).unwrap_err().to_string().contains("belongs to user 65534"));
+        }
+    }
 
     #[test]
     fn the_second_taker_is_told_who_has_it_and_gets_it_afterwards() {

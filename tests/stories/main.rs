@@ -23,6 +23,7 @@ mod interrupt;
 mod invariants;
 mod kill;
 mod kill_list;
+mod lease;
 mod listing;
 mod lists;
 mod lock;

@@ -36,6 +36,6 @@ pub fn lock(side: &SideConf) -> Result<Vec<DestinationLock>, Failure> {
     let locks = side.stores.values().map(|store| DestinationLock::take(&store.location().to_string()));
     locks.collect::<Result<_, _>>().map_err(|error| match error {
         LockError::Held { .. } => Failure::Locked(error.to_string()),
-        LockError::Io { .. } => Failure::Refused(error.to_string()),
+        LockError::Folder { .. } | LockError::Io { .. } => Failure::Refused(error.to_string()),
     })
 }
