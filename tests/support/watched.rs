@@ -19,16 +19,22 @@ pub struct Watched<S> {
     pub inner: S,
     failing: Mutex<HashMap<ObjectKey, ErrorKind>>,
     asked: Mutex<HashMap<ObjectKey, usize>>,
+    wrong_once: Mutex<HashMap<ObjectKey, Bytes>>,
 }
 
 impl<S> Watched<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner, failing: Mutex::default(), asked: Mutex::default() }
+        Self { inner, failing: Mutex::default(), asked: Mutex::default(), wrong_once: Mutex::default() }
     }
 
     /// Makes every later read and size of this object fail with `kind`.
     pub fn fail(&self, key: ObjectKey, kind: ErrorKind) {
         self.failing.lock().unwrap().insert(key, kind);
+    }
+
+    /// Gives these bytes for the next read of this object, and its own ones from then on.
+    pub fn give_once(&self, key: ObjectKey, data: Bytes) {
+        self.wrong_once.lock().unwrap().insert(key, data);
     }
 
     /// How often each object was asked for.
@@ -104,7 +110,8 @@ impl<S: ReadStore> ReadStore for Watched<S> {
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
         self.ask("read", key)?;
-        self.inner.read(key)
+        let wrong = self.wrong_once.lock().unwrap().remove(key);
+        wrong.map_or_else(|| self.inner.read(key), Ok)
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {

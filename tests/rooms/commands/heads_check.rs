@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
+use bytes::Bytes;
 use seaf_migrate::commands::common::heads_cache;
 use seaf_migrate::commands::common::heads_cache::{Memory, WholeHeads};
 use seaf_migrate::commands::run::heads::check::HeadsCheck;
@@ -248,6 +249,24 @@ fn the_same_damage_on_both_sides_is_the_sources_and_other_damage_is_not() {
             assert_eq!(result.not_whole.count == 0, is_same, "{kind} {key}");
             assert_eq!(result.damaged_in_source.count > 0, is_same, "{kind} {key}");
         }
+    }
+}
+
+#[test]
+fn a_wrong_answer_that_comes_once_is_never_the_sources_damage() {
+    let wrong = || Bytes::from_static(b"these bytes have another id");
+    for (kind, key, _) in victims(&small()).into_iter().filter(|(kind, ..)| *kind != ObjectKind::Blocks) {
+        // Good bytes stand on both sides, and the walk at the destination was given others.
+        let mut pair = Pair::new(small());
+        pair.destination.store(kind).give_once(key, wrong());
+        assert_eq!(pair.check().damaged_in_source.count, 0, "{kind} {key}");
+        // The destination alone is damaged, and the source gives the same wrong bytes once.
+        let mut pair = Pair::new(small());
+        pair.destination.store(kind).put(key, wrong());
+        pair.source.store(kind).give_once(key, wrong());
+        let result = pair.check();
+        assert!(names(&result.not_whole).contains(&"plain 0 ✓"), "{kind} {key}");
+        assert_eq!(result.damaged_in_source.count, 0, "{kind} {key}");
     }
 }
 
