@@ -29,6 +29,7 @@ mod lists;
 mod lock;
 mod lost_destination;
 mod migrate_sh;
+mod model;
 mod network;
 mod other_layout;
 mod owner;
