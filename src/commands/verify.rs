@@ -44,6 +44,7 @@ mod progress;
 mod reorder;
 pub mod report;
 pub mod result;
+mod resume;
 pub mod settings;
 mod state;
 mod summary;
@@ -54,6 +55,7 @@ use checkpoint::CheckpointScope;
 use checkpoint::folder::{Folder, HEADS};
 use kind::{KindComparison, not_kept};
 use listings::ListedPair;
+use resume::Resume;
 use state::VerifyState;
 
 /// Verifies the new side and tells the result: log, table, report, and a note for whoever deletes the old side.
@@ -131,16 +133,16 @@ impl<'a> Verification<'a> {
             libraries: settings.libraries.iter().map(ToString::to_string).collect(),
         };
         let state = VerifyState::open(folder, scope)?;
-        if state.is_resumed {
-            console.log(format_args!("Going on with the verification that began at {}", state.kept.began));
-        }
         let apart = check::require_apart(&settings.from, &settings.to, &options, console, shutdown)?;
         let incarnations = incarnations::read(&settings.to, &options);
         if let Err(error) = &incarnations {
             console.problem(format_args!("Warning: {error}. Without it, this verification does not allow a removal"));
         }
+        let incarnations = incarnations.ok();
+        let resume = Resume { settings, options: &options, incarnations: incarnations.as_ref(), console, shutdown };
+        let state = resume.go_on_or_begin(state)?;
         note_begun(settings, &state, console)?;
-        let (heads, listed, incarnations) = (None, PerKind::default(), incarnations.ok());
+        let (heads, listed) = (None, PerKind::default());
         Ok(Self { settings, console, shutdown, options, state, heads, apart, incarnations, listed })
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::verify::result::Row;
 use crate::compare::Tally;
-use crate::history::Pair;
+use crate::history::{Incarnations, Pair};
 use crate::metrics::Finding;
 use crate::object::{ObjectKey, ObjectKind, PerKind};
 use crate::report::jsonl::Position;
@@ -17,7 +17,7 @@ use crate::report::jsonl::Position;
 pub(super) mod folder;
 
 /// The version of what is in the folder.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What a checkpoint is about; it is of use to the same verification only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ pub(super) struct Checkpoint {
     pub(super) scope: CheckpointScope,
     /// When the listing began.
     pub(super) began: Timestamp,
+    /// The incarnations of the destination's stores when it began; `None` when they could not be read.
+    pub(super) destination: Option<Incarnations>,
     /// Which objects a share takes.
     pub(super) seed: u64,
     /// How many kinds are done, in the order of [`ObjectKind::ALL`].
@@ -62,6 +64,7 @@ impl Checkpoint {
             version: VERSION,
             scope,
             began: Timestamp::now(),
+            destination: None,
             seed: fastrand::u64(..),
             done: 0,
             after: None,
@@ -70,6 +73,11 @@ impl Checkpoint {
             unchecked: Vec::new(),
             marks: [Position::default(); folder::FOUND.len()],
         }
+    }
+
+    /// Whether nothing was compared yet.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.done == 0 && self.after.is_none() && self.unchecked.is_empty()
     }
 
     /// Whether everything of a kind is settled.

@@ -76,6 +76,16 @@ impl VerifyState {
         Ok(Self { folder, kept, after, findings, damaged, rows, vanished, wrong_once, is_resumed, saved })
     }
 
+    /// Begins anew, with nothing of what was known.
+    ///
+    /// # Errors
+    /// As [`VerifyState::open`].
+    pub(super) fn begun_anew(self) -> Result<Self, Failure> {
+        let Self { folder, kept, .. } = self;
+        folder.clear().map_err(|error| Failure::local("begin the checkpoint anew", &error))?;
+        Self::open(folder, kept.scope)
+    }
+
     /// The objects of `kind` that could not be checked.
     pub(super) fn unchecked(&self, kind: ObjectKind) -> Vec<ObjectKey> {
         self.kept.unchecked.iter().filter(|finding| finding.kind == kind).map(Finding::key).collect()

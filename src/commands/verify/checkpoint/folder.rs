@@ -25,6 +25,8 @@ pub(in crate::commands::verify) const FOUND: [&str; 5] =
     ["found.findings", "found.damaged", "found.libraries", "found.vanished", "found.wrong-once"];
 /// What the listings of the sides begin with; a dot, the kind and more follow.
 pub(in crate::commands::verify) const SIDES: [&str; 2] = ["from", "to"];
+/// What the listings of a destination begin with that is listed once more.
+pub(in crate::commands::verify) const AGAIN: &str = "again";
 
 /// The folder of a verification.
 #[derive(Debug)]
@@ -176,7 +178,9 @@ fn is_ours(name: &str) -> bool {
         let kinds = ObjectKind::ALL.map(|kind| format!("{side}.{kind}"));
         kinds.iter().any(|list| name == list || name.starts_with(&format!("{list}.")))
     };
-    [STATE, NEW, LOCK, HEADS].contains(&name) || FOUND.contains(&name) || SIDES.into_iter().any(is_listing)
+    [STATE, NEW, LOCK, HEADS].contains(&name)
+        || FOUND.contains(&name)
+        || SIDES.into_iter().chain([AGAIN]).any(is_listing)
 }
 
 /// Something in the folder that no verification left there.
@@ -300,7 +304,15 @@ mod tests {
 
     #[test]
     fn only_names_of_ours_are_ours() {
-        for name in ["verify.json", "lock", "from.commits", "to.blocks.journal", "to.fs.lock", "found.damaged"] {
+        for name in [
+            "verify.json",
+            "lock",
+            "from.commits",
+            "to.blocks.journal",
+            "again.fs.building",
+            "to.fs.lock",
+            "found.damaged",
+        ] {
             assert!(is_ours(name), "{name}");
         }
         for name in ["to.do", "lockers", "from.blocksx", "found.cat", "verify.json.bak", "heads", "objects.blocks", ""]
