@@ -334,7 +334,9 @@ fn a_retry_ends_an_older_verification_as_any_pass_does() {
     let world = World::with_sample();
     failed_and_mended(&world, &some(&world, ObjectKind::Blocks, 1), &[]);
     let note = || -> Value {
-        let file = fs::read_dir(world.at("state")).unwrap().next().unwrap().unwrap().path();
+        // Beside it is the file that is locked while it changes.
+        let mut files = fs::read_dir(world.at("state")).unwrap().map(|entry| entry.unwrap().path());
+        let file = files.find(|file| file.extension().is_some_and(|extension| extension == "json")).unwrap();
         serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
     };
     let (first, _) = (note(), retry(&world, &[]).assert_code(0));
