@@ -17,7 +17,7 @@ pub fn count(n: u64) -> String {
 
 /// A number of bytes with the largest decimal unit that leaves at least one: `1.5 MB`.
 pub fn bytes(n: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if n < 1000 {
         return format!("{n} B");
     }

@@ -341,7 +341,9 @@ fn what_is_no_library_and_no_report_of_damage_is_a_mistake_of_the_command_line()
         (file("text", "no JSON"), "no report of a run or of fsck"),
         (file("empty", "{}"), "no report of a run or of fsck"),
         (file("verify", r#"{"command": "verify", "libraries": []}"#), "the report of `verify`"),
-        (file("other", &other_side.to_string()), "from another old side"),
+        (file("other", &other_side.to_string()), "not about this old side"),
+        (file("fsck", r#"{"command": "fsck", "libraries": []}"#), "not about this old side"),
+        (file("cut", r#"{"command": "run"}"#), "no whole report of `run`"),
         (file("whole", &whole.to_string()), "names no library that is damaged in the source"),
     ] {
         let refused = run(&world, &["--accept-damage", &value]).assert_code(2);

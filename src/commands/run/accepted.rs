@@ -15,10 +15,12 @@ use crate::object::LibraryId;
 /// As much of a report of a run or of fsck as names libraries.
 #[derive(Deserialize)]
 struct OldReport {
-    /// `run` or `verify`; the report of fsck has none.
+    /// `run`, `fsck`, or another command.
     command: Option<String>,
     /// The old side of a run.
     from: Option<SideId>,
+    /// The side that fsck checked.
+    side: Option<SideId>,
     heads: Option<OldHeads>,
     libraries: Option<Vec<OldLibrary>>,
 }
@@ -69,17 +71,17 @@ fn of_report(path: &Path, from: &SideConf) -> Result<BTreeSet<LibraryId>, String
         .map_err(|error| format!("it is no report of a run or of fsck: {error}"))?;
     let named: BTreeSet<LibraryId> = match (report.command.as_deref(), report.heads, report.libraries) {
         (Some("run"), Some(heads), _) => {
-            if report.from.as_ref() != Some(&from.id()) {
-                return Err("it is the report of a run from another old side".to_owned());
-            }
+            require_same(report.from.as_ref(), from)?;
             let OldHeads { missing_in_source, accepted, damaged_in_source } = heads;
             let broken = [missing_in_source, accepted, damaged_in_source].into_iter().flatten();
             broken.flat_map(|broken| broken.libraries).filter_map(|library| library.id).collect()
         }
-        (None, None, Some(libraries)) => {
+        (Some("fsck"), _, Some(libraries)) => {
+            require_same(report.side.as_ref(), from)?;
             let is_damaged = |library: &OldLibrary| library.more_findings > 0 || !library.findings.is_empty();
             libraries.into_iter().filter(is_damaged).filter_map(|library| library.id).collect()
         }
+        (Some(command @ ("run" | "fsck")), ..) => return Err(format!("it is no whole report of `{command}`")),
         (Some(command), ..) => {
             return Err(format!("it is the report of `{command}`, and one of run or fsck is wanted"));
         }
@@ -89,4 +91,12 @@ fn of_report(path: &Path, from: &SideConf) -> Result<BTreeSet<LibraryId>, String
         return Err("it names no library that is damaged in the source".to_owned());
     }
     Ok(named)
+}
+
+/// Refuses a report of another side than this one: what is missing there says nothing about here.
+fn require_same(reported: Option<&SideId>, from: &SideConf) -> Result<(), String> {
+    match reported {
+        Some(side) if *side == from.id() => Ok(()),
+        _ => Err("it is not about this old side".to_owned()),
+    }
 }

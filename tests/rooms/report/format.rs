@@ -16,7 +16,7 @@ fn bytes_change_their_unit_where_a_reader_expects_it() {
         (1_000_000, "1.0 MB"),
         (999_949_999, "999.9 MB"),
         (1_500_000_000_000, "1.5 TB"),
-        (u64::MAX, "18446.7 PB"),
+        (u64::MAX, "18.4 EB"),
     ] {
         assert_eq!(format::bytes(n), text);
     }
@@ -50,10 +50,10 @@ proptest! {
     }
 
     #[test]
-    fn bytes_are_off_by_a_twentieth_at_most(n in 1000u64..1_000_000_000_000_000_000) {
+    fn bytes_are_off_by_a_twentieth_at_most(n in 1000u64..) {
         let text = format::bytes(n);
         let (number, unit) = text.split_once(' ').unwrap();
-        let power = ["kB", "MB", "GB", "TB", "PB"].iter().position(|known| *known == unit).unwrap() + 1;
+        let power = ["kB", "MB", "GB", "TB", "PB", "EB"].iter().position(|known| *known == unit).unwrap() + 1;
         let number: f64 = number.parse().unwrap();
         prop_assert!((1.0..1000.0).contains(&number), "{}", text);
         let shown = number * 1000f64.powi(i32::try_from(power).unwrap());
@@ -62,7 +62,7 @@ proptest! {
 
     #[test]
     fn more_bytes_never_read_as_a_smaller_unit(a: u64, b: u64) {
-        let rank = |n: u64| ["B", "kB", "MB", "GB", "TB", "PB"].iter().position(|unit| format::bytes(n).ends_with(&format!(" {unit}")));
+        let rank = |n: u64| ["B", "kB", "MB", "GB", "TB", "PB", "EB"].iter().position(|unit| format::bytes(n).ends_with(&format!(" {unit}")));
         prop_assert!(rank(a.min(b)) <= rank(a.max(b)));
     }
 }
