@@ -1,6 +1,7 @@
 //! The parts of the commands that can be tested without a process.
 
 mod earlier_report;
+mod generation;
 mod heads_check;
 mod heads_check_random;
 mod pages;
