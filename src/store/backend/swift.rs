@@ -235,7 +235,18 @@ impl WriteStore for SwiftStore {
             }
             // Swift's answer when a newer write of the same name came in between. Any proxy could give it as well, so that
             // the object itself is the second witness.
-            StatusCode::ACCEPTED if found(self.read_again(key))?.is_some_and(|kept| kept == data) => Ok(()),
+            StatusCode::ACCEPTED => match found(self.read_again(key))? {
+                Some(kept) if kept == data => Ok(()),
+                // Left alone, because it is somebody's newer write, and to be written again.
+                Some(_) => {
+                    let why = "HTTP 202: a newer write of the same name came in between, and the bytes kept are others";
+                    Err(StoreError::object(ErrorKind::Altered, "write", key, why))
+                }
+                None => {
+                    let why = "HTTP 202 is not the 201 that Swift gives for a write, and the object is not there";
+                    Err(StoreError::object(ErrorKind::ForeignAnswer, "write", key, why))
+                }
+            },
             status if status.is_success() => {
                 let told = response.success(false).told("is not the 201 that Swift gives for a write");
                 own("write", key, Some(told)).map_err(|error| settle(self, key, &data, error))
