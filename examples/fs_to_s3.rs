@@ -1,7 +1,7 @@
 //! Moves a real Seafile store from a folder to S3 and back, and compares.
 //!
 //! The S3 server runs inside this program on a free port of this machine and checks signatures like
-//! any other, so nothing needs to be installed: `cargo run --release --features s3-server --bin fs_to_s3`
+//! any other, so nothing needs to be installed: `cargo run --profile trial --features s3-server --bin fs_to_s3`
 #![allow(missing_docs, clippy::print_stdout, reason = "an example speaks to a person")]
 
 #[path = "../tests/support/s3_server.rs"]
