@@ -1,5 +1,8 @@
 //! Whether every library is whole at the destination, asked at the end of a run.
 
+mod meanwhile;
+mod memory;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -131,22 +134,6 @@ fn a_store_with_every_kind_of_library_is_whole_from_a_folder_to_s3() {
 }
 
 #[test]
-fn a_block_that_only_the_list_knows_makes_its_library_not_whole_until_the_next_run() {
-    let (world, store) = world_of(&small());
-    let library = store.library("plain 0 ✓");
-    let (key, path) = some_block(library);
-    let broken = run_while_losing(&world, &[key]).assert_code(1);
-    let named = broken.stderr.lines().find(|line| line.contains("NOT WHOLE")).unwrap();
-    assert!(named.contains(&library.id.to_string()) && named.contains("plain 0 ✓"), "{}", broken.stderr);
-    assert!(broken.stderr.contains(&key.id.to_string()) && broken.stderr.contains(&path), "{}", broken.stderr);
-    let row = &heads(&broken)["not_whole"]["libraries"][0];
-    assert_eq!(row["id"], library.id.to_string());
-    assert!(row["findings"][0]["paths"].as_array().unwrap().contains(&path.as_str().into()), "{row}");
-    assert_verdict(&broken, false, "not whole at the destination");
-    assert_eq!(broken.report.as_ref().unwrap()["result"], "libraries not whole");
-}
-
-#[test]
 fn a_virtual_library_lacks_what_its_origin_lacks() {
     let (world, store) = world_of(&small());
     let (key, _) = some_block(store.library("virtual"));
@@ -176,92 +163,6 @@ fn what_the_destination_cannot_read_back_is_found() {
     // The advice that it prints helps.
     fs::remove_file(file).unwrap();
     assert_verdict(&run(&world, &["--relist"]).assert_code(0), true, "");
-}
-
-#[test]
-fn libraries_that_did_not_change_cost_a_few_reads() {
-    /// Commit, and twice three directories, a file and two blocks.
-    const A_LIBRARY: u64 = 1 + 2 * 6;
-    let (world, store) = world_of(&Params { files: 60, ..small() });
-    let server = world.s3_server();
-    world.new_side_is_s3(&server);
-    let list = world.at("objects").display().to_string();
-    run(&world, &["--object-list", &list]).assert_code(0);
-    let mode = fs::metadata(world.at("objects.heads")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    let reads = || server.faults().count("GET") + server.faults().count("HEAD");
-    let (before, all) =
-        (reads(), heads(&run(&world, &["--object-list", &list, "--no-check-heads"]).assert_code(0)).clone());
-    assert_eq!(all["state"], "not checked");
-    let of_a_pass = reads() - before;
-    let again = run(&world, &["--object-list", &list]).assert_code(0);
-    let cost = reads() - before - 2 * of_a_pass;
-    assert_eq!(heads(&again)["unchanged"], 8);
-    assert!((8..=8 * A_LIBRARY).contains(&cost), "{cost} reads for 8 libraries");
-
-    // The head moves back by one commit: only what differs is read, which is less than the library.
-    let library = store.library("plain 0 ✓");
-    set_head(&world, library, library.snapshots[1].commit);
-    let before = reads();
-    let moved = run(&world, &["--object-list", &list]).assert_code(0);
-    let cost = reads() - before - of_a_pass;
-    assert_eq!((&heads(&moved)["unchanged"], &heads(&moved)["whole"]), (&7.into(), &8.into()));
-    let tree = &library.snapshots[1].tree;
-    let whole = (tree.ids(ObjectKind::Fs).len() + tree.ids(ObjectKind::Blocks).len()) as u64;
-    assert!(cost > 0 && cost < whole + 7 * A_LIBRARY, "{cost} reads for a tree of {whole} objects");
-}
-
-#[test]
-fn a_library_that_is_remembered_as_whole_and_lost_its_root_is_noticed() {
-    for kind in [ObjectKind::Commits, ObjectKind::Fs] {
-        let (world, store) = world_of(&small());
-        let list = world.at("objects").display().to_string();
-        run(&world, &["--object-list", &list]).assert_code(0);
-        let library = store.library("plain 0 ✓");
-        let id = if kind == ObjectKind::Fs { library.head().tree.dirs["/"] } else { library.head().commit };
-        let file = object_path(&world.at("target"), kind, &ObjectKey::new(library.id, id));
-        // As long as before, so that no sample of sizes sees it.
-        let length = fs::metadata(&file).unwrap().len();
-        fs::write(&file, vec![7; usize::try_from(length).unwrap()]).unwrap();
-        let looked = run(&world, &["--object-list", &list]).assert_code(1);
-        assert!(looked.stderr.contains("is remembered as whole, but its"), "{}", looked.stderr);
-        assert_eq!(heads(&looked)["unchanged"], 0);
-        assert!(looked.stderr.contains("NOT WHOLE"), "{}", looked.stderr);
-    }
-}
-
-#[test]
-fn a_relist_forgets_which_heads_were_whole() {
-    let (world, _) = world_of(&small());
-    let list = world.at("objects").display().to_string();
-    run(&world, &["--object-list", &list]).assert_code(0);
-    assert_eq!(heads(&run(&world, &["--object-list", &list]).assert_code(0))["unchanged"], 8);
-    assert_eq!(heads(&run(&world, &["--object-list", &list, "--relist"]).assert_code(0))["unchanged"], 0);
-}
-
-#[test]
-fn a_recheck_that_misses_something_forgets_which_heads_were_whole() {
-    let (world, _) = world_of(&small());
-    let list = world.at("objects").display().to_string();
-    run(&world, &["--object-list", &list]).assert_code(0);
-    run(&world, &["--object-list", &list]).assert_code(0);
-    let blocks = world.at("target/storage/blocks");
-    let (lost, _) = objects_below(&blocks).pop_first().unwrap();
-    fs::remove_file(blocks.join(lost)).unwrap();
-    let checked = run(&world, &["--object-list", &list, "--recheck", "100%"]).assert_code(0);
-    assert!(checked.stderr.contains("1 are not there"), "{}", checked.stderr);
-    assert_eq!((&heads(&checked)["unchanged"], &heads(&checked)["whole"]), (&0.into(), &8.into()));
-    let next = run(&world, &["--object-list", &list]).assert_code(0);
-    assert_eq!(heads(&next)["unchanged"], 8);
-}
-
-#[test]
-fn lists_that_are_gone_take_the_heads_with_them() {
-    let (world, _) = world_of(&small());
-    let list = world.at("objects").display().to_string();
-    run(&world, &["--object-list", &list]).assert_code(0);
-    fs::remove_file(world.at("objects.fs")).unwrap();
-    assert_eq!(heads(&run(&world, &["--object-list", &list]).assert_code(0))["unchanged"], 0);
 }
 
 #[test]
@@ -388,99 +289,6 @@ fn a_password_in_the_database_argument_is_shown_nowhere() {
     }
 }
 
-/// A run against a slow server, in the middle of which `meanwhile` happens.
-fn run_while(world: &World, meanwhile: impl FnOnce()) -> Outcome {
-    let server = world.s3_server();
-    world.new_side_is_s3(&server);
-    server.faults().delay(5);
-    let db = db(world).display().to_string();
-    let mut child = world.command(&["--db", &db]).spawn().unwrap();
-    let head = wait_for_line(&mut child, "Noted the heads");
-    meanwhile();
-    server.faults().clear();
-    let outcome = world.finish(child);
-    Outcome { stdout: head + &outcome.stdout, ..outcome }
-}
-
-#[test]
-fn a_head_that_moves_during_the_run_makes_it_unsafe_to_switch() {
-    let (world, store) = world_of(&small());
-    let library = store.library("plain 0 ✓");
-    let outcome = run_while(&world, || set_head(&world, library, library.snapshots[0].commit)).assert_code(0);
-    assert_eq!(heads(&outcome)["whole"], 8);
-    assert_eq!(heads(&outcome)["moved"]["libraries"], serde_json::json!([library.id.to_string()]));
-    assert_verdict(&outcome, false, "1 library changed while the pass ran");
-}
-
-#[test]
-fn what_the_server_changed_and_collected_during_the_run_is_no_damage() {
-    let (world, store) = world_of(&small());
-    let library = store.library("plain 0 ✓");
-    let of = |snapshot: &Snapshot| snapshot.tree.ids(ObjectKind::Blocks).into_iter().collect::<BTreeSet<_>>();
-    let (blocks, kept) = (of(library.head()), of(&library.snapshots[0]));
-    let outcome = run_while(&world, || {
-        set_head(&world, library, library.snapshots[0].commit);
-        for id in blocks.difference(&kept) {
-            lose(&world, "old/seafile-data", ObjectKind::Blocks, &ObjectKey::new(library.id, *id));
-        }
-    });
-    let outcome = outcome.assert_code(0);
-    assert_eq!(heads(&outcome)["damaged_in_source"]["count"], 0);
-    assert_eq!(heads(&outcome)["missing_in_source"]["count"], 0);
-    assert_eq!(heads(&outcome)["changed_meanwhile"]["libraries"][0]["id"], library.id.to_string());
-    assert_verdict(&outcome, false, "1 library changed while the pass ran");
-}
-
-#[test]
-fn a_library_that_is_deleted_and_cleared_away_during_the_run_is_no_damage() {
-    let (world, store) = world_of(&small());
-    let library = store.library("legacy");
-    let outcome = run_while(&world, || {
-        let db = Connection::open(db(&world)).unwrap();
-        let id = library.id.to_string();
-        db.execute("DELETE FROM Repo WHERE repo_id = ?", params![id]).unwrap();
-        db.execute("INSERT INTO GarbageRepos (repo_id) VALUES (?)", params![id]).unwrap();
-        for kind in ObjectKind::ALL {
-            fs::remove_dir_all(world.source().join(kind.as_str()).join(&id)).unwrap();
-        }
-    });
-    let outcome = outcome.assert_code(0);
-    let named = [&heads(&outcome)["damaged_in_source"]["count"], &heads(&outcome)["missing_in_source"]["count"]];
-    assert_eq!(named, [&0, &0]);
-    assert_verdict(&outcome, false, "1 library changed while the pass ran");
-}
-
-#[test]
-fn a_library_that_is_lost_during_the_run_while_its_head_stays_was_not_collected() {
-    let (world, store) = world_of(&small());
-    let library = store.library("legacy");
-    let outcome = run_while(&world, || {
-        fs::remove_dir_all(world.source().join("blocks").join(library.id.to_string())).unwrap();
-    });
-    let outcome = outcome.assert_code(1);
-    assert!(outcome.stderr.contains("MISSING in the source as well"), "{}", outcome.stderr);
-    assert_verdict(&outcome, false, "missing in the source as well: legacy");
-}
-
-#[test]
-fn a_library_that_comes_during_the_run_makes_it_unsafe_to_switch() {
-    let (world, store) = world_of(&small());
-    let garbage = store.library("garbage").id.to_string();
-    let outcome = run_while(&world, || {
-        let db = Connection::open(db(&world)).unwrap();
-        db.execute("INSERT INTO Repo VALUES (?)", params![garbage]).unwrap();
-    });
-    assert_eq!(heads(&outcome.assert_code(0))["moved"]["count"], 1);
-}
-
-#[test]
-fn a_database_that_goes_during_the_run_makes_it_unsafe_to_switch() {
-    let (world, _) = world_of(&small());
-    let outcome = run_while(&world, || fs::remove_file(db(&world)).unwrap()).assert_code(0);
-    assert_eq!(heads(&outcome)["moved"]["state"], "unknown");
-    assert_verdict(&outcome, false, "is not known");
-}
-
 #[test]
 fn a_run_with_failures_is_not_safe_and_says_which_library_suffers() {
     let (world, store) = world_of(&small());
@@ -524,24 +332,6 @@ fn the_database_of_another_server_vouches_for_nothing() {
     let outcome = world.run(&["--db", other.to_str().unwrap()]).assert_code(1);
     assert_eq!((&heads(&outcome)["whole"], &heads(&outcome)["missing_in_source"]["count"]), (&0.into(), &2.into()));
     assert_verdict(&outcome, false, "names no library that is whole on either side");
-}
-
-#[test]
-fn a_listing_that_an_earlier_run_left_is_asked_for_before_it_is_used() {
-    let (world, store) = world_of(&small());
-    let server = world.s3_server();
-    world.new_side_is_s3(&server);
-    let list = world.at("objects").display().to_string();
-    world.run(&[]).assert_code(0);
-    world.run(&["--object-list", &list]).assert_code(0);
-    let (key, _) = some_block(store.library("plain 0 ✓"));
-    // As a run leaves it that was killed when it had listed all but the end.
-    fs::rename(world.at("objects.blocks"), world.at("objects.blocks.building")).unwrap();
-    let bucket = world.at("buckets").join("seafile-blocks");
-    fs::remove_file(bucket.join(key.library.to_string()).join(key.id.to_string())).unwrap();
-    let outcome = run(&world, &["--object-list", &list]).assert_code(0);
-    assert_eq!(outcome.total("copied"), 1, "{}", outcome.stderr);
-    assert_verdict(&outcome, true, "");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! An interrupted verification continues where it was; one that fails does not count as a verification.
 
+mod broken;
+mod changed;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -16,6 +19,7 @@ use crate::verify::{name, named, verified};
 use crate::world::{Outcome, World, bucket_of, objects_below, wait_for_line};
 
 const ALL: u64 = WHOLE_COUNT;
+
 /// How many objects the check of the destination reads before a verification: what it wrote there, once a kind.
 const CHECK: u64 = 3;
 /// How many requests the identity of the destination takes: of each kind, before the listing and after the comparison.
@@ -164,92 +168,6 @@ fn a_kill_while_listing_keeps_the_listings_of_the_source_that_were_finished() {
     assert!(!dir.exists());
 }
 
-/// A verification of contents that was killed when all commits and some more were settled, and its checkpoint.
-fn killed_after_commits() -> (World, S3Server, String) {
-    let (world, server) = slow_copy(10);
-    let commits = objects_below(&world.source().join("commits")).len() as u64;
-    let dir = world.at("checkpoint");
-    let checkpoint = dir.display().to_string();
-    let options = ["--content", "--checkpoint", &checkpoint, "--nworker", "4"];
-    let mut child = world.verifying(&options).spawn().unwrap();
-    wait_until_settled(&dir, &mut child, commits + 5);
-    kill(child);
-    server.faults().delay(0);
-    (world, server, checkpoint)
-}
-
-#[test]
-fn what_went_from_the_destination_since_is_found_by_the_verification_that_goes_on() {
-    let (world, _server, checkpoint) = killed_after_commits();
-    let bucket = world.at("buckets").join(bucket_of(ObjectKind::Commits));
-    for (path, _) in objects_below(&bucket) {
-        fs::remove_file(bucket.join(path)).unwrap();
-    }
-    let outcome = world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(1);
-    assert!(outcome.stderr.contains("the verification begins anew"), "{}", outcome.stderr);
-    let commits = objects_below(&world.source().join("commits")).len();
-    assert_eq!(named(&outcome, "findings").iter().filter(|found| found.ends_with(": missing")).count(), commits);
-}
-
-#[test]
-fn a_verification_of_a_destination_that_another_run_wrote_to_begins_anew() {
-    let (world, _server, checkpoint) = killed_after_commits();
-    world.run(&[]).assert_code(0);
-    let outcome = world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(0);
-    assert!(outcome.stderr.contains("begins anew, because the destination is in another state"), "{}", outcome.stderr);
-    assert_eq!((outcome.total("objects"), outcome.total("read")), (ALL, ALL));
-}
-
-#[test]
-fn an_object_that_was_cut_since_is_found_by_the_verification_that_goes_on() {
-    let (world, _server, checkpoint) = killed_after_commits();
-    let bucket = world.at("buckets").join(bucket_of(ObjectKind::Commits));
-    let is_object = |path: &Path| !path.file_name().unwrap().to_str().unwrap().starts_with('.');
-    let (path, data) = objects_below(&bucket).into_iter().find(|(path, _)| is_object(path)).unwrap();
-    fs::write(bucket.join(&path), &data[1..]).unwrap();
-    let outcome = world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(1);
-    assert!(outcome.stderr.contains("is not as it was"), "{}", outcome.stderr);
-    assert_eq!(named(&outcome, "findings").len(), 1);
-}
-
-#[test]
-fn a_checkpoint_of_another_verification_is_refused() {
-    let (world, server) = slow_copy(20);
-    let dir = world.at("checkpoint");
-    let checkpoint = dir.display().to_string();
-    let mut child = world.verifying(&["--content", "--checkpoint", &checkpoint]).spawn().unwrap();
-    wait_until_settled(&dir, &mut child, 20);
-    // What it keeps is nobody else's business.
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&dir), 0o700);
-    let names: Vec<_> = fs::read_dir(&dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension() != Some("new".as_ref()))
-        .collect();
-    assert!(names.len() > 8 && names.iter().all(|path| mode(path) == 0o600), "{names:?}");
-    let busy = world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(4);
-    assert!(busy.stderr.contains("another verification is using the checkpoint"), "{}", busy.stderr);
-    kill(child);
-    server.faults().delay(0);
-    let refused = |options: &[&str], said: &str| {
-        let outcome = world.verify(&[options, &["--checkpoint", &checkpoint]].concat()).assert_code(2);
-        assert!(
-            outcome.stderr.contains("belongs to another verification") && outcome.stderr.contains(said),
-            "{}",
-            outcome.stderr
-        );
-    };
-    refused(&[], "it reads 100% of the objects, not 0%");
-    let library = fs::read_dir(world.source().join("blocks")).unwrap().next().unwrap().unwrap().file_name();
-    refused(&["--content", "--library", library.to_str().unwrap()], "it is about all libraries, not");
-    let s3 = fs::read(world.at("new/seafile.conf")).unwrap();
-    world.new_side_is_a_folder("elsewhere");
-    refused(&["--content"], "it compares");
-    fs::write(world.at("new/seafile.conf"), s3).unwrap();
-    world.verify(&["--content", "--checkpoint", &checkpoint]).assert_code(0);
-}
-
 /// The verification of a copy on a server that fails from some point on.
 fn failing(world: &World, server: &S3Server, options: &[&str]) -> Outcome {
     let dir = world.at("checkpoint");
@@ -393,26 +311,6 @@ fn kills_at_random_instants_count_nothing_twice_and_forget_nothing() {
 }
 
 #[test]
-fn what_is_lost_while_it_goes_on_is_found_when_it_is_read() {
-    let (world, server) = slow_copy(20);
-    let dir = world.at("checkpoint");
-    let checkpoint = dir.display().to_string();
-    let options = ["--content", "--checkpoint", &checkpoint, "--nworker", "4"];
-    let mut child = world.verifying(&options).spawn().unwrap();
-    wait_until_settled(&dir, &mut child, 20);
-    kill(child);
-    let bucket = world.at("buckets/seafile-blocks");
-    let is_object = |path: &Path| !path.file_name().unwrap().to_str().unwrap().starts_with('.');
-    let path = objects_below(&bucket).into_keys().rfind(|path| is_object(path)).unwrap();
-    fs::remove_file(bucket.join(&path)).unwrap();
-    server.faults().delay(0);
-    let outcome = world.verify(&options).assert_code(1);
-    let (library, id) = path.to_str().unwrap().split_once('/').unwrap();
-    assert_eq!(named(&outcome, "findings"), [format!("blocks {library} {id}: missing")]);
-    assert_eq!(outcome.total("objects"), ALL);
-}
-
-#[test]
 fn an_interruption_while_listing_is_gone_on_with() {
     let (world, server) = slow_copy(0);
     // The server answers nothing more during this test.
@@ -430,59 +328,6 @@ fn an_interruption_while_listing_is_gone_on_with() {
     server.faults().delay(0);
     assert_eq!(world.verify(&["--checkpoint", &checkpoint]).assert_code(0).total("objects"), ALL);
     assert!(!dir.exists());
-}
-
-/// A checkpoint that a kill left in the middle of the contents.
-fn left_behind(world: &World, server: &S3Server) -> (std::path::PathBuf, Vec<String>) {
-    let dir = world.at("checkpoint");
-    let options = ["--content", "--checkpoint", dir.to_str().unwrap(), "--nworker", "4"].map(str::to_owned);
-    let mut child = world.verifying(&options.each_ref().map(String::as_str)).spawn().unwrap();
-    wait_until_settled(&dir, &mut child, 20);
-    kill(child);
-    server.faults().delay(0);
-    (dir, options.into())
-}
-
-#[test]
-fn a_checkpoint_that_lost_a_part_is_refused_and_said_to_be_removed() {
-    let (world, server) = slow_copy(20);
-    flip(&world, "commits", 0);
-    let (dir, options) = left_behind(&world, &server);
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    let cut = |name: &str| {
-        let data = fs::read(dir.join(name)).unwrap();
-        fs::write(dir.join(name), &data[..data.len() / 2]).unwrap();
-        let refused = world.verify(&options).assert_code(2);
-        assert!(
-            refused.stderr.contains("Not verified") || refused.stderr.contains("NOT verified"),
-            "{}",
-            refused.stderr
-        );
-        fs::write(dir.join(name), data).unwrap();
-        refused.stderr
-    };
-    assert!(cut("verify.json").contains("is damaged"));
-    assert!(cut("found.findings").contains("shorter than it was"));
-    assert!(cut("to.blocks").contains("is damaged at byte"));
-    assert!(cut("from.fs").contains("is damaged at byte"));
-    assert!(verified(&world).is_none());
-    // Put back as it was, it is as good as before.
-    assert_eq!(world.verify(&options).assert_code(1).total("objects"), ALL);
-}
-
-#[test]
-fn a_checkpoint_that_was_half_removed_is_begun_anew() {
-    let (world, server) = slow_copy(20);
-    let (dir, options) = left_behind(&world, &server);
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    // Killed while it was removing the checkpoint: the listings are still there, and out of date.
-    fs::remove_file(dir.join("verify.json")).unwrap();
-    let source = world.source().join("blocks");
-    let (path, _) = objects_below(&source).into_iter().next().unwrap();
-    fs::remove_file(source.join(path)).unwrap();
-    let outcome = world.verify(&options).assert_code(0);
-    assert_eq!((outcome.total("objects"), outcome.total("extra"), outcome.total("vanished")), (ALL - 1, 1, 0));
-    assert!(!outcome.stdout.contains("Going on with"), "{}", outcome.stdout);
 }
 
 #[test]
