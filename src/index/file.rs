@@ -196,9 +196,16 @@ impl SetFile {
 
     /// The entries of a shard, ascending.
     pub(super) fn entries(&self, at: usize) -> Result<Vec<Entry>, ListError> {
-        let shard = &self.shards[at];
-        let wrong = || self.raw.damaged("a part of the list holds entries that are not object names", shard.offset);
-        self.view(at).entries().ok_or_else(wrong)
+        self.view(at).entries().ok_or_else(|| self.no_names(at))
+    }
+
+    /// The entries of a shard with these numbers, which ascend and count from 0.
+    pub(super) fn numbered(&self, at: usize, numbers: &[usize]) -> Result<Vec<Entry>, ListError> {
+        self.view(at).numbered(numbers).ok_or_else(|| self.no_names(at))
+    }
+
+    fn no_names(&self, at: usize) -> ListError {
+        self.raw.damaged("a part of the list holds entries that are not object names", self.shards[at].offset)
     }
 
     /// The whole record of a shard.

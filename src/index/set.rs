@@ -193,8 +193,8 @@ impl Index {
             if take < 1.0 {
                 return Vec::new();
             }
-            match self.entries(at) {
-                Ok(entries) => pick(&entries, take as usize, &mut random),
+            match self.picked(at, take as usize, &mut random) {
+                Ok(entries) => entries.iter().map(|entry| Ok(entry.listed())).collect(),
                 Err(error) => vec![Err(error)],
             }
         })
@@ -223,6 +223,16 @@ impl Index {
     /// The entries of a shard and of the journal in its range, ascending.
     fn entries(&self, at: usize) -> Result<Vec<Entry>, ListError> {
         Ok(merged(self.file.entries(at)?, self.newer_in(&self.file.shards[at].meta.range)))
+    }
+
+    /// `wanted` entries of a shard and of the journal in its range, each with the same chance, ascending.
+    fn picked(&self, at: usize, wanted: usize, random: &mut fastrand::Rng) -> Result<Vec<Entry>, ListError> {
+        let shard = &self.file.shards[at].meta;
+        if self.newer_in(&shard.range).is_empty() {
+            return self.file.numbered(at, &pick(shard.keys as usize, wanted, random));
+        }
+        let entries = self.entries(at)?;
+        Ok(pick(entries.len(), wanted, random).into_iter().map(|number| entries[number]).collect())
     }
 
     fn newer_in(&self, range: &KeyRange) -> &[Entry] {
@@ -264,14 +274,14 @@ pub(super) fn merged(older: Vec<Entry>, newer: &[Entry]) -> Vec<Entry> {
     out
 }
 
-/// Chooses `wanted` entries with equal probability, in their order.
-fn pick(entries: &[Entry], wanted: usize, random: &mut fastrand::Rng) -> Vec<Result<Listed, ListError>> {
-    let mut needed = wanted.min(entries.len());
+/// Chooses `wanted` of the numbers below `count`, each with the same chance, ascending.
+fn pick(count: usize, wanted: usize, random: &mut fastrand::Rng) -> Vec<usize> {
+    let mut needed = wanted.min(count);
     let mut out = Vec::with_capacity(needed);
-    for (at, entry) in entries.iter().enumerate() {
-        if random.usize(..entries.len() - at) < needed {
+    for number in 0..count {
+        if random.usize(..count - number) < needed {
             needed -= 1;
-            out.push(Ok(entry.listed()));
+            out.push(number);
         }
     }
     out

@@ -2,7 +2,7 @@
 
 use fst::{Map, MapBuilder, Streamer};
 
-use super::entry::{DIGITS, Digits, Entry, digits, from_digits};
+use super::entry::{Digits, Entry, digits, from_digits};
 use super::format::{RECORD_HEADER, ShardMeta};
 use crate::object::{KeyRange, ObjectKey};
 
@@ -126,14 +126,35 @@ impl<'a> ShardView<'a> {
         let mut out = Vec::new();
         let Some(map) = &self.map else { return Some(out) };
         out.reserve(map.len());
-        let (mut key, mut stream) = (self.prefix, map.stream());
+        let mut stream = map.stream();
         while let Some((tail, code)) = stream.next() {
-            if tail.len() != DIGITS - self.shared {
-                return None;
-            }
-            key[self.shared..].copy_from_slice(tail);
-            out.push(Entry::from_code(from_digits(&key)?, code));
+            out.push(self.entry(tail, code)?);
         }
         Some(out)
+    }
+
+    /// The entries with these numbers, which ascend and count from 0; `None` when one of them has no valid key. Several
+    /// times as fast as [`ShardView::entries`], because the others are passed over without being read, and what follows
+    /// the last one is not even that.
+    pub(super) fn numbered(&self, numbers: &[usize]) -> Option<Vec<Entry>> {
+        let mut out = Vec::with_capacity(numbers.len());
+        let Some(map) = &self.map else { return Some(out) };
+        let (mut stream, mut next) = (map.stream(), 0);
+        for number in numbers {
+            while next < *number {
+                stream.next()?;
+                next += 1;
+            }
+            let (tail, code) = stream.next()?;
+            next += 1;
+            out.push(self.entry(tail, code)?);
+        }
+        Some(out)
+    }
+
+    fn entry(&self, tail: &[u8], code: u64) -> Option<Entry> {
+        let mut key = self.prefix;
+        key.get_mut(self.shared..).filter(|rest| rest.len() == tail.len())?.copy_from_slice(tail);
+        Some(Entry::from_code(from_digits(&key)?, code))
     }
 }
