@@ -313,8 +313,10 @@ fn send<S: Read + Write>(stream: &mut BufReader<Patient<'_, S>>, asked: &Asked, 
     let writer = &mut stream.get_mut().stream;
     writer.write_all(&sent)?;
     writer.flush()?;
-    while reply.fault == Fault::Endless {
-        writer.write_all(&reply.body)?;
+    if reply.fault == Fault::Endless {
+        loop {
+            writer.write_all(&reply.body)?;
+        }
     }
     if matches!(reply.fault, Fault::Silence | Fault::Stall(_)) {
         // Until the client hangs up.

@@ -160,7 +160,7 @@ impl S3Store {
             .map_err(|_| Failure::timeout(self.read_timeout))?
         {
             let piece = piece.map_err(|error| {
-                if bounded::is_too_long(&error) {
+                if errors::is_too_long(&error) {
                     return Failure::too_long(ErrorKind::TooLarge);
                 }
                 let text = format!("broke off after {} of {length} bytes: {}", data.len(), errors::chain_text(&error));

@@ -1,8 +1,6 @@
 //! A limit on the size of every answer: the SDK reads whatever comes, and a server that does not stop sending would fill
 //! the memory.
 
-use std::error::Error;
-
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
@@ -11,9 +9,8 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata};
-use http_body_util::{LengthLimitError, Limited};
+use http_body_util::Limited;
 
-use super::errors::chain;
 use crate::store::http::Request;
 
 /// Bounds the answers to all requests of a client.
@@ -72,9 +69,4 @@ fn bound(response: &mut HttpResponse, limit: u64) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let body = std::mem::replace(response.body_mut(), SdkBody::taken());
     *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, limit));
-}
-
-/// Whether an error says that an answer is longer than its limit.
-pub(super) fn is_too_long(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|cause| cause.is::<LengthLimitError>())
 }

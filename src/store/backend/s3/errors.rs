@@ -10,8 +10,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
+use http_body_util::LengthLimitError;
 
-use super::bounded::is_too_long;
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
 use crate::store::http::wait_of;
@@ -257,6 +257,11 @@ pub(super) fn chain_text(error: &(dyn Error + 'static)) -> String {
         }
     }
     text
+}
+
+/// Whether an error says that an answer is longer than its limit.
+pub(super) fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|cause| cause.is::<LengthLimitError>())
 }
 
 fn is_transport(error: &(dyn Error + 'static)) -> bool {
