@@ -6,3 +6,4 @@ pub mod lock;
 pub mod private_file;
 pub mod process;
 pub mod shutdown;
+pub mod terminal;
