@@ -18,7 +18,7 @@ use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, W
 use crate::support::http_stub::{Asked, Fault, Reply, Stub};
 
 /// A server that answers everything but a login by `answer`, and a store of each protocol at it.
-fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [(&'static str, Box<dyn Store>); 4]) {
+fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [Named; 4]) {
     let stub = Stub::start(move |asked| match asked.path.ends_with("/auth/v1.0") {
         true => {
             let url = format!("http://{}/v1/AUTH_x", asked.header("host").unwrap());
@@ -27,7 +27,7 @@ fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [(
         false => answer(asked),
     });
     let host = stub.host();
-    let stores: [(_, Box<dyn Store>); 4] = [
+    let stores: [Named; 4] = [
         ("S3 V2", Box::new(s3(&host, S3Signature::V2))),
         ("S3 V4", Box::new(s3(&host, S3Signature::V4))),
         ("OSS", Box::new(oss(&host))),
@@ -35,6 +35,9 @@ fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [(
     ];
     (stub, stores)
 }
+
+/// A store, and what it speaks.
+type Named = (&'static str, Box<dyn Store>);
 
 trait Store: ReadStore + WriteStore + RemoveStore {}
 impl<T: ReadStore + WriteStore + RemoveStore> Store for T {}
