@@ -17,6 +17,7 @@ use crate::commands::verify::settings::VerifyFlags;
 use crate::commands::{check, clean, demo, fsck, list, plan, remove, repair, run, verify};
 use crate::conf::Environment;
 use crate::report::{Console, Outcome};
+use crate::sys::secrecy;
 use crate::sys::shutdown::Shutdown;
 
 mod examples;
@@ -30,6 +31,10 @@ use examples::{EXAMPLES, REMOVE_EXAMPLES, REPAIR_EXAMPLES};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+
+    /// Let the system keep this program's memory when it crashes, and debuggers look at it: keys and passwords are in it
+    #[arg(long, global = true)]
+    allow_core: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,8 +77,18 @@ pub fn main() -> ExitCode {
         // Means the same as none at all, as it does to a shell; taken as it is, it would be the current folder.
         tempfile::env::override_temp_dir(Path::new("/tmp")).expect("nothing was overridden before");
     }
-    let cli = Cli::parse();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    // Where the system does not allow it, a warning says already what can be seen, and what to do.
+    let _ = secrecy::blank_command_line();
+    let cli = Cli::parse_from(arguments);
     let console = Console::new();
+    if !cli.allow_core
+        && let Err(error) = secrecy::forbid_core_dumps()
+    {
+        let what =
+            "Warning: a crash may leave keys and passwords in a core dump, which the system does not let be forbidden";
+        console.problem(format_args!("{what}: {error}"));
+    }
     match dispatch(cli.command, &console) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

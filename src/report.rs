@@ -6,6 +6,7 @@
 pub mod console;
 pub mod format;
 pub mod header;
+pub mod json;
 pub mod jsonl;
 pub mod outcome;
 pub mod page;

@@ -5,4 +5,6 @@ pub mod file_lock;
 pub mod lock;
 pub mod private_file;
 pub mod process;
+pub mod secrecy;
 pub mod shutdown;
+pub mod terminal;

@@ -18,9 +18,8 @@ use crate::reach::{self, FsckResult, LibraryResult, Stores, WalkOptions};
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::page::write;
 use crate::report::progress::during;
-use crate::report::{Console, Outcome};
+use crate::report::{Console, Outcome, json};
 use crate::store::open::open_source;
-use crate::sys::private_file;
 use crate::sys::shutdown::Shutdown;
 
 pub mod outcome;
@@ -140,7 +139,7 @@ fn write_report(settings: &FsckSettings, result: &FsckResult) -> Result<(), Fail
     let side = settings.side.id();
     let document = Document { version: VERSION, command: "fsck", program: PROGRAM, side, result };
     let text = serde_json::to_vec_pretty(&document).map_err(std::io::Error::from);
-    not_lost(path, text.and_then(|text| private_file::replace(path, |out| out.write_all(&text))))
+    not_lost(path, text.and_then(|text| json::replace(path, |out| out.write_all(&text))))
 }
 
 /// Somebody asked for the file to decide by it, so all is not well without it.

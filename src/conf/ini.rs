@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ini::{Ini, ParseOption};
+use zeroize::Zeroize;
 
 use super::finding::{ConfError, Findings, Place};
 
@@ -20,6 +21,13 @@ pub(crate) struct Value {
     pub(crate) place: Place,
     /// Whether it could not be read. An error was then added, and the text is empty.
     pub(crate) refused: bool,
+}
+
+impl Drop for Value {
+    /// Overwrites the text, because it may be a key.
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
 }
 
 impl Value {

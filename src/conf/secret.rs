@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-/// A password or key. `Debug` prints `***`; there is no `Display`.
+use zeroize::Zeroizing;
+
+/// A password or key. `Debug` prints `***`; there is no `Display`. Its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps `value`.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self(Zeroizing::new(value.into()))
     }
 
     /// The value, for the code that signs or logs in with it.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use zeroize::Zeroize;
+
 use super::backend::StoreConf;
 use super::database::DatabaseConf;
 use super::finding::Place;
@@ -34,6 +36,13 @@ pub struct TextFile {
     pub name: String,
     /// Its content.
     pub bytes: Vec<u8>,
+}
+
+impl Drop for TextFile {
+    /// Overwrites the content, because keys are in it.
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
 }
 
 /// The files of a side.

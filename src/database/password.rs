@@ -12,8 +12,8 @@ use crate::conf::{DatabaseConf, Secret};
 pub const PASSWORD_VARIABLE: &str = "SEAF_MIGRATE_DB_PASSWORD";
 
 /// What to tell a user whose password stands on the command line.
-pub const PASSWORD_IN_URL: &str = "the password in --db can be seen by every user of this machine while this runs: give \
-                                   it in a file with --db-password-file, or in SEAF_MIGRATE_DB_PASSWORD";
+pub const PASSWORD_IN_URL: &str = "the password in --db can be seen by every user of this machine, until the system lets it \
+                                   be blanked: give it in a file with --db-password-file, or in SEAF_MIGRATE_DB_PASSWORD";
 
 /// The database to read, and whether to warn.
 #[derive(Clone, Debug, PartialEq, Eq)]

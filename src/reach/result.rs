@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::content::Damage;
 use crate::object::{LibraryId, ObjectId, ObjectKind};
+use crate::sys::terminal::is_unseen;
 
 /// What is wrong with an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,12 +140,12 @@ impl fmt::Display for Defect {
     }
 }
 
-/// A name without the control characters that could move a terminal's cursor or begin a new line.
+/// A name without the characters that could move a terminal's cursor, begin a new line, or hide.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|char| match char.is_control() {
+        self.0.chars().try_for_each(|char| match is_unseen(char) {
             true => write!(f, "{}", char.escape_default()),
             false => write!(f, "{char}"),
         })

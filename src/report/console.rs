@@ -1,9 +1,13 @@
 //! Where lines go: the log that users of the old script know, and a terminal's bars.
+//!
+//! Everything that is shown passes here, and what others chose in it is made harmless ([`Lines`]).
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use indicatif::MultiProgress;
+
+use crate::sys::terminal::Lines;
 
 /// Prints log lines to standard output and problems to standard error, around the bars if there
 /// are any.
@@ -39,13 +43,13 @@ impl Console {
     pub fn line(&self, line: impl Display) {
         if !self.quiet {
             // A closed pipe must not end a migration: what is printed is not what is done.
-            self.around(|| drop(writeln!(std::io::stdout(), "{line}")));
+            self.around(|| drop(writeln!(std::io::stdout(), "{}", Lines(line))));
         }
     }
 
     /// A problem, on standard error.
     pub fn problem(&self, line: impl Display) {
-        self.around(|| drop(writeln!(std::io::stderr(), "{line}")));
+        self.around(|| drop(writeln!(std::io::stderr(), "{}", Lines(line))));
     }
 
     fn around(&self, print: impl FnOnce()) {

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Console, format};
 use crate::metrics::throughput::{Estimate, Position, Speed, Throughput};
+use crate::sys::terminal::OneLine;
 
 /// How often bars move and [`Progress::sample`] is called.
 const TICK: Duration = Duration::from_millis(200);
@@ -122,7 +123,7 @@ fn draw(bar: &ProgressBar, Reading { phase, position, estimate }: &Reading, prog
     bar.set_length(position.total.items.max(1));
     // No more than the total, so that a bar is empty and not full as long as the total is not known.
     bar.set_position(position.done.items.min(position.total.items));
-    bar.set_message(progress.bar_text(estimate));
+    bar.set_message(OneLine(progress.bar_text(estimate)).to_string());
 }
 
 /// The parts that there are, with commas between them.

@@ -3,6 +3,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::sys::terminal::OneLine;
+
 /// Rows and columns.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
@@ -90,7 +92,9 @@ impl Display for Table {
 fn lines_of(cells: &[Cell]) -> Vec<Vec<String>> {
     let texts: Vec<Vec<&str>> = cells.iter().map(Cell::texts).collect();
     let height = texts.iter().map(Vec::len).max().unwrap_or(1).max(1);
-    let line = |n: usize| texts.iter().map(|texts| texts.get(n).copied().unwrap_or_default().to_owned()).collect();
+    // On one line and as wide as it is shown, because users choose names.
+    let shown = |text: Option<&&str>| text.map_or_else(String::new, |text| OneLine(text).to_string());
+    let line = |n: usize| texts.iter().map(|texts| shown(texts.get(n))).collect();
     (0..height).map(line).collect()
 }
 
@@ -133,6 +137,19 @@ mod tests {
             "fs              7  one",
             "                   two",
             "total   1,234,574",
+        ];
+        assert_eq!(table.to_string().lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_name_makes_no_line_of_its_own_and_sends_nothing_to_the_terminal() {
+        let mut table = Table::new(vec![Column::Text("Library"), Column::Number("Objects")]);
+        let name = "a\nSafe to switch: yes \u{9b}2J\u{202e}";
+        table.rows = vec![vec![Cell::Named(name.to_owned(), "c-d".to_owned()), Cell::of(7)]];
+        let expected = [
+            "Library                                 Objects",
+            "a Safe to switch: yes \\u{9b}2J\\u{202e}        7",
+            "c-d",
         ];
         assert_eq!(table.to_string().lines().collect::<Vec<_>>(), expected);
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::object::ObjectKey;
+use crate::sys::terminal::OneLine;
 
 /// What kind of failure it was. The kind alone decides whether a call is repeated and whether the
 /// pass goes on.
@@ -137,7 +138,8 @@ impl StoreError {
 
     /// An error while doing `action` to `subject`, a store or a part of it.
     pub fn new(kind: ErrorKind, action: &'static str, subject: impl Into<String>, cause: impl fmt::Display) -> Self {
-        Self { kind, action, subject: subject.into(), cause: cause.to_string(), retry_after: None }
+        // On one line, because servers choose words of it, and a line of their own could pass for one of ours.
+        Self { kind, action, subject: subject.into(), cause: OneLine(cause).to_string(), retry_after: None }
     }
 
     /// The same error with the time that the store asked to wait for.
@@ -167,7 +169,7 @@ impl StoreError {
     /// The same error, its cause continued by `more`.
     #[must_use]
     pub fn because(mut self, more: impl fmt::Display) -> Self {
-        self.cause = format!("{}; {more}", self.cause);
+        self.cause = format!("{}; {}", self.cause, OneLine(more));
         self
     }
 

@@ -4,13 +4,15 @@
 //! and shared by all threads. Every wait has an end ([`HttpOptions`]), every answer a size limit,
 //! and a body that ends before its announced length is an error, never a short answer. Redirects
 //! are not followed, because a request signed for one host must not be carried to another: the
-//! error says where the server pointed to.
+//! error says where the server pointed to. Where TLS is configured, nothing is ever sent without it, whatever URL a
+//! server names.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
+use http::uri::Scheme;
 use http::{Method, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -26,7 +28,7 @@ pub mod runtime;
 pub(super) use answer::wait_of;
 pub use answer::{kind_of_status, retry_after};
 
-use body::{Deadline, Upload, collect};
+use body::{Deadline, Limit, Upload, collect};
 use connect::Connector;
 use failure::Failure;
 
@@ -45,6 +47,8 @@ pub struct HttpOptions {
     pub idle_timeout: Duration,
     /// Certificates (PEM) to trust beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// Whether requests go over TLS only: one with an `http://` URL is refused before anything is sent.
+    pub https_only: bool,
 }
 
 impl Default for HttpOptions {
@@ -57,6 +61,7 @@ impl Default for HttpOptions {
             // Shorter than what common servers and load balancers allow, so that it is us who close.
             idle_timeout: Duration::from_secs(20),
             ca_file: None,
+            https_only: false,
         }
     }
 }
@@ -79,8 +84,10 @@ pub struct Request {
 }
 
 impl Request {
-    /// The limit of answers that are not objects: listings, errors, tokens.
-    pub const TEXT_LIMIT: u64 = 64 << 20;
+    /// The limit of answers that are not objects: the longest names that a bucket can have make pages of some 4 MiB.
+    pub const TEXT_LIMIT: u64 = 16 << 20;
+    /// The limit of an answer that says that something failed; what it says is a few hundred bytes.
+    pub const ERROR_LIMIT: u64 = 1 << 20;
     /// The limit of an object: far above what Seafile writes, and below what would eat the memory.
     pub const OBJECT_LIMIT: u64 = 2 << 30;
 
@@ -253,8 +260,11 @@ impl HttpClient {
     /// # Errors
     /// [`ErrorKind::Connection`], [`ErrorKind::Timeout`], [`ErrorKind::Protocol`];
     /// [`ErrorKind::TooLarge`] for an answer above the limit; [`ErrorKind::Setup`] for a certificate
-    /// that nobody here trusts.
+    /// that nobody here trusts, and for a URL without TLS where only TLS is allowed.
     pub fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        if self.options.https_only && request.url.scheme() != Some(&Scheme::HTTPS) {
+            return Err(HttpError::new(ErrorKind::Setup, unsafe_url(&request.url.to_string())));
+        }
         runtime::block_on(async {
             match self.attempt(request).await {
                 Err(failure) if failure.unanswered && request.repeatable => self.attempt(request).await,
@@ -272,7 +282,16 @@ impl HttpClient {
         let body_end_known = request.method == Method::HEAD
             || hyper::body::Body::size_hint(&body).exact().is_some()
             || parts.headers.contains_key(TRANSFER_ENCODING);
-        let body = collect(body, request.answer_limit, self.options.stall_timeout).await?;
+        let limit = Limit::of(parts.status, request.answer_limit);
+        let body = collect(body, limit, self.options.stall_timeout).await?;
         Ok(Response { status: parts.status, headers: parts.headers, body, body_end_known })
     }
+}
+
+/// Why nothing is sent to a URL without TLS, and what to do.
+pub(in crate::store) fn unsafe_url(url: &str) -> String {
+    format!(
+        "nothing was sent to {url}: it is not https, and the configuration says use_https = true; have the service name \
+         an https:// address, or set use_https = false if everybody on the way may see the requests"
+    )
 }

@@ -17,6 +17,10 @@ pub(super) mod xml;
 /// a server that repeats itself would be asked for ever.
 const MOST_EMPTY: usize = 1000;
 
+/// How many answers in a row may hold strangers alone that all lie between two keys that are neighbours. Each gets further,
+/// but a server that makes names up would be asked for ever.
+const MOST_STRANGE: usize = 10_000;
+
 /// One name in an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
@@ -75,7 +79,7 @@ pub(super) fn page<E>(range: &KeyRange, mut fetch: impl FnMut(&Start) -> Result<
     let mut page = Page::default();
     let mut floor: Option<Vec<u8>> = range.first().predecessor().map(|key| key.text().to_vec());
     let mut start = floor.clone().map_or(Start::First, Start::After);
-    let mut empty = 0;
+    let (mut empty, mut strange) = (0, 0);
     loop {
         let answer = fetch(&start).map_err(Fault::Request)?;
         check_order(&answer, floor.as_deref())?;
@@ -86,7 +90,11 @@ pub(super) fn page<E>(range: &KeyRange, mut fetch: impl FnMut(&Start) -> Result<
         }
         let Some(last) = answer.names.last() else {
             empty += 1;
-            start = Start::Token(answer.token.filter(|_| empty <= MOST_EMPTY).ok_or_else(goes_nowhere)?);
+            let next = Start::Token(answer.token.filter(|_| empty <= MOST_EMPTY).ok_or_else(goes_nowhere)?);
+            if next == start {
+                return Err(goes_nowhere());
+            }
+            start = next;
             continue;
         };
         let Some(next) = first_key_after(&last.bytes).filter(|next| *next <= range.last()) else {
@@ -102,6 +110,12 @@ pub(super) fn page<E>(range: &KeyRange, mut fetch: impl FnMut(&Start) -> Result<
         // Done here, because after a whole answer of strangers between two keys that are neighbours no range can say
         // where to go on.
         take(&mut page, range, &answer.names, None);
+        strange += 1;
+        if strange > MOST_STRANGE {
+            return Err(Fault::Broken(format!(
+                "{MOST_STRANGE} answers in a row hold names of no object, and more follow"
+            )));
+        }
         start = Start::After(last.bytes.clone());
         floor = Some(last.bytes.clone());
     }

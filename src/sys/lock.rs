@@ -162,6 +162,21 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_the_place_of_a_lock_file_is_neither_waited_for_nor_believed_nor_emptied() {
+        let dir = tempfile::tempdir().unwrap();
+        let (fifo, link, other) = (dir.path().join("fifo"), dir.path().join("link"), dir.path().join("other"));
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+        fs::write(&other, "precious").unwrap();
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        for planted in [&fifo, &link] {
+            let refused = DestinationLock::take_file(planted, "s3:host/bucket").unwrap_err();
+            assert!(matches!(refused, LockError::Io { .. }), "{refused}");
+            assert_eq!(DestinationLock::holder_of_file(planted, "s3:host/bucket"), None);
+        }
+        assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
+    }
+
+    #[test]
     fn the_second_taker_is_told_who_has_it_and_gets_it_afterwards() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");

@@ -1,6 +1,7 @@
 //! The backends and the layers over them, where a server, a disk or an answer is not as it should be. What every
 //! backend must do is in `tests/conformance/`.
 
+mod endless;
 mod foreign_answers;
 mod fs_durable;
 mod fs_faults;

@@ -41,6 +41,8 @@ mod repair;
 mod retry;
 mod s3_environment;
 mod same_store;
+mod secrets;
+mod strange_texts;
 mod verify;
 mod verify_resume;
 mod world;

@@ -85,6 +85,8 @@ pub enum Fault {
     NoLength,
     /// These bytes instead of an answer.
     Raw(Vec<u8>),
+    /// The head, and then the body again and again until the client has had enough.
+    Endless,
     /// A proper answer, and then the connection ends without having said so.
     CloseAfter,
 }
@@ -296,7 +298,7 @@ fn send<S: Read + Write>(stream: &mut BufReader<Patient<'_, S>>, asked: &Asked, 
         head += &format!("{name}: {value}\r\n");
     }
     let has_length = reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    if !has_length && reply.fault != Fault::NoLength && reply.status != 204 {
+    if !has_length && !matches!(reply.fault, Fault::NoLength | Fault::Endless) && reply.status != 204 {
         head += &format!("Content-Length: {}\r\n", reply.body.len());
     }
     head += "\r\n";
@@ -306,11 +308,16 @@ fn send<S: Read + Write>(stream: &mut BufReader<Patient<'_, S>>, asked: &Asked, 
         Fault::Silence => Vec::new(),
         Fault::Raw(bytes) => bytes.clone(),
         Fault::CutBody(length) | Fault::Stall(length) => [head.as_bytes(), &body[..*length]].concat(),
-        Fault::None | Fault::NoLength | Fault::CloseAfter => [head.as_bytes(), body].concat(),
+        Fault::None | Fault::NoLength | Fault::Endless | Fault::CloseAfter => [head.as_bytes(), body].concat(),
     };
     let writer = &mut stream.get_mut().stream;
     writer.write_all(&sent)?;
     writer.flush()?;
+    if reply.fault == Fault::Endless {
+        loop {
+            writer.write_all(&reply.body)?;
+        }
+    }
     if matches!(reply.fault, Fault::Silence | Fault::Stall(_)) {
         // Until the client hangs up.
         let mut byte = [0];

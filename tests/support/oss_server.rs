@@ -191,6 +191,10 @@ impl State {
             objects.iter().filter(|(name, _)| **name > after && name.starts_with(&text("prefix"))).collect();
         let empty =
             self.empty_pages.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok();
+        if empty {
+            // An empty page gets past names that are not there any more.
+            after.push('\u{1}');
+        }
         let page = if empty { &[][..] } else { &names[..names.len().min(most)] };
         let encoded = text("encoding-type") == "url" && !self.plain_names.load(Ordering::Acquire);
         let xml = list_xml(asked, bucket, page, page.len() < names.len(), &after, encoded);

@@ -10,9 +10,8 @@ use super::settings::Stage;
 use crate::metrics::Findings;
 use crate::metrics::counters::{Counters, LibraryCounts};
 use crate::object::{LibraryId, ObjectKind, PerKind};
-use crate::report::Process;
 use crate::report::header::{PROGRAM, VERSION};
-use crate::sys::private_file;
+use crate::report::{Process, json};
 
 /// Why an object was kept although it could be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -210,7 +209,7 @@ pub fn write(
     };
     let text = serde_json::to_string_pretty(&document)?;
     // What was kept follows inside the last brace, because it may be more than fits in memory.
-    private_file::replace(path, |out| {
+    json::replace(path, |out| {
         write!(out, "{},\n  \"kept\": [", text.strip_suffix("\n}").unwrap_or(&text))?;
         kept.write_json(out)?;
         out.write_all(b"]\n}\n")

@@ -16,8 +16,7 @@ use crate::metrics::{Finding, RepairCounters};
 use crate::object::{ObjectKind, PerKind};
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::table::{Cell, Column, Table};
-use crate::report::{Console, Outcome, format};
-use crate::sys::private_file;
+use crate::report::{Console, Outcome, format, json};
 
 /// A repair that is over.
 pub(super) struct RepairResult<'a> {
@@ -103,7 +102,7 @@ impl RepairResult<'_> {
         })?;
         // The names follow inside the document's last brace, because they may be many more than fit in memory.
         let open = text.strip_suffix("\n}").unwrap_or(&text);
-        private_file::replace(path, |out| {
+        json::replace(path, |out| {
             write!(out, "{open},\n  \"repaired\": [")?;
             self.findings.repaired.write_json(out)?;
             out.write_all(b"],\n  \"left\": [")?;

@@ -14,11 +14,10 @@ use crate::metrics::counters::LibraryCounts;
 use crate::metrics::{Counters, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::preflight::owner::ForeignOwner;
-use crate::report::Process;
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::outcome::Outcome;
+use crate::report::{Process, json};
 use crate::store::Ignored;
-use crate::sys::private_file;
 
 /// What the report says beside the numbers and the findings.
 #[derive(Clone, Debug, Serialize)]
@@ -104,7 +103,7 @@ pub fn write(
     // The findings are not part of the document above but follow it, inside its last brace, because they may be many
     // more than fit in memory.
     let open = text.strip_suffix("\n}").unwrap_or(&text);
-    private_file::replace(path, |out| {
+    json::replace(path, |out| {
         out.write_all(open.as_bytes())?;
         let ObjectFindings { failures, damage, vanished, wrong_once } = findings;
         let arrays = [("failures", failures), ("damaged", damage), ("vanished", vanished), ("wrong_once", wrong_once)];

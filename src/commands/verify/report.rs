@@ -11,8 +11,7 @@ use crate::compare::Tally;
 use crate::metrics::Finding;
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::header::{PROGRAM, VERSION};
-use crate::report::{Outcome, Process};
-use crate::sys::private_file;
+use crate::report::{Outcome, Process, json};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -68,7 +67,7 @@ pub fn write(verified: &mut Verified<'_>, path: &Path, process: &Process) -> io:
         only_libraries: verified.only,
         kinds: verified.kinds.iter().map(row).collect(),
     })?;
-    private_file::replace(path, |out| {
+    json::replace(path, |out| {
         write!(out, "{}", document.strip_suffix("\n}").unwrap_or(&document))?;
         array(out, "libraries", |each| libraries(verified)?.iter().try_for_each(|row| each(text(row)?)))?;
         array(out, "findings", |each| verified.findings.each(|finding| each(text(&finding)?)))?;

@@ -8,6 +8,7 @@
 
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::packet::{Fault, Fields, Packets, Stream, printable};
 use super::tls::{self, Privacy};
@@ -177,7 +178,7 @@ fn finish(packets: &mut Packets, conf: &MysqlConf, method: Method, privacy: Priv
                 if !privacy.tell_password {
                     return Err(Fault::Refused(NOT_TOLD.to_owned()));
                 }
-                packets.send(&[conf.password.expose().as_bytes(), &[0]].concat())?;
+                packets.send(&Zeroizing::new([conf.password.expose().as_bytes(), &[0]].concat()))?;
             }
             _ => return Err(Fault::Protocol("its answer to the login is none")),
         }

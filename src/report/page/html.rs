@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::{Cell, Column, Table};
+use crate::sys::terminal::is_unseen;
 
 /// A text, escaped for an element or for a quoted attribute.
 pub(super) struct Text<'a>(pub(super) &'a str);
@@ -15,9 +16,10 @@ impl Display for Text<'_> {
             '>' => f.write_str("&gt;"),
             '"' => f.write_str("&quot;"),
             '\'' => f.write_str("&#39;"),
-            // Replaced, because these reverse the direction of the text around them, or are not allowed in XML.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => f.write_char('\u{fffd}'),
-            char if char.is_control() && !matches!(char, '\n' | '\t') => f.write_char('\u{fffd}'),
+            '\n' | '\t' => f.write_char(char),
+            // Replaced, because they are not allowed in XML, turn the text around them, or hide in it.
+            '\u{fffe}' | '\u{ffff}' => f.write_char('\u{fffd}'),
+            char if is_unseen(char) => f.write_char('\u{fffd}'),
             char => f.write_char(char),
         })
     }

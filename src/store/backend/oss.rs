@@ -55,7 +55,7 @@ impl OssStore {
         let store = location.to_string();
         let signer = Signer::new(conf).map_err(|why| StoreError::new(ErrorKind::Setup, "open", &store, why))?;
         let ca_file = conf.ca_file.clone().or(options.ca_file);
-        let client = HttpClient::new(HttpOptions { ca_file, ..options }, &store)?;
+        let client = HttpClient::new(HttpOptions { ca_file, https_only: conf.https, ..options }, &store)?;
         Ok(Self { location, bucket: conf.bucket.clone(), url: bucket_url(conf), client, signer })
     }
 

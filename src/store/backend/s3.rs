@@ -24,12 +24,14 @@ use self::sse::{SseKey, with_key};
 use crate::conf::backend::Location;
 use crate::conf::{S3Conf, S3Signature};
 use crate::object::{KeyRange, ObjectKey};
+use crate::store::http::Request;
 use crate::store::http::runtime::{self, block_on};
 use crate::store::listing::{self, Answer, Fault, Start};
 use crate::store::witness::foreign::Success;
 use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
+mod bounded;
 mod client;
 mod errors;
 mod heard;
@@ -135,6 +137,9 @@ impl S3Store {
         })?;
         let encrypted = self.sse.is_some() || by_key_service(answer.server_side_encryption());
         let (content_type, etag) = (answer.content_type, answer.e_tag);
+        if length as u64 > Request::OBJECT_LIMIT {
+            return Err(Failure::too_long(ErrorKind::TooLarge));
+        }
         let data = self.body(answer.body, length).await?;
         let success = Success {
             status: 200,
@@ -155,6 +160,9 @@ impl S3Store {
             .map_err(|_| Failure::timeout(self.read_timeout))?
         {
             let piece = piece.map_err(|error| {
+                if errors::is_too_long(&error) {
+                    return Failure::too_long(ErrorKind::TooLarge);
+                }
                 let text = format!("broke off after {} of {length} bytes: {}", data.len(), errors::chain_text(&error));
                 Failure::new(ErrorKind::Connection, text)
             })?;
@@ -319,7 +327,7 @@ enum Caches {
 }
 
 /// The most that is set aside for a body before its bytes are there.
-const LARGEST_PREALLOCATION: usize = 64 << 20;
+const LARGEST_PREALLOCATION: usize = 16 << 20;
 
 impl ReadStore for S3Store {
     fn location(&self) -> &Location {

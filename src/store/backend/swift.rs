@@ -58,7 +58,8 @@ impl SwiftStore {
     /// [`ErrorKind::Setup`] when the CA file is no good or the machine gives no threads.
     pub fn open(conf: &SwiftConf, location: Location, options: HttpOptions) -> Result<Self, StoreError> {
         let ca_file = conf.ca_file.clone().or(options.ca_file);
-        let client = HttpClient::new(HttpOptions { ca_file, ..options }, &location.to_string())?;
+        let client =
+            HttpClient::new(HttpOptions { ca_file, https_only: conf.https, ..options }, &location.to_string())?;
         Ok(Self { location, container: escape(&conf.container), client, account: Account::new(conf.clone()) })
     }
 
@@ -110,12 +111,13 @@ impl SwiftStore {
         }
     }
 
-    /// A call on the container; `query` begins with its question mark, if there is one.
+    /// A call on the container; `query` begins with its question mark, if there is one, and is that of a listing.
     fn on_container(&self, action: &'static str, method: &Method, query: &str) -> Result<Response, StoreError> {
         let subject = self.location.to_string();
         self.call(action, &subject, |session| {
             let url = format!("{}/{}{query}", session.storage_url, self.container);
-            Request::new(method.clone(), &url).map_err(|error| error.into_store(action, &subject))
+            let request = Request::new(method.clone(), &url).map_err(|error| error.into_store(action, &subject))?;
+            Ok(if query.is_empty() { request } else { request.answer_limit(listing::ANSWER_LIMIT) })
         })
     }
 

@@ -8,12 +8,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http::header::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failure::Failure;
-use super::{ErrorKind, HttpOptions};
+use super::{ErrorKind, HttpOptions, Request, kind_of_status};
 
 /// How much of a body is handed to the connection at once; each piece taken counts as movement.
 const PIECE: usize = 64 << 10;
@@ -90,17 +92,43 @@ impl Body for Upload {
     }
 }
 
-/// Reads the whole body of an answer, at most `limit` bytes, each piece within `stall`.
-pub(super) async fn collect(mut body: Incoming, limit: u64, stall: Duration) -> Result<Bytes, Failure> {
+/// How large the body of an answer may be, and what one is that is larger.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    bytes: u64,
+    kind: ErrorKind,
+    status: StatusCode,
+}
+
+impl Limit {
+    /// The limit of an answer with `status`; `success` is that of a success, in bytes.
+    pub(super) fn of(status: StatusCode, success: u64) -> Self {
+        if status.is_success() {
+            return Self { bytes: success, kind: ErrorKind::TooLarge, status };
+        }
+        // Nothing but trouble is believed on an answer that is not read to its end: not that an object is missing.
+        let kind = Some(kind_of_status(status, &HeaderMap::new())).filter(|kind| kind.is_transient());
+        Self { bytes: success.min(Request::ERROR_LIMIT), kind: kind.unwrap_or(ErrorKind::Protocol), status }
+    }
+
+    fn exceeded(self) -> Failure {
+        let Self { bytes, kind, status } = self;
+        let cause = format!("the answer (HTTP {}) is larger than the {bytes} bytes that are accepted", status.as_u16());
+        Failure::new(kind, cause)
+    }
+}
+
+/// Reads the whole body of an answer within `limit`, each piece within `stall`.
+pub(super) async fn collect(mut body: Incoming, limit: Limit, stall: Duration) -> Result<Bytes, Failure> {
     let expected = body.size_hint().lower();
-    if expected > limit {
-        return Err(too_large(limit));
+    if expected > limit.bytes {
+        return Err(limit.exceeded());
     }
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = timeout(stall, body.frame()).await.map_err(|_| Failure::stalled(stall))? {
         let Ok(piece) = frame.map_err(Failure::of_body)?.into_data() else { continue };
-        if (first.len() + rest.len() + piece.len()) as u64 > limit {
-            return Err(too_large(limit));
+        if (first.len() + rest.len() + piece.len()) as u64 > limit.bytes {
+            return Err(limit.exceeded());
         }
         if first.is_empty() && rest.is_empty() {
             // Kept as it came, because most objects arrive in one piece, which then needs no copy.
@@ -114,8 +142,4 @@ pub(super) async fn collect(mut body: Incoming, limit: u64, stall: Duration) -> 
         rest.extend_from_slice(&piece);
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
-}
-
-fn too_large(limit: u64) -> Failure {
-    Failure::new(ErrorKind::TooLarge, format!("the answer is larger than the {limit} bytes that are accepted"))
 }

@@ -84,3 +84,17 @@ proptest! {
         prop_assert_eq!(keys, all.collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn a_server_that_makes_up_names_between_two_neighbours_is_not_asked_for_ever() {
+    let (before, mut asked) = (key(2), 0);
+    let range = KeyRange::new(key(3), key(4)).expect("in order");
+    let fault = page(&range, |_| {
+        asked += 1;
+        let name = [&before.text()[..], format!("{asked:09}").as_bytes()].concat();
+        Ok::<_, ()>(Answer { names: vec![Name { bytes: name, size: None }], more: true, token: None })
+    })
+    .expect_err("the server never says that it is over");
+    assert!(matches!(fault, Fault::Broken(_)), "{fault:?}");
+    assert_eq!(asked, MOST_STRANGE + 1);
+}

@@ -381,3 +381,11 @@ fn a_long_error_page_is_told_in_a_few_words_on_one_line() {
     assert!(error.contains("Oops [2J très long"), "{error}");
     assert!(error.chars().count() < 400 && !error.contains(|c: char| c.is_control()), "{error:?}");
 }
+
+#[test]
+fn nothing_is_sent_without_tls_where_tls_is_configured() {
+    let stub = Stub::start(|_| Reply::new(200).body("heard"));
+    let error = get(&stub, HttpOptions { https_only: true, ..options() }).unwrap_err();
+    assert_eq!((error.kind(), stub.connections()), (ErrorKind::Setup, 0));
+    assert!(error.cause().contains(&stub.host()) && error.cause().contains("use_https"), "{}", error.cause());
+}

@@ -1,7 +1,9 @@
 //! Logging in to Swift: what is sent, which address is chosen from what comes back, and answers that are none.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{BackendConf, StoreConf, SwiftAuth, SwiftConf};
 use seaf_migrate::object::{ObjectKey, ObjectKind};
@@ -38,26 +40,12 @@ impl Server {
     }
 
     fn conf(&self, auth: SwiftAuth) -> SwiftConf {
-        SwiftConf {
-            auth_host: self.stub.host(),
-            auth,
-            user: "account:user".to_owned(),
-            password: Secret::new("hunter2"),
-            tenant: (auth != SwiftAuth::V1).then(|| "tenant".to_owned()),
-            domain: "default".to_owned(),
-            region: None,
-            container: "c".to_owned(),
-            https: false,
-            ca_file: None,
-        }
+        conf(&self.stub, auth)
     }
 
     /// Reads an object, and says where it was asked for.
     fn read(&self, conf: &SwiftConf) -> Result<String, StoreError> {
-        let backend = BackendConf::Swift(conf.clone());
-        let location = StoreConf { kind: ObjectKind::Blocks, backend }.location();
-        let store = SwiftStore::open(conf, location, HttpOptions::default())?;
-        assert_eq!(store.read(&ObjectKey::MIN)?, "data");
+        assert_eq!(read(conf)?, "data");
         let path = self.asked.lock().unwrap().last().unwrap().path.clone();
         Ok(path.strip_suffix(&format!("/c/{}", ObjectKey::MIN)).unwrap_or(&path).to_owned())
     }
@@ -65,6 +53,42 @@ impl Server {
     fn sent(&self) -> Asked {
         self.asked.lock().unwrap()[0].clone()
     }
+}
+
+fn conf(server: &Stub, auth: SwiftAuth) -> SwiftConf {
+    SwiftConf {
+        auth_host: server.host(),
+        auth,
+        user: "account:user".to_owned(),
+        password: Secret::new("hunter2"),
+        tenant: (auth != SwiftAuth::V1).then(|| "tenant".to_owned()),
+        domain: "default".to_owned(),
+        region: None,
+        container: "c".to_owned(),
+        https: false,
+        ca_file: None,
+    }
+}
+
+fn read(conf: &SwiftConf) -> Result<Bytes, StoreError> {
+    let location = StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::Swift(conf.clone()) }.location();
+    SwiftStore::open(conf, location, HttpOptions::default())?.read(&ObjectKey::MIN)
+}
+
+/// The authority of [`Stub::start_tls`].
+fn ca_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls/ca.pem")
+}
+
+/// A server without TLS, and the tokens that it was sent.
+fn listener() -> (Stub, Arc<Mutex<Vec<String>>>) {
+    let tokens: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&tokens);
+    let stub = Stub::start(move |asked| {
+        seen.lock().unwrap().extend(asked.header("x-auth-token").map(str::to_owned));
+        Reply::new(200).body("data")
+    });
+    (stub, tokens)
 }
 
 fn v1(url: &str) -> Reply {
@@ -267,4 +291,37 @@ fn a_login_host_with_a_slash_at_its_end_is_the_same() {
     let conf = SwiftConf { auth_host: format!("{}/", server.stub.host()), ..server.conf(SwiftAuth::V1) };
     server.read(&conf).unwrap();
     assert_eq!(server.sent().path, "/auth/v1.0");
+}
+
+#[test]
+fn a_token_got_over_tls_is_never_sent_without_it() {
+    let (plain, tokens) = listener();
+    for scheme in ["http", "HTTP"] {
+        for auth in [SwiftAuth::V1, SwiftAuth::V2, SwiftAuth::V3] {
+            let url = format!("{scheme}://{}/v1/AUTH_x", plain.host());
+            let endpoint = json!([{"type": "object-store", "endpoints": [
+                {"interface": "public", "url": url, "publicURL": url},
+            ]}]);
+            let login = match auth {
+                SwiftAuth::V1 => v1(&url),
+                SwiftAuth::V2 => v2(&endpoint),
+                SwiftAuth::V3 => v3(&endpoint),
+            };
+            let secure = Stub::start_tls(move |_| login.clone());
+            let conf = SwiftConf { https: true, ca_file: Some(ca_file()), ..conf(&secure, auth) };
+            let error = read(&conf).unwrap_err();
+            assert_eq!((error.kind(), error.action()), (ErrorKind::Setup, "open"), "{error}");
+            assert!(error.to_string().contains(&url) && error.to_string().contains("use_https"), "{error}");
+        }
+    }
+    assert_eq!((plain.connections(), tokens.lock().unwrap().len()), (0, 0));
+}
+
+#[test]
+fn a_storage_url_that_is_none_is_told_at_the_login() {
+    for url in ["ftp://127.0.0.1/v1", "/v1/AUTH_x", "http://", "x y"] {
+        let error = error_of(SwiftAuth::V1, v1(url));
+        assert_eq!(error.kind(), ErrorKind::Setup, "{error}");
+        assert!(error.to_string().contains(url), "{error}");
+    }
 }

@@ -19,6 +19,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::S3Options;
+use super::bounded::{Bounded, BoundedClient};
 use super::sigv2::{AlwaysV2, SigV2};
 use crate::conf::{S3Conf, S3Credentials, S3Signature};
 use crate::store::http::runtime::block_on;
@@ -35,6 +36,7 @@ pub(super) fn build(conf: &S3Conf, options: &S3Options) -> Result<Client, String
         .endpoint_resolver(FixedEndpoint::new(conf)?)
         .http_client(http_client(conf, options, conf.https)?)
         .timeout_config(timeouts)
+        .interceptor(Bounded)
         // None here, because repeating is the retry decorator's work: it knows the budget of the whole pass.
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -70,7 +72,7 @@ fn with_credentials(config: Builder, conf: &S3Conf, options: &S3Options) -> Resu
             // a key is given.
             let role = aws_config::defaults(BehaviorVersion::latest())
                 .region(Region::new(region(conf)))
-                .http_client(http_client(conf, options, true)?);
+                .http_client(BoundedClient(http_client(conf, options, true)?));
             let provider = block_on(role.load()).credentials_provider().ok_or("no provider of credentials")?;
             Ok(config.credentials_provider(provider))
         }

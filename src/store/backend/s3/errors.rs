@@ -10,6 +10,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
+use http_body_util::LengthLimitError;
 
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
@@ -37,6 +38,11 @@ impl Failure {
         Self::new(ErrorKind::Timeout, format!("no answer within {} s", limit.as_secs_f32().ceil()))
     }
 
+    /// An answer that is longer than any that makes sense.
+    pub(super) fn too_long(kind: ErrorKind) -> Self {
+        Self::new(kind, "the answer is larger than the bytes that are accepted of one of its sort")
+    }
+
     /// The same after a write or a listing: what those do not find is the bucket.
     pub(super) fn about_bucket(mut self) -> Self {
         if self.kind == ErrorKind::NotFound {
@@ -50,6 +56,12 @@ impl Failure {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        if is_too_long(error) {
+            // Its status alone proves nothing but trouble: not that an object is missing.
+            let status = error.raw_response().map(|raw| raw.status().as_u16());
+            let kind = status.map(by_status).filter(|kind| kind.is_transient());
+            return Self { status, ..Self::too_long(kind.unwrap_or(ErrorKind::Protocol)) };
+        }
         match error.raw_response() {
             Some(raw) if !raw.status().is_success() => Self::answered(error, raw, signature),
             // The SDK found the error in the body of an answer whose status is a success.
@@ -245,6 +257,11 @@ pub(super) fn chain_text(error: &(dyn Error + 'static)) -> String {
         }
     }
     text
+}
+
+/// Whether an error says that an answer is longer than its limit.
+pub(super) fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|cause| cause.is::<LengthLimitError>())
 }
 
 fn is_transport(error: &(dyn Error + 'static)) -> bool {

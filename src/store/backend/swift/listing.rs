@@ -10,6 +10,9 @@ use super::escape;
 use crate::object::KeyRange;
 use crate::store::listing::{Answer, Name, Start};
 
+/// The largest answer to accept, in bytes: 10,000 of the longest names that Swift allows, most of their letters escaped.
+pub(super) const ANSWER_LIMIT: u64 = 64 << 20;
+
 #[derive(Deserialize)]
 struct Entry {
     name: String,

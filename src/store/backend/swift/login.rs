@@ -5,12 +5,13 @@
 //! which the public address of the object store counts.
 
 use http::header::{CONTENT_TYPE, HeaderValue, InvalidHeaderValue};
+use http::uri::Scheme;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::conf::backend::{SwiftAuth, SwiftConf};
-use crate::store::http::{HttpClient, Request, Response};
+use crate::store::http::{HttpClient, Request, Response, unsafe_url};
 use crate::store::{ErrorKind, StoreError};
 
 /// Where to log in; errors of a login are about this address.
@@ -41,7 +42,21 @@ pub(super) fn log_in(conf: &SwiftConf, client: &HttpClient) -> Result<(HeaderVal
     .map_err(failed)?;
     let token =
         secret_header(&token).map_err(|_| failed((ErrorKind::Protocol, "the token is no header".to_owned())))?;
-    Ok((token, storage_url.trim_end_matches('/').to_owned()))
+    let storage_url = storage_url.trim_end_matches('/').to_owned();
+    is_safe(&storage_url, conf.https).map_err(failed)?;
+    Ok((token, storage_url))
+}
+
+/// Refuses an address of the account that the token must not be sent to: over TLS only where the login went over TLS.
+fn is_safe(storage_url: &str, https: bool) -> Result<(), Lack> {
+    let url = new_request(Method::HEAD, storage_url)?.url;
+    if https && url.scheme() != Some(&Scheme::HTTPS) {
+        return Err((
+            ErrorKind::Setup,
+            format!("the login names a storage URL without TLS: {}", unsafe_url(storage_url)),
+        ));
+    }
+    Ok(())
 }
 
 /// What an answer or the configuration lacks, and of which kind that error is.

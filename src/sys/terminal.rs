@@ -1,0 +1,115 @@
+//! Texts of others, made harmless for a terminal and for people's eyes.
+//!
+//! Servers, users, other accounts and other machines choose texts that this program shows: names of libraries and files,
+//! messages of stores, notes in locks. A terminal obeys control characters, and eyes are misled by characters that turn
+//! the direction of a line or cannot be seen at all. Each of these is shown as its number: `\u{9b}`.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+/// Whether a character is not shown as it is: a control character, one that turns the direction of the text, or one that
+/// takes no room (Unicode's `Default_Ignorable_Code_Point`, and the separators of lines and paragraphs).
+pub const fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{0}'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Shows a text of several lines: all of it as it is but what is unseen, line feeds and tabs.
+pub struct Lines<T>(pub T);
+
+/// Shows a text on one line: as [`Lines`], its line feeds and tabs as spaces.
+pub struct OneLine<T>(pub T);
+
+impl<T: Display> Display for Lines<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(Shown { out: f, one_line: false }, "{}", self.0)
+    }
+}
+
+impl<T: Display> Display for OneLine<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(Shown { out: f, one_line: true }, "{}", self.0)
+    }
+}
+
+/// Hands on what can be seen, and the numbers of what cannot.
+struct Shown<'a, 'f> {
+    out: &'a mut Formatter<'f>,
+    one_line: bool,
+}
+
+impl Write for Shown<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some((at, character)) = rest.char_indices().find(|(_, character)| is_unseen(*character)) {
+            self.out.write_str(&rest[..at])?;
+            match character {
+                '\n' | '\t' if self.one_line => self.out.write_char(' ')?,
+                '\n' | '\t' => self.out.write_char(character)?,
+                _ => write!(self.out, "{}", character.escape_unicode())?,
+            }
+            rest = &rest[at + character.len_utf8()..];
+        }
+        self.out.write_str(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Texts in which every other character is one that is not to be seen.
+    fn text() -> impl Strategy<Value = String> {
+        let unseen = any::<char>().prop_filter("seen", |c| is_unseen(*c));
+        let low = (0..0x3000_u32).prop_filter_map("no character", char::from_u32);
+        prop::collection::vec(prop_oneof![any::<char>(), low, unseen], 0..40)
+            .prop_map(|letters| letters.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn of_any_text_only_what_can_be_seen_is_shown(text in text()) {
+            let (lines, line) = (Lines(&text).to_string(), OneLine(&text).to_string());
+            prop_assert!(!lines.chars().any(|c| is_unseen(c) && c != '\n' && c != '\t'), "{:?}", lines);
+            prop_assert!(!line.chars().any(is_unseen), "{:?}", line);
+            prop_assert_eq!(OneLine(&line).to_string(), line.clone());
+            if !text.chars().any(is_unseen) {
+                prop_assert_eq!(&lines, &text);
+                prop_assert_eq!(&line, &text);
+            }
+        }
+
+        #[test]
+        fn no_control_character_counts_as_seen(character in any::<char>()) {
+            prop_assert!(is_unseen(character) || !character.is_control());
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_by_its_number() {
+        let shown = Lines("\u{1b}[2J\u{9b}1m\rgpj.\u{202e}exe a\u{200b}b\n\tgröße 文 🙂").to_string();
+        assert_eq!(shown, "\\u{1b}[2J\\u{9b}1m\\u{d}gpj.\\u{202e}exe a\\u{200b}b\n\tgröße 文 🙂");
+        assert_eq!(OneLine("Safe\nto\tswitch").to_string(), "Safe to switch");
+    }
+}

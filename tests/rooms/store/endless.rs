@@ -1,0 +1,171 @@
+//! Servers that do not stop: answers without end, listings that do not get on, and objects larger than any. Each ends as
+//! an error, whatever the server sends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use seaf_migrate::conf::Secret;
+use seaf_migrate::conf::backend::{
+    BackendConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, StoreConf, SwiftAuth, SwiftConf,
+};
+use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::oss::OssStore;
+use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::swift::SwiftStore;
+use seaf_migrate::store::http::HttpOptions;
+use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+
+use crate::support::http_stub::{Asked, Fault, Reply, Stub};
+
+/// A server that answers everything but a login by `answer`, and a store of each protocol at it.
+fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [Named; 4]) {
+    let stub = Stub::start(move |asked| match asked.path.ends_with("/auth/v1.0") {
+        true => {
+            let url = format!("http://{}/v1/AUTH_x", asked.header("host").unwrap());
+            Reply::new(200).header("X-Storage-Url", url).header("X-Auth-Token", "token")
+        }
+        false => answer(asked),
+    });
+    let host = stub.host();
+    let stores: [Named; 4] = [
+        ("S3 V2", Box::new(s3(&host, S3Signature::V2))),
+        ("S3 V4", Box::new(s3(&host, S3Signature::V4))),
+        ("OSS", Box::new(oss(&host))),
+        ("Swift", Box::new(swift(&host))),
+    ];
+    (stub, stores)
+}
+
+/// A store, and what it speaks.
+type Named = (&'static str, Box<dyn Store>);
+
+trait Store: ReadStore + WriteStore + RemoveStore {}
+impl<T: ReadStore + WriteStore + RemoveStore> Store for T {}
+
+fn location(backend: BackendConf) -> seaf_migrate::conf::Location {
+    StoreConf { kind: ObjectKind::Blocks, backend }.location()
+}
+
+fn s3(host: &str, signature: S3Signature) -> S3Store {
+    let conf = S3Conf {
+        bucket: "bucket".to_owned(),
+        credentials: S3Credentials::Key { id: "id".to_owned(), secret: Secret::new("secret") },
+        host: Some(host.to_owned()),
+        region: None,
+        signature,
+        https: false,
+        path_style: true,
+        sse_c_key: None,
+        ca_file: None,
+    };
+    S3Store::open(&conf, location(BackendConf::S3(conf.clone())), &S3Options::default()).unwrap()
+}
+
+fn oss(host: &str) -> OssStore {
+    let conf = OssConf {
+        bucket: "bucket".to_owned(),
+        key_id: "id".to_owned(),
+        key: Secret::new("key"),
+        endpoint: host.to_owned(),
+        region: None,
+        signature: OssSignature::V1,
+        https: false,
+        ca_file: None,
+    };
+    OssStore::open(&conf, location(BackendConf::Oss(conf.clone())), HttpOptions::default()).unwrap()
+}
+
+fn swift(host: &str) -> SwiftStore {
+    let conf = SwiftConf {
+        auth_host: host.to_owned(),
+        auth: SwiftAuth::V1,
+        user: "account:user".to_owned(),
+        password: Secret::new("password"),
+        tenant: None,
+        domain: "default".to_owned(),
+        region: None,
+        container: "container".to_owned(),
+        https: false,
+        ca_file: None,
+    };
+    SwiftStore::open(&conf, location(BackendConf::Swift(conf.clone())), HttpOptions::default()).unwrap()
+}
+
+/// The error of a call that must fail because its answer has no end.
+fn too_large<T>(of: &str, called: Result<T, StoreError>) -> StoreError {
+    let Err(error) = called else { panic!("{of}: an endless answer was taken for one") };
+    assert!(error.to_string().contains("larger than the"), "{of}: {error}");
+    error
+}
+
+#[test]
+fn an_endless_listing_is_an_error() {
+    let entry = format!("<Contents><Key>{}</Key><Size>1</Size></Contents>", ObjectKey::MIN).repeat(200);
+    let (_stub, stores) = stores(move |_| {
+        let start = "<ListBucketResult><IsTruncated>true</IsTruncated>";
+        Reply::new(200).body(format!("{start}{entry}")).fault(Fault::Endless)
+    });
+    for (name, store) in stores {
+        too_large(name, store.list(&Part::new(KeyRange::ALL)));
+    }
+}
+
+#[test]
+fn an_endless_error_is_trouble_and_says_nothing_of_the_object() {
+    for (status, is_transient) in [(404, false), (403, false), (302, false), (503, true)] {
+        let (_stub, stores) = stores(move |_| Reply::new(status).body("<p>no</p>".repeat(4000)).fault(Fault::Endless));
+        for (name, store) in stores {
+            let errors = [
+                too_large(name, store.read(&ObjectKey::MIN)),
+                too_large(name, store.list(&Part::new(KeyRange::ALL))),
+                too_large(name, store.write(&ObjectKey::MIN, "data".into())),
+                too_large(name, store.remove(&ObjectKey::MIN)),
+            ];
+            for error in errors {
+                assert_eq!(error.kind().is_transient(), is_transient, "{name}, {status}: {error}");
+                assert!(is_transient || error.kind() == ErrorKind::Protocol, "{name}, {status}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_endless_answer_to_a_write_or_a_removal_is_not_kept() {
+    for status in [200, 201, 204] {
+        let (_stub, stores) = stores(move |_| {
+            Reply::new(status).header("ETag", "\"x\"").body("<p>done</p>".repeat(4000)).fault(Fault::Endless)
+        });
+        for (name, store) in stores {
+            // The body of a 204 is no part of the answer, whatever the server sends.
+            if status != 204 {
+                too_large(name, store.write(&ObjectKey::MIN, "data".into()));
+                too_large(name, store.remove(&ObjectKey::MIN));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_object_larger_than_any_is_refused_by_its_length() {
+    let (_stub, stores) = stores(|_| Reply::new(200).header("Content-Length", (3_u64 << 30).to_string()).body("data"));
+    for (name, store) in stores {
+        assert_eq!(too_large(name, store.read(&ObjectKey::MIN)).kind(), ErrorKind::TooLarge);
+    }
+}
+
+#[test]
+fn an_empty_page_with_the_same_token_again_ends_the_listing() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let (_stub, stores) = stores(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let token = "<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>";
+        Reply::new(200).body(format!("<ListBucketResult>{token}</ListBucketResult>"))
+    });
+    for (name, store) in stores.iter().filter(|(name, _)| *name != "Swift") {
+        asked.store(0, Ordering::SeqCst);
+        let error = store.list(&Part::new(KeyRange::ALL)).unwrap_err();
+        assert!(error.to_string().contains("do not get to them"), "{name}: {error}");
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "{name}");
+    }
+}
