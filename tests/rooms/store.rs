@@ -7,6 +7,7 @@ mod fs_durable;
 mod fs_faults;
 mod fs_layout;
 mod fs_links;
+mod fs_quarantine;
 mod http;
 mod names;
 mod oss;
