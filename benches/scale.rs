@@ -127,12 +127,16 @@ impl Bench {
         Synthetic::new(self.keys, PLACE)
     }
 
+    /// What the list says, listed where there is none.
     fn learn(&self) -> DestinationIndex {
         let (console, shutdown, plan, destination) =
             (Console::quiet(), Shutdown::new(), self.settings().plan, self.destination());
         let stores = Asked { destination: &destination, source: &destination };
         let list = OpenList::open(destination.location(), &plan, &console).unwrap();
-        assert_eq!(list.ask(stores, &plan, &console, &shutdown).unwrap(), None);
+        // The objects of a journal that a phase wrote are in the journal alone; an empty one is a header.
+        if std::fs::metadata(self.paths().journal()).map_or(0, |journal| journal.len()) < 4096 {
+            assert_eq!(list.ask(stores, &plan, &console, &shutdown).unwrap(), None);
+        }
         list.load_or_list(stores, &plan, Snapshot::NotWanted, &console, &shutdown).unwrap()
     }
 

@@ -199,9 +199,9 @@ impl SetFile {
         self.view(at).entries().ok_or_else(|| self.no_names(at))
     }
 
-    /// The entries of a shard with these numbers, which ascend and count from 0.
-    pub(super) fn numbered(&self, at: usize, numbers: &[usize]) -> Result<Vec<Entry>, ListError> {
-        self.view(at).numbered(numbers).ok_or_else(|| self.no_names(at))
+    /// An entry of a shard, which holds some, chosen at random; see [`ShardView::random`].
+    pub(super) fn random(&self, at: usize, random: &mut fastrand::Rng) -> Result<Entry, ListError> {
+        self.view(at).random(random).ok_or_else(|| self.no_names(at))
     }
 
     fn no_names(&self, at: usize) -> ListError {

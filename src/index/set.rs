@@ -1,5 +1,6 @@
 //! The index: the list on disk and the entries that its journal added.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -175,7 +176,7 @@ impl Index {
     }
 
     /// About `wanted` objects in ascending order, chosen at random within each shard, so that the sample is spread
-    /// evenly over the list. All objects when there are fewer.
+    /// evenly over the list. All objects when there are fewer. Few objects cost a few microseconds each.
     ///
     /// # Errors
     /// As [`Index::iter`].
@@ -225,14 +226,31 @@ impl Index {
         Ok(merged(self.file.entries(at)?, self.newer_in(&self.file.shards[at].meta.range)))
     }
 
-    /// `wanted` entries of a shard and of the journal in its range, each with the same chance, ascending.
+    /// `wanted` entries of a shard and of the journal in its range, chosen at random, ascending; all when there are fewer.
     fn picked(&self, at: usize, wanted: usize, random: &mut fastrand::Rng) -> Result<Vec<Entry>, ListError> {
         let shard = &self.file.shards[at].meta;
-        if self.newer_in(&shard.range).is_empty() {
-            return self.file.numbered(at, &pick(shard.keys as usize, wanted, random));
+        let (listed, newer) = (shard.keys as usize, self.newer_in(&shard.range));
+        let mut picked = BTreeMap::new();
+        // Each is found by itself, because reading a whole shard for a few takes milliseconds. Where many are wanted, or
+        // chance gives the same ones again and again, the shard is read.
+        let tries = if wanted * 8 <= listed + newer.len() { wanted * 4 } else { 0 };
+        for _ in 0..tries {
+            if picked.len() == wanted {
+                break;
+            }
+            let entry = match random.usize(..listed + newer.len()) {
+                number if number < newer.len() => newer[number],
+                _ => self.file.random(at, random)?,
+            };
+            // The journal's counts.
+            let entry = newer.binary_search_by_key(&entry.key, |new| new.key).map_or(entry, |number| newer[number]);
+            picked.insert(entry.key, entry);
+        }
+        if picked.len() == wanted {
+            return Ok(picked.into_values().collect());
         }
         let entries = self.entries(at)?;
-        Ok(pick(entries.len(), wanted, random).into_iter().map(|number| entries[number]).collect())
+        Ok(pick(&entries, wanted, random))
     }
 
     fn newer_in(&self, range: &KeyRange) -> &[Entry] {
@@ -274,14 +292,14 @@ pub(super) fn merged(older: Vec<Entry>, newer: &[Entry]) -> Vec<Entry> {
     out
 }
 
-/// Chooses `wanted` of the numbers below `count`, each with the same chance, ascending.
-fn pick(count: usize, wanted: usize, random: &mut fastrand::Rng) -> Vec<usize> {
-    let mut needed = wanted.min(count);
+/// Chooses `wanted` entries with equal probability, in their order.
+fn pick(entries: &[Entry], wanted: usize, random: &mut fastrand::Rng) -> Vec<Entry> {
+    let mut needed = wanted.min(entries.len());
     let mut out = Vec::with_capacity(needed);
-    for number in 0..count {
-        if random.usize(..count - number) < needed {
+    for (at, entry) in entries.iter().enumerate() {
+        if random.usize(..entries.len() - at) < needed {
             needed -= 1;
-            out.push(number);
+            out.push(*entry);
         }
     }
     out

@@ -1,8 +1,9 @@
 //! A shard: a finite state transducer from the keys of one range to their sizes.
 
+use fst::raw::Output;
 use fst::{Map, MapBuilder, Streamer};
 
-use super::entry::{Digits, Entry, digits, from_digits};
+use super::entry::{DIGITS, Digits, Entry, digits, from_digits};
 use super::format::{RECORD_HEADER, ShardMeta};
 use crate::object::{KeyRange, ObjectKey};
 
@@ -133,23 +134,20 @@ impl<'a> ShardView<'a> {
         Some(out)
     }
 
-    /// The entries with these numbers, which ascend and count from 0; `None` when one of them has no valid key. Several
-    /// times as fast as [`ShardView::entries`], because the others are passed over without being read, and what follows
-    /// the last one is not even that.
-    pub(super) fn numbered(&self, numbers: &[usize]) -> Option<Vec<Entry>> {
-        let mut out = Vec::with_capacity(numbers.len());
-        let Some(map) = &self.map else { return Some(out) };
-        let (mut stream, mut next) = (map.stream(), 0);
-        for number in numbers {
-            while next < *number {
-                stream.next()?;
-                next += 1;
-            }
-            let (tail, code) = stream.next()?;
-            next += 1;
-            out.push(self.entry(tail, code)?);
+    /// An entry chosen at random, without reading the others: at each digit, each of those that follow has the same
+    /// chance. So ids, which are random, have about the same, and a library with few objects has as many as a large
+    /// one. `None` when there is no entry, or it has no valid key.
+    pub(super) fn random(&self, random: &mut fastrand::Rng) -> Option<Entry> {
+        let fst = self.map.as_ref()?.as_fst();
+        let (mut node, mut code, mut tail) = (fst.root(), Output::zero(), Vec::with_capacity(DIGITS));
+        // All keys have the same length, so a key ends where nothing follows.
+        while !node.is_empty() {
+            let next = node.transition(random.usize(..node.len()));
+            tail.push(next.inp);
+            code = code.cat(next.out);
+            node = fst.node(next.addr);
         }
-        Some(out)
+        self.entry(&tail, code.cat(node.final_output()).value())
     }
 
     fn entry(&self, tail: &[u8], code: u64) -> Option<Entry> {

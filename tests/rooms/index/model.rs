@@ -1,11 +1,12 @@
 //! Building, continuing, noting, merging and opening again, compared with a plain map.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 
 use proptest::prelude::*;
 use seaf_migrate::index;
-use seaf_migrate::index::SetBuilder;
-use seaf_migrate::object::KeyRange;
+use seaf_migrate::index::{Journal, SetBuilder};
+use seaf_migrate::object::{KeyRange, ObjectKey};
 use seaf_migrate::store::Listed;
 
 use crate::support::lists::{Model, Place, assert_same, list, model, object, objects};
@@ -205,6 +206,32 @@ fn a_sample_is_spread_and_honest() {
         assert!(sample.windows(2).all(|pair| pair[0].key < pair[1].key));
         assert!(sample.iter().all(|object| model.get(&object.key) == Some(&object.size)));
     }
+    let drawn: BTreeSet<ObjectKey> =
+        (0..200).flat_map(|seed| set.sample(500, seed).map(|object| object.unwrap().key)).collect();
+    assert!(drawn.len() > 45_000, "of 100,000 draws from 70,000 objects, {} are different", drawn.len());
+}
+
+#[test]
+fn a_sample_draws_from_the_journal_too_and_takes_its_word() {
+    let place = Place::new();
+    let listed = model(0..20_000, 3);
+    place.build(&listed);
+    // Some are new, and some have another size than in the list.
+    let noted: Vec<Listed> = (19_000..21_000).map(|number| Listed { size: Some(7), ..object(number, 3) }).collect();
+    let set = place.build(&listed);
+    let mut journal = Journal::open(&place.lock(), &set).unwrap();
+    journal.append(&noted).unwrap();
+    drop((set, journal));
+    let set = place.known().0;
+    let mut now = listed;
+    now.extend(noted.iter().map(|object| (object.key, object.size)));
+    let drawn: BTreeMap<ObjectKey, Option<u64>> = (0..100)
+        .flat_map(|seed| set.sample(300, seed).map(Result::unwrap))
+        .map(|object| (object.key, object.size))
+        .collect();
+    assert!(drawn.iter().all(|(key, size)| now.get(key) == Some(size)));
+    let from_journal = noted.iter().filter(|object| drawn.contains_key(&object.key)).count();
+    assert!(from_journal > 1000, "{from_journal} of 2000 in the journal were drawn");
 }
 
 #[test]
