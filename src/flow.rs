@@ -1,9 +1,11 @@
-//! How work flows: a bounded queue with its workers, the budget of bytes in flight, rates, the circuit breaker.
+//! How work flows: a bounded queue with its workers, tasks that lead to further ones, the budget of bytes in memory,
+//! rates, the circuit breaker.
 
 pub mod breaker;
 pub mod budget;
 pub mod pool;
 pub mod rate;
+pub mod tasks;
 
 pub use breaker::CircuitBreaker;
 pub use budget::Budget;

@@ -13,8 +13,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rayon::Scope;
-
+use crate::flow::tasks::{self, Seats, Tasks};
 use crate::object::KeyRange;
 use crate::store::{ErrorKind, Ignored, Listed, Page, Part, ReadStore, StoreError, control};
 use crate::sys::shutdown::Shutdown;
@@ -93,20 +92,18 @@ where
         ignored: Mutex::default(),
         pages: AtomicU64::new(0),
     };
-    // A pool of its own, because listers wait for a store most of the time: they would block
-    // other users of the global pool, and there may be many more listers than processors.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(listers)
-        .thread_name(|n| format!("lister-{n}"))
-        .build()
-        .map_err(|error| WalkError::Store(StoreError::new(ErrorKind::Setup, "list", "store", error)))?;
-    pool.scope(|scope| {
-        for range in ranges {
-            match store.parts(range) {
-                Ok(parts) => parts.into_iter().for_each(|part| walk.spawn(scope, part)),
-                Err(error) => return walk.fail(WalkError::Store(error)),
-            }
-        }
+    let parts = ranges.iter().try_fold(Vec::new(), |mut parts, range| {
+        parts.extend(store.parts(range)?);
+        Ok(parts)
+    });
+    let parts = parts.map_err(WalkError::Store)?;
+    walk.waiting.store(parts.len(), Ordering::Relaxed);
+    // The newest task is the first to be done, so the first part is put last.
+    tasks::run(&Seats::new(listers - 1), parts.into_iter().rev(), |tasks, part| {
+        walk.running.fetch_add(1, Ordering::Relaxed);
+        walk.waiting.fetch_sub(1, Ordering::Relaxed);
+        walk.list_part(tasks, part);
+        walk.running.fetch_sub(1, Ordering::Relaxed);
     });
     match walk.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(failure) => Err(failure),
@@ -137,22 +134,12 @@ where
     S: Stream + Send,
     O: Fn() -> S + Sync,
 {
-    fn spawn<'scope>(&'scope self, scope: &Scope<'scope>, part: Part) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        scope.spawn(move |scope| {
-            self.running.fetch_add(1, Ordering::Relaxed);
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.list_part(scope, part);
-            self.running.fetch_sub(1, Ordering::Relaxed);
-        });
-    }
-
-    fn list_part<'scope>(&'scope self, scope: &Scope<'scope>, part: Part) {
+    fn list_part(&self, tasks: &Tasks<'_, Part>, part: Part) {
         if self.failed.load(Ordering::Relaxed) {
             return;
         }
         let mut stream = (self.open)();
-        let listed = self.list_pages(scope, part, &mut stream);
+        let listed = self.list_pages(tasks, part, &mut stream);
         // Ended after a failure as well, because the pages taken before it are valid, and a listing can resume after
         // them.
         let ended = stream.end().map_err(WalkError::Stream);
@@ -161,12 +148,7 @@ where
         }
     }
 
-    fn list_pages<'scope>(
-        &'scope self,
-        scope: &Scope<'scope>,
-        mut part: Part,
-        stream: &mut S,
-    ) -> Result<(), WalkError<S::Error>> {
+    fn list_pages(&self, tasks: &Tasks<'_, Part>, mut part: Part, stream: &mut S) -> Result<(), WalkError<S::Error>> {
         loop {
             if self.failed.load(Ordering::Relaxed) {
                 return Ok(());
@@ -187,7 +169,7 @@ where
             let Some(rest) = rest else { return Ok(()) };
             part = match self.idle_listers() {
                 0 => rest,
-                idle => self.share(scope, rest, one_library, idle + 1),
+                idle => self.share(tasks, rest, one_library, idle + 1),
             };
         }
     }
@@ -219,12 +201,12 @@ where
     }
 
     /// Passes the later pieces of `rest` to other listers and returns the first one.
-    fn share<'scope>(&'scope self, scope: &Scope<'scope>, rest: Part, one_library: bool, count: usize) -> Part {
+    fn share(&self, tasks: &Tasks<'_, Part>, rest: Part, one_library: bool, count: usize) -> Part {
         let mut pieces = cut(&rest.range, one_library, count.min(MOST_PIECES)).into_iter();
         let first = pieces.next().unwrap_or(rest.range);
-        for piece in pieces {
-            self.spawn(scope, rest.with_range(piece));
-        }
+        let pieces: Vec<Part> = pieces.map(|piece| rest.with_range(piece)).collect();
+        self.waiting.fetch_add(pieces.len(), Ordering::Relaxed);
+        tasks.put(pieces.into_iter().rev());
         rest.with_range(first)
     }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conf::backend::Location;
-use crate::conf::{BackendConf, SideConf, StoreConf};
+use crate::conf::{BackendConf, Role, SideConf, StoreConf};
+use crate::flow::tasks::{self, Seats};
 use crate::object::{KeyRange, ObjectKind};
 use crate::store::backend::fs::FsStore;
 use crate::store::layer::retry::RetryPolicy;
@@ -136,19 +137,19 @@ pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions, depth: Depth
     let passing = passing_folders(to);
     let sources = Sources::default();
     let mut same = same::shared_folders(from, to, depth);
-    let probed: Vec<(StoreProbe, Vec<ObjectKind>)> = std::thread::scope(|scope| {
-        let asked: Vec<_> = ObjectKind::ALL
-            .into_iter()
-            .flat_map(|kind| {
-                let (source, destination) = (from.store(kind), to.store(kind));
-                let sources = &sources;
-                [
-                    scope.spawn(move || (source_row(source, &brief(options, source), sources), Vec::new())),
-                    scope.spawn(move || destination_row(destination, &brief(options, destination), sources)),
-                ]
-            })
-            .collect();
-        asked.into_iter().map(|row| row.join().expect("a check does not panic")).collect()
+    // Every source before any destination, because a destination waits for the sources.
+    let sides = [Role::Source, Role::Destination];
+    let stores: Vec<_> = sides.into_iter().flat_map(|side| ObjectKind::ALL.map(|kind| (side, kind))).collect();
+    let seats = Seats::new(stores.len() - 1);
+    let probed: Vec<(StoreProbe, Vec<ObjectKind>)> = tasks::map(&seats, &stores, |(side, kind)| match side {
+        Role::Source => {
+            let conf = from.store(*kind);
+            (source_row(conf, &brief(options, conf), &sources), Vec::new())
+        }
+        Role::Destination => {
+            let conf = to.store(*kind);
+            destination_row(conf, &brief(options, conf), &sources)
+        }
     });
     // Only now, because the kinds share the outer folder; one that holds something is not removed.
     passing.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::thread::Builder;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
@@ -140,8 +141,14 @@ impl Running<'_> {
         let Transfer { kind, source, destination, limits, budget, .. } = *self.transfer;
         let (written, to_confirm) = bounded(2 * limits.batch.objects);
         std::thread::scope(|scope| {
-            scope.spawn(|| flush::run(&to_confirm, limits.batch, |batch| self.confirm(batch)));
-            scope.spawn(|| self.produce());
+            let confirmer = Builder::new().name("confirmer".to_owned());
+            let confirm = || flush::run(&to_confirm, limits.batch, |batch| self.confirm(batch));
+            let lister = Builder::new().name("lister".to_owned());
+            let started =
+                confirmer.spawn_scoped(scope, confirm).and_then(|_| lister.spawn_scoped(scope, || self.produce()));
+            if let Err(error) = started {
+                return self.end(TransferError::local("start a thread")(error));
+            }
             let copier = Copier { kind, source, destination, budget };
             let copied = pool::run(
                 limits.workers,

@@ -1,5 +1,6 @@
 //! Calls to the stores of all kinds at once: they are different servers, or one that answers many.
 
+use crate::flow::tasks::{self, Seats};
 use crate::object::{ObjectKind, PerKind};
 
 /// Calls `call` for every kind at the same time, and returns when all have answered.
@@ -15,12 +16,7 @@ where
     T: Send,
     E: Send,
 {
-    let call = &call;
-    let mut answers = std::thread::scope(|scope| {
-        let asked: Vec<_> = stores.iter().map(|(kind, store)| scope.spawn(move || call(kind, store))).collect();
-        let joined =
-            asked.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        joined.collect::<Vec<_>>().into_iter()
-    });
+    let asked: Vec<(ObjectKind, &S)> = stores.iter().collect();
+    let mut answers = tasks::map(&Seats::new(asked.len() - 1), &asked, |(kind, store)| call(*kind, store)).into_iter();
     PerKind::try_from_fn(|_| answers.next().expect("each kind was asked"))
 }

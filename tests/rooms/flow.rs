@@ -3,3 +3,4 @@
 mod budget;
 mod pool;
 mod rate;
+mod tasks;

@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
 use std::time::Duration;
 
 use super::decide::{Asker, Decision};
@@ -59,10 +60,14 @@ impl Removal<'_> {
         let spool = Spool::new(&self.settings.temp_dir, SPOOL_OBJECTS)
             .map_err(|error| Failure::local("make a temporary file", &error))?;
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let lister = Builder::new().name("lister".to_owned());
+            let started = lister.spawn_scoped(scope, || {
                 self.list(&spool);
                 spool.close();
             });
+            if let Err(error) = started {
+                return self.failures.end(Failure::local("start a thread", &error));
+            }
             if let Err(failure) = self.work(&spool, journal, counts) {
                 self.failures.end(failure);
             }

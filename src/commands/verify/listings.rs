@@ -6,6 +6,7 @@ use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::common::other_layout;
 use crate::conf::SideConf;
+use crate::flow::tasks::{self, Seats};
 use crate::index::from_listing::Listing;
 use crate::index::{self, Index, ListLock, ListPaths, Opened, SetBuilder};
 use crate::metrics::CompareCounters;
@@ -56,11 +57,8 @@ impl Verification<'_> {
         let list = |side: Side<'_>| self.list_side(side, counters).map_err(|failure| failures.end(failure)).ok();
         let source = Side { name: SIDES[0], kind, conf: &self.settings.from, store: Some(&*stores.from) };
         let destination = Side { name: SIDES[1], kind, conf: &self.settings.to, store: stores.to.as_deref() };
-        let (from, to) = std::thread::scope(|scope| {
-            let from = scope.spawn(|| list(source));
-            let to = list(destination);
-            (from.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), to)
-        });
+        let mut listed = tasks::map(&Seats::new(1), &[source, destination], |side| list(*side)).into_iter();
+        let (from, to) = (listed.next().flatten(), listed.next().flatten());
         match (from, to) {
             (Some(from), Some(to)) => Ok(ListedPair { from, to }),
             _ => Err(failures.get().unwrap_or_else(|| Failure::cut_short("listing both sides"))),
