@@ -8,6 +8,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::check::settings::CheckFlags;
 use crate::commands::clean::settings::CleanFlags;
+use crate::commands::common::flags::StoreFlags;
+use crate::commands::common::settings::REMOTE_LISTERS;
 use crate::commands::fsck::settings::FsckFlags;
 use crate::commands::plan::settings::PlanFlags;
 use crate::commands::remove::settings::RemoveFlags;
@@ -17,6 +19,7 @@ use crate::commands::verify::settings::VerifyFlags;
 use crate::commands::{check, clean, demo, fsck, list, plan, remove, repair, run, verify};
 use crate::conf::Environment;
 use crate::report::{Console, Outcome};
+use crate::sys::machine::{self, Machine};
 use crate::sys::secrecy;
 use crate::sys::shutdown::Shutdown;
 
@@ -101,22 +104,69 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, console: &Console) -> anyhow::Result<u8> {
     let environment: Environment = std::env::vars_os().collect();
     match command {
-        Command::Run(flags) => work(run::settings::resolve(&flags, &environment)?, console, run::run),
-        Command::Check(flags) => work(check::settings::resolve(&flags, &environment)?, console, check::run),
-        Command::Plan(flags) => work(plan::settings::resolve(&flags, &environment)?, console, plan::run),
-        Command::Verify(flags) => work(verify::settings::resolve(&flags, &environment)?, console, verify::run),
-        Command::Fsck(flags) => work(fsck::settings::resolve(&flags, &environment)?, console, fsck::run),
-        Command::Repair(flags) => work(repair::settings::resolve(&flags, &environment)?, console, repair::run),
-        Command::Remove(flags) => work(remove::settings::resolve(&flags, &environment)?, console, remove::run),
-        Command::Clean(flags) => work(clean::settings::resolve(&flags, &environment)?, console, clean::run),
-        Command::List(command) => list::run(&command, &environment, console),
-        Command::Demo => demo::between_folders(console, &Shutdown::new()),
+        Command::Run(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(run::settings::resolve(&flags, &environment)?, console, run::run)
+        }
+        Command::Check(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(check::settings::resolve(&flags, &environment)?, console, check::run)
+        }
+        Command::Plan(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(plan::settings::resolve(&flags, &environment)?, console, plan::run)
+        }
+        Command::Verify(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(verify::settings::resolve(&flags, &environment)?, console, verify::run)
+        }
+        Command::Fsck(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(fsck::settings::resolve(&flags, &environment)?, console, fsck::run)
+        }
+        Command::Repair(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(repair::settings::resolve(&flags, &environment)?, console, repair::run)
+        }
+        Command::Remove(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(remove::settings::resolve(&flags, &environment)?, console, remove::run)
+        }
+        Command::Clean(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(clean::settings::resolve(&flags, &environment)?, console, clean::run)
+        }
+        Command::List(command) => {
+            start_computing()?;
+            list::run(&command, &environment, console)
+        }
+        Command::Demo => {
+            start_computing()?;
+            demo::between_folders(console, &Shutdown::new())
+        }
         Command::Completions { shell } => completions(shell),
         Command::Man => {
             clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
             Ok(0)
         }
     }
+}
+
+/// Makes ready what the machine has for a command, and lowers the number of workers to what it holds.
+fn fit(store: &mut StoreFlags, console: &Console) -> anyhow::Result<()> {
+    let listers = store.listers.map_or(REMOTE_LISTERS, usize::from);
+    let machine = Machine::measure(store.nworker.into(), listers);
+    let workers = machine.workers(store.nworker.into()).map_err(|why| anyhow::anyhow!("--nworker: {why}"))?;
+    if let Some(fewer) = workers.fewer {
+        console.problem(format_args!("Warning: --nworker: {fewer}"));
+    }
+    store.nworker = u16::try_from(workers.count).unwrap_or(store.nworker);
+    start_computing()
+}
+
+/// Starts the threads that compute.
+fn start_computing() -> anyhow::Result<()> {
+    machine::start_computing().map_err(anyhow::Error::msg)
 }
 
 /// Does what a command is for, ended early by a signal; returns the exit code.

@@ -1,8 +1,9 @@
-//! What the program asks of the machine and of its own process: memory, private files, locks, cancellation.
+//! What the program asks of the machine and of its own process: memory, threads and open files, private files, locks, cancellation.
 
 pub mod allocator;
 pub mod file_lock;
 pub mod lock;
+pub mod machine;
 pub mod private_file;
 pub mod process;
 pub mod secrecy;

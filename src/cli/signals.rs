@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -20,15 +20,15 @@ const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 pub fn watch(stop: &Shutdown) -> io::Result<()> {
     let seen = Arc::new(AtomicBool::new(false));
     for signal in ENDING {
-        // Conditional on the flag that the thread below sets, so that only a second signal exits. A
-        // kill is as safe at any instant; this is for people who do not want to wait.
+        // In this order, so that only a second signal exits, and both in the handler itself: a machine that is too busy to
+        // run the thread below, or a call that never returns, keeps nobody waiting. A kill is as safe at any instant.
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&seen))?;
+        flag::register(signal, Arc::clone(&seen))?;
     }
     let mut signals = Signals::new(ENDING)?;
     let stop = stop.clone();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            seen.store(true, Ordering::SeqCst);
             stop.request(ShutdownReason::Signal(signal));
         }
     })?;

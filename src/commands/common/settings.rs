@@ -17,7 +17,7 @@ use crate::sys::private_file::parent_of;
 use crate::sys::shutdown::Shutdown;
 
 /// How many listings run at once where each waits for a network.
-const REMOTE_LISTERS: usize = 32;
+pub(crate) const REMOTE_LISTERS: usize = 32;
 
 /// The least that `--memory` may be: below it, single blocks hardly fit.
 const LEAST_MEMORY: u64 = 16 << 20;
