@@ -14,12 +14,17 @@ use sha1::{Digest, Sha1};
 use crate::object::{ObjectId, ObjectKind};
 
 pub mod commit;
+mod fs_json;
 pub mod fs_object;
+mod fs_view;
 mod inflate;
 mod json;
+mod json_text;
 
 pub use commit::Commit;
+pub use fs_json::FsKind;
 pub use fs_object::{Dirent, FsObject};
+pub use fs_view::{FS_VIEW_MAX, FsView};
 pub use inflate::INFLATED_MAX;
 
 /// Whether an object's bytes have its id.
@@ -92,6 +97,20 @@ pub fn sha1_of(data: &[u8]) -> ObjectId {
 
 fn finish(hash: Sha1) -> ObjectId {
     ObjectId::from_bytes(hash.finalize().into())
+}
+
+/// The most characters that are kept of why JSON is wrong, because a part of it may be the object's own text.
+const REASON_MAX: usize = 200;
+
+/// That JSON is not what it must be. Where in the text is left out, because the text is not the one that is stored.
+#[expect(clippy::needless_pass_by_value, reason = "it is the last that is done with the error")]
+fn malformed(error: serde_json::Error) -> Damage {
+    let text = error.to_string();
+    let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
+    Damage::Malformed(match reason.char_indices().nth(REASON_MAX) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
+    })
 }
 
 fn wrong_id(name: &ObjectId, found: ObjectId) -> Option<ObjectId> {

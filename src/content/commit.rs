@@ -91,20 +91,20 @@ fn read(data: &[u8]) -> Result<Raw<'_>, Damage> {
     let text = data.strip_suffix(b"\0").unwrap_or(data);
     serde_json::from_slice(text).map_err(|error| match error.is_eof() {
         true => Damage::Truncated,
-        false => Damage::Malformed(error.to_string()),
+        false => super::malformed(error),
     })
 }
 
-fn malformed<T>(value: Option<T>, why: &str) -> Result<T, Damage> {
+fn required<T>(value: Option<T>, why: &str) -> Result<T, Damage> {
     value.ok_or_else(|| Damage::Malformed(why.to_owned()))
 }
 
 /// Checks the fields that a server requires; returns the library, the root, and the commit's own `commit_id`.
 fn sanity(raw: &Raw<'_>) -> Result<(LibraryId, ObjectId, ObjectId), Damage> {
-    let own = malformed(ObjectId::parse(&raw.commit_id.0), "commit_id is not an object id")?;
-    let library = malformed(LibraryId::parse(&raw.repo_id.0), "repo_id is not a library id")?;
-    let root = malformed(ObjectId::parse(&raw.root_id.0), "root_id is not an object id")?;
-    malformed((raw.creator.0.len() == 40).then_some(()), "creator is not an id of 40 characters")?;
+    let own = required(ObjectId::parse(&raw.commit_id.0), "commit_id is not an object id")?;
+    let library = required(LibraryId::parse(&raw.repo_id.0), "repo_id is not a library id")?;
+    let root = required(ObjectId::parse(&raw.root_id.0), "root_id is not an object id")?;
+    required((raw.creator.0.len() == 40).then_some(()), "creator is not an id of 40 characters")?;
     Ok((library, root, own))
 }
 

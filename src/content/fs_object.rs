@@ -5,11 +5,10 @@
 //! is be32 3 and, for each child, be32 mode, 40 characters of id, be32 length and name; its id is the SHA-1 of the id,
 //! name and mode of each child, with the mode little-endian.
 
-use serde::Deserialize;
 use sha1::{Digest, Sha1};
 
+use super::fs_json::{self, FsKind, Item, RawDirent};
 use super::inflate::{inflate, is_zlib};
-use super::json::{Id, Text};
 use super::{Damage, Parsed, finish, sha1_of, wrong_id};
 use crate::object::ObjectId;
 
@@ -77,7 +76,8 @@ pub(super) fn id_of(data: &[u8]) -> Result<ObjectId, Damage> {
 }
 
 impl FsObject {
-    /// Parses the stored bytes of the fs object `name`.
+    /// Parses the stored bytes of the fs object `name`. All that it names is in memory then; [`FsView`](super::FsView)
+    /// reads one of any size in little memory.
     ///
     /// # Errors
     /// When they are not an fs object.
@@ -90,46 +90,29 @@ impl FsObject {
     }
 }
 
-#[derive(Deserialize)]
-struct Raw<'a> {
-    #[serde(rename = "type")]
-    kind: u32,
-    #[serde(default)]
-    block_ids: Option<Vec<Id>>,
-    #[serde(default)]
-    size: Option<u64>,
-    #[serde(borrow, default)]
-    dirents: Option<Vec<RawDirent<'a>>>,
+/// What `json` says.
+pub(super) fn of_json(json: &[u8]) -> Result<FsObject, Damage> {
+    let (mut entries, mut block_ids) = (Vec::new(), Vec::new());
+    let kind = fs_json::of_slice(json, &mut |item| match item {
+        Item::Entry(entry) => entries.push(Dirent::of(&entry)),
+        Item::Block(id) => block_ids.push(id),
+    })?;
+    Ok(match kind {
+        FsKind::File { size } => FsObject::File { block_ids, size },
+        FsKind::Dir => FsObject::Dir { entries },
+    })
 }
 
-#[derive(Deserialize)]
-struct RawDirent<'a> {
-    id: Id,
-    mode: u32,
-    #[serde(borrow)]
-    name: Text<'a>,
+impl Dirent {
+    pub(super) fn of(entry: &RawDirent<'_>) -> Self {
+        Self { id: entry.id(), mode: entry.mode, name: entry.name() }
+    }
 }
 
 fn compressed(data: &[u8]) -> Result<(ObjectId, FsObject), Damage> {
     let mut json = Vec::new();
     inflate(data, |piece| json.extend_from_slice(piece))?;
-    let raw: Raw<'_> = serde_json::from_slice(&json).map_err(|error| Damage::Malformed(error.to_string()))?;
-    let object = match (raw.kind, raw.block_ids, raw.size, raw.dirents) {
-        (FILE, Some(ids), Some(size), _) => {
-            FsObject::File { block_ids: ids.into_iter().map(|id| id.0).collect(), size }
-        }
-        (DIR, _, _, Some(dirents)) => FsObject::Dir { entries: dirents.iter().map(RawDirent::entry).collect() },
-        (FILE, ..) => return Err(Damage::Malformed("a file without block_ids or size".to_owned())),
-        (DIR, ..) => return Err(Damage::Malformed("a directory without dirents".to_owned())),
-        (kind, ..) => return Err(Damage::Malformed(format!("type {kind} is neither a file (1) nor a directory (3)"))),
-    };
-    Ok((sha1_of(&json), object))
-}
-
-impl RawDirent<'_> {
-    fn entry(&self) -> Dirent {
-        Dirent { id: self.id.0, mode: self.mode, name: self.name.lossy() }
-    }
+    Ok((sha1_of(&json), of_json(&json)?))
 }
 
 fn legacy(data: &[u8]) -> Result<(ObjectId, FsObject), Damage> {
@@ -151,13 +134,13 @@ fn legacy(data: &[u8]) -> Result<(ObjectId, FsObject), Damage> {
 }
 
 /// A legacy object after its first word.
-enum Legacy<'a> {
+pub(super) enum Legacy<'a> {
     File { size: u64, blocks: &'a [u8] },
     Dir(&'a [u8]),
 }
 
 impl<'a> Legacy<'a> {
-    fn of(data: &'a [u8]) -> Result<Self, Damage> {
+    pub(super) fn of(data: &'a [u8]) -> Result<Self, Damage> {
         let (word, rest) = data.split_first_chunk().ok_or(Damage::Truncated)?;
         match u32::from_be_bytes(*word) {
             FILE => {
@@ -173,7 +156,8 @@ impl<'a> Legacy<'a> {
     }
 }
 
-struct LegacyEntry<'a> {
+/// An entry of a legacy directory.
+pub(super) struct LegacyEntry<'a> {
     mode: u32,
     id: &'a [u8; 40],
     name: &'a [u8],
@@ -181,7 +165,7 @@ struct LegacyEntry<'a> {
 
 impl<'a> LegacyEntry<'a> {
     /// Reads the next entry from `rest`; `None` at the end.
-    fn next(rest: &mut &'a [u8]) -> Result<Option<Self>, Damage> {
+    pub(super) fn next(rest: &mut &'a [u8]) -> Result<Option<Self>, Damage> {
         if rest.is_empty() {
             return Ok(None);
         }
@@ -198,7 +182,7 @@ impl<'a> LegacyEntry<'a> {
         Ok(Some(Self { mode: u32::from_be_bytes(*mode), id, name }))
     }
 
-    fn hash(&self, hash: &mut Sha1) {
+    pub(super) fn hash(&self, hash: &mut Sha1) {
         hash.update(self.id);
         hash.update(self.name);
         // Little-endian, because the C server hashes the word as it is in memory, and servers run on little-endian
@@ -206,7 +190,7 @@ impl<'a> LegacyEntry<'a> {
         hash.update(self.mode.to_le_bytes());
     }
 
-    fn entry(&self) -> Result<Dirent, Damage> {
+    pub(super) fn entry(&self) -> Result<Dirent, Damage> {
         let id = ObjectId::parse(self.id)
             .ok_or_else(|| Damage::Malformed("an object id is not 40 lower-case hex digits".to_owned()))?;
         Ok(Dirent { id, mode: self.mode, name: String::from_utf8_lossy(self.name).into_owned() })

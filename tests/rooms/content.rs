@@ -4,6 +4,7 @@
 mod commits;
 mod fs_objects;
 mod streams;
+mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;
