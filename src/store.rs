@@ -134,6 +134,15 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
         self.read(key)
     }
 
+    /// The whole object when it has at most `most` bytes, `None` when it has more. A store that learns the length before
+    /// the bytes does not take the bytes of a larger one into memory, because a stranger may have made it large.
+    ///
+    /// # Errors
+    /// As [`ReadStore::read`].
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        self.read(key).map(|data| (data.len() as u64 <= most).then_some(data))
+    }
+
     /// The object's stored size in bytes.
     ///
     /// # Errors

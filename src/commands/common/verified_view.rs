@@ -74,6 +74,13 @@ impl ReadStore for VerifiedView {
         self.store.read_again(key)
     }
 
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        if self.holdings.now.find(key).is_none() {
+            return Err(self.not_known("read", key));
+        }
+        self.store.read_at_most(key, most)
+    }
+
     /// Asks the store for what only an older list says, because that is a memory, and memories can be wrong.
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         let Some(held) = self.holdings.now.find(key) else { return Err(self.not_known("size", key)) };

@@ -179,6 +179,10 @@ impl ReadStore for FsStore {
         self.read_file_again(key)
     }
 
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        self.read_file_at_most(key, most)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         let stat = self.stat_object("size", key)?;
         size_of_file(&stat).ok_or_else(|| no_file("size", key))

@@ -60,6 +60,10 @@ impl ReadStore for Limited {
         self.inner.read_again(key).map(|data| self.charged(data))
     }
 
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        self.inner.read_at_most(key, most).map(|data| data.map(|data| self.charged(data)))
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.inner.size(key)
     }

@@ -132,6 +132,10 @@ impl<S: ReadStore> ReadStore for Retry<S> {
         self.repeat(|store| store.read_again(key))
     }
 
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        self.repeat(|store| store.read_at_most(key, most))
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.repeat(|store| store.size(key))
     }

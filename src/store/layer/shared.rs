@@ -37,6 +37,10 @@ impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
         (**self).read_again(key)
     }
 
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        (**self).read_at_most(key, most)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         (**self).size(key)
     }

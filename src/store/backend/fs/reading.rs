@@ -16,7 +16,12 @@ use crate::store::{ErrorKind, StoreError};
 
 impl FsStore {
     pub(super) fn read_file(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        read_whole(key, self.open_to_read(key)?)
+        read_open(key, self.open_to_read(key)?, u64::MAX).map(|data| data.expect("no file is larger"))
+    }
+
+    /// The object when it has at most `most` bytes.
+    pub(super) fn read_file_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        read_open(key, self.open_to_read(key)?, most)
     }
 
     /// Reads the object from the disk, whatever the kernel keeps of it.
@@ -24,7 +29,7 @@ impl FsStore {
         let file = self.open_to_read(key)?;
         // An advice that is not taken is no failure: a filesystem without a cache has nothing to drop.
         let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
-        read_whole(key, file)
+        read_open(key, file, u64::MAX).map(|data| data.expect("no file is larger"))
     }
 
     fn open_to_read(&self, key: &ObjectKey) -> Result<File, StoreError> {
@@ -77,22 +82,26 @@ impl FsStore {
     }
 }
 
-/// All of an open file.
-fn read_whole(key: &ObjectKey, mut file: File) -> Result<Bytes, StoreError> {
+/// All of an open file; `None` when it has more than `most` bytes.
+fn read_open(key: &ObjectKey, file: File, most: u64) -> Result<Option<Bytes>, StoreError> {
     let unreadable = |cause: io::Error| StoreError::object(while_reading(&cause), "read", key, cause);
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(no_file("read", key));
     }
+    if metadata.len() > most {
+        return Ok(None);
+    }
     let mut data = Vec::new();
     data.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or(usize::MAX))
         .map_err(|cause| StoreError::object(ErrorKind::TooLarge, "read", key, cause))?;
-    file.read_to_end(&mut data).map_err(unreadable)?;
+    // One byte more would show that it grew; all that is written to it meanwhile is not read.
+    file.take(metadata.len() + 1).read_to_end(&mut data).map_err(unreadable)?;
     if data.len() as u64 != metadata.len() {
         let cause = format!("{} bytes read of a file of {}; it changed meanwhile", data.len(), metadata.len());
         return Err(StoreError::object(ErrorKind::Unreadable, "read", key, cause));
     }
-    Ok(data.into())
+    Ok(Some(data.into()))
 }
 
 /// The size of a regular file; `None` for anything else.
