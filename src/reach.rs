@@ -7,25 +7,33 @@
 //!
 //! A store that does not answer ends the check with its error; an object counts as missing only when the store says
 //! so. When a library has defects, its directories are read again to find the affected paths.
+//!
+//! What is read was written by the server's users, who may mean harm: trees without end, directories that name one object
+//! a thousand times, a few bytes that decompress to very many. So the bytes of objects have a budget; beside them a walk
+//! keeps an entry for each object that it met, and bounded numbers of findings and paths.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
 use crate::database::heads::{LibraryRoots, Roots};
+use crate::flow::Budget;
+use crate::flow::tasks::{self, Seats};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectId, PerKind};
 use crate::store::{ErrorKind, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
 
+mod files;
 mod findings;
+mod graph;
 mod incremental;
 mod library;
+mod noted;
 mod paths;
+mod reading;
 mod result;
 mod seen;
 
@@ -43,6 +51,8 @@ pub struct WalkOptions {
     pub content: bool,
     /// The number of calls to the stores that run at once.
     pub threads: NonZeroUsize,
+    /// The bytes that objects may take in memory, in all threads together.
+    pub memory: u64,
     /// The number of libraries that are walked at once. Each needs memory for the ids of its objects.
     pub libraries_at_once: NonZeroUsize,
     /// The most paths that are kept for a finding; the others are counted.
@@ -68,6 +78,7 @@ impl Default for WalkOptions {
             full_history: true,
             content: false,
             threads: NonZeroUsize::new(32).expect("32 is not 0"),
+            memory: 256 << 20,
             libraries_at_once: NonZeroUsize::new(4).expect("4 is not 0"),
             paths_max: 20,
             findings_max: 10_000,
@@ -78,6 +89,11 @@ impl Default for WalkOptions {
         }
     }
 }
+
+/// The most findings of all libraries together that are kept; the others are counted.
+const FINDINGS_MAX: u64 = 200_000;
+/// How many are kept of a library all the same.
+const FINDINGS_MIN: u64 = 10;
 
 /// Walks every library of `roots` in `stores`, which are only read.
 ///
@@ -94,20 +110,22 @@ pub fn fsck(
     let chosen = |library: &&LibraryRoots| options.only.is_empty() || options.only.contains(&library.id);
     let libraries: Vec<&LibraryRoots> = roots.libraries.iter().filter(chosen).collect();
     counters.libraries.add(libraries.len() as u64);
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(options.threads.get())
-        .build()
-        .map_err(|error| StoreError::new(ErrorKind::Setup, "read", "the stores", error))?;
-    let side = Side { stores, options, counters, halt: Halt { stop, error: Mutex::new(None) } };
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..options.libraries_at_once.get().min(libraries.len()) {
-            scope.spawn(|| {
-                while let Some(library) = libraries.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    side.walk(&pool, library, &done);
-                }
-            });
-        }
+    let at_once = options.libraries_at_once.get().min(libraries.len()).min(options.threads.get());
+    let side = Side {
+        stores,
+        options,
+        counters,
+        halt: Halt { stop, error: Mutex::new(None) },
+        budget: Budget::new(options.memory),
+        // Beside the threads that walk a library each.
+        seats: Seats::new(options.threads.get().saturating_sub(at_once)),
+        path_bytes: AtomicU64::new(options.memory / 8),
+        findings: AtomicU64::new(FINDINGS_MAX.max(options.findings_max as u64)),
+    };
+    let done = Mutex::new(Vec::new());
+    // The newest task is the first to be done, so the first library is put last.
+    tasks::run(&Seats::new(at_once.saturating_sub(1)), libraries.iter().rev(), |_, library| {
+        side.walk(library, &done);
     });
     if let Some(error) = lock(&side.halt.error).take() {
         return Err(error);
@@ -124,18 +142,36 @@ struct Side<'a> {
     options: &'a WalkOptions,
     counters: &'a WalkCounters,
     halt: Halt<'a>,
+    budget: Budget,
+    /// The threads that read objects.
+    seats: Seats,
+    /// How many bytes of paths may still be kept.
+    path_bytes: AtomicU64,
+    /// How many findings may still be kept.
+    findings: AtomicU64,
 }
 
 impl Side<'_> {
-    fn walk(&self, pool: &ThreadPool, roots: &LibraryRoots, done: &Mutex<Vec<LibraryResult>>) {
+    fn walk(&self, roots: &LibraryRoots, done: &Mutex<Vec<LibraryResult>>) {
         if self.halt.is_on() {
             return;
         }
         // A library that was not walked to its end is left out of the result, so that it is not taken for sound.
-        if let Some(result) = library::walk(self, pool, roots) {
+        if let Some(result) = library::walk(self, roots) {
             self.counters.libraries_done.add(1);
-            lock(done).push(result);
+            lock(done).push(self.kept(result));
         }
+    }
+}
+
+impl Side<'_> {
+    /// A library's result with as many of its findings as are still to be kept, a few in any case.
+    fn kept(&self, result: LibraryResult) -> LibraryResult {
+        let wanted = result.findings.len() as u64;
+        let take = |left: u64| Some(left.saturating_sub(wanted));
+        let left = self.findings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap_or(0);
+        let most = wanted.min(left.max(FINDINGS_MIN));
+        result.cut(usize::try_from(most).unwrap_or(usize::MAX))
     }
 }
 

@@ -81,6 +81,7 @@ fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Res
         full_history: !settings.head_only,
         content: settings.content,
         threads,
+        memory: settings.memory,
         only: settings.libraries.clone(),
         keep_days: settings.side.keep_days,
         ..WalkOptions::default()

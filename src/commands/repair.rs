@@ -14,7 +14,7 @@ use crate::commands::common::list_state;
 use crate::commands::common::run_note::RunNoted;
 use crate::commands::common::sides::lock;
 use crate::commands::common::writing::WritingRight;
-use crate::content::FsObject;
+use crate::content::FsView;
 use crate::flow::Budget;
 use crate::history::Pair;
 use crate::index::{self, ListLock, ListPaths, UniqueKeys};
@@ -237,11 +237,15 @@ impl<'a> Repair<'a> {
             let file = file?;
             // One that nobody has right is left as the fs object that it is.
             let Some(data) = fs.right_bytes(&file)? else { continue };
-            if let Ok(parsed) = FsObject::parse(&file.id, &data)
-                && let FsObject::File { block_ids, .. } = parsed.object
-            {
-                block_ids.iter().try_for_each(|block| blocks.push(ObjectKey::new(file.library, *block)))?;
+            let mut pushed = Ok(());
+            if let Ok(view) = FsView::open(&file.id, &data) {
+                view.blocks(|block| {
+                    if pushed.is_ok() {
+                        pushed = blocks.push(ObjectKey::new(file.library, block));
+                    }
+                });
             }
+            pushed?;
         }
         Ok(())
     }

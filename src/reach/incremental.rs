@@ -6,10 +6,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Side;
-use crate::content::{Commit, Dirent, FsObject};
+use super::reading::{self, ROOM};
+use crate::content::{Commit, Dirent, FsKind, FsView};
 use crate::database::heads::LibraryRoots;
+use crate::flow::budget::{Halted, Room};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::store::{ErrorKind, StoreError};
+
+/// What an entry of a known directory takes in memory, in bytes: in both collections, and a name of some length.
+const KNOWN_ENTRY: u64 = 192;
 
 /// The children of a directory that was found complete.
 #[derive(Default)]
@@ -29,14 +34,14 @@ impl KnownDir {
         self.dirs.get(&child.name).copied().filter(|_| child.is_dir())
     }
 
-    fn of(entries: Vec<Dirent>) -> Self {
+    fn of(dir: &FsView<'_>) -> Self {
         let mut known = Self::default();
-        for entry in entries {
+        dir.entries(|entry| {
             known.children.insert((entry.id, entry.is_dir()));
             if entry.is_dir() {
-                known.dirs.insert(entry.name, entry.id);
+                known.dirs.insert(entry.name.clone(), entry.id);
             }
-        }
+        });
         known
     }
 }
@@ -44,29 +49,52 @@ impl KnownDir {
 /// The root of the known tree of this library; `None` when there is none or its commit is not valid.
 pub(super) fn known_root(side: &Side<'_>, roots: &LibraryRoots) -> Option<ObjectId> {
     let commit = side.options.whole.get(&roots.id)?;
-    let data = read_or_halt(side, side.stores[ObjectKind::Commits].read(&ObjectKey::new(roots.id, *commit)))?;
-    Commit::parse(commit, &data).ok().filter(|parsed| parsed.wrong_id.is_none()).map(|parsed| parsed.object.root_id)
+    let key = ObjectKey::new(roots.id, *commit);
+    let root = side.budget.in_room(ROOM, |room| {
+        let data = reading::read(side, ObjectKind::Commits, &key, room)?;
+        let parsed = Commit::parse(commit, &data).ok().filter(|parsed| parsed.wrong_id.is_none());
+        Ok(parsed.map(|parsed| parsed.object.root_id))
+    });
+    or_halt(side, root).flatten()
 }
 
-/// Reads the known directory `dir`; empty when there is none or it cannot be read.
-pub(super) fn known_dir(side: &Side<'_>, roots: &LibraryRoots, dir: Option<ObjectId>) -> KnownDir {
-    let Some(dir) = dir.filter(|dir| *dir != ObjectId::EMPTY) else { return KnownDir::default() };
-    let read = side.stores[ObjectKind::Fs].read(&ObjectKey::new(roots.store_id(), dir));
-    let Some(data) = read_or_halt(side, read) else { return KnownDir::default() };
-    match FsObject::parse(&dir, &data) {
+/// Reads the known directory `dir`; empty when there is none, it cannot be read or it is too large to be kept.
+///
+/// # Errors
+/// When the room is too small.
+pub(super) fn known_dir(
+    side: &Side<'_>,
+    roots: &LibraryRoots,
+    dir: Option<ObjectId>,
+    room: &mut Room<'_>,
+) -> Result<KnownDir, Halted<StoreError>> {
+    let Some(dir) = dir.filter(|dir| *dir != ObjectId::EMPTY) else { return Ok(KnownDir::default()) };
+    let data = match reading::read(side, ObjectKind::Fs, &ObjectKey::new(roots.store_id(), dir), room) {
+        Ok(data) => data,
+        Err(Halted::Short(bytes)) => return Err(Halted::Short(bytes)),
+        Err(Halted::Failed(error)) => {
+            or_halt(side, Err::<(), _>(error));
+            return Ok(KnownDir::default());
+        }
+    };
+    match FsView::open(&dir, &data) {
         // A directory whose bytes have another id is not the one that was found complete.
-        Ok(parsed) if parsed.wrong_id.is_none() => match parsed.object {
-            FsObject::Dir { entries } => KnownDir::of(entries),
-            FsObject::File { .. } => KnownDir::default(),
-        },
-        _ => KnownDir::default(),
+        Ok(view) if view.wrong_id.is_none() && view.kind == FsKind::Dir => {
+            let needed = view.count.saturating_mul(KNOWN_ENTRY);
+            if needed > side.options.memory / 2 {
+                return Ok(KnownDir::default());
+            }
+            room.take(needed)?;
+            Ok(KnownDir::of(&view))
+        }
+        _ => Ok(KnownDir::default()),
     }
 }
 
-/// The data; `None` when it could not be read. A failing store ends the walk.
-fn read_or_halt<T>(side: &Side<'_>, read: Result<T, StoreError>) -> Option<T> {
+/// The value; `None` when it could not be read. A failing store ends the walk.
+fn or_halt<T>(side: &Side<'_>, read: Result<T, StoreError>) -> Option<T> {
     match read {
-        Ok(data) => Some(data),
+        Ok(value) => Some(value),
         Err(error) => {
             if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable) {
                 side.halt.fail(error);

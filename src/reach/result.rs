@@ -50,6 +50,15 @@ pub enum DefectKind {
         /// The sum of the blocks' sizes, in bytes.
         found: u64,
     },
+    /// The directory is somewhere below itself, so that its tree has no end. With ids that are right there is no such one.
+    Loops,
+    /// The directory stands below more directories than any user can have.
+    TooDeep {
+        /// How many may be above one.
+        most: u32,
+    },
+    /// The library has more directories than could be searched for the paths of its defects, of which some are not named.
+    MorePaths,
 }
 
 impl DefectKind {
@@ -66,6 +75,9 @@ impl DefectKind {
             Self::WrongKind { .. } => "wrong_kind",
             Self::WrongLibrary { .. } => "wrong_library",
             Self::WrongSize { .. } => "wrong_size",
+            Self::Loops => "loops",
+            Self::TooDeep { .. } => "too_deep",
+            Self::MorePaths => "more_paths",
         }
     }
 }
@@ -85,6 +97,11 @@ impl fmt::Display for DefectKind {
             Self::WrongSize { expected, found } => {
                 write!(f, "wrong size: the file has {expected} bytes, its blocks hold {found}")
             }
+            Self::Loops => f.write_str("loops: the directory is somewhere below itself"),
+            Self::TooDeep { most } => write!(f, "too deep: the directory is below more than {most} others"),
+            Self::MorePaths => {
+                f.write_str("more paths than can be searched for with --memory as it is: some findings name no path")
+            }
         }
     }
 }
@@ -100,7 +117,8 @@ pub struct Defect {
     pub what: DefectKind,
     /// The files and directories (with a slash at the end) that need it. Empty for a commit of the history.
     pub paths: Vec<String>,
-    /// The number of further paths that need it.
+    /// The number of further paths that need it, not counting those that go round in a loop; `u64::MAX` for at least so
+    /// many.
     pub more_paths: u64,
     /// The commit whose tree has those paths; `None` for a head.
     pub commit: Option<ObjectId>,
@@ -133,8 +151,10 @@ impl fmt::Display for Defect {
         for path in &self.paths {
             write!(f, "\n    {}", OneLine(path))?;
         }
-        if self.more_paths > 0 {
-            write!(f, "\n    and {} more", self.more_paths)?;
+        match self.more_paths {
+            0 => {}
+            u64::MAX => f.write_str("\n    and more paths than can be counted")?,
+            more => write!(f, "\n    and {more} more paths than are named")?,
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::lock;
 use super::result::DefectKind;
+use crate::content::Dirent;
 use crate::object::{ObjectId, ObjectKind};
 
 /// The number of locks of a set. With 32, two threads rarely need the same lock at once.
@@ -86,6 +87,11 @@ pub(super) enum Node {
 }
 
 impl Node {
+    /// A child of a directory.
+    pub(super) const fn of_entry(entry: &Dirent) -> Self {
+        if entry.is_dir() { Self::Dir(entry.id) } else { Self::File(entry.id) }
+    }
+
     pub(super) const fn id(self) -> ObjectId {
         match self {
             Self::Commit(id) | Self::Dir(id) | Self::File(id) | Self::Block(id) => id,

@@ -2,5 +2,6 @@
 
 mod difference;
 mod faults;
+mod hostile;
 mod sound;
 mod told;

@@ -19,6 +19,7 @@ mod endings;
 mod first_pass;
 mod fsck;
 mod heads;
+mod hostile;
 mod interrupt;
 mod invariants;
 mod kill;

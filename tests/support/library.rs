@@ -11,6 +11,8 @@ use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 
 #[path = "library/bulk.rs"]
 pub mod bulk;
+#[path = "library/hostile.rs"]
+pub mod hostile;
 #[path = "library/model.rs"]
 mod model;
 #[path = "library/objects.rs"]

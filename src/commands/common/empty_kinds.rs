@@ -14,11 +14,14 @@ use std::sync::Arc;
 
 use crate::commands::common::failure::Failure;
 use crate::conf::Backend;
-use crate::content::{Commit, FsObject};
+use crate::content::{Commit, FsKind, FsView};
 use crate::object::{KeyRange, ObjectId, ObjectKey, ObjectKind, PerKind};
 use crate::store::control::is_control;
 use crate::store::{ErrorKind, Listed, Part, ReadStore, StoreError};
 use crate::sys::shutdown::Shutdown;
+
+/// The most bytes of an object that are looked at, one at a time; what a larger one names cannot be told.
+const READ_MAX: u64 = 16 << 20;
 
 /// The stores of one side.
 type Stores = PerKind<Arc<dyn ReadStore>>;
@@ -88,8 +91,8 @@ impl SideToLookAt<'_> {
                 Commit::parse(&key.id, data).map_or(true, |commit| commit.object.root_id != ObjectId::EMPTY)
             }),
             ObjectKind::Blocks => self.first_that_names(ObjectKind::Fs, |key, data| {
-                let Ok(parsed) = FsObject::parse(&key.id, data) else { return true };
-                matches!(parsed.object, FsObject::File { block_ids, .. } if !block_ids.is_empty())
+                let Ok(view) = FsView::open(&key.id, data) else { return true };
+                matches!(view.kind, FsKind::File { .. } if view.count > 0)
             }),
         }
     }
@@ -104,8 +107,8 @@ impl SideToLookAt<'_> {
         let store = &self.stores[kind];
         let mut named = None;
         each_listed(&**store, self.shutdown, |object| {
-            let is_one = match store.read(&object.key) {
-                Ok(data) => names_others(&object.key, &data),
+            let is_one = match store.read_at_most(&object.key, READ_MAX) {
+                Ok(data) => data.is_none_or(|data| names_others(&object.key, &data)),
                 Err(error) if error.kind() == ErrorKind::NotFound => false,
                 Err(error) if matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::ObjectDenied) => true,
                 Err(error) => return Err(error),

@@ -6,8 +6,9 @@ use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{DatabaseLoginFlags, StoreFlags};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, require_folder_of, resolve_database, resolve_store,
+    SettingsError, StoreSettings, require_folder_of, require_memory, resolve_database, resolve_store,
 };
+use crate::commands::common::size::ByteSize;
 use crate::conf::{DatabaseConf, Environment, Role, SideConf, SideSource, load_side};
 use crate::object::LibraryId;
 
@@ -55,6 +56,16 @@ pub struct FsckFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub store: StoreFlags,
+
+    /// How much memory the objects that are read may take; beside it, a check keeps an entry for each object that it met
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "256M",
+        env = "SEAF_MIGRATE_MEMORY",
+        help_heading = "Speed and patience"
+    )]
+    pub memory: ByteSize,
 }
 
 /// Everything that a check of one side needs.
@@ -66,6 +77,8 @@ pub struct FsckSettings {
     pub database: Option<DatabaseConf>,
     /// How to talk to the stores.
     pub store: StoreSettings,
+    /// How many bytes the objects that are read may take in memory.
+    pub memory: u64,
     /// Only the newest commit of each library.
     pub head_only: bool,
     /// Read and hash every block.
@@ -85,6 +98,7 @@ pub struct FsckSettings {
 pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, SettingsError> {
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
+    require_memory(flags.memory)?;
     let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
     // A side is checked as a source is: only read, and its folders must be there.
     let mut side = load_side(&source, Role::Source, env)?;
@@ -92,6 +106,7 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
         database: resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?,
         side,
         store: resolve_store(&flags.store),
+        memory: flags.memory.0,
         head_only: flags.head_only,
         content: flags.content,
         libraries: flags.library.clone(),

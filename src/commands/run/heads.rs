@@ -12,6 +12,7 @@ use crate::commands::common::heads_cache::{Memory, WholeHeads};
 use crate::commands::run::settings::{HeadsSettings, RunSettings, WhenHeads};
 use crate::conf::DatabaseConf;
 use crate::database::heads::{LibraryRoots, Roots};
+use crate::flow::Budget;
 use crate::metrics::WalkCounters;
 use crate::metrics::findings::SHOWN;
 use crate::object::{LibraryId, PerKind};
@@ -118,7 +119,8 @@ pub fn check_heads(
     let counters = WalkCounters::default();
     let StoresOfSides { source, destination } = stores;
     let accepted = &settings.heads.accepted;
-    let check = HeadsCheck { destination, source, accepted, threads, shutdown, counters: &counters };
+    let check =
+        HeadsCheck { destination, source, accepted, threads, memory: settings.memory, shutdown, counters: &counters };
     let checked = during(&counters, console, || check.run(&noted.roots, &mut whole));
     let Some(found) = checked? else { return Ok(Heads::not_checked("the check was interrupted", "Run again.")) };
     keep(memory.as_ref(), &whole, console);
@@ -147,7 +149,8 @@ pub fn ask(
     let libraries: Vec<&LibraryRoots> = noted.roots.libraries.iter().filter(is_remembered).collect();
     let count = format::libraries(libraries.len() as u64);
     let stores = destination.clone().map(|store| store as Arc<dyn ReadStore>);
-    let wrong = Remembered { stores: &stores, workers: settings.plan.store.workers, shutdown }.ask(&libraries)?;
+    let (workers, budget) = (settings.plan.store.workers, &Budget::new(settings.memory));
+    let wrong = Remembered { stores: &stores, workers, budget, shutdown }.ask(&libraries)?;
     if wrong.is_none() && !libraries.is_empty() {
         console.log(format_args!("heads: {count} remembered as whole, and some files of each are at the destination"));
     }

@@ -3,14 +3,20 @@
 use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
-
 use super::{LibraryRoots, Roots};
 use crate::content::Commit;
+use crate::flow::Budget;
+use crate::flow::tasks::{self, Seats};
 use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
 use crate::store::{ErrorKind, Part, ReadStore, StoreError, control, found};
 use crate::sys::shutdown::Shutdown;
+
+/// The bytes that commits may take in memory while they are read.
+const MEMORY: u64 = 16 << 20;
+/// The room in bytes that is taken for a commit before its size is known.
+const ROOM: u64 = 64 << 10;
+/// The most characters of a library's name that are kept; Seafile's names have at most 255 bytes.
+const NAME_MAX: usize = 255;
 
 impl Roots {
     /// Infers the heads from the commits, and the origins of virtual libraries from the libraries that hold their
@@ -26,14 +32,11 @@ impl Roots {
         threads: NonZeroUsize,
         stop: &Shutdown,
     ) -> Result<Self, StoreError> {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads.get())
-            .build()
-            .map_err(|error| StoreError::new(ErrorKind::Setup, "read", "the commits", error))?;
+        let reader = Reader { store: commits, stop, seats: Seats::new(threads.get() - 1), budget: Budget::new(MEMORY) };
         let mut libraries = Vec::new();
         let mut own = Vec::new();
         for_each_library(commits, stop, |library, ids| {
-            let (roots, root) = pool.install(|| heads_among(commits, library, ids, stop))?;
+            let (roots, root) = reader.heads_among(library, ids)?;
             libraries.push(roots);
             own.push(root);
             Ok(())
@@ -95,34 +98,62 @@ fn interrupted(stop: &Shutdown) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The heads of a library, and the root of the newest of them.
-fn heads_among(
-    store: &dyn ReadStore,
-    library: LibraryId,
-    ids: &[ObjectId],
-    stop: &Shutdown,
-) -> Result<(LibraryRoots, Option<ObjectId>), StoreError> {
-    let commits = ids.par_iter().map(|id| read_commit(store, library, *id, stop)).collect::<Result<Vec<_>, _>>()?;
-    let named: HashSet<ObjectId> = commits.iter().flatten().flat_map(Commit::parents).collect();
-    let heads: Vec<ObjectId> = ids.iter().filter(|id| !named.contains(*id)).copied().collect();
-    let unnamed = ids.iter().zip(&commits).filter(|(id, _)| !named.contains(*id));
-    let newest = unnamed.filter_map(|(_, commit)| commit.as_ref()).max_by_key(|commit| commit.ctime);
-    let (name, root) = (newest.and_then(|commit| commit.repo_name.clone()), newest.map(|commit| commit.root_id));
-    Ok((LibraryRoots { heads, name, ..LibraryRoots::new(library) }, root))
+/// Reads commits.
+struct Reader<'a> {
+    store: &'a dyn ReadStore,
+    stop: &'a Shutdown,
+    seats: Seats,
+    budget: Budget,
 }
 
-/// Reads a commit; `None` when it is damaged or vanished since the listing, which the walk reports.
-fn read_commit(
-    store: &dyn ReadStore,
-    library: LibraryId,
-    id: ObjectId,
-    stop: &Shutdown,
-) -> Result<Option<Commit>, StoreError> {
-    interrupted(stop)?;
-    match store.read(&ObjectKey::new(library, id)) {
-        Ok(data) => Ok(Commit::parse(&id, &data).ok().map(|parsed| parsed.object)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable) => Ok(None),
-        Err(error) => Err(error),
+/// What is kept of a commit while the others of its library are read.
+struct Brief {
+    parents: [Option<ObjectId>; 2],
+    ctime: i64,
+    root: ObjectId,
+    name: Option<String>,
+}
+
+impl Reader<'_> {
+    /// The heads of a library, and the root of the newest of them.
+    fn heads_among(
+        &self,
+        library: LibraryId,
+        ids: &[ObjectId],
+    ) -> Result<(LibraryRoots, Option<ObjectId>), StoreError> {
+        let commits = tasks::map(&self.seats, ids, |id| self.read(library, *id));
+        let commits = commits.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let named: HashSet<ObjectId> = commits.iter().flatten().flat_map(|commit| commit.parents).flatten().collect();
+        let heads: Vec<ObjectId> = ids.iter().filter(|id| !named.contains(*id)).copied().collect();
+        let unnamed = ids.iter().zip(&commits).filter(|(id, _)| !named.contains(*id));
+        let newest = unnamed.filter_map(|(_, commit)| commit.as_ref()).max_by_key(|commit| commit.ctime);
+        let (name, root) = (newest.and_then(|commit| commit.name.clone()), newest.map(|commit| commit.root));
+        Ok((LibraryRoots { heads, name, ..LibraryRoots::new(library) }, root))
+    }
+
+    /// Reads a commit; `None` when it is damaged or vanished since the listing, which the walk reports.
+    fn read(&self, library: LibraryId, id: ObjectId) -> Result<Option<Brief>, StoreError> {
+        interrupted(self.stop)?;
+        let key = ObjectKey::new(library, id);
+        let read = self.budget.in_room(ROOM, |room| {
+            // Its strings may take as much again.
+            let Some(data) = self.store.read_at_most(&key, room.left() / 2)? else {
+                return Err(room.short(self.store.size(&key)?.saturating_mul(2)));
+            };
+            Ok(Commit::parse(&id, &data).ok().map(|parsed| Brief::of(&parsed.object)))
+        });
+        match read {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable) => Ok(None),
+            read => read,
+        }
+    }
+}
+
+impl Brief {
+    fn of(commit: &Commit) -> Self {
+        let mut parents = commit.parents();
+        let name = commit.repo_name.as_ref().map(|name| name.chars().take(NAME_MAX).collect());
+        Self { parents: [parents.next(), parents.next()], ctime: commit.ctime, root: commit.root_id, name }
     }
 }
 

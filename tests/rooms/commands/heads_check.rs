@@ -43,7 +43,8 @@ impl Pair {
         let (destination, source) = (self.destination.stores(), self.source.stores());
         let counters = WalkCounters::default();
         let (destination, source, accepted) = (&destination, &source, &self.accepted);
-        let check = HeadsCheck { destination, source, accepted, threads, shutdown, counters: &counters };
+        let memory = 16 << 20;
+        let check = HeadsCheck { destination, source, accepted, threads, memory, shutdown, counters: &counters };
         let found = check.run(&self.roots, &mut self.whole)?;
         let now = || self.now.as_ref().ok_or_else(|| "gone".to_owned());
         Ok(found.map(|found| found.judged(&self.roots, now(), accepted)))

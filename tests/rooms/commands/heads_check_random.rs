@@ -38,7 +38,8 @@ fn check(source: &Side, destination: &Side, roots: &Roots, whole: &mut WholeHead
     let (here, there) = (source.stores(), destination.stores());
     let threads = NonZeroUsize::new(2).unwrap();
     let (accepted, shutdown, counters) = (&BTreeSet::new(), &shutdown, &counters);
-    let check = HeadsCheck { destination: &there, source: &here, accepted, threads, shutdown, counters };
+    let memory = 16 << 20;
+    let check = HeadsCheck { destination: &there, source: &here, accepted, threads, memory, shutdown, counters };
     check.run(roots, whole).unwrap().unwrap().judged(roots, Ok(roots), accepted)
 }
 

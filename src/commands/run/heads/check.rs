@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
-use bytes::Bytes;
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
-
 use crate::commands::common::heads_cache::WholeHeads;
 use crate::commands::run::heads::found::{HeadsFound, Wrong};
-use crate::content::{self, Commit, FsObject, IdCheck};
+use crate::content::{self, Commit, FS_VIEW_MAX, FsKind, FsView, IdCheck};
 use crate::database::heads::{LibraryRoots, Roots};
+use crate::flow::Budget;
+use crate::flow::budget::{Halted, Room};
+use crate::flow::tasks::{self, Seats};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::reach::{Defect, DefectKind, LibraryResult, Stores, WalkOptions, fsck};
@@ -25,6 +24,9 @@ const FINDINGS_MAX: usize = 1000;
 const ACCEPTED_FINDINGS_MAX: usize = 1_000_000;
 /// How many findings of a library are judged before it is asked whether one is bad enough.
 const JUDGED_AT_ONCE: usize = 256;
+/// What an object is taken to have of whose size the store says nothing, in bytes: the largest block that Seafile's
+/// chunking makes.
+const UNKNOWN: u64 = 10 << 20;
 
 /// Both sides, and how to look at them.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,8 @@ pub struct HeadsCheck<'a> {
     pub accepted: &'a BTreeSet<LibraryId>,
     /// How many calls to the stores are in flight.
     pub threads: NonZeroUsize,
+    /// How many bytes objects may take in memory.
+    pub memory: u64,
     /// Cancellation: a signal or a failure asks everybody to end.
     pub shutdown: &'a Shutdown,
     /// What is counted while it runs.
@@ -99,6 +103,7 @@ impl HeadsCheck<'_> {
         let options = WalkOptions {
             full_history: false,
             threads: self.threads,
+            memory: self.memory,
             paths_max: 5,
             findings_max,
             whole: libraries.iter().filter_map(known).collect(),
@@ -113,14 +118,12 @@ impl HeadsCheck<'_> {
         if library.more_findings > 0 {
             return Ok(Wrong::AtDestination);
         }
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(self.threads.get().min(library.findings.len()))
-            .build()
-            .map_err(|error| StoreError::new(ErrorKind::Setup, "read", "the source", error))?;
+        let seats = Seats::new(self.threads.get() - 1);
+        let judge = Judge { check: self, budget: Budget::new(self.memory) };
         let mut worst = Wrong::DamagedInSource;
         for some in library.findings.chunks(JUDGED_AT_ONCE) {
-            let judged =
-                pool.install(|| some.par_iter().map(|one| self.judge_one(roots, one)).collect::<Result<Vec<_>, _>>());
+            let judged = tasks::map(&seats, some, |finding| judge.finding(roots, finding));
+            let judged = judged.into_iter().collect::<Result<Vec<_>, _>>();
             worst = judged?.into_iter().chain([worst]).min().unwrap_or(worst);
             if worst == Wrong::AtDestination {
                 break;
@@ -128,18 +131,27 @@ impl HeadsCheck<'_> {
         }
         Ok(worst)
     }
+}
 
-    fn judge_one(&self, roots: &LibraryRoots, finding: &Defect) -> Result<Wrong, StoreError> {
-        // A head that the database does not name is missing whatever the stores hold.
+/// Asks the source about findings.
+struct Judge<'a> {
+    check: &'a HeadsCheck<'a>,
+    budget: Budget,
+}
+
+impl Judge<'_> {
+    fn finding(&self, roots: &LibraryRoots, finding: &Defect) -> Result<Wrong, StoreError> {
+        // A head that the database does not name is missing whatever the stores hold, and what is not named of the paths
+        // says nothing of the objects.
         let Some(id) = finding.id else {
-            let is_no_head = finding.what == DefectKind::NoHead;
-            return Ok(if is_no_head { Wrong::DamagedInSource } else { Wrong::AtDestination });
+            let says_nothing = matches!(finding.what, DefectKind::NoHead | DefectKind::MorePaths);
+            return Ok(if says_nothing { Wrong::DamagedInSource } else { Wrong::AtDestination });
         };
         let library = if finding.kind == ObjectKind::Commits { roots.id } else { roots.store_id() };
         let key = ObjectKey::new(library, id);
-        let (here, there) = (&*self.source[finding.kind], &*self.destination[finding.kind]);
+        let (here, there) = (&*self.check.source[finding.kind], &*self.check.destination[finding.kind]);
         let is_the_source_so = match &finding.what {
-            DefectKind::NoHead => true,
+            DefectKind::NoHead | DefectKind::MorePaths => true,
             DefectKind::Missing
             | DefectKind::HeadMissing
             | DefectKind::ParentMissing { .. }
@@ -148,37 +160,109 @@ impl HeadsCheck<'_> {
                 return Ok(if is_missing { Wrong::MissingInSource } else { Wrong::AtDestination });
             }
             DefectKind::Unreadable(_) => {
-                let is_unreadable = |read| Ok::<_, StoreError>(answered(read)? == Err(ErrorKind::Unreadable));
-                is_unreadable(here.read(&key))? && is_unreadable(here.read_again(&key))?
+                let is_unreadable = |which| {
+                    let read = self.in_room(here, &key, which, |_, _| Ok(()));
+                    Ok::<_, StoreError>(answered(read)? == Err(ErrorKind::Unreadable))
+                };
+                is_unreadable(Reading::First)? && is_unreadable(Reading::Second)?
             }
             DefectKind::WrongSize { found, .. } => {
                 SizeMatch::of(Some(*found), self.size_in_source(&key)?) == SizeMatch::Same
             }
-            DefectKind::Damaged(_) => match read_twice(here, &key)? {
+            DefectKind::Damaged(_) => match self.read_twice(here, finding.kind, &key)? {
                 // Good bytes on both sides mean that the walk was given others, which is no damage of the source.
-                Some(theirs) if is_damaged(finding.kind, &key, &theirs) => Some(theirs) == read_twice(there, &key)?,
+                Some(theirs) if theirs.is_damaged => Some(theirs) == self.read_twice(there, finding.kind, &key)?,
                 _ => false,
             },
-            DefectKind::WrongKind { .. } | DefectKind::WrongLibrary { .. } => {
-                let theirs = read_twice(here, &key)?;
-                theirs.is_some() && theirs == read_twice(there, &key)?
+            DefectKind::WrongKind { .. }
+            | DefectKind::WrongLibrary { .. }
+            | DefectKind::Loops
+            | DefectKind::TooDeep { .. } => {
+                let theirs = self.read_twice(here, finding.kind, &key)?;
+                theirs.is_some() && theirs == self.read_twice(there, finding.kind, &key)?
             }
         };
         Ok(if is_the_source_so { Wrong::DamagedInSource } else { Wrong::AtDestination })
     }
 
+    /// Reads an object within the budget, and calls `see` with its bytes.
+    fn in_room<T>(
+        &self,
+        store: &dyn ReadStore,
+        key: &ObjectKey,
+        which: Reading,
+        mut see: impl FnMut(&[u8], &mut Room<'_>) -> Result<T, Halted<StoreError>>,
+    ) -> Result<T, StoreError> {
+        // One whose size is not told is still read, because it is the reading that is the witness.
+        let size = store.size(key).unwrap_or(UNKNOWN);
+        self.budget.in_room(size.saturating_add(FS_VIEW_MAX), |room| {
+            let data = match which {
+                Reading::First => store.read(key)?,
+                Reading::Second => store.read_again(key)?,
+            };
+            room.take(data.len() as u64)?;
+            see(&data, room)
+        })
+    }
+
     /// What the blocks of a file hold in the source, in bytes; `None` when some are not there.
     fn size_in_source(&self, file: &ObjectKey) -> Result<Option<u64>, StoreError> {
-        let (fs, blocks) = (&self.source[ObjectKind::Fs], &self.source[ObjectKind::Blocks]);
-        let Ok(data) = answered(fs.read(file))? else { return Ok(None) };
-        let Ok(parsed) = FsObject::parse(&file.id, &data) else { return Ok(None) };
-        let FsObject::File { block_ids, .. } = parsed.object else { return Ok(None) };
-        let mut sum = 0u64;
-        for id in block_ids {
-            let Ok(size) = answered(blocks.size(&ObjectKey::new(file.library, id)))? else { return Ok(None) };
-            sum = sum.saturating_add(size);
-        }
-        Ok(Some(sum))
+        let (fs, blocks) = (&*self.check.source[ObjectKind::Fs], &self.check.source[ObjectKind::Blocks]);
+        let read = self.in_room(fs, file, Reading::First, |data, room| {
+            let Ok(view) = FsView::open(&file.id, data) else { return Ok(None) };
+            if view.kind == FsKind::Dir {
+                return Ok(None);
+            }
+            room.take(view.count.saturating_mul(size_of::<ObjectId>() as u64))?;
+            let mut ids = Vec::with_capacity(usize::try_from(view.count).unwrap_or_default());
+            view.blocks(|id| ids.push(id));
+            let mut sum = 0u64;
+            for id in ids {
+                let Ok(size) = answered(blocks.size(&ObjectKey::new(file.library, id)))? else { return Ok(None) };
+                sum = sum.saturating_add(size);
+            }
+            Ok(Some(sum))
+        });
+        Ok(answered(read)?.ok().flatten())
+    }
+
+    /// What two readings of an object agree on.
+    fn read_twice(
+        &self,
+        store: &dyn ReadStore,
+        kind: ObjectKind,
+        key: &ObjectKey,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let read = |which| answered(self.in_room(store, key, which, |data, _| Ok(Bytes::of(kind, key, data))));
+        let Ok(first) = read(Reading::First)? else { return Ok(None) };
+        Ok(read(Reading::Second)?.ok().filter(|second| *second == first))
+    }
+}
+
+/// Which of two readings of an object.
+#[derive(Clone, Copy)]
+enum Reading {
+    First,
+    Second,
+}
+
+/// The bytes of an object, of which only what they are is kept.
+#[derive(PartialEq, Eq)]
+struct Bytes {
+    length: usize,
+    digest: ObjectId,
+    /// Whether they do not have its id, or are none of its kind.
+    is_damaged: bool,
+}
+
+impl Bytes {
+    fn of(kind: ObjectKind, key: &ObjectKey, data: &[u8]) -> Self {
+        let is_damaged = match kind {
+            ObjectKind::Commits => Commit::parse(&key.id, data).map_or(true, |parsed| parsed.wrong_id.is_some()),
+            ObjectKind::Fs => FsView::open(&key.id, data).map_or(true, |view| view.wrong_id.is_some()),
+            ObjectKind::Blocks => content::check(kind, &key.id, data) != IdCheck::Good,
+        };
+        Self { length: data.len(), digest: content::sha1_of(data), is_damaged }
     }
 }
 
@@ -197,19 +281,4 @@ fn answered<T>(answer: Result<T, StoreError>) -> Result<Result<T, ErrorKind>, St
 /// that lists an object and denies having it does not know what it holds.
 fn is_missing_for_sure(store: &dyn ReadStore, key: &ObjectKey) -> Result<bool, StoreError> {
     Ok(answered(store.size(key))? == Err(ErrorKind::NotFound) && store.list_one(key)?.is_none())
-}
-
-/// The bytes of an object that two readings agree on.
-fn read_twice(store: &dyn ReadStore, key: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
-    let Ok(first) = answered(store.read(key))? else { return Ok(None) };
-    Ok(answered(store.read_again(key))?.ok().filter(|second| *second == first))
-}
-
-/// Whether the bytes of an object do not have its id, or are none of its kind.
-fn is_damaged(kind: ObjectKind, key: &ObjectKey, data: &[u8]) -> bool {
-    match kind {
-        ObjectKind::Commits => Commit::parse(&key.id, data).map_or(true, |parsed| parsed.wrong_id.is_some()),
-        ObjectKind::Fs => FsObject::parse(&key.id, data).map_or(true, |parsed| parsed.wrong_id.is_some()),
-        ObjectKind::Blocks => content::check(kind, &key.id, data) != IdCheck::Good,
-    }
 }

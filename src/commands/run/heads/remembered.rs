@@ -4,9 +4,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::commands::common::failure::Failure;
-use crate::content::{Commit, Dirent, FsObject};
+use crate::content::{Commit, FS_VIEW_MAX, FsKind, FsView};
 use crate::database::heads::LibraryRoots;
-use crate::flow::pool;
+use crate::flow::{Budget, pool};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::reach::Stores;
 use crate::store::{ErrorKind, StoreError};
@@ -19,12 +19,17 @@ const BLOCKS: usize = 2;
 /// How deep the way to a file is followed.
 const DEPTH: usize = 32;
 
+/// The room in bytes that is taken for an object before its size is known: enough for nearly all of them.
+const ROOM: u64 = FS_VIEW_MAX + (256 << 10);
+
 /// The destination, to be asked about libraries that are remembered as whole.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Remembered<'a> {
     pub(super) stores: &'a Stores,
     /// How many libraries are asked for at once.
     pub(super) workers: usize,
+    /// The bytes that objects may take in memory.
+    pub(super) budget: &'a Budget,
     pub(super) shutdown: &'a Shutdown,
 }
 
@@ -74,12 +79,13 @@ impl Remembered<'_> {
     fn library(&self, library: &LibraryRoots) -> Result<(), Wrong> {
         for head in &library.heads {
             let key = ObjectKey::new(library.id, *head);
-            let data = self.asked(ObjectKind::Commits, &key, |stores| stores[ObjectKind::Commits].read(&key))?;
-            let commit = Commit::parse(head, &data).map_err(|damage| wrong(ObjectKind::Commits, &key, &damage))?;
-            if let Some(other) = commit.wrong_id {
-                return Err(wrong(ObjectKind::Commits, &key, &format!("its bytes have the id {other}")));
-            }
-            let root = commit.object.root_id;
+            let root = self.seen(ObjectKind::Commits, &key, |data| {
+                let commit = Commit::parse(head, data).map_err(|damage| wrong(ObjectKind::Commits, &key, &damage))?;
+                match commit.wrong_id {
+                    Some(other) => Err(wrong(ObjectKind::Commits, &key, &format!("its bytes have the id {other}"))),
+                    None => Ok(commit.object.root_id),
+                }
+            })?;
             for _ in 0..FILES {
                 self.file(library, root)?;
             }
@@ -95,31 +101,44 @@ impl Remembered<'_> {
                 return Ok(());
             }
             let key = ObjectKey::new(library.store_id(), next);
-            let data = self.asked(ObjectKind::Fs, &key, |stores| stores[ObjectKind::Fs].read(&key))?;
-            let parsed = FsObject::parse(&next, &data).map_err(|damage| wrong(ObjectKind::Fs, &key, &damage))?;
-            if let Some(other) = parsed.wrong_id {
-                return Err(wrong(ObjectKind::Fs, &key, &format!("its bytes have the id {other}")));
-            }
-            match parsed.object {
-                FsObject::File { block_ids, .. } => return self.blocks(library, &block_ids),
-                FsObject::Dir { entries } => match random_child(&entries) {
-                    Some(child) => next = child,
-                    None => return Ok(()),
-                },
+            let step = self.seen(ObjectKind::Fs, &key, |data| {
+                let view = FsView::open(&next, data).map_err(|damage| wrong(ObjectKind::Fs, &key, &damage))?;
+                match view.wrong_id {
+                    Some(other) => Err(wrong(ObjectKind::Fs, &key, &format!("its bytes have the id {other}"))),
+                    None => Ok(Step::of(&view)),
+                }
+            })?;
+            match step {
+                Step::Down(child) => next = child,
+                Step::Blocks(ids) => return self.blocks(library, &ids),
+                Step::End => return Ok(()),
             }
         }
         Ok(())
     }
 
-    fn blocks(&self, library: &LibraryRoots, block_ids: &[ObjectId]) -> Result<(), Wrong> {
-        for _ in 0..BLOCKS.min(block_ids.len()) {
-            let key = ObjectKey::new(library.store_id(), block_ids[fastrand::usize(..block_ids.len())]);
+    fn blocks(&self, library: &LibraryRoots, ids: &[ObjectId]) -> Result<(), Wrong> {
+        for id in ids {
+            let key = ObjectKey::new(library.store_id(), *id);
             let size = self.asked(ObjectKind::Blocks, &key, |stores| stores[ObjectKind::Blocks].size(&key))?;
             if size == 0 {
                 return Err(wrong(ObjectKind::Blocks, &key, &"it is empty"));
             }
         }
         Ok(())
+    }
+
+    /// Reads an object within the budget, and calls `see` with its bytes.
+    fn seen<T>(&self, kind: ObjectKind, key: &ObjectKey, see: impl Fn(&[u8]) -> Result<T, Wrong>) -> Result<T, Wrong> {
+        self.budget.in_room(ROOM, |room| {
+            let most = room.left().saturating_sub(FS_VIEW_MAX);
+            let read = self.asked(kind, key, |stores| stores[kind].read_at_most(key, most))?;
+            let Some(data) = read else {
+                let size = self.asked(kind, key, |stores| stores[kind].size(key))?;
+                return Err(room.short(size.saturating_add(FS_VIEW_MAX)));
+            };
+            Ok(see(&data)?)
+        })
     }
 
     fn asked<T>(
@@ -137,10 +156,54 @@ impl Remembered<'_> {
     }
 }
 
-/// A child that is not empty, each with the same chance.
-fn random_child(entries: &[Dirent]) -> Option<ObjectId> {
-    let ids: Vec<ObjectId> = entries.iter().map(|entry| entry.id).filter(|id| *id != ObjectId::EMPTY).collect();
-    (!ids.is_empty()).then(|| ids[fastrand::usize(..ids.len())])
+/// Where a random way goes on.
+enum Step {
+    /// In this child.
+    Down(ObjectId),
+    /// With these blocks of the file at its end.
+    Blocks(Vec<ObjectId>),
+    /// Nowhere: the directory has no child that is not empty.
+    End,
+}
+
+impl Step {
+    /// A child or blocks chosen at random, each with the same chance.
+    fn of(view: &FsView<'_>) -> Self {
+        let mut chosen = Chosen::default();
+        match view.kind {
+            FsKind::Dir => {
+                view.entries(|entry| {
+                    if entry.id != ObjectId::EMPTY {
+                        chosen.offer(entry.id, 1)
+                    }
+                });
+                chosen.ids.first().map_or(Self::End, |id| Self::Down(*id))
+            }
+            FsKind::File { .. } => {
+                view.blocks(|id| chosen.offer(id, BLOCKS));
+                Self::Blocks(chosen.ids)
+            }
+        }
+    }
+}
+
+/// Some of those that were offered, each with the same chance.
+#[derive(Default)]
+struct Chosen {
+    ids: Vec<ObjectId>,
+    offered: usize,
+}
+
+impl Chosen {
+    /// Offers one more, of which at most `most` are kept.
+    fn offer(&mut self, id: ObjectId, most: usize) {
+        self.offered += 1;
+        if self.ids.len() < most {
+            self.ids.push(id);
+        } else if let Some(place) = self.ids.get_mut(fastrand::usize(..self.offered)) {
+            *place = id;
+        }
+    }
 }
 
 fn wrong(kind: ObjectKind, key: &ObjectKey, what: &dyn std::fmt::Display) -> Wrong {

@@ -1,0 +1,171 @@
+//! The files of a library and their blocks: whether each block is there, and whether they add up to the file's length.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::lock;
+use super::noted::Noted;
+use super::reading;
+use super::result::DefectKind;
+use super::seen::{Block, Blocks, Node};
+use crate::content::{Damage, FsView, IdCheck, check};
+use crate::flow::tasks;
+use crate::object::{ObjectId, ObjectKind};
+
+/// The most blocks that are checked one after the other. A file with more of them is checked by several threads, and added
+/// up at the end.
+const AT_ONCE: usize = 64;
+
+/// A file whose blocks' sizes must add up to its length.
+#[derive(Clone, Copy)]
+pub(super) struct FileLength {
+    pub(super) id: ObjectId,
+    /// Its length in bytes.
+    pub(super) length: u64,
+    pub(super) encrypted: bool,
+}
+
+/// A file with few blocks, whose blocks are checked at once.
+pub(super) struct SmallFile {
+    file: FileLength,
+    blocks: Vec<ObjectId>,
+}
+
+/// The files of a library.
+#[derive(Default)]
+pub(super) struct Files {
+    blocks: Blocks,
+    /// The files whose blocks were not all known yet. Which these are is not kept, because files may have very many.
+    unsummed: Mutex<Vec<FileLength>>,
+    /// The files that have bad blocks.
+    suffering: Mutex<HashSet<ObjectId>>,
+}
+
+impl Files {
+    /// The number of blocks that were asked for.
+    pub(super) fn block_count(&self) -> u64 {
+        self.blocks.count()
+    }
+
+    /// The files that have bad blocks.
+    pub(super) fn into_suffering(self) -> HashSet<ObjectId> {
+        self.suffering.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file when it has few blocks. Of another one, the blocks that nobody checks yet are `put` aside, some at a time, for
+    /// [`Files::block`].
+    pub(super) fn blocks_of(
+        &self,
+        view: &FsView<'_>,
+        file: FileLength,
+        put: impl Fn(Box<[ObjectId]>),
+    ) -> Option<SmallFile> {
+        let mut blocks = Vec::new();
+        if view.count <= AT_ONCE as u64 {
+            view.blocks(|id| blocks.push(id));
+            return Some(SmallFile { file, blocks });
+        }
+        view.blocks(|id| {
+            if self.blocks.claim(id) {
+                blocks.push(id);
+            }
+            if blocks.len() == AT_ONCE {
+                put(std::mem::take(&mut blocks).into());
+            }
+        });
+        if !blocks.is_empty() {
+            put(blocks.into());
+        }
+        lock(&self.unsummed).push(file);
+        None
+    }
+
+    /// Checks the blocks of a file that nobody checks yet, and adds them up.
+    pub(super) fn small_file(&self, noted: &Noted<'_>, SmallFile { file, blocks }: &SmallFile) {
+        blocks.iter().filter(|id| self.blocks.claim(**id)).for_each(|id| self.block(noted, *id));
+        if self.is_added_up(noted, *file, |each| blocks.iter().copied().for_each(each)).is_none() {
+            lock(&self.unsummed).push(*file);
+        }
+    }
+
+    /// Checks a block that was claimed.
+    pub(super) fn block(&self, noted: &Noted<'_>, id: ObjectId) {
+        if noted.side.halt.is_on() {
+            return;
+        }
+        noted.side.counters.blocks.add(1);
+        let length = noted.block_size(id);
+        let length = length.filter(|length| !noted.side.options.content || is_content_good(noted, id, *length));
+        if length == Some(0) {
+            noted.note(Node::Block(id), DefectKind::Damaged(Damage::Empty));
+        }
+        self.blocks.set(id, length.filter(|length| *length > 0).map_or(Block::Bad, Block::Size));
+    }
+
+    /// Adds up the blocks of the files that waited for the block sizes of other steps.
+    pub(super) fn add_up(&self, noted: &Noted<'_>) {
+        let files = std::mem::take(&mut *lock(&self.unsummed));
+        tasks::run(&noted.side.seats, files, |_, file| {
+            let node = Node::File(file.id);
+            if noted.side.halt.is_on() {
+                return;
+            }
+            noted.in_room(node, DefectKind::Missing, |room| {
+                let data = reading::read(noted.side, ObjectKind::Fs, &noted.key(node), room)?;
+                // It was well formed when it was read before; what it is now is for the next check.
+                if let Ok(view) = FsView::open(&file.id, &data) {
+                    self.is_added_up(noted, file, |each| view.blocks(each));
+                }
+                Ok(())
+            });
+        });
+    }
+
+    /// Compares the length of a file with the sum of its blocks' sizes; `None` while a size is unknown. `blocks` calls what it
+    /// is given with each of them.
+    fn is_added_up(
+        &self,
+        noted: &Noted<'_>,
+        file: FileLength,
+        blocks: impl FnOnce(&mut dyn FnMut(ObjectId)),
+    ) -> Option<()> {
+        let FileLength { id, length, encrypted } = file;
+        let (mut total, mut count, mut is_unknown, mut is_bad) = (0u64, 0u64, false, false);
+        blocks(&mut |block| {
+            count += 1;
+            match self.blocks.get(&block) {
+                Block::Asked => is_unknown = true,
+                Block::Size(size) => total = total.saturating_add(size),
+                Block::Bad => is_bad = true,
+            }
+        });
+        if is_bad {
+            lock(&self.suffering).insert(id);
+            return Some(());
+        }
+        if is_unknown {
+            return None;
+        }
+        // A range, because each block is encrypted separately and padded by 1 to 16 bytes.
+        let padding = if encrypted { count..=16 * count } else { 0..=0 };
+        if !total.checked_sub(length).is_some_and(|extra| padding.contains(&extra)) {
+            noted.note(Node::File(id), DefectKind::WrongSize { expected: length, found: total });
+        }
+        Some(())
+    }
+}
+
+/// Whether the block's bytes, of which there should be `size`, have its id.
+fn is_content_good(noted: &Noted<'_>, id: ObjectId, size: u64) -> bool {
+    let node = Node::Block(id);
+    let checked = noted.side.budget.in_room(size.max(1), |room| {
+        let data = reading::read(noted.side, ObjectKind::Blocks, &noted.key(node), room)?;
+        Ok(check(ObjectKind::Blocks, &id, &data))
+    });
+    match checked {
+        Ok(IdCheck::Good) => return true,
+        Ok(IdCheck::Damaged(damage)) => noted.note(node, DefectKind::Damaged(damage)),
+        Err(error) => noted.note_error(node, error, DefectKind::Missing),
+    }
+    false
+}
