@@ -295,3 +295,14 @@ pub(in crate::store) fn unsafe_url(url: &str) -> String {
          an https:// address, or set use_https = false if everybody on the way may see the requests"
     )
 }
+
+/// What `get` gives when it is told to accept at most `most` bytes of an object; `None` when the object has more.
+///
+/// # Errors
+/// Those of `get`, and that an object has more than any may have.
+pub fn at_most(most: u64, get: impl FnOnce(u64) -> Result<Bytes, StoreError>) -> Result<Option<Bytes>, StoreError> {
+    match get(most.min(Request::OBJECT_LIMIT)) {
+        Err(error) if error.kind() == ErrorKind::TooLarge && most < Request::OBJECT_LIMIT => Ok(None),
+        read => read.map(Some),
+    }
+}

@@ -32,6 +32,7 @@ macro_rules! conformance {
                 comes_back_as_it_went,
                 empty_and_tiny,
                 ten_megabytes,
+                no_more_than_asked_for,
                 last_write_stays,
                 what_is_not_there,
                 removal,

@@ -41,6 +41,19 @@ pub(crate) fn ten_megabytes(harness: &Harness) {
     assert_eq!(harness.store.size(&key).unwrap(), 10_000_001);
 }
 
+pub(crate) fn no_more_than_asked_for(harness: &Harness) {
+    let (store, keys) = (&harness.store, keys(3));
+    for (key, length) in keys.iter().zip([10u64, 100_000]) {
+        let data = Bytes::from(vec![7; usize::try_from(length).unwrap()]);
+        store.write(key, data.clone()).unwrap();
+        for (most, given) in [(0, false), (length - 1, false), (length, true), (u64::MAX, true)] {
+            let read = store.read_at_most(key, most).unwrap();
+            assert_eq!(read, given.then(|| data.clone()), "at most {most} of {length} bytes");
+        }
+    }
+    assert_eq!(store.read_at_most(&keys[2], 1000).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
 pub(crate) fn last_write_stays(harness: &Harness) {
     let key = keys(1)[0];
     for data in [&b"a first and longer content"[..], b"second", b"a third one, longer again"] {

@@ -159,12 +159,20 @@ impl ReadStore for CephStore {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        let (size, data) = self.on_object("read", key, read_whole)?;
+        let (size, data) = self.on_object("read", key, |io, oid| read_whole(io, oid, u64::MAX))?;
         if data.len() as u64 != size {
-            let cause = format!("{} bytes came of an object of {size}", data.len());
-            return Err(StoreError::object(ErrorKind::Protocol, "read", key, cause));
+            return Err(not_whole(key, &data, size));
         }
         Ok(data)
+    }
+
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        let (size, data) = self.on_object("read", key, |io, oid| read_whole(io, oid, most))?;
+        match (size > most, data.len() as u64 == size) {
+            (true, _) => Ok(None),
+            (false, true) => Ok(Some(data)),
+            (false, false) => Err(not_whole(key, &data, size)),
+        }
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
@@ -211,8 +219,13 @@ impl RemoveStore for CephStore {
     }
 }
 
-/// The size of an object, and what could be read of it.
-fn read_whole(io: &IoCtx, oid: &CStr) -> Result<(u64, Bytes), Failure> {
+fn not_whole(key: &ObjectKey, data: &Bytes, size: u64) -> StoreError {
+    let cause = format!("{} bytes came of an object of {size}", data.len());
+    StoreError::object(ErrorKind::Protocol, "read", key, cause)
+}
+
+/// The size of an object, and what could be read of it; of one with more than `most` bytes, nothing.
+fn read_whole(io: &IoCtx, oid: &CStr, most: u64) -> Result<(u64, Bytes), Failure> {
     // On the stack, because allocating as much for each small object costs 10 us of CPU time and more.
     let mut room = [MaybeUninit::uninit(); FIRST_READ];
     let (mut size, read) = read_once(io, oid, &mut room)?;
@@ -222,7 +235,7 @@ fn read_whole(io: &IoCtx, oid: &CStr) -> Result<(u64, Bytes), Failure> {
     }
     // From the beginning again, because only what one request reads is of one moment: two halves could be of two
     // writes. And once more when it has grown meanwhile.
-    loop {
+    while size <= most {
         let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or(usize::MAX));
         let (size_now, read) = read_once(io, oid, data.spare_capacity_mut())?;
         // SAFETY: the first `read` bytes were written.
@@ -232,6 +245,7 @@ fn read_whole(io: &IoCtx, oid: &CStr) -> Result<(u64, Bytes), Failure> {
         }
         size = size_now;
     }
+    Ok((size, Bytes::new()))
 }
 
 /// Reads the beginning of an object into `room`; answers the object's size, and how many bytes were written.

@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 
 use crate::conf::backend::{Location, OssConf};
 use crate::object::ObjectKey;
-use crate::store::http::{HttpClient, HttpOptions, Request, Response};
+use crate::store::http::{HttpClient, HttpOptions, Request, Response, at_most};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::own;
 use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
@@ -104,8 +104,8 @@ impl OssStore {
         }
     }
 
-    fn get(&self, key: &ObjectKey, fill: impl FnOnce(Request) -> Request) -> Result<Bytes, StoreError> {
-        let limited = |get: Request| fill(get.answer_limit(Request::OBJECT_LIMIT));
+    fn get(&self, key: &ObjectKey, most: u64, fill: impl FnOnce(Request) -> Request) -> Result<Bytes, StoreError> {
+        let limited = |get: Request| fill(get.answer_limit(most));
         let response = self.on_object("read", key, Method::GET, limited)?;
         own("read", key, response.success(has_other_etag(&response)).not_the_object())?;
         response.whole_body().map_err(|error| error.into_store("read", key.to_string()))
@@ -158,11 +158,15 @@ impl ReadStore for OssStore {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        self.get(key, |get| get)
+        self.get(key, Request::OBJECT_LIMIT, |get| get)
     }
 
     fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        self.get(key, Request::past_caches)
+        self.get(key, Request::OBJECT_LIMIT, Request::past_caches)
+    }
+
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        at_most(most, |most| self.get(key, most, |get| get))
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {

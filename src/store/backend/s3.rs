@@ -24,8 +24,8 @@ use self::sse::{SseKey, with_key};
 use crate::conf::backend::Location;
 use crate::conf::{S3Conf, S3Signature};
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::http::Request;
 use crate::store::http::runtime::{self, block_on};
+use crate::store::http::{Request, at_most};
 use crate::store::listing::{self, Answer, Fault, Start};
 use crate::store::witness::foreign::Success;
 use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
@@ -119,7 +119,7 @@ impl S3Store {
         }
     }
 
-    async fn get(&self, key: &ObjectKey, caches: Caches) -> Result<Bytes, Failure> {
+    async fn get(&self, key: &ObjectKey, most: u64, caches: Caches) -> Result<Bytes, Failure> {
         let request = self.client.get_object().bucket(&self.bucket).key(key.to_string());
         let request = with_key!(request, self.sse);
         let answer = match caches {
@@ -137,7 +137,7 @@ impl S3Store {
         })?;
         let encrypted = self.sse.is_some() || by_key_service(answer.server_side_encryption());
         let (content_type, etag) = (answer.content_type, answer.e_tag);
-        if length as u64 > Request::OBJECT_LIMIT {
+        if length as u64 > most {
             return Err(Failure::too_long(ErrorKind::TooLarge));
         }
         let data = self.body(answer.body, length).await?;
@@ -350,11 +350,19 @@ impl ReadStore for S3Store {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        block_on(self.get(key, Caches::MayAnswer)).map_err(|failure| Self::object_error("read", key, failure))
+        block_on(self.get(key, Request::OBJECT_LIMIT, Caches::MayAnswer))
+            .map_err(|failure| Self::object_error("read", key, failure))
     }
 
     fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        block_on(self.get(key, Caches::MustAsk)).map_err(|failure| Self::object_error("read", key, failure))
+        block_on(self.get(key, Request::OBJECT_LIMIT, Caches::MustAsk))
+            .map_err(|failure| Self::object_error("read", key, failure))
+    }
+
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        at_most(most, |most| {
+            block_on(self.get(key, most, Caches::MayAnswer)).map_err(|failure| Self::object_error("read", key, failure))
+        })
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {

@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::conf::backend::{Location, SwiftConf};
 use crate::object::ObjectKey;
-use crate::store::http::{HttpClient, HttpOptions, Request, Response};
+use crate::store::http::{HttpClient, HttpOptions, Request, Response, at_most};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::{no_listing, own};
 use crate::store::witness::{Etag, Md5Sum, is_gone, settle, take_away};
@@ -99,8 +99,8 @@ impl SwiftStore {
         })
     }
 
-    fn get(&self, key: &ObjectKey, fill: impl Fn(Request) -> Request) -> Result<Bytes, StoreError> {
-        let limited = |get: Request| fill(get.answer_limit(Request::OBJECT_LIMIT));
+    fn get(&self, key: &ObjectKey, most: u64, fill: impl Fn(Request) -> Request) -> Result<Bytes, StoreError> {
+        let limited = |get: Request| fill(get.answer_limit(most));
         let response = self.on_object("read", key, &Method::GET, limited)?;
         match response.status {
             StatusCode::OK => {
@@ -191,11 +191,15 @@ impl ReadStore for SwiftStore {
     }
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        self.get(key, |get| get)
+        self.get(key, Request::OBJECT_LIMIT, |get| get)
     }
 
     fn read_again(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        self.get(key, Request::past_caches)
+        self.get(key, Request::OBJECT_LIMIT, Request::past_caches)
+    }
+
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        at_most(most, |most| self.get(key, most, |get| get))
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
