@@ -189,8 +189,9 @@ impl Running<'_> {
     /// Moves the plan from the disk to the workers' queue.
     fn feed(&self, queue: &Queue<Listed>) {
         let Transfer { kind, counters, limits, shutdown, .. } = *self.transfer;
-        counters.kind(kind).workers_missing.set(limits.workers.saturating_sub(queue.workers()) as u64);
         while !shutdown.requested() {
+            // Each time, because workers are started as they are needed, and the system refuses one only then.
+            counters.kind(kind).workers_missing.set(limits.workers.saturating_sub(queue.workers()) as u64);
             match self.spool.take(SPOOL_READ, SPOOL_WAIT) {
                 Ok(Some(objects)) => {
                     if !objects.into_iter().all(|object| !shutdown.requested() && queue.put(object)) {

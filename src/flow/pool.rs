@@ -1,12 +1,15 @@
 //! A bounded queue and the workers behind it; knows nothing of objects.
 //!
 //! The queue holds at most `capacity` tasks, so whoever fills it waits for whoever empties it, and
-//! memory does not grow with the amount of work.
+//! memory does not grow with the amount of work. Workers are started as they are needed: one waits for a task always, and
+//! starts the next one when it has got one. So thousands of them cost nothing where there is little to do.
 
 use std::io;
-use std::thread::{self, Builder};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, Builder, Scope};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub use crate::flow::budget::Budget;
 pub use crate::flow::rate::RateLimiter;
@@ -15,12 +18,12 @@ pub use crate::flow::rate::RateLimiter;
 #[derive(Debug)]
 pub struct Queue<T> {
     tasks: Sender<T>,
-    workers: usize,
+    crew: Arc<Crew>,
 }
 
 impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
-        Self { tasks: self.tasks.clone(), workers: self.workers }
+        Self { tasks: self.tasks.clone(), crew: Arc::clone(&self.crew) }
     }
 }
 
@@ -30,13 +33,28 @@ impl<T> Queue<T> {
         self.tasks.send(task).is_ok()
     }
 
-    /// How many threads work on the tasks: those asked for, or as many of them as the system could start.
-    pub const fn workers(&self) -> usize {
-        self.workers
+    /// How many threads may work on the tasks: those asked for, or as many of them as the system could start, as far as
+    /// that is known by now.
+    pub fn workers(&self) -> usize {
+        let crew = &*self.crew;
+        if crew.is_full.load(Ordering::Acquire) { crew.started.load(Ordering::Acquire) } else { crew.most }
     }
 }
 
-/// Runs `fill` beside `workers` threads that call `work` on each task put into the queue. Returns
+/// How many workers there are.
+#[derive(Debug)]
+struct Crew {
+    /// How many there may be.
+    most: usize,
+    started: AtomicUsize,
+    /// How many of them wait for a task.
+    idle: AtomicUsize,
+    /// Whether the system refused a thread; it is not asked again, because one that has no room for this thread has none
+    /// for the next.
+    is_full: AtomicBool,
+}
+
+/// Runs `fill` beside up to `workers` threads that call `work` on each task put into the queue. Returns
 /// what `fill` returned, once the queue is closed (`fill` returned and dropped its clones) and
 /// every task was worked on.
 ///
@@ -56,7 +74,7 @@ where
 
 /// As [`run`], on threads of the caller's making: `thread` gives the one with that number.
 fn run_on<T, R, F, W>(
-    thread: impl Fn(usize) -> Builder,
+    thread: impl Fn(usize) -> Builder + Sync,
     workers: usize,
     capacity: usize,
     fill: F,
@@ -68,25 +86,69 @@ where
     W: Fn(T) + Sync,
 {
     let (sender, receiver) = bounded::<T>(capacity.max(1));
+    let (started, idle) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let crew = Arc::new(Crew { most: workers.max(1), started, idle, is_full: AtomicBool::new(false) });
+    let start = Start { crew: &crew, thread, work };
     thread::scope(|scope| {
-        let mut started = 0;
-        while started < workers.max(1) {
-            let (tasks, work) = (receiver.clone(), &work);
-            match thread(started).spawn_scoped(scope, move || tasks.iter().for_each(work)) {
-                Ok(_) => started += 1,
-                Err(error) if started == 0 => return Err(error),
-                // Asked for no further, because a system that has no room for this one has none for the next.
-                Err(_) => break,
-            }
-        }
-        // Dropped here, so that whoever fills the queue learns of it when the last worker is gone.
-        drop(receiver);
-        Ok(fill(Queue { tasks: sender, workers: started }))
+        // The receiver is the workers' own, so that whoever fills the queue learns of it when the last worker is gone.
+        start.one(scope, receiver)?;
+        Ok(fill(Queue { tasks: sender, crew: Arc::clone(&crew) }))
     })
 }
+
+/// What starting a worker needs.
+struct Start<'a, B, W> {
+    crew: &'a Crew,
+    thread: B,
+    work: W,
+}
+
+impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
+    /// Starts a worker, which starts the next one.
+    ///
+    /// # Errors
+    /// When the system starts no thread; nothing has changed then.
+    fn one<'scope, T: Send>(&'scope self, scope: &'scope Scope<'scope, '_>, tasks: Receiver<T>) -> io::Result<()>
+    where
+        T: 'scope,
+        W: Fn(T) + Sync,
+    {
+        let Crew { most, started, idle, .. } = self.crew;
+        // Two workers may be here at once: the last idle one, and one that became idle and got a task meanwhile.
+        let place = started.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < *most).then_some(n + 1));
+        let Ok(number) = place else { return Ok(()) };
+        // Before the thread runs, because whoever gets the next task must not think itself the last.
+        idle.fetch_add(1, Ordering::AcqRel);
+        let worker = (self.thread)(number).spawn_scoped(scope, move || self.work_off(scope, &tasks));
+        worker.map(drop).inspect_err(|_| {
+            idle.fetch_sub(1, Ordering::AcqRel);
+            started.fetch_sub(1, Ordering::AcqRel);
+        })
+    }
+
+    fn work_off<'scope, T: Send>(&'scope self, scope: &'scope Scope<'scope, '_>, tasks: &Receiver<T>)
+    where
+        T: 'scope,
+        W: Fn(T) + Sync,
+    {
+        let Crew { idle, is_full, .. } = self.crew;
+        for task in tasks {
+            // The last that was idle sees to it that somebody waits for the next task before it begins with its own, which
+            // may take long.
+            let was_last = idle.fetch_sub(1, Ordering::AcqRel) == 1;
+            if was_last && !is_full.load(Ordering::Acquire) && self.one(scope, tasks.clone()).is_err() {
+                is_full.store(true, Ordering::Release);
+            }
+            (self.work)(task);
+            idle.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicU64;
 
     use super::*;
 
@@ -97,12 +159,16 @@ mod tests {
             let stack = if n < possible { 1 << 20 } else { 1 << 47 };
             Builder::new().stack_size(stack)
         };
-        let sum = AtomicU64::new(0);
+        let (sum, all_at_work) = (AtomicU64::new(0), Barrier::new(possible.min(workers)));
         let fill = |queue: Queue<u64>| {
             assert_eq!((1..=1000).filter(|&n| queue.put(n)).count(), 1000);
             queue.workers()
         };
         let add = |n| {
+            // The first tasks end only when as many workers are at work as there can be.
+            if n <= possible.min(workers) as u64 {
+                all_at_work.wait();
+            }
             sum.fetch_add(n, Ordering::Relaxed);
         };
         run_on(thread, workers, 3, fill, add).map(|workers| (workers, sum.into_inner()))
@@ -117,6 +183,81 @@ mod tests {
     fn the_threads_that_could_be_started_do_all_the_work() {
         assert_eq!(sum_on(3, 7).unwrap(), (3, 500_500));
         assert_eq!(sum_on(1, 1000).unwrap(), (1, 500_500));
+    }
+
+    #[test]
+    fn there_are_never_more_workers_than_asked_for() {
+        for _ in 0..50 {
+            let (at_work, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let fill = |queue: Queue<usize>| {
+                assert_eq!((0..500).filter(|&n| queue.put(n)).count(), 500);
+                queue.workers()
+            };
+            let work = |n| {
+                let now = at_work.fetch_add(1, Ordering::AcqRel) + 1;
+                assert!(now <= 3, "{now} at work");
+                // Long and short tasks, so that workers become idle while others are started.
+                (0..n % 7).for_each(|_| thread::yield_now());
+                at_work.fetch_sub(1, Ordering::AcqRel);
+                done.fetch_add(1, Ordering::AcqRel);
+            };
+            assert_eq!(run(3, 2, fill, work).unwrap(), 3);
+            assert_eq!(done.into_inner(), 500);
+        }
+    }
+
+    #[test]
+    fn a_task_never_waits_for_one_that_is_being_done_while_there_may_be_more_workers() {
+        // Each task but the last ends only when the next one has begun.
+        let begun = (0..50).map(|_| Barrier::new(2)).collect::<Vec<_>>();
+        let fill = |queue: Queue<usize>| assert!((0..=begun.len()).all(|n| queue.put(n)));
+        let work = |n: usize| {
+            if let Some(last) = n.checked_sub(1) {
+                begun[last].wait();
+            }
+            if let Some(next) = begun.get(n) {
+                next.wait();
+            }
+        };
+        run(begun.len() + 1, 1, fill, work).unwrap();
+    }
+
+    #[test]
+    fn a_worker_that_panics_ends_whoever_fills_the_queue_when_it_was_the_only_one() {
+        let filled = AtomicUsize::new(0);
+        let fill = |queue: Queue<()>| {
+            while queue.put(()) {
+                filled.fetch_add(1, Ordering::AcqRel);
+            }
+        };
+        let run = || run(1, 1, fill, |()| panic!("told"));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        assert!(panicked.is_err());
+        assert!(filled.into_inner() < 5);
+    }
+
+    #[test]
+    fn workers_that_nobody_needs_are_not_started() {
+        let started = AtomicUsize::new(0);
+        let thread = |_| {
+            started.fetch_add(1, Ordering::Relaxed);
+            Builder::new()
+        };
+        let done = AtomicUsize::new(0);
+        let fill = |queue: Queue<()>| {
+            for number in 0..100 {
+                assert!(queue.put(()));
+                while done.load(Ordering::Acquire) == number {
+                    thread::yield_now();
+                }
+            }
+        };
+        let work = |()| {
+            done.fetch_add(1, Ordering::AcqRel);
+        };
+        run_on(thread, 4096, 10, fill, work).unwrap();
+        let started = started.into_inner();
+        assert!((1..100).contains(&started), "one task at a time had {started} threads");
     }
 
     #[test]

@@ -3,21 +3,28 @@
 //! Both are found out at the start, so that a number of workers that the machine cannot hold is lowered with a word, and
 //! does not end a run half way with objects that could not be opened.
 
+use std::fs;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread::{Builder, available_parallelism};
 
 use rayon::ThreadPoolBuilder;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit, getuid, setrlimit};
 
 /// The files that are open whatever the number of workers: lists, journals, reports, locks, libraries, the event queue.
-const FILES_BESIDE: u64 = 96;
+const FILES_BESIDE: u64 = 64;
 /// The files that a lister may have open at once, on both sides.
-const FILES_A_LISTER: u64 = 4;
+const FILES_A_LISTER: u64 = 2;
 /// The files that a worker may have open at once: a connection or a file on each side, and the folders on the way.
 const FILES_A_WORKER: u64 = 4;
 /// The threads that run beside the workers: progress, signals, the HTTP runtime, the lease, the confirmer, encoders.
 const THREADS_BESIDE: usize = 16;
+
+/// The most threads that are started to see whether they can be. More are believed by the limits that the system names,
+/// because starting thousands takes longer than many a run.
+const TRIED_MAX: usize = 128;
 
 /// What the machine holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +33,8 @@ pub struct Machine {
     files: Option<u64>,
     /// How many of them are not for the workers.
     files_beside: u64,
-    /// How many threads could be started, of those that were asked for.
-    threads: usize,
-    /// How many were asked for.
-    asked: usize,
+    /// How many threads can be started; `None` for as many as were asked for.
+    threads: Option<usize>,
 }
 
 /// How many workers there are to be.
@@ -48,11 +53,10 @@ pub fn processors() -> usize {
 
 impl Machine {
     /// Finds out what the machine holds for `workers` and `listers`: raises the limit of open files as far as this user may,
-    /// and starts as many threads for a moment.
+    /// starts some threads for a moment, and asks the system for the limits of more.
     pub fn measure(workers: usize, listers: usize) -> Self {
-        let asked = workers.saturating_add(THREADS_BESIDE + processors());
         let files_beside = FILES_BESIDE + FILES_A_LISTER * listers as u64;
-        Self { files: raise_open_files(), files_beside, threads: threads_possible(asked), asked }
+        Self { files: raise_open_files(), files_beside, threads: threads_possible(workers + threads_beside()) }
     }
 
     /// As many of `wanted` workers as there is room for.
@@ -63,20 +67,24 @@ impl Machine {
         let by_files = self.files.map_or(usize::MAX, |files| {
             usize::try_from(files.saturating_sub(self.files_beside) / FILES_A_WORKER).unwrap_or(usize::MAX)
         });
-        let by_threads = match self.threads < self.asked {
-            true => self.threads.saturating_sub(THREADS_BESIDE + processors()),
-            false => usize::MAX,
-        };
+        let by_threads = self.threads.map_or(usize::MAX, |threads| threads.saturating_sub(threads_beside()));
         let count = wanted.min(by_files).min(by_threads);
         let why = if by_files < by_threads {
-            format!("only {} files may be open (ulimit -n)", self.files.unwrap_or_default())
+            let files = self.files.unwrap_or_default();
+            format!(
+                "only {files} files may be open (ulimit -n), of which {} are for listings and lists",
+                self.files_beside
+            )
         } else {
-            format!("the system starts only {} threads (ulimit -u, or pids.max of the container)", self.threads)
+            format!(
+                "the system starts only {} threads (ulimit -u and -v, pids.max of the container)",
+                self.threads.unwrap_or_default()
+            )
         };
         match count {
             0 => Err(format!("there is no room for a single worker: {why}; raise that limit")),
             _ if count < wanted => {
-                Ok(Workers { count, fewer: Some(format!("{count} workers instead of {wanted}: {why}")) })
+                Ok(Workers { count, fewer: Some(format!("{count} instead of {wanted} workers: {why}")) })
             }
             _ => Ok(Workers { count, fewer: None }),
         }
@@ -97,8 +105,22 @@ fn raise_open_files() -> Option<u64> {
     limit.current
 }
 
+fn threads_beside() -> usize {
+    THREADS_BESIDE + processors()
+}
+
+/// How many of `wanted` threads can be started; `None` for all of them.
+fn threads_possible(wanted: usize) -> Option<usize> {
+    let tried = wanted.min(TRIED_MAX);
+    let started = started_at_once(tried);
+    if started < tried {
+        return Some(started);
+    }
+    threads_left().map(|left| usize::try_from(left).unwrap_or(usize::MAX)).filter(|left| *left < wanted)
+}
+
 /// How many of `wanted` threads the system starts, all at once.
-fn threads_possible(wanted: usize) -> usize {
+fn started_at_once(wanted: usize) -> usize {
     let mut held = Vec::new();
     while held.len() < wanted {
         let (end, ended) = mpsc::channel::<()>();
@@ -115,6 +137,59 @@ fn threads_possible(wanted: usize) -> usize {
     possible
 }
 
+/// How many more threads the limits of the user, of the container and of the kernel leave; `None` where none of them is
+/// told.
+fn threads_left() -> Option<u64> {
+    let of_user = || {
+        let limit = getrlimit(Resource::Nproc).current.filter(|_| !getuid().is_root())?;
+        Some(limit.saturating_sub(threads_of_user()))
+    };
+    let of_kernel = || {
+        let most: u64 = number(Path::new("/proc/sys/kernel/threads-max"))?;
+        let load = fs::read_to_string("/proc/loadavg").ok()?;
+        let now: u64 = load.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok()?;
+        Some(most.saturating_sub(now))
+    };
+    [of_user(), of_container(), of_kernel()].into_iter().flatten().min()
+}
+
+/// The threads of every process of this user.
+fn threads_of_user() -> u64 {
+    let Ok(own) = fs::metadata("/proc/self") else { return 0 };
+    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
+    let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let processes = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_process));
+    let of_user = processes.filter(|entry| entry.metadata().is_ok_and(|found| found.uid() == own.uid()));
+    of_user.filter_map(|entry| Some(fs::read_dir(entry.path().join("task")).ok()?.count() as u64)).sum()
+}
+
+/// What `pids.max` of the control groups that this process is in leaves, the tightest of them.
+fn of_container() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let group = |line: &str| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let root = match controllers {
+            "" => "/sys/fs/cgroup",
+            "pids" => "/sys/fs/cgroup/pids",
+            _ => return None,
+        };
+        Some((root, Path::new(root).join(path.trim_start_matches('/'))))
+    };
+    let left =
+        |folder: &Path| Some(number(&folder.join("pids.max"))?.saturating_sub(number(&folder.join("pids.current"))?));
+    let groups = groups.lines().filter_map(group);
+    groups
+        .flat_map(|(root, path)| {
+            path.ancestors().filter(|at| at.starts_with(root)).filter_map(left).collect::<Vec<_>>()
+        })
+        .min()
+}
+
+/// The number in a file; `None` when there is none, as for `max`.
+fn number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
 /// Starts the threads that sort and check lists, one for each processor. Without this they would be started when they are
 /// first needed, and a system that starts none would end the program.
 ///
@@ -123,7 +198,7 @@ fn threads_possible(wanted: usize) -> usize {
 pub fn start_computing() -> Result<(), String> {
     let with = |threads| ThreadPoolBuilder::new().num_threads(threads).build_global();
     with(processors()).or_else(|_| with(1)).map_err(|error| {
-        format!("no thread could be started ({error}); raise the limit of processes (ulimit -u, or pids.max of the container)")
+        format!("no thread could be started ({error}); raise the limit of threads (ulimit -u and -v, pids.max of the container)")
     })
 }
 
@@ -133,16 +208,19 @@ mod tests {
     use super::*;
 
     fn machine(files: u64, threads: usize) -> Machine {
-        Machine { files: Some(files), files_beside: FILES_BESIDE, threads, asked: 1000 }
+        Machine { files: Some(files), files_beside: FILES_BESIDE, threads: Some(threads) }
     }
 
     #[test]
     fn as_many_workers_as_there_are_files_and_threads_for() {
-        let beside = THREADS_BESIDE + processors();
+        let beside = threads_beside();
         assert_eq!(machine(1 << 20, 1000).workers(64), Ok(Workers { count: 64, fewer: None }));
         let few_files = machine(FILES_BESIDE + 10 * FILES_A_WORKER, 1000).workers(64).unwrap();
         assert_eq!(few_files.count, 10);
-        assert_eq!(few_files.fewer.unwrap(), "10 workers instead of 64: only 136 files may be open (ulimit -n)");
+        assert_eq!(
+            few_files.fewer.unwrap(),
+            "10 instead of 64 workers: only 104 files may be open (ulimit -n), of which 64 are for listings and lists"
+        );
         let few_threads = machine(1 << 20, beside + 3).workers(64).unwrap();
         assert_eq!(few_threads.count, 3);
         assert!(few_threads.fewer.unwrap().contains("starts only"));
@@ -156,6 +234,6 @@ mod tests {
 
     #[test]
     fn the_threads_that_were_tried_are_over_when_they_are_counted() {
-        assert_eq!(threads_possible(20), 20);
+        assert_eq!((started_at_once(20), threads_possible(20)), (20, None));
     }
 }

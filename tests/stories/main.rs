@@ -25,6 +25,7 @@ mod invariants;
 mod kill;
 mod kill_list;
 mod lease;
+mod limits;
 mod listing;
 mod lists;
 mod lock;

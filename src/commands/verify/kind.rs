@@ -74,10 +74,10 @@ impl KindComparison<'_> {
             failures: FirstFailure::new(self.shutdown),
         };
         let threads = self.settings.store.workers;
-        let fill = |queue: Queue<Task>| {
+        let missing = |queue: &Queue<Task>| {
             self.counters.workers_missing.set(threads.saturating_sub(queue.workers()) as u64);
-            workers.feed(&queue, steps)
         };
+        let fill = |queue: Queue<Task>| workers.feed(&queue, steps.inspect(|_| missing(&queue)));
         let fed = pool::run(threads, threads * 4, fill, |task| workers.work(task));
         fed.map_err(|error| Failure::local("start a worker thread", &error))??;
         let Workers { buffer, failures, .. } = workers;
