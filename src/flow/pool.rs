@@ -108,9 +108,9 @@ impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
     ///
     /// # Errors
     /// When the system starts no thread; nothing has changed then.
-    fn one<'scope, T: Send>(&'scope self, scope: &'scope Scope<'scope, '_>, tasks: Receiver<T>) -> io::Result<()>
+    fn one<'scope, T>(&'scope self, scope: &'scope Scope<'scope, '_>, tasks: Receiver<T>) -> io::Result<()>
     where
-        T: 'scope,
+        T: Send + 'scope,
         W: Fn(T) + Sync,
     {
         let Crew { most, started, idle, .. } = self.crew;
@@ -126,9 +126,9 @@ impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
         })
     }
 
-    fn work_off<'scope, T: Send>(&'scope self, scope: &'scope Scope<'scope, '_>, tasks: &Receiver<T>)
+    fn work_off<'scope, T>(&'scope self, scope: &'scope Scope<'scope, '_>, tasks: &Receiver<T>)
     where
-        T: 'scope,
+        T: Send + 'scope,
         W: Fn(T) + Sync,
     {
         let Crew { idle, is_full, .. } = self.crew;
