@@ -32,6 +32,7 @@ mod listing;
 pub mod names;
 pub mod open;
 mod sizes;
+mod within;
 mod witness;
 
 pub use at_once::at_once;
@@ -39,6 +40,7 @@ pub use error::{ErrorKind, StoreError, found};
 pub use exclusion::{Exclusion, KernelLock};
 pub use ignored::{Ignored, IgnoredNames, NameSort};
 pub use sizes::SizeMatch;
+pub use within::{COMMIT_MAX, Within, read_within, refuse_oversized};
 
 /// An object as a listing shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::Side;
 use crate::content::FS_VIEW_MAX;
 use crate::flow::budget::{Halted, Room};
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::StoreError;
+use crate::store::{StoreError, Within, read_within};
 
 /// The room in bytes that is taken for an object before its size is known: enough for nearly all of them.
 pub(super) const ROOM: u64 = FS_VIEW_MAX + (256 << 10);
@@ -30,10 +30,9 @@ pub(super) fn read(
         ObjectKind::Commits => room.left() / (1 + COMMIT),
         ObjectKind::Fs | ObjectKind::Blocks => room.left().saturating_sub(beside(0)),
     };
-    let store = &side.stores[kind];
-    let Some(data) = store.read_at_most(key, most)? else {
-        let size = store.size(key)?;
-        return Err(room.short(size.saturating_add(beside(size))));
+    let data = match read_within(&*side.stores[kind], kind, key, most)? {
+        Within::Bytes(data) => data,
+        Within::Larger(size) => return Err(room.short(size.saturating_add(beside(size)))),
     };
     let size = data.len() as u64;
     room.take(size + beside(size))?;

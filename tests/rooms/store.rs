@@ -16,3 +16,4 @@ mod s3_access;
 mod s3_faults;
 mod swift;
 mod swift_login;
+mod within;

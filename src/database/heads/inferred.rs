@@ -7,8 +7,8 @@ use super::{LibraryRoots, Roots};
 use crate::content::Commit;
 use crate::flow::Budget;
 use crate::flow::tasks::{self, Seats};
-use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
-use crate::store::{ErrorKind, Part, ReadStore, StoreError, control, found};
+use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
+use crate::store::{ErrorKind, Part, ReadStore, StoreError, Within, control, found, read_within};
 use crate::sys::shutdown::Shutdown;
 
 /// The bytes that commits may take in memory while they are read.
@@ -137,8 +137,9 @@ impl Reader<'_> {
         let key = ObjectKey::new(library, id);
         let read = self.budget.in_room(ROOM, |room| {
             // Its strings may take as much again.
-            let Some(data) = self.store.read_at_most(&key, room.left() / 2)? else {
-                return Err(room.short(self.store.size(&key)?.saturating_mul(2)));
+            let data = match read_within(self.store, ObjectKind::Commits, &key, room.left() / 2)? {
+                Within::Bytes(data) => data,
+                Within::Larger(size) => return Err(room.short(size.saturating_mul(2))),
             };
             Ok(Commit::parse(&id, &data).ok().map(|parsed| Brief::of(&parsed.object)))
         });

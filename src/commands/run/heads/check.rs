@@ -13,7 +13,7 @@ use crate::flow::tasks::{self, Seats};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::reach::{Defect, DefectKind, LibraryResult, Stores, WalkOptions, fsck};
-use crate::store::{ErrorKind, ReadStore, SizeMatch, StoreError};
+use crate::store::{ErrorKind, ReadStore, SizeMatch, StoreError, refuse_oversized};
 use crate::sys::shutdown::Shutdown;
 
 /// How many libraries are walked before their findings are judged and let go.
@@ -161,7 +161,7 @@ impl Judge<'_> {
             }
             DefectKind::Unreadable(_) => {
                 let is_unreadable = |which| {
-                    let read = self.in_room(here, &key, which, |_, _| Ok(()));
+                    let read = self.in_room(here, finding.kind, &key, which, |_, _| Ok(()));
                     Ok::<_, StoreError>(answered(read)? == Err(ErrorKind::Unreadable))
                 };
                 is_unreadable(Reading::First)? && is_unreadable(Reading::Second)?
@@ -189,12 +189,14 @@ impl Judge<'_> {
     fn in_room<T>(
         &self,
         store: &dyn ReadStore,
+        kind: ObjectKind,
         key: &ObjectKey,
         which: Reading,
         mut see: impl FnMut(&[u8], &mut Room<'_>) -> Result<T, Halted<StoreError>>,
     ) -> Result<T, StoreError> {
         // One whose size is not told is still read, because it is the reading that is the witness.
         let size = store.size(key).unwrap_or(UNKNOWN);
+        refuse_oversized(kind, key, size)?;
         self.budget.in_room(size.saturating_add(FS_VIEW_MAX), |room| {
             let data = match which {
                 Reading::First => store.read(key)?,
@@ -208,7 +210,7 @@ impl Judge<'_> {
     /// What the blocks of a file hold in the source, in bytes; `None` when some are not there.
     fn size_in_source(&self, file: &ObjectKey) -> Result<Option<u64>, StoreError> {
         let (fs, blocks) = (&*self.check.source[ObjectKind::Fs], &self.check.source[ObjectKind::Blocks]);
-        let read = self.in_room(fs, file, Reading::First, |data, room| {
+        let read = self.in_room(fs, ObjectKind::Fs, file, Reading::First, |data, room| {
             let Ok(view) = FsView::open(&file.id, data) else { return Ok(None) };
             if view.kind == FsKind::Dir {
                 return Ok(None);
@@ -233,7 +235,7 @@ impl Judge<'_> {
         kind: ObjectKind,
         key: &ObjectKey,
     ) -> Result<Option<Bytes>, StoreError> {
-        let read = |which| answered(self.in_room(store, key, which, |data, _| Ok(Bytes::of(kind, key, data))));
+        let read = |which| answered(self.in_room(store, kind, key, which, |data, _| Ok(Bytes::of(kind, key, data))));
         let Ok(first) = read(Reading::First)? else { return Ok(None) };
         Ok(read(Reading::Second)?.ok().filter(|second| *second == first))
     }

@@ -9,7 +9,7 @@ use crate::database::heads::LibraryRoots;
 use crate::flow::{Budget, pool};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::reach::Stores;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, Within, read_within};
 use crate::sys::shutdown::Shutdown;
 
 /// How many files of a library are looked for.
@@ -132,12 +132,10 @@ impl Remembered<'_> {
     fn seen<T>(&self, kind: ObjectKind, key: &ObjectKey, see: impl Fn(&[u8]) -> Result<T, Wrong>) -> Result<T, Wrong> {
         self.budget.in_room(ROOM, |room| {
             let most = room.left().saturating_sub(FS_VIEW_MAX);
-            let read = self.asked(kind, key, |stores| stores[kind].read_at_most(key, most))?;
-            let Some(data) = read else {
-                let size = self.asked(kind, key, |stores| stores[kind].size(key))?;
-                return Err(room.short(size.saturating_add(FS_VIEW_MAX)));
-            };
-            Ok(see(&data)?)
+            match self.asked(kind, key, |stores| read_within(&*stores[kind], kind, key, most))? {
+                Within::Bytes(data) => Ok(see(&data)?),
+                Within::Larger(size) => Err(room.short(size.saturating_add(FS_VIEW_MAX))),
+            }
         })
     }
 
