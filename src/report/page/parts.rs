@@ -44,8 +44,10 @@ pub(crate) fn findings<'a>(
             let id = finding.id.map(|id| id.to_string()).unwrap_or_default();
             let what = Cell::Named(format!("{}: {}", finding.kind, finding.what), id);
             let mut paths = finding.paths.clone();
-            if finding.more_paths > 0 {
-                paths.push(format!("and {} more", finding.more_paths));
+            match finding.more_paths {
+                0 => {}
+                u64::MAX => paths.push("and more than can be counted".to_owned()),
+                more => paths.push(format!("and {more} more")),
             }
             let name = library.name.clone().unwrap_or_default();
             rows.push(vec![Cell::Named(name, library.id.to_string()), what, Cell::Lines(paths)]);
