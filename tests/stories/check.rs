@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::support::skip::skip;
-use crate::world::{Outcome, SECRET, World, bucket_of, objects_below, objects_in_buckets, s3_section};
+use crate::world::{Outcome, SECRET, World, bucket_of, objects_below, objects_in_buckets, pause, s3_section};
 
 fn check(world: &World, from: &str) -> Outcome {
     let mut command = world.program();
@@ -117,7 +117,7 @@ fn a_check_while_a_pass_runs_is_told_who_has_the_destination() {
     server.faults().delay(600_000);
     let mut first = world.command(&[]).spawn().unwrap();
     while server.faults().count_all() == 0 {
-        std::thread::yield_now();
+        pause();
     }
     let second = check(&world, "old").assert_code(4);
     assert!(second.stderr.contains(&format!("process {}", first.id())), "{}", second.stderr);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use seaf_migrate::object::ObjectKind;
 
-use crate::world::{Outcome, World, objects_below};
+use crate::world::{Outcome, World, objects_below, pause};
 
 /// The folders that hold the program's own objects.
 fn own_folders(world: &World) -> Vec<PathBuf> {
@@ -67,7 +67,7 @@ fn nothing_goes_while_a_run_is_under_way() {
     server.faults().delay(600_000);
     let mut run = world.command(&[]).spawn().unwrap();
     while server.faults().count_all() == asked {
-        std::thread::yield_now();
+        pause();
     }
     assert!(clean(&world, &["--yes"]).assert_code(4).stderr.contains(&format!("process {}", run.id())));
     run.kill().unwrap();

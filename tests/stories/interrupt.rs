@@ -4,7 +4,7 @@ use std::process::Child;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::world::{Outcome, World, wait_for_line};
+use crate::world::{Outcome, World, pause, wait_for_line};
 
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
@@ -18,7 +18,7 @@ fn interrupted(world: &World, with: Signal) -> Outcome {
     let mut child = world.command(&["--nworker", "4"]).spawn().unwrap();
     wait_for_line(&mut child, "Start to migrate [blocks]");
     while server.faults().count("PUT") < 20 {
-        std::thread::yield_now();
+        pause();
     }
     signal(&child, with);
     let stopped = world.finish(child);
@@ -52,7 +52,7 @@ fn a_second_signal_ends_the_program_at_once() {
     server.faults().delay(600_000);
     let child = world.command(&[]).spawn().unwrap();
     while server.faults().count_all() == 0 {
-        std::thread::yield_now();
+        pause();
     }
     signal(&child, Signal::INT);
     // Signals of one sort do not queue, so the second is sent until it has arrived after the first.

@@ -9,7 +9,7 @@ use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::control;
 use serde_json::{Value, json};
 
-use crate::world::{World, bucket_of, objects_below, objects_in_buckets, wait_for_line};
+use crate::world::{World, bucket_of, objects_below, objects_in_buckets, pause, wait_for_line};
 
 /// Where the lease is in each store of a folder.
 fn leases_in_folder(folder: &Path) -> Vec<PathBuf> {
@@ -95,7 +95,7 @@ fn two_names_of_one_folder_are_one_destination_and_a_run_that_lives_is_never_tak
     server.faults().delay(600_000);
     while leases_in_folder(&world.at("target")).iter().any(|lease| !lease.exists()) {
         assert!(first.try_wait().unwrap().is_none(), "it ended by itself");
-        std::thread::yield_now();
+        pause();
     }
 
     fs::create_dir(world.at("alias")).unwrap();

@@ -1,6 +1,6 @@
 //! Two runs at the same destination.
 
-use crate::world::World;
+use crate::world::{World, pause};
 
 #[test]
 fn the_second_run_on_a_destination_is_told_who_has_it() {
@@ -10,7 +10,7 @@ fn the_second_run_on_a_destination_is_told_who_has_it() {
     server.faults().delay(600_000);
     let mut first = world.command(&[]).spawn().unwrap();
     while server.faults().count_all() == 0 {
-        std::thread::yield_now();
+        pause();
     }
     let second = world.run(&[]).assert_code(4);
     assert!(second.stderr.contains(&format!("process {}", first.id())), "{}", second.stderr);

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::world::{SECRET, World, assert_same_objects, bucket_of, objects_below, objects_in_buckets, s3_section};
+use crate::world::{
+    SECRET, World, assert_same_objects, bucket_of, objects_below, objects_in_buckets, pause, s3_section,
+};
 
 #[test]
 fn a_server_that_fails_a_fifth_of_all_requests_loses_nothing() {
@@ -61,7 +63,7 @@ fn a_server_that_goes_away_ends_the_run_instead_of_failing_every_object() {
     crate::world::wait_for_line(&mut child, "Start to migrate [blocks]");
     let end = Instant::now() + Duration::from_secs(60);
     while server.faults().count("PUT") < 10 && Instant::now() < end {
-        std::thread::yield_now();
+        pause();
     }
     drop(server);
     let gone = world.finish(child).assert_code(3);

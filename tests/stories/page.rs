@@ -10,7 +10,7 @@ use seaf_migrate::object::{ObjectKey, ObjectKind};
 use crate::heads::{db, run, world_of};
 use crate::support::library::{Params, output::object_path};
 use crate::support::page::PageText;
-use crate::world::{Outcome, SECRET, World, objects_below, wait_for_line};
+use crate::world::{Outcome, SECRET, World, objects_below, pause, wait_for_line};
 
 fn options(world: &World) -> [String; 2] {
     ["--html".to_owned(), world.at("page.html").display().to_string()]
@@ -142,7 +142,7 @@ fn an_interrupted_run_says_so_and_leaves_a_page() {
     let mut child = world.command(&["--nworker", "2", &html, &file]).spawn().unwrap();
     wait_for_line(&mut child, "Start to migrate [blocks]");
     while server.faults().count("PUT") < 5 {
-        std::thread::yield_now();
+        pause();
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let outcome = world.finish(child).assert_code(130);

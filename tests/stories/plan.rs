@@ -10,7 +10,7 @@ use seaf_migrate::object::ObjectKind;
 use seaf_migrate::sys::lock::DestinationLock;
 
 use crate::support::sample::SMALL_COUNT;
-use crate::world::{Outcome, World, objects_below};
+use crate::world::{Outcome, World, objects_below, pause};
 
 fn plan(world: &World, options: &[&str]) -> Outcome {
     let mut command = world.program();
@@ -105,7 +105,7 @@ fn a_plan_that_is_interrupted_says_that_there_is_none_and_nothing_of_copies() {
     command.arg("--data-dir").arg(world.at("old/seafile-data")).args(["--timeout", "2"]);
     let child = command.spawn().unwrap();
     while server.faults().count_all() == 0 {
-        std::thread::yield_now();
+        pause();
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let stopped = world.finish(child).assert_code(130);

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::verify::{name, named, nth, there};
-use crate::world::{Outcome, World, objects_below};
+use crate::world::{Outcome, World, objects_below, pause};
 
 /// Both sides folders, all of it copied.
 fn migrated() -> World {
@@ -285,7 +285,7 @@ fn a_repair_waits_for_nobody_who_has_the_destination() {
     server.faults().delay(600_000);
     let mut first = world.command(&[]).spawn().unwrap();
     while server.faults().count_all() == seen {
-        std::thread::yield_now();
+        pause();
     }
     let second = repair(&world, &[&report], &["old"], &[]).assert_code(4);
     assert!(second.stderr.contains(&format!("process {}", first.id())), "{}", second.stderr);

@@ -10,7 +10,7 @@ use seaf_migrate::object::ObjectKind;
 use serde_json::{Value, json};
 
 use crate::support::s3_server::S3Server;
-use crate::world::{Outcome, World, objects_below, objects_in_buckets};
+use crate::world::{Outcome, World, objects_below, objects_in_buckets, pause};
 
 /// How many requests of a sort the check before every pass makes.
 fn of_check(world: &World, server: &S3Server, method: &str) -> u64 {
@@ -302,7 +302,7 @@ fn an_interrupted_retry_keeps_what_it_did_and_the_same_call_goes_on() {
     let options = ["--object-list", &list, "--retry-failed", &report, "--nworker", "2"];
     let child = world.command(&options).spawn().unwrap();
     while server.faults().count("PUT") < puts + 20 {
-        std::thread::yield_now();
+        pause();
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let stopped = world.finish(child).assert_code(130);
@@ -336,7 +336,7 @@ fn a_retry_waits_for_nobody_who_has_the_destination() {
     let asked = server.faults().count_all();
     let mut first = world.command(&[]).spawn().unwrap();
     while server.faults().count_all() == asked {
-        std::thread::yield_now();
+        pause();
     }
     let locked = retry(&world, &[]).assert_code(4);
     assert_eq!(locked.total("copied"), 0);

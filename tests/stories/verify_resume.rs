@@ -16,7 +16,7 @@ use crate::support::library::bulk::bulk_to_dir;
 use crate::support::s3_server::S3Server;
 use crate::support::sample::WHOLE_COUNT;
 use crate::verify::{name, named, verified};
-use crate::world::{Outcome, World, bucket_of, objects_below, wait_for_line};
+use crate::world::{Outcome, World, bucket_of, objects_below, pause, wait_for_line};
 
 const ALL: u64 = WHOLE_COUNT;
 
@@ -54,7 +54,7 @@ fn kept(dir: &Path, number: &str) -> u64 {
 fn wait_until_settled(dir: &Path, child: &mut Child, objects: u64) {
     while settled(dir) < objects {
         assert!(child.try_wait().unwrap().is_none(), "it ended before {objects} objects were settled");
-        std::thread::yield_now();
+        pause();
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use seaf_migrate::commands::demo;
 use seaf_migrate::object::ObjectKind;
@@ -20,6 +21,11 @@ pub const SECRET: &str = "StorySecretKey0123456789";
 
 pub struct World {
     dir: TempDir,
+}
+
+/// Lets others work for a moment, while a test waits for something that another process does.
+pub fn pause() {
+    std::thread::sleep(Duration::from_millis(2));
 }
 
 /// How a run ended and what it said.

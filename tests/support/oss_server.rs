@@ -187,8 +187,8 @@ impl State {
             let after_last = decoded.as_deref().and_then(|text| text.strip_prefix("after "));
             after = after_last.ok_or_else(|| invalid("The continuation token is not valid"))?.to_owned();
         }
-        let names: Vec<_> =
-            objects.iter().filter(|(name, _)| **name > after && name.starts_with(&text("prefix"))).collect();
+        let prefix = text("prefix");
+        let names: Vec<_> = objects.iter().filter(|(name, _)| **name > after && name.starts_with(&prefix)).collect();
         let empty =
             self.empty_pages.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok();
         if empty {

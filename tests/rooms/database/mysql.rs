@@ -230,7 +230,7 @@ fn no_bytes_that_a_server_sends_make_it_panic_or_wait_for_ever() {
         let raw = (random.u32(..20) == 0).then(|| (0..50).map(|_| random.u8(..)).collect::<Vec<_>>());
         let server = FakeMysql::start(move |mut talk, tcp| {
             // Client and server may wait for each other when a packet is not what it was.
-            tcp.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            tcp.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             for (number, packet) in packets.iter().enumerate() {
                 // After these the server speaks again before it is asked.
                 if number > 0 && !matches!(number, 3 | 7..) {

@@ -73,7 +73,7 @@ fn while_a_run_is_under_way_nothing_goes() {
     let asked = server.faults().count_all();
     let mut run = world.command(&[]).spawn().unwrap();
     while server.faults().count_all() == asked {
-        std::thread::yield_now();
+        crate::world::pause();
     }
     assert_refused(&world, &before, go(&world, &[]), 4, &format!("process {}", run.id()));
     run.kill().unwrap();
@@ -94,7 +94,7 @@ fn while_somebody_writes_to_the_old_side_nothing_goes() {
     run.args(["run", "--from"]).arg(world.at("third")).arg("--to").arg(world.at("back"));
     let mut run = run.spawn().unwrap();
     while server.faults().count_all() == 0 {
-        std::thread::yield_now();
+        crate::world::pause();
     }
     assert_refused(&world, &before, go(&world, &[]), 4, "old/seafile-data/storage/");
     run.kill().unwrap();

@@ -63,7 +63,7 @@ fn an_interruption_ends_it_cleanly_and_the_next_run_goes_on() {
     let options = ["--db", &db(&world), "--yes", "--nworker", "4", "--rate", "200"];
     let child = command(&world, &options).spawn().unwrap();
     while server.faults().count("DELETE") < 60 {
-        std::thread::yield_now();
+        crate::world::pause();
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let stopped = world.finish(child).assert_code(130);
@@ -90,7 +90,7 @@ fn an_interruption_before_the_first_object_leaves_everything() {
     let asked = server.faults().count_all();
     server.faults().delay(600_000);
     while server.faults().count_all() == asked {
-        std::thread::yield_now();
+        crate::world::pause();
     }
     // The second signal ends it at once, because the server never answers.
     while child.try_wait().unwrap().is_none() {
@@ -228,7 +228,7 @@ fn a_server_that_goes_away_in_the_middle_ends_it_and_the_rest_stays() {
     let options = ["--db", &db(&world), "--yes", "--nworker", "4", "--rate", "400", "--attempts", "1"];
     let child = command(&world, &options).spawn().unwrap();
     while server.faults().count("DELETE") < 60 {
-        std::thread::yield_now();
+        crate::world::pause();
     }
     drop(server);
     let gone = world.finish(child).assert_code(3);
