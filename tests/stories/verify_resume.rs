@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Child;
+use std::sync::OnceLock;
 
 use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::object::ObjectKind;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use crate::support::library::bulk::bulk_to_dir;
 use crate::support::s3_server::S3Server;
 use crate::support::sample::WHOLE_COUNT;
+use crate::support::tree::Tree;
 use crate::verify::{name, named, verified};
 use crate::world::{Outcome, World, bucket_of, objects_below, pause, wait_for_line};
 
@@ -31,9 +33,19 @@ const REVOCATION: u64 = 6;
 /// The whole sample, copied to S3; requests are slow from now on.
 fn slow_copy(ms: u32) -> (World, S3Server) {
     let world = World::with_whole_sample();
+    // Copied by one run for all tests, because what they look at begins after it.
+    static BUCKETS: OnceLock<Tree> = OnceLock::new();
+    BUCKETS
+        .get_or_init(|| {
+            let first = World::with_whole_sample();
+            let server = first.s3_server();
+            first.new_side_is_s3(&server);
+            first.run(&[]).assert_code(0);
+            Tree::read(&first.at("buckets"))
+        })
+        .write(&world.at("buckets"));
     let server = world.s3_server();
     world.new_side_is_s3(&server);
-    world.run(&[]).assert_code(0);
     server.faults().delay(ms);
     (world, server)
 }

@@ -24,4 +24,5 @@ pub mod s3_server;
 pub mod sample;
 pub mod side;
 pub mod skip;
+pub mod tree;
 pub mod watched;
