@@ -44,18 +44,27 @@ impl<'d> FsView<'d> {
     /// # Errors
     /// When they are not an fs object.
     pub fn open(name: &ObjectId, data: &'d [u8]) -> Result<Self, Damage> {
+        Ok(Self::open_while(&|| true, name, data)?.expect("it is wanted to its end"))
+    }
+
+    /// As [`open`](Self::open); `None` when `is_wanted` said no before the content was decompressed, which many threads may
+    /// wait for and which may take seconds.
+    ///
+    /// # Errors
+    /// When the bytes are not an fs object.
+    pub fn open_while(is_wanted: &dyn Fn() -> bool, name: &ObjectId, data: &'d [u8]) -> Result<Option<Self>, Damage> {
         if data.is_empty() {
             return Err(Damage::Empty);
         }
-        let (found, kind, count, names) = match (is_zlib(data), data.len() <= SMALL) {
-            (true, _) => compressed(data)?,
+        let opened = match (is_zlib(data), data.len() <= SMALL) {
+            (true, _) => compressed(data, is_wanted)?,
             (false, true) => {
                 let parsed = FsObject::parse(name, data)?;
-                return Ok(Self { wrong_id: parsed.wrong_id, ..Self::of(parsed.object) });
+                return Ok(Some(Self { wrong_id: parsed.wrong_id, ..Self::of(parsed.object) }));
             }
-            (false, false) => legacy(data)?,
+            (false, false) => Some(legacy(data)?),
         };
-        Ok(Self { kind, wrong_id: wrong_id(name, found), count, names })
+        Ok(opened.map(|(found, kind, count, names)| Self { kind, wrong_id: wrong_id(name, found), count, names }))
     }
 
     fn of(object: FsObject) -> Self {
@@ -114,10 +123,14 @@ fn again(data: &[u8], mut each: impl FnMut(Item<'_>)) {
 
 type Opened<'d> = (ObjectId, FsKind, u64, Names<'d>);
 
-fn compressed(data: &[u8]) -> Result<Opened<'_>, Damage> {
-    if let Some(json) = small(data)? {
-        let FsView { kind, count, names, .. } = FsView::of(of_json(&json)?);
-        return Ok((sha1_of(&json), kind, count, names));
+fn compressed<'d>(data: &'d [u8], is_wanted: &dyn Fn() -> bool) -> Result<Option<Opened<'d>>, Damage> {
+    match small(data, is_wanted)? {
+        Content::Small(json) => {
+            let FsView { kind, count, names, .. } = FsView::of(of_json(&json)?);
+            return Ok(Some((sha1_of(&json), kind, count, names)));
+        }
+        Content::NotWanted => return Ok(None),
+        Content::Large => {}
     }
     let (mut entries, mut blocks) = (0, 0);
     let (found, kind) = of_stream(data, &mut |item| match item {
@@ -127,7 +140,7 @@ fn compressed(data: &[u8]) -> Result<Opened<'_>, Damage> {
     let count = if kind == FsKind::Dir { entries } else { blocks };
     // One that names nothing is not read again.
     let names = if count == 0 { FsView::of(nothing(kind)).names } else { Names::Json(data) };
-    Ok((found, kind, count, names))
+    Ok(Some((found, kind, count, names)))
 }
 
 const fn nothing(kind: FsKind) -> FsObject {
@@ -137,16 +150,29 @@ const fn nothing(kind: FsKind) -> FsObject {
     }
 }
 
-/// The whole content; `None` when it is large.
-fn small(data: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
+/// What decompressing the first pieces of an object gives.
+enum Content {
+    /// All of it.
+    Small(Vec<u8>),
+    /// There is more than is parsed whole.
+    Large,
+    /// Nobody wants it any more.
+    NotWanted,
+}
+
+fn small(data: &[u8], is_wanted: &dyn Fn() -> bool) -> Result<Content, Damage> {
     let (mut stream, mut json) = (Inflating::new(data), Vec::new());
+    // Asked after the wait for a decompressor.
+    if !is_wanted() {
+        return Ok(Content::NotWanted);
+    }
     while let Some(piece) = stream.next()? {
         if json.len() + piece.len() > SMALL {
-            return Ok(None);
+            return Ok(Content::Large);
         }
         json.extend_from_slice(piece);
     }
-    Ok(Some(json))
+    Ok(Content::Small(json))
 }
 
 fn legacy(data: &[u8]) -> Result<Opened<'_>, Damage> {

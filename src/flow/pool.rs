@@ -1,18 +1,26 @@
 //! A bounded queue and the workers behind it; knows nothing of objects.
 //!
 //! The queue holds at most `capacity` tasks, so whoever fills it waits for whoever empties it, and
-//! memory does not grow with the amount of work. Workers are started as they are needed: one waits for a task always, and
-//! starts the next one when it has got one. So thousands of them cost nothing where there is little to do.
+//! memory does not grow with the amount of work. Workers are started as they are needed: one waits for a task, and starts
+//! the next one when it has got one. The first of them are started at once, the others at a steady pace. So thousands of
+//! them cost nothing where there is little to do, and a server is not met by thousands of connections in one moment.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Builder, Scope};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub use crate::flow::budget::Budget;
 pub use crate::flow::rate::RateLimiter;
+
+/// How many workers are started as soon as there is a task for them.
+const STARTED_AT_ONCE: usize = 64;
+/// The time between the starts of the workers after them: a hundred in a second, so that 4,096 are at work after 40 seconds,
+/// which is little in a pass that needs so many.
+const PACE: Duration = Duration::from_millis(10);
 
 /// Where tasks are put. Clones put into the same queue.
 #[derive(Debug)]
@@ -52,6 +60,29 @@ struct Crew {
     /// Whether the system refused a thread; it is not asked again, because one that has no room for this thread has none
     /// for the next.
     is_full: AtomicBool,
+    began: Instant,
+    /// When the next worker may start, in milliseconds after `began`; of no importance for those that are started at once.
+    next_start_ms: AtomicU64,
+}
+
+impl Crew {
+    /// Takes the number of one more worker, where there may be one now.
+    fn place(&self) -> Option<usize> {
+        // Two workers may be here at once: the last idle one, and one that became idle and got a task meanwhile.
+        let one_more = |n| (n < self.most && (n < STARTED_AT_ONCE || self.is_time())).then_some(n + 1);
+        self.started.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()
+    }
+
+    /// Whether a worker may be started now; if so, the next one may only be after [`PACE`].
+    fn is_time(&self) -> bool {
+        let now = ms(self.began.elapsed());
+        let later = |at| (at <= now).then_some(now + ms(PACE));
+        self.next_start_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, later).is_ok()
+    }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Runs `fill` beside up to `workers` threads that call `work` on each task put into the queue. Returns
@@ -86,8 +117,14 @@ where
     W: Fn(T) + Sync,
 {
     let (sender, receiver) = bounded::<T>(capacity.max(1));
-    let (started, idle) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let crew = Arc::new(Crew { most: workers.max(1), started, idle, is_full: AtomicBool::new(false) });
+    let crew = Arc::new(Crew {
+        most: workers.max(1),
+        started: AtomicUsize::new(0),
+        idle: AtomicUsize::new(0),
+        is_full: AtomicBool::new(false),
+        began: Instant::now(),
+        next_start_ms: AtomicU64::new(0),
+    });
     let start = Start { crew: &crew, thread, work };
     thread::scope(|scope| {
         // The receiver is the workers' own, so that whoever fills the queue learns of it when the last worker is gone.
@@ -104,7 +141,7 @@ struct Start<'a, B, W> {
 }
 
 impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
-    /// Starts a worker, which starts the next one.
+    /// Starts a worker, which starts the next one; none when there are enough for now.
     ///
     /// # Errors
     /// When the system starts no thread; nothing has changed then.
@@ -113,10 +150,8 @@ impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
         T: Send + 'scope,
         W: Fn(T) + Sync,
     {
-        let Crew { most, started, idle, .. } = self.crew;
-        // Two workers may be here at once: the last idle one, and one that became idle and got a task meanwhile.
-        let place = started.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < *most).then_some(n + 1));
-        let Ok(number) = place else { return Ok(()) };
+        let Crew { started, idle, .. } = self.crew;
+        let Some(number) = self.crew.place() else { return Ok(()) };
         // Before the thread runs, because whoever gets the next task must not think itself the last.
         idle.fetch_add(1, Ordering::AcqRel);
         let worker = (self.thread)(number).spawn_scoped(scope, move || self.work_off(scope, &tasks));
@@ -134,7 +169,7 @@ impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
         let Crew { idle, is_full, .. } = self.crew;
         for task in tasks {
             // The last that was idle sees to it that somebody waits for the next task before it begins with its own, which
-            // may take long.
+            // may take long. Where it is not yet time for one more, whoever gets the next task tries again.
             let was_last = idle.fetch_sub(1, Ordering::AcqRel) == 1;
             if was_last && !is_full.load(Ordering::Acquire) && self.one(scope, tasks.clone()).is_err() {
                 is_full.store(true, Ordering::Release);
@@ -258,6 +293,22 @@ mod tests {
         run_on(thread, 4096, 10, fill, work).unwrap();
         let started = started.into_inner();
         assert!((1..100).contains(&started), "one task at a time had {started} threads");
+    }
+
+    #[test]
+    fn thousands_of_workers_are_not_started_in_one_moment() {
+        let most = AtomicUsize::new(0);
+        let at_work = AtomicUsize::new(0);
+        let began = Instant::now();
+        let work = |_| {
+            most.fetch_max(at_work.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+            thread::sleep(Duration::from_millis(5));
+            at_work.fetch_sub(1, Ordering::AcqRel);
+        };
+        run(4096, 8192, |queue: Queue<usize>| assert!((0..2000).all(|n| queue.put(n))), work).unwrap();
+        let paces = usize::try_from(began.elapsed().as_millis() / PACE.as_millis()).unwrap();
+        let most = most.into_inner();
+        assert!(most <= STARTED_AT_ONCE + paces + 1, "{most} after {paces} paces");
     }
 
     #[test]

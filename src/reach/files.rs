@@ -113,7 +113,8 @@ impl Files {
             noted.in_room(node, DefectKind::Missing, |room| {
                 let data = reading::read(noted.side, ObjectKind::Fs, &noted.key(node), room)?;
                 // It was well formed when it was read before; what it is now is for the next check.
-                if let Ok(view) = FsView::open(&file.id, &data) {
+                let is_wanted = || !noted.side.halt.is_on();
+                if let Ok(Some(view)) = FsView::open_while(&is_wanted, &file.id, &data) {
                     self.is_added_up(noted, file, |each| view.blocks(each));
                 }
                 Ok(())

@@ -199,8 +199,10 @@ impl Walk<'_> {
         let known = incremental::known_dir(self.noted.side, self.noted.roots, tree.whole, room)?;
         let data = reading::read(self.noted.side, ObjectKind::Fs, &self.noted.key(node), room)?;
         self.noted.side.counters.fs_objects.add(1);
-        let view = match FsView::open(&node.id(), &data) {
-            Ok(view) => view,
+        let is_wanted = || !self.noted.side.halt.is_on();
+        let view = match FsView::open_while(&is_wanted, &node.id(), &data) {
+            Ok(Some(view)) => view,
+            Ok(None) => return Ok(None),
             Err(damage) => {
                 self.noted.note(node, DefectKind::Damaged(damage));
                 return Ok(None);

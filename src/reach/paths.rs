@@ -247,7 +247,7 @@ impl Search<'_> {
         let key = ObjectKey::new(self.roots.store_id(), node.id());
         let seen: Result<(), StoreError> = self.side.budget.in_room(ROOM, |room| {
             let data = reading::read(self.side, ObjectKind::Fs, &key, room)?;
-            if let Ok(view) = FsView::open(&node.id(), &data) {
+            if let Ok(Some(view)) = FsView::open_while(&|| !self.side.halt.is_on(), &node.id(), &data) {
                 see(&view);
             }
             Ok(())

@@ -112,3 +112,14 @@ fn a_text_without_end_is_refused_and_not_held() {
         assert_eq!(why, "a string or a number is longer than any object has");
     }
 }
+
+#[test]
+fn an_object_that_nobody_wants_any_more_is_not_decompressed() {
+    let asked = std::cell::Cell::new(0);
+    let is_wanted = || asked.replace(asked.get() + 1) > 0;
+    let (id, data) = file(1, 5, &[ObjectId::from_bytes([7; 20])]);
+    assert!(FsView::open_while(&is_wanted, &id, &data).unwrap().is_none());
+    assert_eq!(FsView::open_while(&is_wanted, &id, &data).unwrap().unwrap().wrong_id, None);
+    // Damaged at its end, which is not looked at then.
+    assert!(FsView::open_while(&|| false, &id, &data[..data.len() - 1]).unwrap().is_none());
+}
