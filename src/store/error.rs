@@ -46,6 +46,9 @@ pub enum ErrorKind {
     /// Two answers of the store about one object exclude each other: it lists the object and says that it is not there,
     /// or two reads gave different bytes, all of them wrong.
     Contradiction,
+    /// An answer to a listing breaks the rules by which listings are put together: out of order, a name twice, not from
+    /// where it was asked to begin, no way to go on.
+    WrongListing,
     /// The store answered something that makes no sense.
     Protocol,
     /// What the store needs on this machine is missing (a library, a file).
@@ -69,6 +72,7 @@ impl ErrorKind {
                 | Self::Connection
                 | Self::ForeignAnswer
                 | Self::Altered
+                | Self::WrongListing
         )
     }
 
@@ -111,6 +115,7 @@ impl ErrorKind {
             Self::ForeignAnswer => "not the store's own answer",
             Self::Altered => "bytes changed on the way",
             Self::Contradiction => "the store contradicts itself",
+            Self::WrongListing => "wrong listing",
             Self::Protocol => "unexpected answer",
             Self::Setup => "setup incomplete",
             Self::NotDurable => "not safely stored",

@@ -17,3 +17,4 @@ mod s3_faults;
 mod swift;
 mod swift_login;
 mod within;
+mod wrong_listings;

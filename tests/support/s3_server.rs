@@ -35,7 +35,7 @@ use s3s::{S3Result, s3_error};
 use seaf_migrate::conf::{S3Conf, S3Credentials, S3Signature, Secret};
 use tokio::runtime::Runtime;
 
-pub use self::faults::{Faults, ListDialect, WrongGet};
+pub use self::faults::{Faults, ListDialect, WrongGet, WrongList};
 
 /// A running server; it ends when this is dropped.
 pub struct S3Server {

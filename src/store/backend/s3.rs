@@ -237,7 +237,7 @@ impl S3Store {
         self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
         let mut listing = reading.answer()?;
         let token = listing.token.take();
-        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::WrongListing, cause))
     }
 
     /// The first version of the listing: `marker` in place of `start-after`.
@@ -259,7 +259,7 @@ impl S3Store {
         self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
         let mut listing = reading.answer()?;
         let token = listing.marker.take();
-        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::WrongListing, cause))
     }
 
     fn page(&self, range: &KeyRange, v1: bool) -> Result<Page, Fault<Failure>> {
@@ -307,10 +307,11 @@ impl S3Store {
     fn list_error(&self, fault: Fault<Failure>) -> StoreError {
         let failure = match fault {
             Fault::Request(failure) => failure.about_bucket(),
-            Fault::IgnoresStart => {
-                Failure::new(ErrorKind::Protocol, "the server lists from the beginning wherever it is told to start")
-            }
-            Fault::Broken(text) => Failure::new(ErrorKind::Protocol, text),
+            Fault::IgnoresStart => Failure::new(
+                ErrorKind::WrongListing,
+                "the server lists from the beginning wherever it is told to start",
+            ),
+            Fault::Broken(text) => Failure::new(ErrorKind::WrongListing, text),
         };
         StoreError::new(failure.kind, "list", self.location.to_string(), failure.text)
             .with_retry_after(failure.retry_after)
