@@ -55,6 +55,8 @@ pub enum ErrorKind {
     Setup,
     /// The store lost, or may have lost, what it had already taken.
     NotDurable,
+    /// The store gave nobody a good answer for as long as it is waited for.
+    Gone,
     /// The pass was told to stop while the call waited.
     Interrupted,
     /// Anything else.
@@ -93,7 +95,14 @@ impl ErrorKind {
                 | Self::ReadOnly
                 | Self::Setup
                 | Self::NotDurable
+                | Self::Gone
         )
+    }
+
+    /// Whether the store refuses whoever asks. From a store that answered well before, that may pass: its table of users
+    /// is loading, or what the credentials are checked against does not answer.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Denied | Self::BadCredentials | Self::ContainerMissing | Self::Setup)
     }
 
     /// The kind in a few words, for messages and the `kind` field of reports.
@@ -119,6 +128,7 @@ impl ErrorKind {
             Self::Protocol => "unexpected answer",
             Self::Setup => "setup incomplete",
             Self::NotDurable => "not safely stored",
+            Self::Gone => "store gone",
             Self::Interrupted => "interrupted",
             Self::Other => "failed",
         }

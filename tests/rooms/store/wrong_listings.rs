@@ -70,6 +70,7 @@ fn a_page_of_s3_that_is_wrong_once_hides_nothing() {
 #[test]
 fn a_page_of_oss_that_is_wrong_once_hides_nothing() {
     let server = OssServer::start();
+    server.create_bucket(BUCKET);
     (0..OBJECTS).for_each(|n| server.plant(BUCKET, &key(n).to_string()));
     let conf = OssConf {
         bucket: BUCKET.to_owned(),
