@@ -1,9 +1,9 @@
 //! How many requests a second a store bears, found out from what it answers.
 //!
-//! There is no limit until the store refuses requests because they are too many. From then on the rate goes down to what
-//! the store answered well, by a tenth at least and by a half at most in a second; and goes up by a fixed step in each
-//! second without a refusal, by larger and larger ones when there was none for long. A rate that is far above what is
-//! asked for is no limit, and is lifted.
+//! There is no limit until the store refuses more than a tenth of the requests of a second because they are too many. From
+//! then on the rate goes down to what the store answered well, by a tenth at least and by a half at most in a second like
+//! that; and goes up by a fixed step in each second without a refusal, by larger and larger ones when there was none for
+//! long. A rate that is far above what is asked for is no limit, and is lifted.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -15,6 +15,9 @@ use crate::flow::rate::{Clock, RateLimiter};
 
 /// How long answers are counted before the rate is changed by them.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// The share of refused requests that is borne: some stores refuse a few however slowly they are asked.
+const BORNE: f64 = 0.1;
 
 /// The lowest rate, in requests a second: somebody has to find out that the store has recovered.
 const LOWEST: f64 = 1.0;
@@ -85,11 +88,17 @@ impl AdaptiveRate {
     fn count(&self, answer: impl FnOnce(&mut Round)) {
         let now = self.clock.now();
         let mut round = self.round();
-        answer(&mut round);
-        let Some(time) = now.checked_sub(round.began).filter(|time| *time >= ROUND) else { return };
         let before = round.rate;
-        round.end(time.as_secs_f64());
-        round.began = now;
+        let time = now.saturating_sub(round.began);
+        if time >= 2 * ROUND {
+            round.end_idle(time.as_secs_f64());
+            round.began = now;
+        }
+        answer(&mut round);
+        if (ROUND..2 * ROUND).contains(&time) {
+            round.end(time.as_secs_f64());
+            round.began = now;
+        }
         if round.rate != before {
             let rate =
                 round.rate.map(|rate| NonZeroU64::new((rate * REQUEST as f64) as u64).unwrap_or(NonZeroU64::MIN));
@@ -105,10 +114,24 @@ impl AdaptiveRate {
 }
 
 impl Round {
+    /// Ends a round in most of which nobody asked. What was refused in it says nothing of what the store bears in a
+    /// second, because what was answered well does not.
+    fn end_idle(&mut self, seconds: f64) {
+        if self.refused == 0 {
+            self.end(seconds);
+        }
+        (self.good, self.refused) = (0, 0);
+    }
+
     /// Changes the rate by the answers of the `seconds` that are over.
     fn end(&mut self, seconds: f64) {
-        let good = std::mem::take(&mut self.good) as f64 / seconds;
-        if std::mem::take(&mut self.refused) > 0 {
+        let (answered, refused) = (std::mem::take(&mut self.good) as f64, std::mem::take(&mut self.refused) as f64);
+        let good = answered / seconds;
+        if refused > 0.0 && refused <= BORNE * (answered + refused) {
+            self.quiet = 0;
+            return;
+        }
+        if refused > 0.0 {
             let rate = self.rate.map_or(good, |rate| good.clamp(rate / 2.0, rate * 0.9)).max(LOWEST);
             (self.rate, self.lowered_to, self.quiet) = (Some(rate), rate, 0);
             return;

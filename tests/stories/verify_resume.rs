@@ -172,7 +172,7 @@ fn a_kill_while_listing_keeps_the_listings_of_the_source_that_were_finished() {
 fn failing(world: &World, server: &S3Server, options: &[&str]) -> Outcome {
     let dir = world.at("checkpoint");
     let checkpoint = dir.display().to_string();
-    let options = [options, &["--checkpoint", &checkpoint, "--attempts", "1", "--nworker", "4"]].concat();
+    let options = [options, &["--checkpoint", &checkpoint, "--patience", "1s", "--nworker", "4"]].concat();
     let mut child = world.verifying(&options).spawn().unwrap();
     wait_until_settled(&dir, &mut child, 60);
     server.faults().fail(100, 500);

@@ -185,6 +185,41 @@ fn of_a_store_that_bears_40_requests_a_second_64_workers_get_almost_all_of_it_an
 }
 
 #[test]
+fn a_store_that_bears_few_requests_is_found_out_as_soon_after_a_pause() {
+    let bucket = Arc::new(Mutex::new((1.0, Duration::ZERO)));
+    let shared = Arc::clone(&bucket);
+    let world = world(move |time, _| {
+        let (tokens, at) = &mut *shared.lock().unwrap();
+        *tokens = f64::min(40.0, *tokens + (time - *at).as_secs_f64() * 40.0);
+        *at = time;
+        let is_borne = *tokens >= 1.0;
+        *tokens -= if is_borne { 1.0 } else { 0.0 };
+        (!is_borne).then_some(ErrorKind::Throttled)
+    });
+    world.clock.run(1, || {
+        world.store.write(&key(1), Bytes::new()).unwrap();
+        world.clock.sleep(60 * SECOND);
+    });
+    // Others have used up what the store bears.
+    *bucket.lock().unwrap() = (0.0, 60 * SECOND);
+    let (errors, took) = world.write(400, WORKERS);
+    assert!(errors.is_empty() && took < 12 * SECOND, "{took:?}, {errors:?}");
+}
+
+#[test]
+fn a_store_that_refuses_one_of_twenty_however_slowly_it_is_asked_is_not_asked_slowly() {
+    let asked = AtomicU64::new(0);
+    let world = world(move |_, _| (asked.fetch_add(1, Ordering::SeqCst) % 20 == 0).then_some(ErrorKind::Throttled));
+    for n in 0..600 {
+        world.clock.run(1, || {
+            world.store.write(&key(n), Bytes::new()).unwrap();
+            world.clock.sleep(SECOND / 100);
+        });
+    }
+    assert_eq!(world.store.requests_per_second(), None);
+}
+
+#[test]
 fn a_limit_is_lifted_when_the_store_bears_what_is_asked_for() {
     let world = world(after(500, 5 * SECOND, ErrorKind::Throttled));
     let (errors, _) = world.write(1000, WORKERS);
@@ -213,6 +248,10 @@ fn an_outage_of_nine_minutes_is_waited_out_and_said_once() {
         let (errors, took) = world.write(1000, WORKERS);
         assert!(errors.is_empty(), "{kind:?}: {} failed, like {}", errors.len(), errors[0]);
         assert!(took < 700 * SECOND, "{kind:?}: {took:?}");
+        if kind != ErrorKind::Throttled {
+            // Those under way, each once more, and then one every five seconds.
+            assert!(world.asked() < 1000 + 2 * 64 + 2 * 130, "{kind:?}: {} requests", world.asked());
+        }
         let told = world.told();
         assert_eq!(told.len(), 2, "{kind:?}: {told:?}");
         assert!(told[0].contains("in that mood") && told[0].contains(" s more (--patience)"), "{}", told[0]);

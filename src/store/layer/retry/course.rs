@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use super::RetryPolicy;
-use super::health::Health;
+use super::health::{Health, Turns};
 use crate::store::{ErrorKind, StoreError};
 
 /// The longest wait that a store may ask for; one that asks for more is asked again after this.
@@ -135,7 +135,7 @@ impl<'a> Course<'a> {
         if sort != Sort::RefusalOfOne && proven && !answers_others {
             self.health.tell_trouble(store, &error, self.bears(sort).saturating_sub(unanswered));
         }
-        Next::Repeat(self.wait(sort, &error), error)
+        Next::Repeat(self.wait(sort, &error, self.bears(sort).saturating_sub(unanswered)), error)
     }
 
     /// The error of a call whose store is given up.
@@ -182,12 +182,14 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn wait(&self, sort: Sort, error: &StoreError) -> Wait {
+    /// The wait after a failure, when it is borne for the time `left`.
+    fn wait(&self, sort: Sort, error: &StoreError, left: Duration) -> Wait {
         let is_alone = self.unanswered > 1 || sort == Sort::Refusal;
         let is_stubborn = sort == Sort::Trouble && self.failures >= ASK_ELSEWHERE_AFTER;
         let ask_elsewhere = self.health.is_proven() && is_stubborn || sort == Sort::RefusalOfOne;
         let at_most = match sort {
-            Sort::Refusal => self.health.next_question().min(self.bears(sort)),
+            Sort::Refusal => self.health.next_turn(Turns::REFUSING).min(left),
+            Sort::Trouble if is_alone && self.health.is_proven() => self.health.next_turn(Turns::IN_TROUBLE).min(left),
             Sort::TooMany => self.jittered(self.failures.min(THROTTLED_ATTEMPT)),
             _ => self.jittered(self.own.max(self.unanswered)),
         };

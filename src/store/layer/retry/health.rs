@@ -16,9 +16,17 @@ use crate::store::StoreError;
 /// For how long a store gives no good answer before that is told.
 pub(super) const TOLD_AFTER: Duration = Duration::from_secs(10);
 
-/// The times between two questions to a store that refuses whom it knew: the first, and what it does not grow beyond.
-/// One is asked at a time, because an account is locked for too many.
-const ASK_REFUSING: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// The times between two questions to a store that gives nobody a good answer: the first, and what they do not grow
+/// beyond. Those who wait take turns, so that a store in trouble is not asked by all of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turns(Duration, Duration);
+
+impl Turns {
+    /// Of a store that does not answer.
+    pub(super) const IN_TROUBLE: Self = Self(Duration::from_millis(250), Duration::from_secs(5));
+    /// Of a store that refuses whom it knew: accounts are locked for too many questions.
+    pub(super) const REFUSING: Self = Self(Duration::from_secs(1), Duration::from_secs(15));
+}
 
 /// The longest pause before a waiting call is looked at again, and so how late it learns of a good answer.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -81,8 +89,8 @@ struct State {
     told: bool,
     /// Whether a call gave the store up, and nobody got a good answer since.
     gone: bool,
-    /// When a store that refuses is asked next, and how long after that again.
-    next_question: Option<(Duration, Duration)>,
+    /// When the last of those who wait asks, and how long after that the next one.
+    next_turn: Option<(Duration, Duration)>,
 }
 
 impl Health {
@@ -154,13 +162,13 @@ impl Health {
         ));
     }
 
-    /// When a store that refuses is to be asked next, from now on: later for each who asks this.
-    pub(super) fn next_question(&self) -> Duration {
+    /// How long to wait before asking again: longer for each who asks this, until somebody gets a good answer.
+    pub(super) fn next_turn(&self, turns: Turns) -> Duration {
         let now = self.clock.now();
         let mut state = self.state();
-        let (at, pause) = state.next_question.unwrap_or((now, ASK_REFUSING.0));
+        let (at, pause) = state.next_turn.unwrap_or((now, turns.0));
         let at = at.max(now) + pause;
-        state.next_question = Some((at, (2 * pause).min(ASK_REFUSING.1)));
+        state.next_turn = Some((at, (2 * pause).min(turns.1)));
         at - now
     }
 
