@@ -31,9 +31,12 @@ impl Turns {
 /// The longest pause before a waiting call is looked at again, and so how late it learns of a good answer.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// Takes a sentence.
+type Tell = dyn Fn(&str) + Send + Sync;
+
 /// Takes what is to be told to whoever runs this, a sentence each.
 #[derive(Clone, Default)]
-pub struct Teller(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Teller(Option<Arc<Tell>>);
 
 impl Teller {
     /// Hands each sentence to `tell`.
