@@ -33,7 +33,7 @@ fn location(backend: Backend) -> Location {
 }
 
 /// Lists everything from the first key on, failed requests repeated at once.
-fn assert_lists_all(store: impl ReadStore + Debug, said: &dyn Debug) {
+fn assert_lists_all(store: impl ReadStore, said: &dyn Debug) {
     let (base, cap) = (Duration::from_nanos(1), Duration::from_nanos(1));
     let store = Retry::new(store, RetryPolicy { base, cap, ..RetryPolicy::default() }, Shutdown::new());
     let (mut keys, mut next) = (Vec::new(), Some(Part::new(KeyRange::ALL)));
