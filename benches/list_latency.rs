@@ -18,6 +18,7 @@ use http_stub::{Asked, Reply, Stub};
 use seaf_migrate::commands::demo;
 use seaf_migrate::listing::{Stream, walk};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
+use seaf_migrate::report::Console;
 use seaf_migrate::store::open::open_source;
 use seaf_migrate::store::{Listed, ReadStore};
 use seaf_migrate::sys::allocator;
@@ -92,8 +93,11 @@ fn open(host: &str) -> Arc<dyn ReadStore> {
     };
     let (from, to) = (conf("from", text("old")), conf("to", text("new")));
     let settings = demo::settings(&["--from", &from, "--to", &to]).unwrap();
-    open_source(settings.plan.from.store(ObjectKind::Blocks), &settings.plan.store.open_options(&Shutdown::new()))
-        .unwrap()
+    open_source(
+        settings.plan.from.store(ObjectKind::Blocks),
+        &settings.plan.store.open_options(&Console::quiet(), &Shutdown::new()),
+    )
+    .unwrap()
 }
 
 /// Every name with what an answer says of it, ready to be sent.

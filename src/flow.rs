@@ -1,6 +1,7 @@
 //! How work flows: a bounded queue with its workers, tasks that lead to further ones, the budget of bytes in memory,
 //! rates, the circuit breaker.
 
+pub mod adaptive;
 pub mod breaker;
 pub mod budget;
 pub mod pool;

@@ -261,7 +261,10 @@ impl Probes {
 fn with_list(listed: Result<(), StoreError>, write: impl FnOnce() -> Probe) -> Probes {
     match listed {
         Ok(()) => Probes::of(Probe::Good, Probe::Good, write()),
-        Err(error) if error.kind().is_transient() => Probes::unreachable(error),
+        // One whose listing is wrong has answered.
+        Err(error) if error.kind().is_transient() && error.kind() != ErrorKind::WrongListing => {
+            Probes::unreachable(error)
+        }
         Err(error) if error.kind() == ErrorKind::Denied => Probes::of(Probe::Good, Probe::Bad(error), write()),
         Err(error) => Probes::of(Probe::Good, Probe::Bad(error), Probe::Untried),
     }

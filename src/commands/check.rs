@@ -44,7 +44,7 @@ pub fn run(settings: &CheckSettings, console: &Console, shutdown: &Shutdown) -> 
 fn check(settings: &CheckSettings, console: &Console, shutdown: &Shutdown) -> Result<PreflightReport, Failure> {
     // What is put there for a moment must not be in the way of a run that is under way.
     let _locks = lock(&settings.to)?;
-    let options = settings.store.open_options(shutdown);
+    let options = settings.store.open_options(console, shutdown);
     ask(&settings.from, &settings.to, &options, Depth::Libraries, console, shutdown)
 }
 

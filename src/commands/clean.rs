@@ -41,7 +41,7 @@ pub fn run(settings: &CleanSettings, console: &Console, shutdown: &Shutdown) -> 
 
 fn clean(settings: &CleanSettings, console: &Console, shutdown: &Shutdown) -> Result<u64, Failure> {
     let _locks = sides::lock(&settings.side)?;
-    let options = settings.store.open_options(shutdown);
+    let options = settings.store.open_options(console, shutdown);
     let stores = PerKind::try_from_fn(|kind| open_destination_to_check(settings.side.store(kind), &options))?;
     let count = count(&stores)?;
     if !settings.yes || count == 0 {

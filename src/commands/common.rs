@@ -12,6 +12,7 @@ pub mod lease;
 pub mod list_state;
 pub mod named_libraries;
 pub mod other_layout;
+pub mod patience;
 pub mod report_file;
 pub mod run_note;
 pub mod settings;

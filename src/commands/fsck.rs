@@ -64,7 +64,7 @@ pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> F
 
 /// Follows the libraries.
 fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Result<FsckResult, Failure> {
-    let options = settings.store.open_options(shutdown);
+    let options = settings.store.open_options(console, shutdown);
     let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), &options))?;
     stores.values().try_for_each(|store| other_layout::require_none_at_first("the checked side", &**store))?;
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);

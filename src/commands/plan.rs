@@ -26,7 +26,8 @@ pub fn run(settings: &PlanSettings, console: &Console, shutdown: &Shutdown) -> P
     for warning in settings.pair.from.warnings.iter().chain(&settings.pair.to.warnings) {
         console.problem(format_args!("Warning: {warning}"));
     }
-    let planning = Planning { settings, options: settings.pair.store.open_options(shutdown), console, shutdown };
+    let planning =
+        Planning { settings, options: settings.pair.store.open_options(console, shutdown), console, shutdown };
     let outcome = match planning.count_all() {
         Ok(counters) => {
             console.line(format_args!("\n{}", table::kinds(&counters)));

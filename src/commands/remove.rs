@@ -86,7 +86,7 @@ pub fn run(settings: &RemoveSettings, console: &Console, shutdown: &Shutdown) ->
     };
     let mut remover = Remover {
         settings,
-        options: settings.store.open_options(shutdown),
+        options: settings.store.open_options(console, shutdown),
         mode,
         counters: Counters::default(),
         done: PerKind::default(),

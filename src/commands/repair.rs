@@ -61,7 +61,7 @@ pub fn run(settings: &RepairSettings, console: &Console, shutdown: &Shutdown) ->
     };
     let repair = Repair {
         settings,
-        options: settings.store.open_options(shutdown),
+        options: settings.store.open_options(console, shutdown),
         counters: PerKind::default(),
         findings: RepairFindings::default(),
         console,

@@ -39,7 +39,7 @@ pub fn run(settings: &RunSettings, console: &Console, shutdown: &Shutdown) -> Ru
             return outcome;
         }
     };
-    let options = settings.plan.store.open_options(shutdown);
+    let options = settings.plan.store.open_options(console, shutdown);
     let pass = Pass { settings, options: &options, failed: failed.as_ref(), console, shutdown }.run();
     let verdict = Verdict::of(&pass.outcome, &pass.heads);
     let (took, retries, retried) = (began.elapsed(), options.retries(), failed.as_ref().map(Failed::report));

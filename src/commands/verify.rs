@@ -120,7 +120,7 @@ struct Verification<'a> {
 
 impl<'a> Verification<'a> {
     fn begin(settings: &'a VerifySettings, console: &'a Console, shutdown: &'a Shutdown) -> Result<Self, Failure> {
-        let options = settings.store.open_options(shutdown);
+        let options = settings.store.open_options(console, shutdown);
         require_libraries(settings, &options)?;
         let folder = match &settings.checkpoint {
             Some(dir) => Folder::open(dir)?,

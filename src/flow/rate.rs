@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::sys::shutdown::Shutdown;
@@ -25,11 +25,28 @@ pub trait Clock: Send + Sync {
     fn sleep(&self, time: Duration) -> bool;
 }
 
+impl Clock for Arc<dyn Clock> {
+    fn now(&self) -> Duration {
+        (**self).now()
+    }
+
+    fn sleep(&self, time: Duration) -> bool {
+        (**self).sleep(time)
+    }
+}
+
 /// The machine's clock. A wait ends at once when the shutdown is requested.
 #[derive(Clone, Debug)]
-struct RealClock {
+pub struct RealClock {
     began: Instant,
     shutdown: Shutdown,
+}
+
+impl RealClock {
+    /// A clock that begins now, its waits ended by `shutdown`.
+    pub fn new(shutdown: &Shutdown) -> Self {
+        Self { began: Instant::now(), shutdown: shutdown.clone() }
+    }
 }
 
 impl Clock for RealClock {
@@ -66,7 +83,7 @@ impl RateLimiter {
     /// At most `rate` tokens a second on the machine's clock; `None` for no limit. All waits end when `shutdown` is
     /// requested.
     pub fn new(rate: Option<NonZeroU64>, shutdown: &Shutdown) -> Self {
-        Self::with_clock(rate, Box::new(RealClock { began: Instant::now(), shutdown: shutdown.clone() }))
+        Self::with_clock(rate, Box::new(RealClock::new(shutdown)))
     }
 
     /// The same on another clock.

@@ -46,12 +46,17 @@ pub enum ErrorKind {
     /// Two answers of the store about one object exclude each other: it lists the object and says that it is not there,
     /// or two reads gave different bytes, all of them wrong.
     Contradiction,
+    /// An answer to a listing breaks the rules by which listings are put together: out of order, a name twice, not from
+    /// where it was asked to begin, no way to go on.
+    WrongListing,
     /// The store answered something that makes no sense.
     Protocol,
     /// What the store needs on this machine is missing (a library, a file).
     Setup,
     /// The store lost, or may have lost, what it had already taken.
     NotDurable,
+    /// The store gave nobody a good answer for as long as it is waited for.
+    Gone,
     /// The pass was told to stop while the call waited.
     Interrupted,
     /// Anything else.
@@ -69,6 +74,7 @@ impl ErrorKind {
                 | Self::Connection
                 | Self::ForeignAnswer
                 | Self::Altered
+                | Self::WrongListing
         )
     }
 
@@ -89,7 +95,14 @@ impl ErrorKind {
                 | Self::ReadOnly
                 | Self::Setup
                 | Self::NotDurable
+                | Self::Gone
         )
+    }
+
+    /// Whether the store refuses whoever asks. From a store that answered well before, that may pass: its table of users
+    /// is loading, or what the credentials are checked against does not answer.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Denied | Self::BadCredentials | Self::ContainerMissing | Self::Setup)
     }
 
     /// The kind in a few words, for messages and the `kind` field of reports.
@@ -111,9 +124,11 @@ impl ErrorKind {
             Self::ForeignAnswer => "not the store's own answer",
             Self::Altered => "bytes changed on the way",
             Self::Contradiction => "the store contradicts itself",
+            Self::WrongListing => "wrong listing",
             Self::Protocol => "unexpected answer",
             Self::Setup => "setup incomplete",
             Self::NotDurable => "not safely stored",
+            Self::Gone => "store gone",
             Self::Interrupted => "interrupted",
             Self::Other => "failed",
         }

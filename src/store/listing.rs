@@ -2,7 +2,9 @@
 //! begins, and whether the server keeps to the rules on which that rests.
 //!
 //! Names come in ascending order of their bytes, after the name that was sent as the start. A
-//! server that does not keep to this would make objects invisible, so it is an error.
+//! server that does not keep to this would make objects invisible, so it is an error, of a kind that is asked again: one
+//! answer may be wrong by accident. That a listing is over is believed on two answers: the one that says so, and one more
+//! from its last name on.
 
 use std::borrow::Cow;
 
@@ -73,28 +75,30 @@ pub(super) enum Fault<E> {
     Broken(String),
 }
 
-/// Lists the beginning of `range`. `fetch` asks the server; it is called again only while its
-/// answers hold strangers alone, or nothing.
+/// Lists the beginning of `range`. `fetch` asks the server; it is called again while its answers hold strangers alone, or
+/// nothing, and once more when an answer says that it was the end: a server that was interrupted while it looked for
+/// names says that, too.
 pub(super) fn page<E>(range: &KeyRange, mut fetch: impl FnMut(&Start) -> Result<Answer, E>) -> Result<Page, Fault<E>> {
     let mut page = Page::default();
     let mut floor: Option<Vec<u8>> = range.first().predecessor().map(|key| key.text().to_vec());
     let mut start = floor.clone().map_or(Start::First, Start::After);
-    let (mut empty, mut strange) = (0, 0);
+    let (mut empty, mut strange, mut end_said) = (0, 0, false);
     loop {
-        let answer = fetch(&start).map_err(Fault::Request)?;
+        let mut answer = fetch(&start).map_err(Fault::Request)?;
         check_order(&answer, floor.as_deref())?;
+        if end_said {
+            // Given again by a server that ignores where it is told to start, and has no more than this.
+            answer.names.retain(|name| floor.as_deref().is_none_or(|floor| name.bytes.as_slice() > floor));
+        }
         let past_end = answer.names.last().is_some_and(|name| name.bytes.as_slice() > range.last().text().as_slice());
-        if past_end || !answer.more {
+        if past_end || !answer.more && answer.names.is_empty() && end_said {
             take(&mut page, range, &answer.names, None);
             return Ok(page);
         }
         let Some(last) = answer.names.last() else {
-            empty += 1;
-            let next = Start::Token(answer.token.filter(|_| empty <= MOST_EMPTY).ok_or_else(goes_nowhere)?);
-            if next == start {
-                return Err(goes_nowhere());
-            }
-            start = next;
+            // Kept through answers that say nothing, because those are no names either.
+            end_said |= !answer.more;
+            start = if answer.more { next_token(&answer, &start, &mut empty)? } else { begin_after(floor.as_ref()) };
             continue;
         };
         let Some(next) = first_key_after(&last.bytes).filter(|next| *next <= range.last()) else {
@@ -102,7 +106,7 @@ pub(super) fn page<E>(range: &KeyRange, mut fetch: impl FnMut(&Start) -> Result<
             take(&mut page, range, &answer.names, None);
             return Ok(page);
         };
-        if next > range.first() {
+        if answer.more && next > range.first() || !page.objects.is_empty() {
             take(&mut page, range, &answer.names, next.predecessor());
             page.rest = KeyRange::new(next, range.last()).map(Part::new);
             return Ok(page);
@@ -116,9 +120,21 @@ pub(super) fn page<E>(range: &KeyRange, mut fetch: impl FnMut(&Start) -> Result<
                 "{MOST_STRANGE} answers in a row hold names of no object, and more follow"
             )));
         }
-        start = Start::After(last.bytes.clone());
+        end_said = !answer.more;
         floor = Some(last.bytes.clone());
+        start = begin_after(floor.as_ref());
     }
+}
+
+fn begin_after(name: Option<&Vec<u8>>) -> Start {
+    name.cloned().map_or(Start::First, Start::After)
+}
+
+/// Where to go on after an answer without a name that says that there are more; `empty` counts them.
+fn next_token<E>(answer: &Answer, start: &Start, empty: &mut usize) -> Result<Start, Fault<E>> {
+    *empty += 1;
+    let token = answer.token.clone().filter(|_| *empty <= MOST_EMPTY).map(Start::Token);
+    token.filter(|next| next != start).ok_or_else(goes_nowhere)
 }
 
 /// Puts the objects of `range` into the page and counts the strangers up to the key after which
@@ -166,7 +182,7 @@ impl Fault<StoreError> {
             Self::IgnoresStart => "the server lists from the beginning wherever it is told to start".to_owned(),
             Self::Broken(cause) => cause,
         };
-        StoreError::new(ErrorKind::Protocol, "list", store.to_string(), cause)
+        StoreError::new(ErrorKind::WrongListing, "list", store.to_string(), cause)
     }
 }
 

@@ -10,7 +10,7 @@ use super::backend::oss::OssStore;
 use super::backend::s3::{S3Options, S3Store};
 use super::backend::swift::SwiftStore;
 use super::http::HttpOptions;
-use super::layer::retry::{Retry, RetryPolicy};
+use super::layer::retry::{Retry, RetryPolicy, Teller};
 use super::{ErrorKind, ReadStore, RemoveStore, StoreError, WriteStore};
 use crate::conf::{BackendConf, StoreConf};
 use crate::sys::shutdown::Shutdown;
@@ -26,6 +26,8 @@ pub struct OpenOptions {
     pub retry: RetryPolicy,
     /// Cancellation, which ends waits between repetitions at once.
     pub stop: Shutdown,
+    /// Takes what is to be told of a store that is waited for.
+    pub tell: Teller,
     retries: Arc<AtomicU64>,
 }
 
@@ -36,7 +38,14 @@ impl<S: WriteStore + RemoveStore> Store for S {}
 impl OpenOptions {
     /// Options for stores that `connections` threads call at once; `retries` starts at nothing.
     pub fn new(connections: usize, timeout: Duration, retry: RetryPolicy, stop: &Shutdown) -> Self {
-        Self { connections, timeout, retry, stop: stop.clone(), retries: Arc::default() }
+        Self { connections, timeout, retry, stop: stop.clone(), tell: Teller::default(), retries: Arc::default() }
+    }
+
+    /// The same options; what is to be told of a store that is waited for goes to `tell`.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.tell = Teller::new(tell);
+        self
     }
 
     /// How many calls were repeated so far, on all stores opened with these options.
@@ -45,7 +54,8 @@ impl OpenOptions {
     }
 
     fn retrying<S: Store>(&self, store: S) -> Retry<S> {
-        Retry::new(store, self.retry, self.stop.clone()).counting_in(Arc::clone(&self.retries))
+        let retry = Retry::new(store, self.retry, self.stop.clone());
+        retry.counting_in(Arc::clone(&self.retries)).telling(self.tell.clone())
     }
 
     fn http(&self) -> HttpOptions {

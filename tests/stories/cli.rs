@@ -165,6 +165,7 @@ fn numbers_out_of_their_range_are_refused_with_the_range() {
         ("--listers", &["0", "1025"], "--listers"),
         ("--attempts", &["0", "101"], "--attempts"),
         ("--timeout", &["0", "3601", "1m"], "--timeout"),
+        ("--patience", &["", "m", "-1", "10x", "745h", "1.5h"], "not a time; write a whole number"),
         ("--maxsize", &["0", "10000001"], "--maxsize"),
         ("--recheck", &["-1", "101", "101%", "%", "5%%", "nan", "inf", "half"], "not a share from 0% to 100%"),
         ("--memory", &["", "M", "1.5G", "-1", "256MB", "99999999999T", "1 G"], "not a size; write a whole number"),
@@ -186,6 +187,7 @@ fn a_variable_is_checked_as_its_option_is() {
         ("SEAF_MIGRATE_LISTERS", "many"),
         ("SEAF_MIGRATE_ATTEMPTS", "0"),
         ("SEAF_MIGRATE_TIMEOUT", "0"),
+        ("SEAF_MIGRATE_PATIENCE", "soon"),
         ("SEAF_MIGRATE_MAXSIZE", "0"),
         ("SEAF_MIGRATE_MEMORY", "lots"),
     ] {

@@ -1,7 +1,9 @@
 //! Servers that fail requests, and servers that refuse the credentials.
 
+use std::process::Child;
 use std::time::{Duration, Instant};
 
+use crate::support::s3_server::S3Server;
 use crate::world::{
     SECRET, World, assert_same_objects, bucket_of, objects_below, objects_in_buckets, pause, s3_section,
 };
@@ -54,12 +56,68 @@ fn a_bucket_that_is_not_there_is_named() {
     assert_eq!(server.faults().count("PUT"), 0);
 }
 
+/// A pass to `server` that has written some objects and goes on.
+fn begun(world: &World, server: &S3Server, options: &[&str]) -> Child {
+    let mut child = world.command(options).spawn().unwrap();
+    crate::world::wait_for_line(&mut child, "Start to migrate [blocks]");
+    wait_for_requests(server, server.faults().count_all() + 30);
+    child
+}
+
+/// Returns once so many requests came in all; after a minute in any case, so that what went wrong is told.
+fn wait_for_requests(server: &S3Server, requests: u64) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while server.faults().count_all() < requests && Instant::now() < end {
+        pause();
+    }
+}
+
+#[test]
+fn a_server_that_fails_every_request_for_a_while_is_waited_for() {
+    let world = World::with_whole_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let child = begun(&world, &server, &["--attempts", "1", "--nworker", "4"]);
+    server.faults().fail(100, 503);
+    wait_for_requests(&server, server.faults().count_all() + 20);
+    server.faults().clear();
+    world.finish(child).assert_code(0);
+    assert_same_objects(&objects_below(&world.source()), &objects_in_buckets(&world.at("buckets")));
+}
+
+#[test]
+fn a_server_that_forgets_the_key_for_a_while_is_asked_again() {
+    let world = World::with_whole_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let child = begun(&world, &server, &["--nworker", "4"]);
+    server.forget_key(true);
+    // Those under way, and two of those that are made again.
+    wait_for_requests(&server, server.faults().count_all() + 6);
+    server.forget_key(false);
+    world.finish(child).assert_code(0);
+    assert_same_objects(&objects_below(&world.source()), &objects_in_buckets(&world.at("buckets")));
+}
+
+#[test]
+fn a_server_that_forgot_the_key_for_good_ends_the_run_with_its_reason() {
+    let world = World::with_whole_sample();
+    let server = world.s3_server();
+    world.new_side_is_s3(&server);
+    let child = begun(&world, &server, &["--nworker", "4", "--patience", "5s"]);
+    server.forget_key(true);
+    let refused = world.finish(child).assert_code(3);
+    assert!(refused.stderr.contains("credentials refused") && refused.stderr.contains("InvalidAccessKeyId"));
+    assert!(refused.stderr.contains("taken for gone") && refused.stderr.contains("--patience"), "{}", refused.stderr);
+    assert!(refused.total("failed") <= 8, "every object was tried: {}", refused.total("failed"));
+}
+
 #[test]
 fn a_server_that_goes_away_ends_the_run_instead_of_failing_every_object() {
     let world = World::with_whole_sample();
     let server = world.s3_server();
     world.new_side_is_s3(&server);
-    let mut child = world.command(&["--attempts", "1", "--nworker", "4"]).spawn().unwrap();
+    let mut child = world.command(&["--patience", "1s", "--nworker", "4"]).spawn().unwrap();
     crate::world::wait_for_line(&mut child, "Start to migrate [blocks]");
     let end = Instant::now() + Duration::from_secs(60);
     while server.faults().count("PUT") < 10 && Instant::now() < end {

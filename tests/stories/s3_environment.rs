@@ -81,6 +81,39 @@ fn child_with_a_role() {
     assert_eq!(store.read(&KEY).unwrap(), "second");
 }
 
+/// The metadata service hands out keys that are good for years; the server forgets the first one.
+#[test]
+fn a_role_is_asked_again_when_its_credentials_are_refused() {
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/role", service.local_addr().unwrap());
+    let metadata = std::thread::spawn(move || {
+        for n in [1, 2] {
+            let (mut stream, _) = service.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let body = format!(
+                r#"{{"AccessKeyId":"key{n}","SecretAccessKey":"secret{n}","Token":"t","Expiration":"2099-01-01T00:00:00Z"}}"#
+            );
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n";
+            write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+    });
+    in_another_process("child_whose_key_is_forgotten", &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)]);
+    metadata.join().unwrap();
+}
+
+#[test]
+#[ignore = "run by a_role_is_asked_again_when_its_credentials_are_refused, in a process of its own"]
+fn child_whose_key_is_forgotten() {
+    let dir = bucket();
+    let server = S3Server::start(dir.path(), "key1", "secret1");
+    let store = open(&S3Conf { credentials: S3Credentials::IamRole, ..server.conf(BUCKET) }).unwrap();
+    store.write(&KEY, Bytes::from_static(b"first")).unwrap();
+    server.set_key("key2", "secret2");
+    assert_eq!(store.read(&KEY).unwrap_err().kind(), ErrorKind::BadCredentials);
+    store.write(&KEY, Bytes::from_static(b"second")).unwrap();
+    assert_eq!(store.read(&KEY).unwrap(), "second");
+}
+
 #[test]
 fn no_role_is_told() {
     let nowhere = [("AWS_CONFIG_FILE", "/no/such/file"), ("AWS_SHARED_CREDENTIALS_FILE", "/no/such/file")];

@@ -23,6 +23,7 @@ pub mod repeat;
 pub mod s3_server;
 pub mod sample;
 pub mod side;
+pub mod sim_clock;
 pub mod skip;
 pub mod tree;
 pub mod watched;

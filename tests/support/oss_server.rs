@@ -21,6 +21,9 @@ pub const REGION: &str = "cn-test";
 
 pub const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// Makes a wrong body of a right one.
+pub type WrongAnswer = Box<dyn FnOnce(&str) -> String + Send>;
+
 /// What the server holds, and what it is told to do wrong.
 #[derive(Default)]
 pub struct State {
@@ -35,6 +38,8 @@ pub struct State {
     pub only_v4: AtomicBool,
     /// How many answers to a listing are empty though there is more.
     pub empty_pages: AtomicUsize,
+    /// Makes the next answer to a listing another one.
+    pub wrong_list: Mutex<Option<WrongAnswer>>,
     /// Lists without heeding `encoding-type=url`.
     pub plain_names: AtomicBool,
     /// A HEAD that fails does not say why.
@@ -123,7 +128,13 @@ impl State {
             return Err(refusal(404, "NoSuchBucket", "The specified bucket does not exist.", "0015-00000101"));
         };
         match (asked.method.as_str(), name) {
-            ("GET", "") => self.list(asked, bucket, objects),
+            ("GET", "") => {
+                let mut reply = self.list(asked, bucket, objects)?;
+                if let Some(wrong) = self.wrong_list.lock().unwrap().take() {
+                    reply.body = wrong(std::str::from_utf8(&reply.body).unwrap()).into_bytes();
+                }
+                Ok(reply)
+            }
             (_, "") => Err(refusal(501, "NotImplemented", "Not part of the stand-in.", "0003-00000001")),
             ("PUT", _) => self.put(asked, objects, name),
             ("GET" | "HEAD", _) => self.get(asked, objects, name),

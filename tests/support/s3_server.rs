@@ -35,7 +35,7 @@ use s3s::{S3Result, s3_error};
 use seaf_migrate::conf::{S3Conf, S3Credentials, S3Signature, Secret};
 use tokio::runtime::Runtime;
 
-pub use self::faults::{Faults, ListDialect, WrongGet};
+pub use self::faults::{Faults, ListDialect, WrongGet, WrongList};
 
 /// A running server; it ends when this is dropped.
 pub struct S3Server {
@@ -51,6 +51,7 @@ pub struct S3Server {
 struct Key {
     access: String,
     secret: String,
+    forgotten: bool,
 }
 
 impl S3Server {
@@ -68,7 +69,7 @@ impl S3Server {
 
     fn serve(dir: &Path, access: &str, secret: &str, https: bool) -> Self {
         let faults = Arc::new(Faults::default());
-        let key = Arc::new(Mutex::new(Key { access: access.to_owned(), secret: secret.to_owned() }));
+        let key = Arc::new(Mutex::new(Key { access: access.to_owned(), secret: secret.to_owned(), forgotten: false }));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -88,7 +89,12 @@ impl S3Server {
 
     /// From now on only this key is known.
     pub fn set_key(&self, access: &str, secret: &str) {
-        *self.key.lock().unwrap() = Key { access: access.to_owned(), secret: secret.to_owned() };
+        *self.key.lock().unwrap() = Key { access: access.to_owned(), secret: secret.to_owned(), forgotten: false };
+    }
+
+    /// Whether the key is refused as one that nobody has.
+    pub fn forget_key(&self, forgotten: bool) {
+        self.key.lock().unwrap().forgotten = forgotten;
     }
 
     /// The port on 127.0.0.1.
@@ -108,7 +114,7 @@ impl S3Server {
 
     /// The settings that reach `bucket` with the right key and signature version 4.
     pub fn conf(&self, bucket: &str) -> S3Conf {
-        let Key { access, secret } = self.key.lock().unwrap().clone();
+        let Key { access, secret, .. } = self.key.lock().unwrap().clone();
         S3Conf {
             bucket: bucket.to_owned(),
             credentials: S3Credentials::Key { id: access, secret: Secret::new(secret) },
@@ -138,7 +144,7 @@ struct OneKey(Arc<Mutex<Key>>);
 impl S3Auth for OneKey {
     async fn get_secret_key(&self, access: &str) -> S3Result<SecretKey> {
         let key = self.0.lock().unwrap().clone();
-        if access == key.access {
+        if access == key.access && !key.forgotten {
             return Ok(SecretKey::from(key.secret));
         }
         Err(s3_error!(InvalidAccessKeyId, "The AWS Access Key Id you provided does not exist in our records."))

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
+use crate::commands::common::patience::Patience;
+
 /// Which two sides to work on.
 #[derive(Clone, Debug, Args)]
 pub struct PairFlags {
@@ -34,10 +36,15 @@ pub struct StoreFlags {
     #[arg(long, value_name = "N", env = "SEAF_MIGRATE_LISTERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub listers: Option<u16>,
 
-    /// How often to try a request that fails for a passing reason
+    /// How often to try a request that fails for a passing reason while the store answers others
     #[arg(long, value_name = "N", default_value_t = 10, env = "SEAF_MIGRATE_ATTEMPTS",
           value_parser = clap::value_parser!(u32).range(1..=100))]
     pub attempts: u32,
+
+    /// How long to go on asking a store that has answered and gives no good answer any more: 10m, 90s, 2h. One that refuses
+    /// whom it knew before is asked for a fifth of it
+    #[arg(long, value_name = "DURATION", default_value = "10m", env = "SEAF_MIGRATE_PATIENCE")]
+    pub patience: Patience,
 
     /// How many seconds to wait for a store's answer, each time
     #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "SEAF_MIGRATE_TIMEOUT",

@@ -11,6 +11,7 @@ use crate::commands::common::size::ByteSize;
 use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair};
 use crate::database;
 use crate::object::LibraryId;
+use crate::report::Console;
 use crate::store::layer::retry::RetryPolicy;
 use crate::store::open::OpenOptions;
 use crate::sys::private_file::parent_of;
@@ -85,9 +86,11 @@ impl SettingsError {
 }
 
 impl StoreSettings {
-    /// The options to open stores with.
-    pub fn open_options(&self, shutdown: &Shutdown) -> OpenOptions {
-        OpenOptions::new(self.workers, self.timeout, self.retry, shutdown)
+    /// The options to open stores with. That a store is waited for is told on the console.
+    pub fn open_options(&self, console: &Console, shutdown: &Shutdown) -> OpenOptions {
+        let console = console.clone();
+        let tell = move |sentence: &str| console.problem(format_args!("Warning: {sentence}"));
+        OpenOptions::new(self.workers, self.timeout, self.retry, shutdown).telling(tell)
     }
 
     /// How many listings to run at once in a store.
@@ -147,7 +150,7 @@ pub fn resolve_store(flags: &StoreFlags) -> StoreSettings {
     StoreSettings {
         workers: flags.nworker.into(),
         listers: flags.listers.map(usize::from),
-        retry: RetryPolicy { attempts: flags.attempts, ..RetryPolicy::default() },
+        retry: RetryPolicy { attempts: flags.attempts, patience: flags.patience.0, ..RetryPolicy::default() },
         timeout: Duration::from_secs(flags.timeout),
     }
 }

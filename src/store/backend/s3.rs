@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -20,6 +20,7 @@ use bytes::Bytes;
 use self::errors::Failure;
 use self::heard::{Heard, by_key_service, own};
 use self::list::Reading;
+use self::role::Role;
 use self::sse::{SseKey, with_key};
 use crate::conf::backend::Location;
 use crate::conf::{S3Conf, S3Signature};
@@ -36,27 +37,12 @@ mod client;
 mod errors;
 mod heard;
 mod list;
+mod options;
+mod role;
 mod sigv2;
 mod sse;
 
-/// How the connections of a store are held.
-#[derive(Clone, Debug)]
-pub struct S3Options {
-    /// How many idle connections are kept for the next request; as many as there are threads that
-    /// call the store.
-    pub connections: usize,
-    /// How long a connection may take to be made, TLS included.
-    pub connect_timeout: Duration,
-    /// How long the server may take to begin its answer, and to send the next piece of it. A write
-    /// gets more: the time that its body takes at 32 KiB/s.
-    pub read_timeout: Duration,
-}
-
-impl Default for S3Options {
-    fn default() -> Self {
-        Self { connections: 64, connect_timeout: Duration::from_secs(10), read_timeout: Duration::from_secs(60) }
-    }
-}
+pub use self::options::S3Options;
 
 /// The slowest upload that is still waited for, in bytes a second.
 const SLOWEST_UPLOAD: f64 = 32.0 * 1024.0;
@@ -68,6 +54,8 @@ const PAGE: i32 = 1000;
 #[derive(Debug)]
 pub struct S3Store {
     client: Client,
+    /// Gives the credentials, where a role does.
+    role: Option<Role>,
     bucket: String,
     location: Location,
     signature: S3Signature,
@@ -88,10 +76,11 @@ impl S3Store {
     pub fn open(conf: &S3Conf, location: Location, options: &S3Options) -> Result<Self, StoreError> {
         runtime::start(&location.to_string())?;
         let setup = |cause| StoreError::new(ErrorKind::Setup, "open", location.to_string(), cause);
-        let client = client::build(conf, options).map_err(setup)?;
+        let (client, role) = client::build(conf, options).map_err(setup)?;
         let sse = conf.sse_c_key.as_ref().map(SseKey::new).transpose().map_err(setup)?;
         Ok(Self {
             client,
+            role,
             bucket: conf.bucket.clone(),
             location,
             signature: conf.signature,
@@ -113,8 +102,15 @@ impl S3Store {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let limit = self.read_timeout + Duration::from_secs_f64(upload as f64 / SLOWEST_UPLOAD);
+        let sent = Instant::now();
         match tokio::time::timeout(limit, request).await {
-            Ok(answer) => answer.map_err(|error| Failure::from_sdk(&error, self.signature)),
+            Ok(answer) => answer.map_err(|error| {
+                let failure = Failure::from_sdk(&error, self.signature);
+                if let (Some(role), ErrorKind::BadCredentials) = (&self.role, failure.kind) {
+                    role.refused(sent);
+                }
+                failure
+            }),
             Err(_) => Err(Failure::timeout(limit)),
         }
     }
@@ -237,7 +233,7 @@ impl S3Store {
         self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
         let mut listing = reading.answer()?;
         let token = listing.token.take();
-        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::WrongListing, cause))
     }
 
     /// The first version of the listing: `marker` in place of `start-after`.
@@ -259,7 +255,7 @@ impl S3Store {
         self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
         let mut listing = reading.answer()?;
         let token = listing.marker.take();
-        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::WrongListing, cause))
     }
 
     fn page(&self, range: &KeyRange, v1: bool) -> Result<Page, Fault<Failure>> {
@@ -307,10 +303,11 @@ impl S3Store {
     fn list_error(&self, fault: Fault<Failure>) -> StoreError {
         let failure = match fault {
             Fault::Request(failure) => failure.about_bucket(),
-            Fault::IgnoresStart => {
-                Failure::new(ErrorKind::Protocol, "the server lists from the beginning wherever it is told to start")
-            }
-            Fault::Broken(text) => Failure::new(ErrorKind::Protocol, text),
+            Fault::IgnoresStart => Failure::new(
+                ErrorKind::WrongListing,
+                "the server lists from the beginning wherever it is told to start",
+            ),
+            Fault::Broken(text) => Failure::new(ErrorKind::WrongListing, text),
         };
         StoreError::new(failure.kind, "list", self.location.to_string(), failure.text)
             .with_retry_after(failure.retry_after)

@@ -1,44 +1,57 @@
-//! Repeats what failed for a passing reason.
+//! Repeats what failed for a passing reason, and waits for a store that is away.
 //!
-//! A call whose error [is transient](super::ErrorKind::is_transient) is made again after a random
-//! part of a time that doubles with each attempt ("full jitter"), so that workers that were
-//! throttled together do not come back together. Every call may be repeated, because objects are
-//! immutable: writing one twice leaves the same bytes. The exceptions are `sync` and
-//! `make_listed_durable`.
+//! A call is made again after a random part of a time that doubles with each attempt ("full jitter"), so that workers
+//! that were throttled together do not come back together. Whether a failure is of the call or of the store shows in what
+//! the others get ([`course`]): attempts are counted only while the store answers somebody, and a store that answers
+//! nobody any more is waited for with the patience of the policy. Requests that a store refuses because they are too many
+//! lower the rate of all ([`AdaptiveRate`](crate::flow::adaptive::AdaptiveRate)).
+//!
+//! Every call may be repeated, because objects are immutable: writing one twice leaves the same bytes. The exceptions are
+//! `sync` and `make_listed_durable`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use self::course::{Course, Next, Wait};
+pub use self::health::Teller;
+use self::health::{Health, Waited};
 use crate::conf::backend::Location;
+use crate::flow::rate::{Clock, RealClock};
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::{ErrorKind, Exclusion, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 use crate::sys::shutdown::Shutdown;
 
-/// The longest wait that a store may ask for; one that asks for more is asked again after this.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+mod course;
+mod health;
 
 /// How often and how patiently to repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How many times a call is made in all; 1 is no repetition.
+    /// How many times a call is made in all while the store answers others, or never answered well; 1 is no repetition.
     pub attempts: u32,
     /// The longest wait before the second attempt; it doubles with every further one.
     pub base: Duration,
     /// What the wait does not grow beyond.
     pub cap: Duration,
-    /// A call is not repeated once this long has passed since it was first made.
+    /// For how long a store that answered well before and does not any more is asked again; of one that refuses, for a
+    /// fifth of it. A call to a store that never answered well is not repeated after this either.
     pub patience: Duration,
 }
 
+impl RetryPolicy {
+    /// For how long a store is asked again where nothing else is said.
+    pub const PATIENCE: Duration = Duration::from_secs(600);
+}
+
 impl Default for RetryPolicy {
-    /// Ten attempts within about half a minute, on average, however long each of them takes.
+    /// Ten attempts within about half a minute, on average, however long each of them takes; ten minutes for a store.
     fn default() -> Self {
         let (base, cap) = (Duration::from_millis(100), Duration::from_secs(30));
-        Self { attempts: 10, base, cap, patience: Duration::MAX }
+        Self { attempts: 10, base, cap, patience: Self::PATIENCE }
     }
 }
 
@@ -48,13 +61,6 @@ impl RetryPolicy {
         let doubled = 2u32.saturating_pow(attempt.saturating_sub(1));
         self.base.saturating_mul(doubled).min(self.cap)
     }
-
-    /// How long to wait after attempt number `attempt` failed.
-    fn wait(&self, attempt: u32, error: &StoreError) -> Duration {
-        let jittered = self.longest_wait(attempt).mul_f64(fastrand::f64());
-        // The sum of both, because what the store asks for is a minimum; the jitter on top keeps the workers apart.
-        error.retry_after().map_or(jittered, |asked| asked.min(LONGEST_RETRY_AFTER) + jittered)
-    }
 }
 
 /// A store whose calls are repeated when they fail for a passing reason.
@@ -62,7 +68,7 @@ impl RetryPolicy {
 pub struct Retry<S> {
     inner: S,
     policy: RetryPolicy,
-    stop: Shutdown,
+    health: Health,
     retries: Arc<AtomicU64>,
 }
 
@@ -70,12 +76,22 @@ impl<S> Retry<S> {
     /// Puts repetition around `inner`. Waiting ends at once when `stop` is raised; a call that is
     /// under way then is allowed to finish.
     pub fn new(inner: S, policy: RetryPolicy, stop: Shutdown) -> Self {
-        Self { inner, policy, stop, retries: Arc::default() }
+        Self::with_clock(inner, policy, Arc::new(RealClock::new(&stop)))
+    }
+
+    /// The same on another clock.
+    pub fn with_clock(inner: S, policy: RetryPolicy, clock: Arc<dyn Clock>) -> Self {
+        Self { inner, policy, health: Health::new(clock), retries: Arc::default() }
     }
 
     /// How many calls were repetitions so far.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// How many requests a second are made at most, by what the store refused; `None` without a limit.
+    pub fn requests_per_second(&self) -> Option<f64> {
+        self.health.rate.limit()
     }
 
     /// The same store, its repetitions added to a counter that others share.
@@ -85,23 +101,74 @@ impl<S> Retry<S> {
         self
     }
 
+    /// The same store; that it is waited for is told to `tell`.
+    #[must_use]
+    pub fn telling(mut self, tell: Teller) -> Self {
+        self.health = self.health.telling(tell);
+        self
+    }
+}
+
+impl<S: ReadStore> Retry<S> {
     fn repeat<T>(&self, call: impl Fn(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let (mut attempt, began) = (1, Instant::now());
+        let mut course = Course::begin(&self.policy, &self.health);
+        // The call is made even where this wait is cut short: what a pass does at its end is to be done.
+        let _waited = self.health.rate.wait();
         loop {
             let error = match call(&self.inner) {
-                Err(error) if error.kind().is_transient() => error,
-                Err(error) if attempt > 1 => return Err(error.because(format!("that was attempt {attempt}"))),
-                settled => return settled,
+                Ok(value) => {
+                    self.health.answered(true, self.inner.location());
+                    return Ok(value);
+                }
+                Err(error) => error,
             };
-            if attempt >= self.policy.attempts || began.elapsed() >= self.policy.patience {
-                return Err(error.because(format!("gave up after {attempt} attempts")));
+            if error.kind() == ErrorKind::NotFound {
+                self.health.answered(false, self.inner.location());
             }
-            if !self.stop.sleep(self.policy.wait(attempt, &error)) {
-                let why = format!("not repeated after {attempt} attempts, because the run is ending");
-                return Err(error.with_kind(ErrorKind::Interrupted).because(why));
+            let (wait, error) = match course.after(error, self.inner.location()) {
+                Next::Fail(error) => return Err(error),
+                Next::Repeat(wait, error) => (wait, error),
+            };
+            match self.wait(wait) {
+                Waited::Ending => {
+                    let attempts = course.failures;
+                    let why = format!("not repeated after {attempts} attempts, because the run is ending");
+                    return Err(error.with_kind(ErrorKind::Interrupted).because(why));
+                }
+                Waited::StoreGone => return Err(course.give_up(error)),
+                Waited::Whole | Waited::AnswersAgain => {}
             }
             self.retries.fetch_add(1, Ordering::Relaxed);
-            attempt += 1;
+        }
+    }
+
+    /// Waits before a call is made again, and until the rate allows it.
+    fn wait(&self, wait: Wait) -> Waited {
+        let good = self.health.good_answers();
+        if wait.ask_elsewhere {
+            self.ask_elsewhere();
+        }
+        // Not cut short by an answer to others, because the store asked for it.
+        if self.health.wait(wait.at_least, None) == Waited::Ending {
+            return Waited::Ending;
+        }
+        let waited = match self.health.wait(wait.at_most, wait.until_good.then_some(good)) {
+            // Those who waited together do not come back together.
+            Waited::AnswersAgain => self.health.wait(self.policy.longest_wait(4).mul_f64(fastrand::f64()), None),
+            waited => waited,
+        };
+        match waited {
+            Waited::Whole | Waited::AnswersAgain if !self.health.rate.wait() => Waited::Ending,
+            waited => waited,
+        }
+    }
+
+    /// Asks the store for an object that is hardly there, to learn whether it answers.
+    fn ask_elsewhere(&self) {
+        match self.inner.size(&ObjectKey::MIN) {
+            Ok(_) => self.health.answered(true, self.inner.location()),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.health.answered(false, self.inner.location()),
+            Err(_) => {}
         }
     }
 }
@@ -203,15 +270,5 @@ mod tests {
         let policy = RetryPolicy::default();
         let longest: Vec<u128> = [1, 2, 3, 9, 10, 40].map(|n| policy.longest_wait(n).as_millis()).into();
         assert_eq!(longest, [100, 200, 400, 25_600, 30_000, 30_000]);
-    }
-
-    #[test]
-    fn a_wait_the_store_asks_for_is_a_minimum_up_to_a_limit() {
-        let asked = |seconds| {
-            let error = StoreError::new(ErrorKind::Throttled, "read", "x", "slow down");
-            RetryPolicy::default().wait(1, &error.with_retry_after(Some(Duration::from_secs(seconds))))
-        };
-        assert!(asked(7) >= Duration::from_secs(7) && asked(7) <= Duration::from_millis(7100));
-        assert!(asked(86_400) <= LONGEST_RETRY_AFTER + Duration::from_millis(100));
     }
 }

@@ -85,6 +85,56 @@ proptest! {
     }
 }
 
+/// All keys that the pages of `range` give, and how many answers that took; the server cuts the answers as `lies` says,
+/// the first one first, and calls those the last; never two in a row.
+fn listed_by_a_liar(bucket: &BTreeSet<Vec<u8>>, range: KeyRange, lies: &[Option<usize>]) -> (Vec<ObjectKey>, u64) {
+    let (mut keys, mut rest, mut lied) = (Vec::new(), Some(range), false);
+    let (mut lies, mut answers) = (lies.iter(), 0);
+    while let Some(next) = rest {
+        let page = page(&next, |start| {
+            answers += 1;
+            let mut answer = answer(bucket, start);
+            match lies.next().copied().flatten().filter(|_| !lied) {
+                Some(names) => {
+                    answer.names.truncate(names);
+                    (answer.more, lied) = (false, true);
+                }
+                None => lied = false,
+            }
+            Ok::<_, ()>(answer)
+        });
+        let page = page.expect("no answer breaks the rules");
+        keys.extend(page.objects.iter().map(|listed| listed.key));
+        rest = page.rest.map(|part| part.range);
+    }
+    (keys, answers)
+}
+
+proptest! {
+    #[test]
+    fn an_end_that_is_said_too_early_hides_nothing(
+        bucket in prop::collection::btree_set(name(), 0..60),
+        range in range(),
+        lies in prop::collection::vec(prop::option::of(0..ANSWER), 0..30),
+    ) {
+        let all = bucket.iter().filter_map(|name| ObjectKey::parse(name)).filter(|key| range.contains(key));
+        prop_assert_eq!(listed_by_a_liar(&bucket, range, &lies).0, all.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn that_a_listing_is_over_is_asked_once_more_and_no_oftener() {
+    let names = |count| (0..count).map(|n| key(n).text().to_vec()).collect::<BTreeSet<_>>();
+    for (count, answers) in [(0, 2), (1, 2), (3, 2), (4, 3), (6, 3), (7, 4)] {
+        let (keys, asked) = listed_by_a_liar(&names(count), KeyRange::ALL, &[]);
+        assert_eq!((keys.len(), asked), (count.into(), answers), "{count} names, three an answer");
+    }
+    // A name behind the range, and the last key that the range can have, say it without another answer.
+    let range = |last| KeyRange::new(key(0), key(last)).expect("in order");
+    assert_eq!(listed_by_a_liar(&names(7), range(1), &[]).1, 1);
+    assert_eq!(listed_by_a_liar(&names(2), range(1), &[]).1, 1);
+}
+
 #[test]
 fn a_server_that_makes_up_names_between_two_neighbours_is_not_asked_for_ever() {
     let (before, mut asked) = (key(2), 0);

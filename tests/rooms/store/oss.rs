@@ -217,7 +217,7 @@ fn pages_without_a_name_are_no_end() {
         server.state.empty_pages.store(3, Ordering::Release);
         assert_eq!(list_all(&store).unwrap().len(), 1_500, "{signature:?}");
         server.state.empty_pages.store(1_000_000, Ordering::Release);
-        assert_eq!(list_all(&store).unwrap_err().kind(), ErrorKind::Protocol);
+        assert_eq!(list_all(&store).unwrap_err().kind(), ErrorKind::WrongListing);
     }
 }
 
@@ -257,7 +257,7 @@ fn half_a_listing_is_no_listing() {
         server.answer_instead(Reply::new(200).body(body));
         let error = list_all(&store).unwrap_err();
         let silent = body.starts_with("<ListBucketResult></");
-        let kind = if silent { ErrorKind::Protocol } else { ErrorKind::ForeignAnswer };
+        let kind = if silent { ErrorKind::WrongListing } else { ErrorKind::ForeignAnswer };
         assert_eq!(error.kind(), kind, "{body}: {error}");
         assert!(!body.contains("proxy") || error.cause().ends_with("a proxy's page"), "{error}");
     }

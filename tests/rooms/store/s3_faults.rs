@@ -242,7 +242,7 @@ fn a_server_that_cannot_go_on_is_an_error() {
     {
         world.server.faults().list_dialect(dialect);
         let error = list_all(&world.store()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Protocol, "{dialect:?}: {error}");
+        assert_eq!(error.kind(), ErrorKind::WrongListing, "{dialect:?}: {error}");
     }
 }
 

@@ -307,7 +307,27 @@ fn a_listing_that_repeats_itself_is_an_error_and_not_a_loop() {
     let (server, stub) = Server::start();
     let page = json!([{"name": key(1, 1).to_string(), "bytes": 1}]).to_string();
     *server.instead.lock().unwrap() = vec![Reply::new(200).body(page); 9];
-    assert_eq!(list_all(&store(&stub), KeyRange::ALL).unwrap_err().kind(), ErrorKind::Protocol);
+    assert_eq!(list_all(&store(&stub), KeyRange::ALL).unwrap_err().kind(), ErrorKind::WrongListing);
+}
+
+#[test]
+fn an_empty_answer_that_was_wrong_once_hides_nothing() {
+    let count = Reply::new(204).header("X-Container-Object-Count", "100");
+    for wrong in [count, Reply::new(200).body("[]")] {
+        let (server, stub) = Server::start();
+        server.page.store(30, Ordering::Release);
+        let keys: Vec<_> = (0..100).map(|n| key(1, n)).collect();
+        server.put(keys.iter().map(ToString::to_string));
+        let (store, mut listed, mut next) = (store(&stub), Vec::new(), Some(Part::new(KeyRange::ALL)));
+        while let Some(part) = next {
+            // Each page is asked for in vain once.
+            server.instead.lock().unwrap().push(wrong.clone());
+            let page = store.list(&part).unwrap();
+            listed.extend(page.objects.iter().map(|listed| listed.key));
+            next = page.rest;
+        }
+        assert_eq!(listed, keys, "{wrong:?}");
+    }
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn when_the_disk_under_the_journal_is_full_nothing_goes_that_is_not_noted() {
 fn a_server_that_goes_away_in_the_middle_ends_it_and_the_rest_stays() {
     let (world, server) = from_s3(World::with_whole_sample());
     server.faults().delay(10);
-    let options = ["--db", &db(&world), "--yes", "--nworker", "4", "--rate", "400", "--attempts", "1"];
+    let options = ["--db", &db(&world), "--yes", "--nworker", "4", "--rate", "400", "--patience", "1s"];
     let child = command(&world, &options).spawn().unwrap();
     while server.faults().count("DELETE") < 60 {
         crate::world::pause();

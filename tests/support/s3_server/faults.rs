@@ -42,6 +42,68 @@ pub enum WrongGet {
     OtherEachTime,
 }
 
+/// What is done to the answer of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongList {
+    /// It ends in the middle, its length being that of the half.
+    Cut,
+    /// An error document in its place, with the status of a success.
+    Error,
+    /// The page of a proxy in its place.
+    Page,
+    /// Nothing in its place.
+    Empty,
+    /// It says that more follows, and holds neither a name nor a token.
+    NoToken,
+    /// Its first name stands at its end.
+    Unsorted,
+    /// Its first name stands there twice.
+    Twice,
+    /// It says that it is the last, whatever follows.
+    Early,
+    /// It holds the first half of its names and says that it is the last.
+    Half,
+}
+
+impl WrongList {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Cut,
+        Self::Error,
+        Self::Page,
+        Self::Empty,
+        Self::NoToken,
+        Self::Unsorted,
+        Self::Twice,
+        Self::Early,
+        Self::Half,
+    ];
+
+    /// The wrong answer, made from the right one.
+    pub fn of(self, right: &str) -> String {
+        const END: &str = "</Contents>";
+        let first = right.find("<Contents>").unwrap_or(right.len());
+        let last = right.rfind(END).map_or(first, |at| at + END.len());
+        let (head, names, tail) = (&right[..first], &right[first..last], &right[last..]);
+        let names: Vec<&str> = names.split_inclusive(END).collect();
+        let ended = |text: &str| text.replace("<IsTruncated>true", "<IsTruncated>false");
+        let (names_of, one) = (|names: &[&str]| names.concat(), names.len().min(1));
+        match self {
+            Self::Cut => right[..right.len() / 2].to_owned(),
+            Self::Error => "<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.\
+                            </Message></Error>"
+                .to_owned(),
+            Self::Page => "<html><h1>502 Bad Gateway</h1></html>".to_owned(),
+            Self::Empty => String::new(),
+            Self::NoToken => "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>".to_owned(),
+            Self::Unsorted => format!("{head}{}{}{tail}", names_of(&names[one..]), names_of(&names[..one])),
+            Self::Twice => format!("{head}{}{}{tail}", names_of(&names[..one]), names_of(&names)),
+            Self::Early => ended(right),
+            Self::Half => ended(&format!("{head}{}{tail}", names_of(&names[..names.len() / 2]))),
+        }
+    }
+}
+
 /// What the front does with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -64,6 +126,8 @@ struct Plan {
     /// Fates and the share in percent of the requests that meet them.
     fates: Vec<(u32, Decision)>,
     dialect: ListDialect,
+    /// What is done to the answer of a listing, after how many right ones.
+    wrong_list: Option<(WrongList, u64)>,
     /// How many listing answers are still given before they turn into errors.
     lists_left: Option<u64>,
     /// What GETs of a fifth of the objects are answered with, and how many of each are.
@@ -144,6 +208,28 @@ impl Faults {
     /// After `pages` more listing answers, every listing answers 500.
     pub fn list_cut_after(&self, pages: u64) {
         self.plan().lists_left = Some(pages);
+    }
+
+    /// The listing answer after `right` more is wrong, and all after it are right.
+    pub fn wrong_list_once(&self, wrong: WrongList, right: u64) {
+        self.plan().wrong_list = Some((wrong, right));
+    }
+
+    /// Whether the wrong answer of [`Faults::wrong_list_once`] was given.
+    pub fn was_listed_wrongly(&self) -> bool {
+        self.plan().wrong_list.is_none()
+    }
+
+    /// What is done to the answer of a listing now.
+    pub(super) fn wrong_list(&self) -> Option<WrongList> {
+        let mut plan = self.plan();
+        match &mut plan.wrong_list {
+            Some((_, right)) if *right > 0 => {
+                *right -= 1;
+                None
+            }
+            wrong => wrong.take().map(|(wrong, _)| wrong),
+        }
     }
 
     /// How listings are answered from now on.

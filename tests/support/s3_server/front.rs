@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
-use super::faults::{Decision, Faults, WrongGet};
+use super::faults::{Decision, Faults, WrongGet, WrongList};
 
 /// Serves every connection until the runtime ends.
 pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: S3Service, faults: Arc<Faults>) {
@@ -78,6 +78,7 @@ async fn answer(
         _ => {}
     }
     let wrong = faults.wrong_get(&method(&request), request.uri().path());
+    let wrong_list = if method(&request) == "LIST" { faults.wrong_list() } else { None };
     let answer = service.call(request.map(Body::from)).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
     match decide {
         Decision::LoseAnswer => {
@@ -89,11 +90,21 @@ async fn answer(
             reset.store(true, SeqCst);
             cut(answer).await
         }
-        _ => match wrong {
-            Some(wrong) if answer.status().is_success() => wrongly(answer, wrong).await,
+        _ => match (wrong, wrong_list) {
+            (Some(wrong), _) if answer.status().is_success() => wrongly(answer, wrong).await,
+            (_, Some(wrong)) => listed_wrongly(answer, wrong).await,
             _ => Ok(answer),
         },
     }
+}
+
+/// The same answer with another body.
+async fn listed_wrongly(answer: HttpResponse, wrong: WrongList) -> Result<HttpResponse, io::Error> {
+    let (mut head, body) = answer.into_parts();
+    let whole = body.collect().await.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
+    let body = wrong.of(std::str::from_utf8(&whole).unwrap());
+    head.headers.insert("content-length", body.len().into());
+    Ok(Response::from_parts(head, Body::from(Bytes::from(body))))
 }
 
 /// The same answer with something else in place of the object.

@@ -65,11 +65,11 @@ impl Query {
 /// The names in the body of an answer with status 200.
 ///
 /// # Errors
-/// [`ErrorKind::ForeignAnswer`] when it is no whole listing, [`ErrorKind::Protocol`] when it does not say whether there
+/// [`ErrorKind::ForeignAnswer`] when it is no whole listing, [`ErrorKind::WrongListing`] when it does not say whether there
 /// is more.
 pub(super) fn parse(body: &[u8]) -> Result<Answer, HttpError> {
     let mut listing = xml::parse(body, UrlEncoding::Path)
         .map_err(|why| HttpError::new(ErrorKind::ForeignAnswer, no_listing(200, &why, body)))?;
     let token = listing.token.take();
-    listing.answer(token).map_err(|why| HttpError::new(ErrorKind::Protocol, why))
+    listing.answer(token).map_err(|why| HttpError::new(ErrorKind::WrongListing, why))
 }

@@ -4,13 +4,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    SharedHttpClient, StalledStreamProtectionConfig,
+    BehaviorVersion, Builder, Credentials, IdentityCache, Region, RequestChecksumCalculation,
+    ResponseChecksumValidation, SharedHttpClient, StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -20,6 +21,7 @@ use rustls_pki_types::pem::PemObject;
 
 use super::S3Options;
 use super::bounded::{Bounded, BoundedClient};
+use super::role::Role;
 use super::sigv2::{AlwaysV2, SigV2};
 use crate::conf::{S3Conf, S3Credentials, S3Signature};
 use crate::store::http::runtime::block_on;
@@ -27,8 +29,9 @@ use crate::store::http::runtime::block_on;
 /// Where a signature needs a region and the configuration has none.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// The client for the bucket of `conf`; an error text says what in `conf` makes none.
-pub(super) fn build(conf: &S3Conf, options: &S3Options) -> Result<Client, String> {
+/// The client for the bucket of `conf`, and the role that gives its credentials where a role does; an error text says
+/// what in `conf` makes none.
+pub(super) fn build(conf: &S3Conf, options: &S3Options) -> Result<(Client, Option<Role>), String> {
     let timeouts = TimeoutConfig::builder().connect_timeout(options.connect_timeout).build();
     let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
@@ -44,8 +47,8 @@ pub(super) fn build(conf: &S3Conf, options: &S3Options) -> Result<Client, String
         // default.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-    let config = with_credentials(config, conf, options)?;
-    Ok(Client::from_conf(with_signature(config, conf).build()))
+    let (config, role) = with_credentials(config, conf, options)?;
+    Ok((Client::from_conf(with_signature(config, conf).build()), role))
 }
 
 fn region(conf: &S3Conf) -> String {
@@ -62,10 +65,13 @@ fn with_signature(config: Builder, conf: &S3Conf) -> Builder {
     }
 }
 
-fn with_credentials(config: Builder, conf: &S3Conf, options: &S3Options) -> Result<Builder, String> {
+type WithRole = (Builder, Option<Role>);
+
+fn with_credentials(config: Builder, conf: &S3Conf, options: &S3Options) -> Result<WithRole, String> {
     match &conf.credentials {
         S3Credentials::Key { id, secret } => {
-            Ok(config.credentials_provider(Credentials::new(id, secret.expose(), None, None, "seafile.conf")))
+            let key = Credentials::new(id, secret.expose(), None, None, "seafile.conf");
+            Ok((config.credentials_provider(key), None))
         }
         S3Credentials::IamRole => {
             // Made only here, so that environment, profile files and the machine's metadata service are not asked when
@@ -74,9 +80,16 @@ fn with_credentials(config: Builder, conf: &S3Conf, options: &S3Options) -> Resu
                 .region(Region::new(region(conf)))
                 .http_client(BoundedClient(http_client(conf, options, true)?));
             let provider = block_on(role.load()).credentials_provider().ok_or("no provider of credentials")?;
-            Ok(config.credentials_provider(provider))
+            Ok(with_role(config, provider))
         }
     }
+}
+
+fn with_role(config: Builder, service: SharedCredentialsProvider) -> WithRole {
+    let role = Role::new(service);
+    // Kept by the role alone, because the SDK would use what it keeps until it expires.
+    let config = config.credentials_provider(role.clone()).identity_cache(IdentityCache::no_cache());
+    (config, Some(role))
 }
 
 /// The one URL that every request of a store begins with.
