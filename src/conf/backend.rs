@@ -109,6 +109,13 @@ pub enum S3Credentials {
     },
     /// The role of the machine (`S3_USE_IAM_ROLE`): the default credential chain.
     IamRole,
+    /// A role that the machine's metadata service gives (`S3_IAM_ROLE_NAME`, `S3_IAM_ROLE_ENDPOINT`).
+    MachineRole {
+        /// Its name; `None` for the one that the service names.
+        name: Option<String>,
+        /// The URL of the service; `None` for the usual one.
+        endpoint: Option<String>,
+    },
 }
 
 /// A bucket of S3.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::backend::{Backend, BackendConf, CephConf, StoreConf};
 use super::finding::{ConfError, Findings};
 use super::path;
-use super::side::{ReadSide, Role, STORAGE_TYPE, section_of};
+use super::side::{DescribedBy, ReadSide, Role, section_of};
+use super::variables::STORAGE_TYPE;
 use crate::object::ObjectKind;
 
 /// The relation of two stores.
@@ -64,7 +65,10 @@ pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) 
 
 fn finding(side: &ReadSide, kind: ObjectKind, problem: String) -> ConfError {
     let error = ConfError::new(&side.places[kind], problem);
-    if side.from_file { error.section(section_of(kind)) } else { error.option(STORAGE_TYPE) }
+    match side.conf.described_by {
+        DescribedBy::Conf => error.section(section_of(kind)),
+        DescribedBy::Variables { .. } => error.option(STORAGE_TYPE),
+    }
 }
 
 fn relation(a: &StoreConf, b: &StoreConf) -> Relation {

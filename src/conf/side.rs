@@ -58,6 +58,20 @@ pub struct SideText {
     pub data_dir: Option<PathBuf>,
 }
 
+/// What says where the stores of a side are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DescribedBy {
+    /// A seafile.conf.
+    Conf,
+    /// Environment variables; the server does not look at its seafile.conf for that.
+    Variables {
+        /// The file and line of `SEAF_SERVER_STORAGE_TYPE`, or `environment`.
+        place: String,
+        /// Its value.
+        storage_type: String,
+    },
+}
+
 /// The settings of a side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SideConf {
@@ -65,6 +79,8 @@ pub struct SideConf {
     pub path: PathBuf,
     /// The store of each kind.
     pub stores: PerKind<StoreConf>,
+    /// What says where they are.
+    pub described_by: DescribedBy,
     /// The server's database; `None` when the side names none.
     pub database: Option<DatabaseConf>,
     /// The seafile-data folder, where it is known.
@@ -91,8 +107,6 @@ impl SideConf {
 /// A side, and the places in its files that describe its stores.
 pub(crate) struct ReadSide {
     pub(crate) conf: SideConf,
-    /// Whether seafile.conf describes the stores, and not the environment.
-    pub(crate) from_file: bool,
     pub(crate) places: PerKind<Place>,
 }
 
@@ -104,6 +118,3 @@ pub(crate) const fn section_of(kind: ObjectKind) -> &'static str {
         ObjectKind::Blocks => "block_backend",
     }
 }
-
-/// The variable that decides whether the environment describes the stores.
-pub(crate) const STORAGE_TYPE: &str = "SEAF_SERVER_STORAGE_TYPE";
