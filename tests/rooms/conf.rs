@@ -5,6 +5,7 @@ mod database;
 mod environment;
 mod history;
 mod ini;
+mod layouts;
 mod mistakes;
 mod pairs;
 mod properties;
