@@ -7,6 +7,7 @@ pub mod first_failure;
 pub mod flags;
 pub mod generation;
 pub mod heads_cache;
+pub mod ignored_names;
 pub mod incarnations;
 pub mod lease;
 pub mod list_state;

@@ -4,6 +4,7 @@ use crate::commands::common::destination;
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::other_layout;
+use crate::commands::common::sides;
 use crate::index::Index;
 use crate::listing::{Stream, WalkError, walk};
 use crate::metrics::Counters;
@@ -23,6 +24,7 @@ use settings::PlanSettings;
 
 /// Lists both sides and prints what `run` would copy.
 pub fn run(settings: &PlanSettings, console: &Console, shutdown: &Shutdown) -> PlanOutcome {
+    sides::log_places(&settings.pair.from, &settings.pair.to, console);
     for warning in settings.pair.from.warnings.iter().chain(&settings.pair.to.warnings) {
         console.problem(format_args!("Warning: {warning}"));
     }

@@ -17,7 +17,7 @@ use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::common::generation;
 use crate::commands::common::lease;
 use crate::commands::common::named_libraries;
-use crate::commands::common::sides::lock;
+use crate::commands::common::sides::{lock, log_places};
 use crate::commands::remove::outcome::{KeptIn, Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
 use crate::commands::remove::settings::{RemoveSettings, Stage};
@@ -122,6 +122,7 @@ impl Remover<'_> {
     /// The removal itself.
     fn remove(&mut self) -> Result<(), Failure> {
         let (settings, console) = (self.settings, self.console);
+        log_places(&settings.from, &settings.to, console);
         let _locks = self.lock()?;
         let sides = self.open()?;
         let incarnations = generation::incarnations(&sides.to)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
-use super::finding::{ConfError, Findings, Place};
+use super::finding::{ConfError, Findings};
 use super::ini::{Section, Value};
 use super::options::{Options, hint};
 use super::variables::DATABASE;
@@ -139,8 +139,9 @@ fn sqlite_in_data_folder(text: &DatabaseText<'_>, findings: &mut Findings) -> Op
         return None;
     }
     let file = path.display().to_string();
-    let problem = "there is no [database], so this is taken for the server's database (another one: --db)";
-    findings.warn(&ConfError::new(&Place::file(&file), problem));
+    findings.note(format!(
+        "There is no [database], so {file} is taken for the server's database; name another one with --db"
+    ));
     Some(DatabaseConf::Sqlite { path })
 }
 

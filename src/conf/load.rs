@@ -116,6 +116,7 @@ fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &
             database,
             data_dir,
             keep_days,
+            notes: findings.take_notes(),
             warnings: Vec::new(),
         },
         places: placed.map(|(_, place)| place),

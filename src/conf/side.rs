@@ -88,6 +88,8 @@ pub struct SideConf {
     /// The days of history that libraries without a limit of their own keep (`keep_days` of `[history]`); all history
     /// when it is `None` or negative.
     pub keep_days: Option<i64>,
+    /// What was taken to be so because nothing says otherwise, a sentence each.
+    pub notes: Vec<String>,
     /// The warnings, one line each.
     pub warnings: Vec<String>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::commands::common::failure::Failure;
 use crate::conf::SideConf;
 use crate::object::PerKind;
+use crate::report::Console;
 use crate::store::open::{OpenOptions, open_destination, open_source};
 use crate::store::{ReadStore, StoreError, WriteStore};
 use crate::sys::lock::{DestinationLock, LockError};
@@ -26,6 +27,15 @@ pub fn open(from: &SideConf, to: &SideConf, options: &OpenOptions) -> Result<Sid
     let source = |kind| open_source(from.store(kind), options);
     let destination = |kind| open_destination(to.store(kind), options);
     Ok(Sides { from: PerKind::try_from_fn(source)?, to: PerKind::try_from_fn(destination)? })
+}
+
+/// Says what was taken to be so, and where each kind is on both sides, so that a place that was taken by mistake is seen before it is written to.
+pub fn log_places(from: &SideConf, to: &SideConf, console: &Console) {
+    from.notes.iter().for_each(|note| console.log(note));
+    for (kind, store) in from.stores.iter() {
+        let (here, there) = (store.location(), to.store(kind).location());
+        console.log(format_args!("[{kind}] from {here} to {there}"));
+    }
 }
 
 /// Acquires the locks of all stores of a side; they are held until what is returned is dropped.

@@ -42,6 +42,7 @@ impl<'a> Begun<'a> {
         for warning in plan.from.warnings.iter().chain(&plan.to.warnings) {
             console.problem(format_args!("Warning: {warning}"));
         }
+        sides::log_places(&plan.from, &plan.to, console);
         let locks = sides::lock(&plan.to)?;
         let prefix = plan.list.prefix.as_deref();
         prefix.map_or(Ok(()), |prefix| list_state::require_lists_of(prefix, |kind| plan.to.store(kind).location()))?;

@@ -236,5 +236,6 @@ fn without_a_section_the_file_of_sqlite_in_the_data_folder_is_the_database() {
     let side = load();
     let expected = data.canonicalize().unwrap().join("seafile.db");
     assert_eq!(side.database, Some(DatabaseConf::Sqlite { path: expected }));
-    assert_says(&side.warnings.join("\n"), &["seafile.db: there is no [database], so this is taken", "--db"]);
+    assert_says(&side.notes.join("\n"), &["There is no [database], so ", "seafile.db is taken", "--db"]);
+    assert!(side.warnings.is_empty(), "{:?}", side.warnings);
 }
