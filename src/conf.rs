@@ -24,6 +24,7 @@ pub mod secret;
 mod section_names;
 pub mod side;
 mod side_id;
+mod staying;
 mod variables;
 
 pub use backend::{
@@ -33,7 +34,7 @@ pub use backend::{
 pub use database::{DatabaseConf, MysqlConf, MysqlServer, MysqlTls, TlsMode};
 pub use environment::Environment;
 pub use finding::{ConfError, ConfErrors};
-pub use load::{load_pair, load_side, parse_side};
+pub use load::{load_pair, load_pair_of, load_side, parse_side};
 pub use secret::Secret;
-pub use side::{DescribedBy, Role, SideConf, SideSource, SideText, TextFile};
+pub use side::{DescribedBy, Role, SideConf, SideSource, SideText, TextFile, section_of};
 pub use side_id::SideId;

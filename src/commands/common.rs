@@ -18,5 +18,6 @@ pub mod run_note;
 pub mod settings;
 pub mod sides;
 pub mod size;
+pub mod staying;
 pub mod verified_view;
 pub mod writing;

@@ -82,7 +82,8 @@ pub fn run(settings: &VerifySettings, console: &Console, shutdown: &Shutdown) ->
 
 /// Missing objects are nothing to worry about while they are still being copied.
 fn warn_of_a_run(to: &SideConf, console: &Console) {
-    if let Some(holder) = to.stores.values().find_map(|store| DestinationLock::holder(&store.location().to_string())) {
+    let mut moving = to.stores.values().filter(|store| !store.stays);
+    if let Some(holder) = moving.find_map(|store| DestinationLock::holder(&store.location().to_string())) {
         console.problem(format_args!(
             "Warning: a run is writing to the destination ({holder}), so objects that it has not copied yet are missing"
         ));

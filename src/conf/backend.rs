@@ -64,6 +64,8 @@ pub struct StoreConf {
     pub kind: ObjectKind,
     /// The settings of its backend.
     pub backend: BackendConf,
+    /// Whether the migration leaves the kind in this store: it is read on both sides, and never written.
+    pub stays: bool,
 }
 
 /// The settings of a store's backend.
@@ -219,6 +221,11 @@ pub struct OssConf {
 }
 
 impl StoreConf {
+    /// A store that takes part in a migration.
+    pub const fn new(kind: ObjectKind, backend: BackendConf) -> Self {
+        Self { kind, backend, stays: false }
+    }
+
     /// The location of this store. Two configurations have equal locations when, judged by their names, they reach the
     /// same objects. It holds no secret, and neither disk nor network is accessed.
     pub fn location(&self) -> Location {

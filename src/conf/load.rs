@@ -12,9 +12,10 @@ use super::ini::{self, Parsed, Section};
 use super::options::Options;
 use super::read::{self, Context, S3Defaults};
 use super::side::{DescribedBy, ReadSide, Role, SideConf, SideSource, SideText, section_of};
+use super::staying::Staying;
 use super::variables::{self, STORAGE_TYPE};
 use super::{Environment, conflict, path};
-use crate::object::PerKind;
+use crate::object::{ObjectKind, PerKind};
 
 const WANTED: [&str; 7] =
     ["commit_object_backend", "fs_object_backend", "block_backend", "storage", "store_crypt", "database", "history"];
@@ -24,6 +25,20 @@ const WANTED: [&str; 7] =
 /// # Errors
 /// All errors of either side and of the pair.
 pub fn load_pair(from: &SideSource, to: &SideSource, env: &Environment) -> Result<(SideConf, SideConf), ConfErrors> {
+    load_pair_of(from, to, &[], env)
+}
+
+/// As [`load_pair`], of a migration of the kinds `moving` alone; the others stay where the old side has them. With no kind
+/// given, those move of which the new side says where they are to be.
+///
+/// # Errors
+/// As [`load_pair`].
+pub fn load_pair_of(
+    from: &SideSource,
+    to: &SideSource,
+    moving: &[ObjectKind],
+    env: &Environment,
+) -> Result<(SideConf, SideConf), ConfErrors> {
     let mut findings = Findings::default();
     let from_text = find_files(from, Role::Source, env, &mut findings);
     let mut to_text = find_files(to, Role::Destination, env, &mut findings);
@@ -34,11 +49,15 @@ pub fn load_pair(from: &SideSource, to: &SideSource, env: &Environment) -> Resul
     {
         new.data_dir = old.data_dir.clone().or_else(|| new.data_dir.take());
     }
-    let old = from_text.and_then(|text| build(&text, Role::Source, env, true, &mut findings));
+    let old = from_text.and_then(|text| build(&text, Role::Source, env, true, None, &mut findings));
     let old_warnings = findings.take_warnings();
-    let new = to_text.and_then(|text| build(&text, Role::Destination, env, true, &mut findings));
+    let staying = Staying { old: old.as_ref(), moving };
+    let new = to_text.and_then(|text| build(&text, Role::Destination, env, true, Some(staying), &mut findings));
     let pair = old.zip(new).map(|(mut old, mut new)| {
         conflict::check_pair(&old, &new, &mut findings);
+        for (kind, store) in old.conf.stores.iter_mut() {
+            store.stays = new.conf.stores[kind].stays;
+        }
         old.conf.warnings = old_warnings.clone();
         new.conf.warnings = findings.take_warnings();
         (old.conf, new.conf)
@@ -53,7 +72,7 @@ pub fn load_pair(from: &SideSource, to: &SideSource, env: &Environment) -> Resul
 pub fn load_side(source: &SideSource, role: Role, env: &Environment) -> Result<SideConf, ConfErrors> {
     let mut findings = Findings::default();
     let side = find_files(source, role, env, &mut findings)
-        .and_then(|text| build(&text, role, env, true, &mut findings))
+        .and_then(|text| build(&text, role, env, true, None, &mut findings))
         .map(|side| side.conf);
     finish_one(side, findings)
 }
@@ -65,7 +84,7 @@ pub fn load_side(source: &SideSource, role: Role, env: &Environment) -> Result<S
 /// All errors of the texts.
 pub fn parse_side(text: &SideText, role: Role, env: &Environment) -> Result<SideConf, ConfErrors> {
     let mut findings = Findings::default();
-    let side = build(text, role, env, false, &mut findings).map(|side| side.conf);
+    let side = build(text, role, env, false, None, &mut findings).map(|side| side.conf);
     finish_one(side, findings)
 }
 
@@ -77,7 +96,15 @@ fn finish_one(side: Option<SideConf>, mut findings: Findings) -> Result<SideConf
 }
 
 /// Makes a side from its files; `disk` says whether the paths in them are checked on disk.
-fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &mut Findings) -> Option<ReadSide> {
+/// `staying` is what decides which kinds stay; `None` for a side without another one.
+fn build(
+    text: &SideText,
+    role: Role,
+    env: &Environment,
+    disk: bool,
+    staying: Option<Staying<'_>>,
+    findings: &mut Findings,
+) -> Option<ReadSide> {
     // Both are read before returning, so that two broken files make two errors.
     let variables = match &text.dotenv {
         Some(file) => dotenv::parse(&file.name, &file.bytes, findings),
@@ -101,7 +128,7 @@ fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &
         Options::of_variables(&variables, variables::IAM.to_vec(), &Place::file("environment"), findings);
     let iam_role = read::read_iam_role(&mut role_options);
     let data_dir = text.data_dir.as_deref().map(|dir| if disk { path::resolve(dir) } else { dir.to_owned() });
-    let context = Context { role, data_dir: data_dir.as_deref(), disk, iam_role, keys_first };
+    let context = Context { role, data_dir: data_dir.as_deref(), disk, iam_role, keys_first, staying };
     let of_database =
         DatabaseText { section: sections.get("database"), variables: &variables, data_dir: data_dir.as_deref(), disk };
     let database = database::read_database(&of_database, findings);
@@ -170,7 +197,8 @@ fn read_stores(
         "disk" => PerKind::from_fn(|kind| {
             let mut options = Options::of_variables(variables, Vec::new(), &storage_type.place, findings);
             let fs = read::read_fs(&mut options, context)?;
-            Some((StoreConf { kind, backend: BackendConf::Fs(fs) }, options.place().clone()))
+            let (store, place) = (StoreConf::new(kind, BackendConf::Fs(fs)), options.place().clone());
+            of_variables(store, place, context, findings)
         }),
         "s3" => s3_of_variables(variables, &storage_type.place, context, findings),
         "multiple" => {
@@ -204,8 +232,22 @@ fn s3_of_variables(
     PerKind::from_fn(|kind| {
         let mut options = Options::of_variables(variables, variables::s3_of(kind), place, findings);
         let s3 = read::read_s3(&mut options, context, S3Defaults::ENVIRONMENT)?;
-        Some((StoreConf { kind, backend: BackendConf::S3(s3) }, options.place().clone()))
+        let (store, place) = (StoreConf::new(kind, BackendConf::S3(s3)), options.place().clone());
+        of_variables(store, place, context, findings)
     })
+}
+
+/// The store that variables describe, or the one where its kind stays.
+fn of_variables(
+    store: StoreConf,
+    place: Place,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) -> Option<(StoreConf, Place)> {
+    match context.staying.filter(|staying| staying.is_asked(store.kind)) {
+        Some(staying) => staying.of_variables(store.kind, &store, &place, findings),
+        None => Some((store, place)),
+    }
 }
 
 const CLASSES: &str = "storage classes are not handled by this command yet";
@@ -225,12 +267,25 @@ fn stores_of_conf(text: &SideText, parsed: &Parsed, context: &Context<'_>, findi
         storage.error("enable_storage_classes", CLASSES, "false");
         return PlacedStores::default();
     }
+    let names_any = ObjectKind::ALL.iter().any(|kind| sections.contains_key(section_of(*kind)));
     PerKind::from_fn(|kind| {
         let name = section_of(kind);
+        let (section, is_named) = (sections.get(name), sections.contains_key(name));
+        let stays =
+            |staying: &Staying<'_>| staying.is_asked(kind) || staying.moving.is_empty() && names_any && !is_named;
+        if let Some(staying) = context.staying.filter(stays) {
+            // What is wrong with a section that is not used now is no error.
+            let mut unused = Findings::default();
+            let mut options = Options::of_section(name, section, &file, &mut unused);
+            let named = section.and_then(|_| read::read_section(&mut options, context));
+            let named = named.map(|backend| StoreConf::new(kind, backend));
+            let place = section.map_or(&file, |section| &section.place);
+            return staying.of_conf(kind, named.as_ref(), place, findings);
+        }
         warn_of_defaults(&conf.name, parsed, name, findings);
         let mut options = Options::of_section(name, sections.get(name), &file, findings);
         let backend = read::read_section(&mut options, context)?;
-        Some((StoreConf { kind, backend }, options.place().clone()))
+        Some((StoreConf::new(kind, backend), options.place().clone()))
     })
 }
 

@@ -12,6 +12,7 @@ use super::backend::{
 use super::find::volume_data;
 use super::options::{Options, hint};
 use super::side::Role;
+use super::staying::Staying;
 use super::{host, path};
 
 /// The settings that affect a section and are given outside of it.
@@ -26,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub(crate) iam_role: Option<S3Credentials>,
     /// Whether a key of the store's own counts more than that role, which only the environment of this process speaks of.
     pub(crate) keys_first: bool,
+    /// What decides which kinds stay; `None` for a side without another one.
+    pub(crate) staying: Option<Staying<'a>>,
 }
 
 /// Options that earlier versions of Seafile had in these sections. They are ignored without a warning.

@@ -100,6 +100,16 @@ impl SideConf {
         &self.stores[kind]
     }
 
+    /// The kinds that a migration leaves where they are, in the order of the documentation.
+    pub fn staying(&self) -> Vec<ObjectKind> {
+        self.stores.values().filter(|store| store.stays).map(|store| store.kind).collect()
+    }
+
+    /// Whether a migration moves a kind.
+    pub fn moves(&self, kind: ObjectKind) -> bool {
+        !self.stores[kind].stays
+    }
+
     /// The id of the side: the locations of its stores. Configurations of the same places have the same id.
     pub fn id(&self) -> SideId {
         SideId::from_fn(|kind| self.store(kind).location().to_string())
@@ -113,7 +123,7 @@ pub(crate) struct ReadSide {
 }
 
 /// The section of seafile.conf that describes the store of a kind.
-pub(crate) const fn section_of(kind: ObjectKind) -> &'static str {
+pub const fn section_of(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Commits => "commit_object_backend",
         ObjectKind::Fs => "fs_object_backend",

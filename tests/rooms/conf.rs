@@ -10,4 +10,5 @@ mod mistakes;
 mod pairs;
 mod properties;
 mod shipped;
+mod staying;
 mod support;

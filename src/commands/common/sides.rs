@@ -34,16 +34,23 @@ pub fn log_places(from: &SideConf, to: &SideConf, console: &Console) {
     from.notes.iter().for_each(|note| console.log(note));
     for (kind, store) in from.stores.iter() {
         let (here, there) = (store.location(), to.store(kind).location());
-        console.log(format_args!("[{kind}] from {here} to {there}"));
+        match to.moves(kind) {
+            true => console.log(format_args!("[{kind}] from {here} to {there}")),
+            false => console.log(format_args!("[{kind}] stays in {here}")),
+        }
     }
 }
 
-/// Acquires the locks of all stores of a side; they are held until what is returned is dropped.
+/// Acquires the locks of all stores of a side but those that stay, which nobody writes; they are held until what is returned is dropped.
 ///
 /// # Errors
 /// [`Failure::Locked`] when another run holds one, [`Failure::Refused`] when a lock file cannot be used.
 pub fn lock(side: &SideConf) -> Result<Vec<DestinationLock>, Failure> {
-    let locks = side.stores.values().map(|store| DestinationLock::take(&store.location().to_string()));
+    let locks = side
+        .stores
+        .values()
+        .filter(|store| !store.stays)
+        .map(|store| DestinationLock::take(&store.location().to_string()));
     locks.collect::<Result<_, _>>().map_err(|error| match error {
         LockError::Held { .. } => Failure::Locked(error.to_string()),
         LockError::Folder { .. } | LockError::Io { .. } => Failure::Refused(error.to_string()),
