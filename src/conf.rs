@@ -1,15 +1,18 @@
 //! The configuration of each side, as typed settings: `seafile.conf`, the environment and `.env` files.
 //!
 //! All errors of a configuration are found here and reported together, before any store is
-//! opened. `load` reads the files of a side, `ini` and `dotenv` split them into options, `options`
-//! parses the value of an option, `read` and `database` make typed settings of the options, and `conflict` compares
+//! opened. `find` reads the files of a side, `ini` and `dotenv` split them into options, `options`
+//! parses the value of an option, `load`, `read` and `database` make typed settings of the options, and `conflict` compares
 //! the stores of the two sides.
 
+mod aliases;
 pub mod backend;
 mod conflict;
 mod database;
 mod dotenv;
+mod encoding;
 mod environment;
+mod find;
 mod finding;
 mod host;
 mod ini;
@@ -18,8 +21,11 @@ mod options;
 mod path;
 mod read;
 pub mod secret;
+mod section_names;
 pub mod side;
 mod side_id;
+mod staying;
+mod variables;
 
 pub use backend::{
     Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature,
@@ -28,7 +34,7 @@ pub use backend::{
 pub use database::{DatabaseConf, MysqlConf, MysqlServer, MysqlTls, TlsMode};
 pub use environment::Environment;
 pub use finding::{ConfError, ConfErrors};
-pub use load::{load_pair, load_side, parse_side};
+pub use load::{load_pair, load_pair_of, load_side, parse_side};
 pub use secret::Secret;
-pub use side::{Role, SideConf, SideSource, SideText, TextFile};
+pub use side::{DescribedBy, Role, SideConf, SideSource, SideText, TextFile, section_of};
 pub use side_id::SideId;

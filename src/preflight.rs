@@ -184,7 +184,7 @@ fn brief(options: &OpenOptions, conf: &StoreConf) -> OpenOptions {
 /// The folders that are there for the probe alone, outer ones before inner ones.
 fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
     let mut passing = Vec::new();
-    for conf in to.stores.values() {
+    for conf in to.stores.values().filter(|conf| !conf.stays) {
         let BackendConf::Fs(folder) = &conf.backend else { continue };
         let [storage, root, library, shard] = FsStore::folders_of(folder, conf.kind, &PROBE);
         passing.extend([storage, root].into_iter().filter(|folder| fs::symlink_metadata(folder).is_err()));
@@ -211,6 +211,10 @@ fn source_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> Sto
 
 /// The row of a store of the destination, and the kinds whose stores in the source are the same one.
 fn destination_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> (StoreProbe, Vec<ObjectKind>) {
+    if conf.stays {
+        // The source's own row says all that there is to say.
+        return (Probes::of(Probe::Untried, Probe::Untried, Probe::Untried).row(conf, Side::To, None), Vec::new());
+    }
     let (mut same, mut durability) = (Vec::new(), None);
     let probes = match open_destination_to_check(conf, options) {
         Ok(store) => {

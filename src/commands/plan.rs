@@ -4,6 +4,8 @@ use crate::commands::common::destination;
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::other_layout;
+use crate::commands::common::sides;
+use crate::commands::common::staying;
 use crate::index::Index;
 use crate::listing::{Stream, WalkError, walk};
 use crate::metrics::Counters;
@@ -23,6 +25,7 @@ use settings::PlanSettings;
 
 /// Lists both sides and prints what `run` would copy.
 pub fn run(settings: &PlanSettings, console: &Console, shutdown: &Shutdown) -> PlanOutcome {
+    sides::log_places(&settings.pair.from, &settings.pair.to, console);
     for warning in settings.pair.from.warnings.iter().chain(&settings.pair.to.warnings) {
         console.problem(format_args!("Warning: {warning}"));
     }
@@ -77,6 +80,10 @@ impl Planning<'_> {
     /// Counts the objects of one kind in the source, and those missing at the destination.
     fn count(&self, kind: ObjectKind, source: &dyn ReadStore, counters: &Counters) -> Result<(), Failure> {
         let pair = &self.settings.pair;
+        if !pair.to.moves(kind) {
+            let listers = pair.store.listers_for(pair.from.store(kind));
+            return staying::count(kind, source, listers, counters, self.console, self.shutdown);
+        }
         let destination = open_destination_to_read(pair.to.store(kind), &self.options)?;
         let known = destination::for_plan(kind, destination.as_deref(), pair, self.console, self.shutdown)?;
         self.console.log(format_args!("Start to list [{kind}] object of the source"));

@@ -15,9 +15,10 @@ use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
 use crate::commands::common::generation;
+use crate::commands::common::incarnations;
 use crate::commands::common::lease;
 use crate::commands::common::named_libraries;
-use crate::commands::common::sides::lock;
+use crate::commands::common::sides::{lock, log_places};
 use crate::commands::remove::outcome::{KeptIn, Mode, RemoveOutcome, Totals};
 use crate::commands::remove::report::{RemovalCounts, ReportHeader};
 use crate::commands::remove::settings::{RemoveSettings, Stage};
@@ -122,9 +123,10 @@ impl Remover<'_> {
     /// The removal itself.
     fn remove(&mut self) -> Result<(), Failure> {
         let (settings, console) = (self.settings, self.console);
+        log_places(&settings.from, &settings.to, console);
         let _locks = self.lock()?;
         let sides = self.open()?;
-        let incarnations = generation::incarnations(&sides.to)?;
+        let incarnations = incarnations::of_moving(&settings.to, generation::incarnations(&sides.to)?);
         let verified = preconditions::verification(settings, &incarnations, console)?;
         check::require_sides(
             &settings.from,
@@ -139,7 +141,8 @@ impl Remover<'_> {
         let lease = lease::claim(&stores, &settings.lease, self.failures.shutdown())?;
         let removed = lease::confirm(&lease, self.failures.shutdown()).and_then(|()| {
             // Again, because a run on another machine may have come and gone before the lease was held.
-            preconditions::require_unchanged(&incarnations, &generation::incarnations(&stores)?)?;
+            let now = incarnations::of_moving(&settings.to, generation::incarnations(&stores)?);
+            preconditions::require_unchanged(&incarnations, &now)?;
             self.remove_all(&sides, verified)
         });
         let lost = lease.loss();
@@ -155,7 +158,8 @@ impl Remover<'_> {
         // Before anything is removed on the word of what the destination holds.
         sides.to.values().try_for_each(|store| store.make_listed_durable())?;
         let kind = ObjectKind::Commits;
-        let commits = Commits { source: &*sides.from[kind], destination: &*sides.to[kind] };
+        let stay = !settings.to.moves(kind);
+        let commits = Commits { source: &*sides.from[kind], destination: &*sides.to[kind], stay };
         preconditions::no_live_server(settings, &verified, commits, self.console)?;
         let since = UNIX_EPOCH + Duration::try_from(verified.began.as_duration()).unwrap_or_default();
         self.verified = Some(verified);
@@ -166,7 +170,10 @@ impl Remover<'_> {
         for kind in ObjectKind::REMOVE_ORDER {
             let Some(source) = &sides.removable[kind] else {
                 self.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
-                self.console.log(format_args!("[{kind}] nothing is in quarantine"));
+                self.console.log(match settings.to.moves(kind) {
+                    true => format!("[{kind}] nothing is in quarantine"),
+                    false => format!("[{kind}] stays where it is: nothing of it is removed"),
+                });
                 continue;
             };
             let (source, destination) = (&**source, &*sides.to[kind]);
@@ -260,6 +267,7 @@ impl Remover<'_> {
         let conf = |kind| self.settings.from.store(kind);
         let from = |kind| open_source(conf(kind), &self.options);
         let removable = |kind| match self.settings.stage {
+            _ if !self.settings.to.moves(kind) => Ok(None),
             Stage::Remove => open_source_to_remove(conf(kind), &self.options).map(Some),
             Stage::Purge | Stage::Restore => open_quarantine(conf(kind)),
         };

@@ -146,7 +146,7 @@ impl<'a> Repair<'a> {
         let Self { settings, options, console, failures, .. } = self;
         let (to, shutdown, prefix) = (&settings.to, failures.shutdown(), settings.lists.as_deref());
         let locks = lock(to)?;
-        prefix.map_or(Ok(()), |prefix| list_state::require_lists_of(prefix, |kind| to.store(kind).location()))?;
+        prefix.map_or(Ok(()), |prefix| list_state::require_lists_of(prefix, to))?;
         for from in &settings.from {
             check::require_sides(from, to, options, Depth::Libraries, console, shutdown)?;
         }

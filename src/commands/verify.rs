@@ -17,6 +17,7 @@ use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::incarnations;
 use crate::commands::common::named_libraries;
+use crate::commands::common::sides;
 use crate::commands::verify::outcome::VerifyOutcome;
 use crate::commands::verify::settings::VerifySettings;
 use crate::conf::SideConf;
@@ -64,6 +65,7 @@ pub fn run(settings: &VerifySettings, console: &Console, shutdown: &Shutdown) ->
     for warning in settings.from.warnings.iter().chain(&settings.to.warnings) {
         console.problem(format_args!("Warning: {warning}"));
     }
+    sides::log_places(&settings.from, &settings.to, console);
     warn_of_a_run(&settings.to, console);
     match Verification::begin(settings, console, shutdown) {
         Ok(mut verification) => {
@@ -80,7 +82,8 @@ pub fn run(settings: &VerifySettings, console: &Console, shutdown: &Shutdown) ->
 
 /// Missing objects are nothing to worry about while they are still being copied.
 fn warn_of_a_run(to: &SideConf, console: &Console) {
-    if let Some(holder) = to.stores.values().find_map(|store| DestinationLock::holder(&store.location().to_string())) {
+    let mut moving = to.stores.values().filter(|store| !store.stays);
+    if let Some(holder) = moving.find_map(|store| DestinationLock::holder(&store.location().to_string())) {
         console.problem(format_args!(
             "Warning: a run is writing to the destination ({holder}), so objects that it has not copied yet are missing"
         ));
@@ -217,7 +220,7 @@ impl<'a> Verification<'a> {
         let bytes_per_second = self.settings.bandwidth.and_then(NonZeroU64::new);
         let limit = Arc::new(RateLimiter::new(bytes_per_second, self.shutdown));
         let compared = self.listed.iter().try_for_each(|(kind, listed)| {
-            let Some(ListedPair { from: listed_from, to: listed_to }) = listed else {
+            let Some(ListedPair { from: listed_from, to: listed_to, .. }) = listed else {
                 return Err(Failure::cut_short("listing both sides"));
             };
             self.console.log(format_args!("Start to compare [{kind}] object"));

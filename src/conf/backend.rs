@@ -64,6 +64,8 @@ pub struct StoreConf {
     pub kind: ObjectKind,
     /// The settings of its backend.
     pub backend: BackendConf,
+    /// Whether the migration leaves the kind in this store: it is read on both sides, and never written.
+    pub stays: bool,
 }
 
 /// The settings of a store's backend.
@@ -109,6 +111,13 @@ pub enum S3Credentials {
     },
     /// The role of the machine (`S3_USE_IAM_ROLE`): the default credential chain.
     IamRole,
+    /// A role that the machine's metadata service gives (`S3_IAM_ROLE_NAME`, `S3_IAM_ROLE_ENDPOINT`).
+    MachineRole {
+        /// Its name; `None` for the one that the service names.
+        name: Option<String>,
+        /// The URL of the service; `None` for the usual one.
+        endpoint: Option<String>,
+    },
 }
 
 /// A bucket of S3.
@@ -212,6 +221,11 @@ pub struct OssConf {
 }
 
 impl StoreConf {
+    /// A store that takes part in a migration.
+    pub const fn new(kind: ObjectKind, backend: BackendConf) -> Self {
+        Self { kind, backend, stays: false }
+    }
+
     /// The location of this store. Two configurations have equal locations when, judged by their names, they reach the
     /// same objects. It holds no secret, and neither disk nor network is accessed.
     pub fn location(&self) -> Location {

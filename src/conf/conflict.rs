@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::backend::{Backend, BackendConf, CephConf, StoreConf};
 use super::finding::{ConfError, Findings};
 use super::path;
-use super::side::{ReadSide, Role, STORAGE_TYPE, section_of};
+use super::side::{DescribedBy, ReadSide, Role, section_of};
+use super::variables::STORAGE_TYPE;
 use crate::object::ObjectKind;
 
 /// The relation of two stores.
@@ -20,7 +21,7 @@ enum Relation {
 
 /// Adds an error for every store of the new side that is the same as, contains, or is inside a store of the old side.
 pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings) {
-    for to in new.conf.stores.values() {
+    for to in new.conf.stores.values().filter(|store| !store.stays) {
         for from in old.conf.stores.values() {
             let (kind, place) = (from.kind, from.location());
             let problem = match relation(from, to) {
@@ -33,7 +34,11 @@ pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings
                     format!("one is inside the other: this folder and that of {kind} on the old side ({place})")
                 }
             };
-            findings.error(finding(new, to.kind, problem).allowed("a place of its own"));
+            let allowed = match kind == to.kind {
+                true => "a place of its own; --kind names the kinds that move, and leaves the others where they are",
+                false => "a place of its own",
+            };
+            findings.error(finding(new, to.kind, problem).allowed(allowed));
         }
     }
 }
@@ -42,8 +47,9 @@ pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings
 /// names of objects do not contain the kind.
 pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) {
     let stores = &side.conf.stores;
-    for second in stores.values() {
-        let mut before = stores.values().take_while(|first| first.kind != second.kind);
+    // What stays is compared with what moves as a part of the old side.
+    for second in stores.values().filter(|second| !second.stays) {
+        let mut before = stores.values().take_while(|first| first.kind != second.kind).filter(|first| !first.stays);
         let Some(first) = before.find(|first| same_container(first, second)) else {
             continue;
         };
@@ -64,7 +70,10 @@ pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) 
 
 fn finding(side: &ReadSide, kind: ObjectKind, problem: String) -> ConfError {
     let error = ConfError::new(&side.places[kind], problem);
-    if side.from_file { error.section(section_of(kind)) } else { error.option(STORAGE_TYPE) }
+    match side.conf.described_by {
+        DescribedBy::Conf => error.section(section_of(kind)),
+        DescribedBy::Variables { .. } => error.option(STORAGE_TYPE),
+    }
 }
 
 fn relation(a: &StoreConf, b: &StoreConf) -> Relation {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
-use super::finding::{Findings, Place};
+use super::finding::{ConfError, Findings};
 use super::ini::{Section, Value};
-use super::options::Options;
+use super::options::{Options, hint};
+use super::variables::DATABASE;
 use super::{Secret, host};
 
 /// The database of a Seafile server.
@@ -79,41 +80,69 @@ pub enum TlsMode {
     VerifyIdentity,
 }
 
-/// The options of `[database]` and the variables that take precedence. The options after `db_name` have no variable.
-const VARIABLES: [(&str, &str); 9] = [
-    ("host", "SEAFILE_MYSQL_DB_HOST"),
-    ("port", "SEAFILE_MYSQL_DB_PORT"),
-    ("user", "SEAFILE_MYSQL_DB_USER"),
-    ("password", "SEAFILE_MYSQL_DB_PASSWORD"),
-    ("db_name", "SEAFILE_MYSQL_DB_SEAFILE_DB_NAME"),
-    ("use_ssl", "use_ssl"),
-    ("skip_verify", "skip_verify"),
-    ("ca_path", "ca_path"),
-    ("ssl_ca", "ssl_ca"),
-];
+/// What a side says of its database, and what is known beside it.
+pub(crate) struct DatabaseText<'a> {
+    /// `[database]`.
+    pub(crate) section: Option<&'a Section>,
+    /// The environment variables of the side.
+    pub(crate) variables: &'a BTreeMap<String, Value>,
+    /// The seafile-data folder.
+    pub(crate) data_dir: Option<&'a Path>,
+    /// Whether to look for the file of SQLite there.
+    pub(crate) disk: bool,
+}
 
 /// The database of a side; `None` when it names none, or one that this program cannot read.
-pub(crate) fn read_database(
-    section: Option<&Section>,
-    variables: &BTreeMap<String, Value>,
-    data_dir: Option<&Path>,
-    findings: &mut Findings,
-) -> Option<DatabaseConf> {
-    if let Some(host) = variables.get("SEAFILE_MYSQL_DB_HOST").filter(|value| !value.text.is_empty()) {
-        return read_variables(section, variables, &host.place, findings);
-    }
-    let section = section?;
-    let mut options = Options::of_section("database", Some(section), &section.place, findings);
-    // Case-insensitive, and SQLite when no type is given, as in the server.
-    match options.text("type").map(|name| name.to_ascii_lowercase()).as_deref() {
-        None | Some("sqlite") => sqlite(&mut options, data_dir),
-        Some("mysql") => read_mysql(&mut options, None),
+pub(crate) fn read_database(text: &DatabaseText<'_>, findings: &mut Findings) -> Option<DatabaseConf> {
+    let given = |name: &str| text.variables.get(name).filter(|value| value.refused || !value.text.is_empty());
+    let host = given("SEAFILE_MYSQL_DB_HOST");
+    let Some(section) = text.section else {
+        return match (host, given("SEAFILE_MYSQL_DB_USER")) {
+            (Some(host), _) => {
+                let mut options = Options::of_variables(text.variables, DATABASE.to_vec(), &host.place, findings);
+                read_mysql(&mut options, Some(SEAFILE_DB))
+            }
+            (None, Some(user)) => {
+                let problem = "is not set, though the user of a database is: heads cannot be checked";
+                findings.warn(&ConfError::new(&user.place, problem).option("SEAFILE_MYSQL_DB_HOST"));
+                None
+            }
+            (None, None) => sqlite_in_data_folder(text, findings),
+        };
+    };
+    let is_overridden = DATABASE.iter().any(|(_, name)| given(name).is_some());
+    let options = Options::of_section("database", Some(section), &section.place, findings);
+    let mut options = options.overridden(text.variables, DATABASE);
+    let name = options.text("type").map(|name| name.to_ascii_lowercase());
+    // As in the server: names in any case, variables before the type, and without either what says where MySQL is.
+    let says_where = ["host", "user", "unix_socket"].iter().any(|option| options.text(option).is_some());
+    match name.as_deref() {
+        Some("mysql") => read_mysql(&mut options, is_overridden.then_some(SEAFILE_DB)),
+        _ if host.is_some() => read_mysql(&mut options, Some(SEAFILE_DB)),
+        None if says_where => read_mysql(&mut options, Some(SEAFILE_DB)),
+        None | Some("sqlite") => sqlite(&mut options, text.data_dir),
         Some(other) => {
-            let problem = format!("{other:?} is not read by this command, which knows mysql and sqlite");
+            let problem = format!("{other:?} is not read by this command, which knows mysql and sqlite{}", hint(other));
             options.warn("type", format!("{problem}: heads cannot be checked"));
             None
         }
     }
+}
+
+/// The database's name where nothing names it, as in the server.
+const SEAFILE_DB: &str = "seafile_db";
+
+/// The file that a server without `[database]` uses, where there is one.
+fn sqlite_in_data_folder(text: &DatabaseText<'_>, findings: &mut Findings) -> Option<DatabaseConf> {
+    let path = text.data_dir?.join("seafile.db");
+    if !text.disk || !path.is_file() {
+        return None;
+    }
+    let file = path.display().to_string();
+    findings.note(format!(
+        "There is no [database], so {file} is taken for the server's database; name another one with --db"
+    ));
+    Some(DatabaseConf::Sqlite { path })
 }
 
 fn sqlite(options: &mut Options<'_>, data_dir: Option<&Path>) -> Option<DatabaseConf> {
@@ -121,25 +150,6 @@ fn sqlite(options: &mut Options<'_>, data_dir: Option<&Path>) -> Option<Database
         options.warn("type", "the seafile-data folder, which holds seafile.db, is not known: heads cannot be checked");
     }
     Some(DatabaseConf::Sqlite { path: data_dir?.join("seafile.db") })
-}
-
-/// Reads the variables, and the section for options without a variable.
-fn read_variables(
-    section: Option<&Section>,
-    variables: &BTreeMap<String, Value>,
-    place: &Place,
-    findings: &mut Findings,
-) -> Option<DatabaseConf> {
-    let mut merged = variables.clone();
-    for (option, variable) in VARIABLES {
-        if merged.get(variable).is_none_or(|value| value.text.is_empty())
-            && let Some(value) = section.and_then(|section| section.options.get(option))
-        {
-            merged.insert(variable.to_owned(), value.clone());
-        }
-    }
-    let mut options = Options::of_variables(&merged, VARIABLES.to_vec(), place, findings);
-    read_mysql(&mut options, Some("seafile_db"))
 }
 
 /// The host for a database client. An IPv6 address is returned without its brackets.

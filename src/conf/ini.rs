@@ -6,13 +6,22 @@
 //! differ for the raw text: it joins a line that ends in a backslash with the next one, reads past the
 //! end of a line without `=`, refuses an indented comment, and gives no line numbers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ini::{Ini, ParseOption};
 use zeroize::Zeroize;
 
+use super::encoding;
 use super::finding::{ConfError, Findings, Place};
+use super::section_names::meant;
+
+/// The section whose options Python's configparser takes for every section, and the server for none.
+const DEFAULT: &str = "DEFAULT";
+
+/// How many lines that are no text of a seafile.conf are named.
+const NAMED: usize = 5;
 
 /// The value of an option and its place.
 #[derive(Clone)]
@@ -47,33 +56,41 @@ pub(crate) struct Section {
     pub(crate) options: BTreeMap<String, Value>,
 }
 
+/// What a seafile.conf says.
+pub(crate) struct Parsed {
+    /// The wanted sections.
+    pub(crate) sections: BTreeMap<String, Section>,
+    /// The names of the options in `[DEFAULT]`, each with the line that gives it.
+    pub(crate) defaults: BTreeMap<String, usize>,
+    /// Whether the file is not what it seems, which is an error then: what else is missing may be so for that reason.
+    pub(crate) is_broken: bool,
+}
+
 /// Reads the sections `wanted` from `bytes`; other sections may have any content.
-pub(crate) fn parse(file: &str, bytes: &[u8], wanted: &[&str], findings: &mut Findings) -> BTreeMap<String, Section> {
+pub(crate) fn parse(file: &str, bytes: &[u8], wanted: &[&str], findings: &mut Findings) -> Parsed {
     let file: Arc<str> = file.into();
-    let Some(text) = decode(&file, bytes, findings) else { return BTreeMap::new() };
+    let Some(text) = decode(&file, bytes, findings) else {
+        return Parsed { sections: BTreeMap::new(), defaults: BTreeMap::new(), is_broken: true };
+    };
     let mut scanner = Scanner::new(file, wanted, findings);
-    for (index, line) in lines(text).enumerate() {
+    for (index, line) in lines(&text).enumerate() {
         scanner.line(index + 1, line);
     }
     scanner.finish()
 }
 
-/// The text of `bytes` without a byte order mark.
-pub(crate) fn decode<'a>(file: &Arc<str>, bytes: &'a [u8], findings: &mut Findings) -> Option<&'a str> {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            findings.error(ConfError::new(&Place::line(file, line), "is not UTF-8").allowed("a text file in UTF-8"));
-            return None;
-        }
-    };
-    let stripped = text.strip_prefix('\u{feff}');
-    if stripped.is_some() {
-        let problem = "starts with a byte order mark, which Seafile's own tools do not read; save the file without it";
-        findings.warn(&ConfError::new(&Place::line(file, 1), problem));
+/// The text of `bytes` without a byte order mark; `None` after an error when it is no text.
+pub(crate) fn decode<'a>(file: &Arc<str>, bytes: &'a [u8], findings: &mut Findings) -> Option<Cow<'a, str>> {
+    let text = encoding::text(file, bytes, findings)?;
+    if !text.starts_with('\u{feff}') {
+        return Some(text);
     }
-    Some(stripped.unwrap_or(text))
+    let problem = "starts with a byte order mark, which Seafile's own tools do not read; save the file without it";
+    findings.warn(&ConfError::new(&Place::line(file, 1), problem));
+    Some(match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_start_matches('\u{feff}')),
+        Cow::Owned(text) => Cow::Owned(text.trim_start_matches('\u{feff}').to_owned()),
+    })
 }
 
 /// The lines of `text`, which end with LF, CR LF or CR.
@@ -120,12 +137,30 @@ struct Scanner<'a> {
     current: Option<String>,
     /// The option that a further indented line continues, and the option's indentation.
     option: Option<(String, usize)>,
+    defaults: BTreeMap<String, usize>,
+    /// Sections whose names are near those of wanted ones: the header's place, its name, and the right one.
+    misspelt: Vec<(Place, String, String)>,
+    /// The first line that does not belong into a seafile.conf, and the numbers of the others.
+    strange: Option<(ConfError, Vec<usize>)>,
+    is_broken: bool,
 }
 
 impl<'a> Scanner<'a> {
     fn new(file: Arc<str>, wanted: &'a [&'a str], findings: &'a mut Findings) -> Self {
-        let (sections, others) = (BTreeMap::new(), BTreeMap::new());
-        Self { file, wanted, findings, clean: String::new(), sections, others, current: None, option: None }
+        Self {
+            file,
+            wanted,
+            findings,
+            clean: String::new(),
+            sections: BTreeMap::new(),
+            others: BTreeMap::new(),
+            current: None,
+            option: None,
+            defaults: BTreeMap::new(),
+            misspelt: Vec::new(),
+            strange: None,
+            is_broken: false,
+        }
     }
 
     fn line(&mut self, number: usize, line: &str) {
@@ -139,8 +174,19 @@ impl<'a> Scanner<'a> {
             // The text of the line is not shown, because it may be the second half of a key.
             Line::Other => {
                 let error = ConfError::new(&place, "is neither a section, an option nor a comment");
-                self.findings.error(error.allowed("[section], option = value, # comment"));
+                self.strange(number, error.allowed("[section], option = value, # comment"));
             }
+        }
+    }
+
+    /// Keeps the error of the first line that does not belong here, and the numbers of the others: a file that was named
+    /// by mistake is one mistake.
+    fn strange(&mut self, line: usize, error: ConfError) {
+        // What stands before all sections is no seafile.conf, rather than one with a mistake in it.
+        self.is_broken |= self.current.is_none();
+        match &mut self.strange {
+            Some((_, others)) => others.push(line),
+            first => *first = Some((error, Vec::new())),
         }
     }
 
@@ -167,6 +213,9 @@ impl<'a> Scanner<'a> {
         if trimmed != name && self.is_wanted(trimmed) {
             let error = ConfError::new(&place, "has spaces inside the brackets, so that Seafile does not see it");
             self.findings.error(error.section(name).allowed(format!("[{trimmed}]")));
+            self.is_broken = true;
+        } else if let Some(right) = meant(name, self.wanted).filter(|_| !self.is_wanted(name)) {
+            self.misspelt.push((place.clone(), name.to_owned(), right.to_owned()));
         }
         if !self.is_wanted(name) {
             self.other_header(name, &place);
@@ -191,10 +240,13 @@ impl<'a> Scanner<'a> {
     fn option(&mut self, name: &str, value: &str, indent: usize, place: Place) {
         let Some(section) = self.current.clone() else {
             let error = ConfError::new(&place, "stands before the first section").option(name);
-            self.findings.error(error.allowed("options below a [section] line"));
+            self.strange(place.line.unwrap_or_default(), error.allowed("options below a [section] line"));
             return;
         };
         self.option = Some((name.to_owned(), indent));
+        if section == DEFAULT {
+            self.defaults.entry(name.to_owned()).or_insert(place.line.unwrap_or_default());
+        }
         if !self.is_wanted(&section) {
             return;
         }
@@ -221,7 +273,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads the clean text with rust-ini, and sets the values of the options.
-    fn finish(mut self) -> BTreeMap<String, Section> {
+    fn finish(mut self) -> Parsed {
+        self.tell_misspelt();
+        self.tell_strange();
         let option = ParseOption { enabled_escape: false, enabled_quote: false, ..ParseOption::default() };
         let ini = Ini::load_from_str_opt(&self.clean, option).expect("the clean text holds headers and options only");
         for (name, section) in &mut self.sections {
@@ -229,6 +283,34 @@ impl<'a> Scanner<'a> {
                 value.text = ini.get_from(Some(name.as_str()), option).unwrap_or_default().to_owned();
             }
         }
-        self.sections
+        Parsed { sections: self.sections, defaults: self.defaults, is_broken: self.is_broken }
+    }
+
+    /// A misspelt section is an error, because what it says would silently not count; one beside the right one may be an
+    /// old copy.
+    fn tell_misspelt(&mut self) {
+        for (place, name, right) in std::mem::take(&mut self.misspelt) {
+            let problem = ConfError::new(&place, "is not a section of Seafile's, so that what it says does not count");
+            let problem = problem.section(name).allowed(format!("[{right}]"));
+            if self.sections.contains_key(&right) {
+                self.findings.warn(&problem);
+            } else {
+                self.findings.error(problem);
+                self.is_broken = true;
+            }
+        }
+    }
+
+    fn tell_strange(&mut self) {
+        let Some((mut error, others)) = self.strange.take() else { return };
+        if !others.is_empty() {
+            let named: Vec<String> = others.iter().take(NAMED).map(ToString::to_string).collect();
+            let more = match others.len() - named.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            error.problem.push_str(&format!("; nor do lines {}{more} belong into a seafile.conf", named.join(", ")));
+        }
+        self.findings.error(error);
     }
 }

@@ -1,18 +1,20 @@
-//! Finds and reads the files of a side, and makes the settings of its three stores.
+//! Makes the settings of a side, its three stores among them, of the texts of its files.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
 
-use super::backend::{BackendConf, StoreConf};
+use super::aliases::misspelt_variables;
+use super::backend::{Backend, BackendConf, StoreConf};
+use super::database::{self, DatabaseText};
 use super::dotenv::{self, Variables};
+use super::find::{find_files, names_volume};
 use super::finding::{ConfError, ConfErrors, Findings, Place};
-use super::ini::{self, Section};
-use super::options::{self, Options};
-use super::read::{self, Context};
-use super::side::{ReadSide, Role, STORAGE_TYPE, SideConf, SideSource, SideText, TextFile, section_of};
-use super::{Environment, conflict, database, path};
+use super::ini::{self, Parsed, Section};
+use super::options::Options;
+use super::read::{self, Context, S3Defaults};
+use super::side::{DescribedBy, ReadSide, Role, SideConf, SideSource, SideText, section_of};
+use super::staying::Staying;
+use super::variables::{self, STORAGE_TYPE};
+use super::{Environment, conflict, path};
 use crate::object::{ObjectKind, PerKind};
 
 const WANTED: [&str; 7] =
@@ -23,18 +25,39 @@ const WANTED: [&str; 7] =
 /// # Errors
 /// All errors of either side and of the pair.
 pub fn load_pair(from: &SideSource, to: &SideSource, env: &Environment) -> Result<(SideConf, SideConf), ConfErrors> {
+    load_pair_of(from, to, &[], env)
+}
+
+/// As [`load_pair`], of a migration of the kinds `moving` alone; the others stay where the old side has them. With no kind
+/// given, those move of which the new side says where they are to be.
+///
+/// # Errors
+/// As [`load_pair`].
+pub fn load_pair_of(
+    from: &SideSource,
+    to: &SideSource,
+    moving: &[ObjectKind],
+    env: &Environment,
+) -> Result<(SideConf, SideConf), ConfErrors> {
     let mut findings = Findings::default();
     let from_text = find_files(from, Role::Source, env, &mut findings);
     let mut to_text = find_files(to, Role::Destination, env, &mut findings);
-    // The old side's data folder takes precedence, because the server has the same folder with the new configuration.
-    if let (Some(new), Some(old), None) = (&mut to_text, &from_text, &to.data_dir) {
+    // The old side's data folder takes precedence unless the new side names one, because the server has the same folder
+    // with the new configuration.
+    if let (Some(new), Some(old), None) = (&mut to_text, &from_text, &to.data_dir)
+        && !names_volume(new)
+    {
         new.data_dir = old.data_dir.clone().or_else(|| new.data_dir.take());
     }
-    let old = from_text.and_then(|text| build(&text, Role::Source, env, true, &mut findings));
+    let old = from_text.and_then(|text| build(&text, Role::Source, env, true, None, &mut findings));
     let old_warnings = findings.take_warnings();
-    let new = to_text.and_then(|text| build(&text, Role::Destination, env, true, &mut findings));
+    let staying = Staying { old: old.as_ref(), moving };
+    let new = to_text.and_then(|text| build(&text, Role::Destination, env, true, Some(staying), &mut findings));
     let pair = old.zip(new).map(|(mut old, mut new)| {
         conflict::check_pair(&old, &new, &mut findings);
+        for (kind, store) in old.conf.stores.iter_mut() {
+            store.stays = new.conf.stores[kind].stays;
+        }
         old.conf.warnings = old_warnings.clone();
         new.conf.warnings = findings.take_warnings();
         (old.conf, new.conf)
@@ -49,7 +72,7 @@ pub fn load_pair(from: &SideSource, to: &SideSource, env: &Environment) -> Resul
 pub fn load_side(source: &SideSource, role: Role, env: &Environment) -> Result<SideConf, ConfErrors> {
     let mut findings = Findings::default();
     let side = find_files(source, role, env, &mut findings)
-        .and_then(|text| build(&text, role, env, true, &mut findings))
+        .and_then(|text| build(&text, role, env, true, None, &mut findings))
         .map(|side| side.conf);
     finish_one(side, findings)
 }
@@ -61,7 +84,7 @@ pub fn load_side(source: &SideSource, role: Role, env: &Environment) -> Result<S
 /// All errors of the texts.
 pub fn parse_side(text: &SideText, role: Role, env: &Environment) -> Result<SideConf, ConfErrors> {
     let mut findings = Findings::default();
-    let side = build(text, role, env, false, &mut findings).map(|side| side.conf);
+    let side = build(text, role, env, false, None, &mut findings).map(|side| side.conf);
     finish_one(side, findings)
 }
 
@@ -72,99 +95,57 @@ fn finish_one(side: Option<SideConf>, mut findings: Findings) -> Result<SideConf
     Ok(side)
 }
 
-/// Finds and reads the files of a side.
-fn find_files(source: &SideSource, role: Role, env: &Environment, findings: &mut Findings) -> Option<SideText> {
-    let path = &source.path;
-    let is_folder = match std::fs::metadata(path) {
-        Ok(found) => found.is_dir(),
-        Err(error) => {
-            let error = ConfError::new(&Place::file(&path.display().to_string()), format!("cannot be read: {error}"));
-            findings.error(error.allowed("a seafile.conf, a .env file, or a folder that holds one"));
-            return None;
-        }
-    };
-    let folder = if is_folder { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
-    let beside = |name: &str| Some(folder.join(name)).filter(|path| path.exists());
-    let (conf, dotenv) = match is_folder {
-        true => (beside("seafile.conf"), beside(".env")),
-        false if is_dotenv(path) => (beside("seafile.conf"), Some(path.clone())),
-        false => (Some(path.clone()), beside(".env")),
-    };
-    let by_process = role == Role::Source && env.get(STORAGE_TYPE).is_some();
-    if conf.is_none() && dotenv.is_none() && !by_process {
-        let error = ConfError::new(&Place::file(&path.display().to_string()), "holds no seafile.conf");
-        findings.error(error.allowed("a folder with a seafile.conf or a .env file in it"));
-        return None;
-    }
-    let data_dir = source.data_dir.clone().or_else(|| match role {
-        Role::Source => options::data_dir(env).or_else(|| data_dir_beside(folder)),
-        Role::Destination => data_dir_beside(folder),
-    });
-    // Both are read before returning, so that two unreadable files make two errors.
-    let [conf, dotenv] = [conf, dotenv].map(|path| path.map(|path| read_text(&path, findings)));
-    if matches!(conf, Some(None)) || matches!(dotenv, Some(None)) {
-        return None;
-    }
-    Some(SideText { path: path.clone(), conf: conf.flatten(), dotenv: dotenv.flatten(), data_dir })
-}
-
-fn is_dotenv(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with(".env") || name.ends_with(".env")
-}
-
-/// `seafile-data` beside the conf folder, where Seafile's installer puts it.
-fn data_dir_beside(conf_dir: &Path) -> Option<PathBuf> {
-    let top = std::path::absolute(conf_dir).ok()?.parent()?.join("seafile-data");
-    top.is_dir().then_some(top)
-}
-
-fn read_text(path: &Path, findings: &mut Findings) -> Option<TextFile> {
-    // A seafile.conf has a few hundred lines. The limit keeps a file that was named by mistake from filling the memory.
-    const MOST: u64 = 1 << 20;
-    let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    let problem = match File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes)) {
-        Ok(_) if bytes.len() as u64 <= MOST => return Some(TextFile { name, bytes }),
-        Ok(_) => "is larger than 1 MiB, which no seafile.conf is".to_owned(),
-        Err(error) => format!("cannot be read: {error}"),
-    };
-    findings.error(ConfError::new(&Place::file(&name), problem).allowed("a text file that this user may read"));
-    None
-}
-
 /// Makes a side from its files; `disk` says whether the paths in them are checked on disk.
-fn build(text: &SideText, role: Role, env: &Environment, disk: bool, findings: &mut Findings) -> Option<ReadSide> {
-    let mut variables = match &text.dotenv {
+/// `staying` is what decides which kinds stay; `None` for a side without another one.
+fn build(
+    text: &SideText,
+    role: Role,
+    env: &Environment,
+    disk: bool,
+    staying: Option<Staying<'_>>,
+    findings: &mut Findings,
+) -> Option<ReadSide> {
+    // Both are read before returning, so that two broken files make two errors.
+    let variables = match &text.dotenv {
         Some(file) => dotenv::parse(&file.name, &file.bytes, findings),
-        None => Variables::new(),
+        None => Some(Variables::new()),
     };
-    if role == Role::Source {
-        dotenv::overlay(&mut variables, env, findings);
-    }
-    let sections = match &text.conf {
+    let parsed = match &text.conf {
         Some(file) => ini::parse(&file.name, &file.bytes, &WANTED, findings),
-        None => BTreeMap::new(),
+        None => Parsed { sections: BTreeMap::new(), defaults: BTreeMap::new(), is_broken: false },
     };
-    refuse_encryption(&sections, findings);
-    let iam_role = Options::of_variables(&variables, vec![IAM_ROLE], &Place::file("environment"), findings)
-        .boolean(IAM_ROLE.0, false);
+    let mut variables = variables.filter(|_| !parsed.is_broken)?;
+    let keys_first = match role {
+        Role::Source => {
+            dotenv::overlay(&mut variables, env, findings);
+            false
+        }
+        Role::Destination => dotenv::overlay_role(&mut variables, env),
+    };
+    let sections = &parsed.sections;
+    refuse_encryption(sections, findings);
+    let mut role_options =
+        Options::of_variables(&variables, variables::IAM.to_vec(), &Place::file("environment"), findings);
+    let iam_role = read::read_iam_role(&mut role_options);
     let data_dir = text.data_dir.as_deref().map(|dir| if disk { path::resolve(dir) } else { dir.to_owned() });
-    let context = Context { role, data_dir: data_dir.as_deref(), disk, iam_role };
-    let database = database::read_database(sections.get("database"), &variables, data_dir.as_deref(), findings);
+    let context = Context { role, data_dir: data_dir.as_deref(), disk, iam_role, keys_first, staying };
+    let of_database =
+        DatabaseText { section: sections.get("database"), variables: &variables, data_dir: data_dir.as_deref(), disk };
+    let database = database::read_database(&of_database, findings);
     let keep_days = sections.get("history").and_then(|section| read_keep_days(section, findings));
-    let (from_file, stores) = read_stores(text, &sections, &variables, &context, findings);
+    let (described_by, stores) = read_stores(text, &parsed, &variables, &context, findings);
     let placed = stores.all()?;
     let side = ReadSide {
         conf: SideConf {
             path: text.path.clone(),
             stores: placed.each_ref().map(|(store, _)| store.clone()),
+            described_by,
             database,
             data_dir,
             keep_days,
+            notes: findings.take_notes(),
             warnings: Vec::new(),
         },
-        from_file,
         places: placed.map(|(_, place)| place),
     };
     conflict::check_kinds(&side, role, findings);
@@ -191,23 +172,21 @@ fn refuse_encryption(sections: &BTreeMap<String, Section>, findings: &mut Findin
     }
 }
 
-const IAM_ROLE: (&str, &str) = ("use_iam_role", "S3_USE_IAM_ROLE");
-
 /// The store of each kind and the place of its description; `None` for a kind that could not be read.
 type PlacedStores = PerKind<Option<(StoreConf, Place)>>;
 
-/// Reads the stores from the environment, or from seafile.conf when the environment describes none. The boolean says
-/// whether seafile.conf was used.
+/// Reads the stores from the environment, or from seafile.conf when the environment describes none, and says which of the
+/// two it was.
 fn read_stores(
     text: &SideText,
-    sections: &BTreeMap<String, Section>,
+    parsed: &Parsed,
     variables: &Variables,
     context: &Context<'_>,
     findings: &mut Findings,
-) -> (bool, PlacedStores) {
+) -> (DescribedBy, PlacedStores) {
     let storage_type = variables.get(STORAGE_TYPE).filter(|value| value.refused || !value.text.is_empty());
     let Some(storage_type) = storage_type else {
-        return (true, stores_of_conf(text, sections, context, findings));
+        return (DescribedBy::Conf, stores_of_conf(text, parsed, context, findings));
     };
     if text.conf.is_some() && ["disk", "s3"].contains(&storage_type.text.as_str()) {
         let problem =
@@ -218,13 +197,10 @@ fn read_stores(
         "disk" => PerKind::from_fn(|kind| {
             let mut options = Options::of_variables(variables, Vec::new(), &storage_type.place, findings);
             let fs = read::read_fs(&mut options, context)?;
-            Some((StoreConf { kind, backend: BackendConf::Fs(fs) }, options.place().clone()))
+            let (store, place) = (StoreConf::new(kind, BackendConf::Fs(fs)), options.place().clone());
+            of_variables(store, place, context, findings)
         }),
-        "s3" => PerKind::from_fn(|kind| {
-            let mut options = Options::of_variables(variables, s3_variables(kind), &storage_type.place, findings);
-            let s3 = read::read_s3(&mut options, context, true)?;
-            Some((StoreConf { kind, backend: BackendConf::S3(s3) }, options.place().clone()))
-        }),
+        "s3" => s3_of_variables(variables, &storage_type.place, context, findings),
         "multiple" => {
             let error = ConfError::new(&storage_type.place, CLASSES).option(STORAGE_TYPE);
             findings.error(error.allowed("disk, s3, or empty"));
@@ -238,41 +214,46 @@ fn read_stores(
             PlacedStores::default()
         }
     };
-    (false, stores)
+    let Place { file, line } = &storage_type.place;
+    let place = line.map_or(file.to_string(), |line| format!("{file}:{line}"));
+    (DescribedBy::Variables { place, storage_type: storage_type.text.clone() }, stores)
+}
+
+fn s3_of_variables(
+    variables: &Variables,
+    place: &Place,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) -> PlacedStores {
+    for (name, value, meant) in misspelt_variables(variables) {
+        let problem = format!("is not known, did you mean {meant}? It is not used");
+        findings.warn(&ConfError::new(&value.place, problem).option(name));
+    }
+    PerKind::from_fn(|kind| {
+        let mut options = Options::of_variables(variables, variables::s3_of(kind), place, findings);
+        let s3 = read::read_s3(&mut options, context, S3Defaults::ENVIRONMENT)?;
+        let (store, place) = (StoreConf::new(kind, BackendConf::S3(s3)), options.place().clone());
+        of_variables(store, place, context, findings)
+    })
+}
+
+/// The store that variables describe, or the one where its kind stays.
+fn of_variables(
+    store: StoreConf,
+    place: Place,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) -> Option<(StoreConf, Place)> {
+    match context.staying.filter(|staying| staying.is_asked(store.kind)) {
+        Some(staying) => staying.of_variables(store.kind, &store, &place, findings),
+        None => Some((store, place)),
+    }
 }
 
 const CLASSES: &str = "storage classes are not handled by this command yet";
 
-const fn s3_bucket_variable(kind: ObjectKind) -> &'static str {
-    match kind {
-        ObjectKind::Commits => "S3_COMMIT_BUCKET",
-        ObjectKind::Fs => "S3_FS_BUCKET",
-        ObjectKind::Blocks => "S3_BLOCK_BUCKET",
-    }
-}
-
-fn s3_variables(kind: ObjectKind) -> Vec<(&'static str, &'static str)> {
-    vec![
-        ("bucket", s3_bucket_variable(kind)),
-        ("key_id", "S3_KEY_ID"),
-        ("key", "S3_SECRET_KEY"),
-        ("host", "S3_HOST"),
-        ("aws_region", "S3_AWS_REGION"),
-        ("use_https", "S3_USE_HTTPS"),
-        ("use_v4_signature", "S3_USE_V4_SIGNATURE"),
-        ("path_style_request", "S3_PATH_STYLE_REQUEST"),
-        ("sse_c_key", "S3_SSE_C_KEY"),
-        // An option of this program only: a file of certificates to trust.
-        ("ca_file", "S3_CA_FILE"),
-    ]
-}
-
-fn stores_of_conf(
-    text: &SideText,
-    sections: &BTreeMap<String, Section>,
-    context: &Context<'_>,
-    findings: &mut Findings,
-) -> PlacedStores {
+fn stores_of_conf(text: &SideText, parsed: &Parsed, context: &Context<'_>, findings: &mut Findings) -> PlacedStores {
+    let sections = &parsed.sections;
     let Some(conf) = &text.conf else {
         let name = text.dotenv.as_ref().map_or("environment", |file| file.name.as_str());
         let problem = "is not set, and there is no seafile.conf beside this file";
@@ -286,10 +267,38 @@ fn stores_of_conf(
         storage.error("enable_storage_classes", CLASSES, "false");
         return PlacedStores::default();
     }
+    let names_any = ObjectKind::ALL.iter().any(|kind| sections.contains_key(section_of(*kind)));
     PerKind::from_fn(|kind| {
         let name = section_of(kind);
+        let (section, is_named) = (sections.get(name), sections.contains_key(name));
+        let stays =
+            |staying: &Staying<'_>| staying.is_asked(kind) || staying.moving.is_empty() && names_any && !is_named;
+        if let Some(staying) = context.staying.filter(stays) {
+            // What is wrong with a section that is not used now is no error.
+            let mut unused = Findings::default();
+            let mut options = Options::of_section(name, section, &file, &mut unused);
+            let named = section.and_then(|_| read::read_section(&mut options, context));
+            let named = named.map(|backend| StoreConf::new(kind, backend));
+            let place = section.map_or(&file, |section| &section.place);
+            return staying.of_conf(kind, named.as_ref(), place, findings);
+        }
+        warn_of_defaults(&conf.name, parsed, name, findings);
         let mut options = Options::of_section(name, sections.get(name), &file, findings);
         let backend = read::read_section(&mut options, context)?;
-        Some((StoreConf { kind, backend }, options.place().clone()))
+        Some((StoreConf::new(kind, backend), options.place().clone()))
     })
+}
+
+/// Warns of options in `[DEFAULT]` that the section of a store lacks. Python's configparser gives them to every section, and
+/// the server gives them to none.
+fn warn_of_defaults(file: &str, parsed: &Parsed, section: &str, findings: &mut Findings) {
+    let has = |option: &str| parsed.sections.get(section).is_some_and(|section| section.options.contains_key(option));
+    let of_a_backend =
+        |option: &str| Backend::ALL.into_iter().any(|backend| read::options_of(backend).contains(&option));
+    for (option, line) in parsed.defaults.iter().filter(|(option, _)| of_a_backend(option) && !has(option)) {
+        let place = Place::line(&file.into(), *line);
+        let problem =
+            format!("does not count for [{section}], because the server reads each section by itself: write it there");
+        findings.warn(&ConfError::new(&place, problem).section("DEFAULT").option(option));
+    }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Options<'a> {
     section: Option<&'static str>,
     place: Place,
     values: BTreeMap<String, Value>,
-    /// Option to environment variable, for messages; empty for a section.
+    /// Option to environment variable, for messages; empty for options that all stand in a section.
     names: Vec<(&'static str, &'static str)>,
     pub(crate) findings: &'a mut Findings,
 }
@@ -47,15 +47,35 @@ impl<'a> Options<'a> {
         Self { section: None, place: place.clone(), values, names, findings }
     }
 
-    /// The name to show for `option`.
-    fn shown<'b>(&self, option: &'b str) -> &'b str {
+    /// The same options, some of which variables override, each on its own.
+    pub(crate) fn overridden(
+        mut self,
+        variables: &BTreeMap<String, Value>,
+        names: impl IntoIterator<Item = (&'static str, &'static str)>,
+    ) -> Self {
+        for (option, name) in names {
+            if let Some(value) = variables.get(name).filter(|value| value.refused || !value.text.is_empty()) {
+                self.values.insert(option.to_owned(), value.clone());
+                self.names.push((option, name));
+            }
+        }
+        self
+    }
+
+    /// The name that the user knows `option` by: the variable's, or the option's own.
+    pub(crate) fn shown<'b>(&self, option: &'b str) -> &'b str {
         self.names.iter().find(|(name, _)| *name == option).map_or(option, |(_, variable)| variable)
+    }
+
+    /// The section in which `option` stands or would stand; `None` when a variable gives it.
+    fn section_of(&self, option: &str) -> Option<&'static str> {
+        self.section.filter(|_| self.names.iter().all(|(name, _)| *name != option))
     }
 
     fn finding(&self, option: &str, problem: impl Into<String>) -> ConfError {
         let place = self.values.get(option).map_or(&self.place, |value| &value.place);
         let finding = ConfError::new(place, problem).option(self.shown(option));
-        match self.section {
+        match self.section_of(option) {
             Some(section) => finding.section(section),
             None => finding,
         }
@@ -116,18 +136,17 @@ impl<'a> Options<'a> {
     /// A required password or key.
     pub(crate) fn secret(&mut self, option: &str, allowed: &str) -> Option<Secret> {
         let text = self.required(option, allowed)?;
-        if (text.starts_with('"') && text.ends_with('"') || text.starts_with('\'') && text.ends_with('\''))
-            && text.len() > 1
-        {
+        if is_quoted(&text) {
             self.warn(option, "stands in quotes; they are part of the value");
         }
-        if self.section.is_some() && (text.contains(" #") || text.contains(" ;")) {
+        let is_in_section = self.section_of(option).is_some();
+        if is_in_section && (text.contains(" #") || text.contains(" ;")) {
             self.warn(
                 option,
                 "what follows # or ; on the line is part of the value; a comment needs a line of its own",
             );
         }
-        if self.section.is_some() && text.contains("%%") {
+        if is_in_section && text.contains("%%") {
             self.warn(
                 option,
                 "holds %%, taken as it is written, as the server does; Seafile's Python tools take it for one %",
@@ -142,9 +161,9 @@ impl<'a> Options<'a> {
         match value.text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => true,
             "false" | "no" | "off" | "0" => false,
-            "" if self.section.is_none() => default,
+            "" if self.section_of(option).is_none() => default,
             _ => {
-                let problem = format!("{:?} is not a boolean{}", value.text, comment_hint(&value.text));
+                let problem = format!("{:?} is not a boolean{}", value.text, hint(&value.text));
                 self.error(option, problem, BOOLEANS);
                 default
             }
@@ -156,7 +175,7 @@ impl<'a> Options<'a> {
         let allowed = format!("the name of the {what}");
         let text = self.required(option, &allowed)?;
         if text.contains(|c: char| c.is_whitespace() || "/\\\"'?#".contains(c)) {
-            let problem = format!("{text:?} cannot be the name of a {what}{}", comment_hint(&text));
+            let problem = format!("{text:?} cannot be the name of a {what}{}", hint(&text));
             self.error(option, problem, format!("{allowed}, without spaces, slashes and quotes"));
             return None;
         }
@@ -170,12 +189,10 @@ impl<'a> Options<'a> {
             return Some(text);
         }
         let problem = if text.contains("://") { "is a URL" } else { "is not a host" };
-        let problem = format!("{problem}{}", comment_hint(&text));
-        self.error(
-            option,
-            problem,
-            "host or host:port, without http:// and without a path (use_https = true for https)",
-        );
+        let problem = format!("{problem}{}", hint(&text));
+        let https = self.shown("use_https");
+        let allowed = format!("host or host:port, without http:// and without a path ({https} = true for https)");
+        self.error(option, problem, allowed);
         None
     }
 
@@ -185,7 +202,7 @@ impl<'a> Options<'a> {
         if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
             return Some(text);
         }
-        self.error(option, format!("{text:?} is not a name{}", comment_hint(&text)), "letters, digits, - _ .");
+        self.error(option, format!("{text:?} is not a name{}", hint(&text)), "letters, digits, - _ .");
         None
     }
 
@@ -195,7 +212,8 @@ impl<'a> Options<'a> {
         if path.is_absolute() {
             return Some(path);
         }
-        self.error(option, format!("{:?} is not an absolute path", path.display().to_string()), allowed);
+        let text = path.display().to_string();
+        self.error(option, format!("{text:?} is not an absolute path{}", hint(&text)), allowed);
         None
     }
 
@@ -215,9 +233,19 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A hint for an invalid value that seems to hold a comment: configparser takes no comment after a value.
-fn comment_hint(text: &str) -> &'static str {
-    if text.contains(" #") || text.contains(" ;") { " (a comment needs a line of its own)" } else { "" }
+/// A hint for an invalid value that stands in quotes or seems to hold a comment: configparser takes neither away.
+pub(crate) fn hint(text: &str) -> &'static str {
+    if is_quoted(text) {
+        " (the quotes are part of the value: leave them out)"
+    } else if text.contains(" #") || text.contains(" ;") {
+        " (a comment needs a line of its own)"
+    } else {
+        ""
+    }
+}
+
+fn is_quoted(text: &str) -> bool {
+    text.len() > 1 && ['"', '\''].iter().any(|quote| text.starts_with(*quote) && text.ends_with(*quote))
 }
 
 /// The data folder that the environment names, by the variables that the server reads.

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use strsim::levenshtein;
 
+use super::aliases::meant_option;
 use super::backend::{
     Backend, BackendConf, CephConf, FsConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, SwiftAuth,
     SwiftConf,
 };
-use super::options::Options;
+use super::find::volume_data;
+use super::options::{Options, hint};
 use super::side::Role;
+use super::staying::Staying;
 use super::{host, path};
 
 /// The settings that affect a section and are given outside of it.
@@ -21,13 +24,17 @@ pub(crate) struct Context<'a> {
     /// Whether paths are checked on disk; otherwise they are used as they are written.
     pub(crate) disk: bool,
     /// `S3_USE_IAM_ROLE`, which Seafile also applies to the stores of a seafile.conf.
-    pub(crate) iam_role: bool,
+    pub(crate) iam_role: Option<S3Credentials>,
+    /// Whether a key of the store's own counts more than that role, which only the environment of this process speaks of.
+    pub(crate) keys_first: bool,
+    /// What decides which kinds stay; `None` for a side without another one.
+    pub(crate) staying: Option<Staying<'a>>,
 }
 
 /// Options that earlier versions of Seafile had in these sections. They are ignored without a warning.
 const LEGACY: [&str; 2] = ["memcached_options", "redis_options"];
 
-const fn options_of(backend: Backend) -> &'static [&'static str] {
+pub(crate) const fn options_of(backend: Backend) -> &'static [&'static str] {
     match backend {
         Backend::Fs => &["name", "dir"],
         Backend::S3 => &[
@@ -67,13 +74,14 @@ const fn options_of(backend: Backend) -> &'static [&'static str] {
 pub(crate) fn read_section(options: &mut Options<'_>, context: &Context<'_>) -> Option<BackendConf> {
     let name = options.text("name").unwrap_or_else(|| "fs".to_owned());
     let Ok(backend) = name.parse::<Backend>() else {
-        options.error("name", format!("{name:?} is not a backend"), Backend::ALL.map(Backend::as_str).join(", "));
+        let problem = format!("{name:?} is not a backend{}", hint(&name));
+        options.error("name", problem, Backend::ALL.map(Backend::as_str).join(", "));
         return None;
     };
     warn_of_unknown(options, backend);
     match backend {
         Backend::Fs => read_fs(options, context).map(BackendConf::Fs),
-        Backend::S3 => read_s3(options, context, false).map(BackendConf::S3),
+        Backend::S3 => read_s3(options, context, S3Defaults::FILE).map(BackendConf::S3),
         Backend::Ceph => read_ceph(options, context).map(BackendConf::Ceph),
         Backend::Swift => read_swift(options, context).map(BackendConf::Swift),
         Backend::Oss => read_oss(options, context).map(BackendConf::Oss),
@@ -88,12 +96,11 @@ fn warn_of_unknown(options: &mut Options<'_>, backend: Backend) {
         }
         let of_other = Backend::ALL.into_iter().any(|other| options_of(other).contains(&name.as_str()));
         let nearest = known.iter().min_by_key(|option| levenshtein(option, &name));
-        let problem = match nearest {
-            _ if of_other => format!("is not an option of the {backend} backend; it is not used"),
-            Some(option) if levenshtein(option, &name) <= 2 => {
-                format!("is not known, did you mean {option}? It is not used")
-            }
-            _ => format!("is not known; the {backend} backend has {}", known.join(", ")),
+        let near = nearest.copied().filter(|option| levenshtein(option, &name) <= 2);
+        let problem = match meant_option(backend, &name).or_else(|| near.filter(|_| !of_other)) {
+            Some(meant) => format!("is not known, did you mean {meant}? It is not used"),
+            None if of_other => format!("is not an option of the {backend} backend; it is not used"),
+            None => format!("is not known; the {backend} backend has {}", known.join(", ")),
         };
         options.warn(&name, problem);
     }
@@ -120,6 +127,15 @@ pub(crate) fn read_fs(options: &mut Options<'_>, context: &Context<'_>) -> Optio
         Role::Source => (dir.join("storage"), "the folder that holds storage/ with commits, fs and blocks in it"),
         Role::Destination => (dir.clone(), "a folder that exists; storage/ is made in it"),
     };
+    let volume = volume_data(&dir);
+    if let (Role::Destination, true, Some(inner)) = (context.role, given, &volume) {
+        let problem = format!("is the volume of a server in Docker, whose own store is in {}", inner.display());
+        options.warn("dir", problem);
+    }
+    let allowed = match &volume {
+        Some(inner) => format!("{allowed}: {}", inner.display()),
+        None => allowed.to_owned(),
+    };
     let problem = match std::fs::metadata(&needed) {
         Ok(found) if found.is_dir() => return Some(FsConf { dir }),
         Ok(_) => format!("{} is not a folder", needed.display()),
@@ -133,19 +149,31 @@ pub(crate) fn read_fs(options: &mut Options<'_>, context: &Context<'_>) -> Optio
     None
 }
 
-/// Reads the settings of an S3 bucket. `https_default` is true for the environment and false for a file, as in Seafile.
-pub(crate) fn read_s3(options: &mut Options<'_>, context: &Context<'_>, https_default: bool) -> Option<S3Conf> {
+/// What Seafile takes where an S3 store does not say it; the file and the environment differ.
+#[derive(Clone, Copy)]
+pub(crate) struct S3Defaults {
+    /// `use_https`.
+    pub(crate) https: bool,
+    /// `use_v4_signature`.
+    pub(crate) v4: bool,
+}
+
+impl S3Defaults {
+    /// Those of a seafile.conf.
+    pub(crate) const FILE: Self = Self { https: false, v4: false };
+    /// Those of environment variables.
+    pub(crate) const ENVIRONMENT: Self = Self { https: true, v4: true };
+}
+
+/// Reads the settings of an S3 bucket. Without host and region it is Amazon's in us-east-1.
+pub(crate) fn read_s3(options: &mut Options<'_>, context: &Context<'_>, defaults: S3Defaults) -> Option<S3Conf> {
     let bucket = options.container("bucket", "bucket");
     let credentials = s3_credentials(options, context);
     let has_host = options.text("host").is_some();
     let host = options.host("host");
     let region = options.word("aws_region");
-    if !has_host && options.text("aws_region").is_none() {
-        let allowed = "host or host:port of the server (s3.amazonaws.com for Amazon), or aws_region";
-        options.error("host", "is missing, and so is aws_region", allowed);
-    }
-    let v4 = options.boolean("use_v4_signature", false);
-    let https = options.boolean("use_https", https_default);
+    let v4 = options.boolean("use_v4_signature", defaults.v4);
+    let https = options.boolean("use_https", defaults.https);
     let path_style = options.boolean("path_style_request", false);
     let sse_c_key = match options.text("sse_c_key") {
         Some(_) => Some(s3_sse_c_key(options, v4, https)?),
@@ -158,8 +186,8 @@ pub(crate) fn read_s3(options: &mut Options<'_>, context: &Context<'_>, https_de
     Some(S3Conf {
         bucket: bucket?,
         credentials: credentials?,
+        region: region.or_else(|| (v4 || host.is_none()).then(|| "us-east-1".to_owned())),
         host,
-        region: region.or_else(|| v4.then(|| "us-east-1".to_owned())),
         signature: if v4 { S3Signature::V4 } else { S3Signature::V2 },
         https,
         path_style,
@@ -169,15 +197,36 @@ pub(crate) fn read_s3(options: &mut Options<'_>, context: &Context<'_>, https_de
 }
 
 fn s3_credentials(options: &mut Options<'_>, context: &Context<'_>) -> Option<S3Credentials> {
-    if context.iam_role {
+    let has_keys = options.text("key_id").is_some() && options.text("key").is_some();
+    if let Some(role) = context.iam_role.as_ref().filter(|_| !(context.keys_first && has_keys)) {
         if options.has("key_id") || options.has("key") {
             options.warn("key_id", "is not used, because S3_USE_IAM_ROLE is true");
         }
-        return Some(S3Credentials::IamRole);
+        return Some(role.clone());
     }
     let id = options.required("key_id", "the access key id");
     let secret = options.secret("key", "the secret access key");
     Some(S3Credentials::Key { id: id?, secret: secret? })
+}
+
+/// The role of the machine, where `S3_USE_IAM_ROLE` is true: of the options `use_iam_role`, `iam_role_name` and
+/// `iam_role_endpoint`.
+pub(crate) fn read_iam_role(options: &mut Options<'_>) -> Option<S3Credentials> {
+    if !options.boolean("use_iam_role", false) {
+        return None;
+    }
+    const SERVICE: &str = "the URL of the metadata service such as http://169.254.169.254";
+    let name = options.text("iam_role_name");
+    let given = options.text("iam_role_endpoint");
+    // What is asked below it is known, so a whole address of the credentials is cut there.
+    let endpoint = given.map(|url| url.split("/latest/").next().unwrap_or_default().trim_end_matches('/').to_owned());
+    if endpoint.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        options.error("iam_role_endpoint", "is not a URL", SERVICE);
+    }
+    Some(match (name, endpoint) {
+        (None, None) => S3Credentials::IamRole,
+        (name, endpoint) => S3Credentials::MachineRole { name, endpoint },
+    })
 }
 
 fn s3_sse_c_key(options: &mut Options<'_>, v4: bool, https: bool) -> Option<super::Secret> {
@@ -188,7 +237,8 @@ fn s3_sse_c_key(options: &mut Options<'_>, v4: bool, https: bool) -> Option<supe
     }
     if !v4 || !https {
         let problem = "encryption with a key of your own needs V4 signatures and https";
-        options.error("sse_c_key", problem, "use_v4_signature = true and use_https = true beside it");
+        let (v4, https) = (options.shown("use_v4_signature"), options.shown("use_https"));
+        options.error("sse_c_key", problem, format!("{v4} = true and {https} = true beside it"));
     }
     Some(key)
 }
@@ -324,7 +374,8 @@ fn read_ca_file(options: &mut Options<'_>, context: &Context<'_>, https: bool) -
     options.text("ca_file")?;
     let path = options.path("ca_file", ALLOWED)?;
     if !https {
-        options.warn("ca_file", "is not used without use_https = true");
+        let https = options.shown("use_https");
+        options.warn("ca_file", format!("is not used without {https} = true"));
     }
     if context.disk {
         let pem = options.readable("ca_file", &path)?;

@@ -58,6 +58,20 @@ pub struct SideText {
     pub data_dir: Option<PathBuf>,
 }
 
+/// What says where the stores of a side are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DescribedBy {
+    /// A seafile.conf.
+    Conf,
+    /// Environment variables; the server does not look at its seafile.conf for that.
+    Variables {
+        /// The file and line of `SEAF_SERVER_STORAGE_TYPE`, or `environment`.
+        place: String,
+        /// Its value.
+        storage_type: String,
+    },
+}
+
 /// The settings of a side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SideConf {
@@ -65,6 +79,8 @@ pub struct SideConf {
     pub path: PathBuf,
     /// The store of each kind.
     pub stores: PerKind<StoreConf>,
+    /// What says where they are.
+    pub described_by: DescribedBy,
     /// The server's database; `None` when the side names none.
     pub database: Option<DatabaseConf>,
     /// The seafile-data folder, where it is known.
@@ -72,6 +88,8 @@ pub struct SideConf {
     /// The days of history that libraries without a limit of their own keep (`keep_days` of `[history]`); all history
     /// when it is `None` or negative.
     pub keep_days: Option<i64>,
+    /// What was taken to be so because nothing says otherwise, a sentence each.
+    pub notes: Vec<String>,
     /// The warnings, one line each.
     pub warnings: Vec<String>,
 }
@@ -80,6 +98,16 @@ impl SideConf {
     /// The store of a kind.
     pub fn store(&self, kind: ObjectKind) -> &StoreConf {
         &self.stores[kind]
+    }
+
+    /// The kinds that a migration leaves where they are, in the order of the documentation.
+    pub fn staying(&self) -> Vec<ObjectKind> {
+        self.stores.values().filter(|store| store.stays).map(|store| store.kind).collect()
+    }
+
+    /// Whether a migration moves a kind.
+    pub fn moves(&self, kind: ObjectKind) -> bool {
+        !self.stores[kind].stays
     }
 
     /// The id of the side: the locations of its stores. Configurations of the same places have the same id.
@@ -91,19 +119,14 @@ impl SideConf {
 /// A side, and the places in its files that describe its stores.
 pub(crate) struct ReadSide {
     pub(crate) conf: SideConf,
-    /// Whether seafile.conf describes the stores, and not the environment.
-    pub(crate) from_file: bool,
     pub(crate) places: PerKind<Place>,
 }
 
 /// The section of seafile.conf that describes the store of a kind.
-pub(crate) const fn section_of(kind: ObjectKind) -> &'static str {
+pub const fn section_of(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Commits => "commit_object_backend",
         ObjectKind::Fs => "fs_object_backend",
         ObjectKind::Blocks => "block_backend",
     }
 }
-
-/// The variable that decides whether the environment describes the stores.
-pub(crate) const STORAGE_TYPE: &str = "SEAF_SERVER_STORAGE_TYPE";

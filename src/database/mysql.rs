@@ -129,7 +129,8 @@ fn connect(conf: &MysqlConf) -> Result<(Packets, Privacy), Fault> {
 /// Tries the addresses of the host one after the other.
 fn connect_tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
     let mut failure = std::io::Error::other("the host has no address");
-    for address in (host, port).to_socket_addrs()? {
+    let addresses = (host, port).to_socket_addrs().map_err(|error| not_resolved(host, &error))?;
+    for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECT) {
             Ok(tcp) => {
                 tcp.set_nodelay(true)?;
@@ -139,6 +140,18 @@ fn connect_tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
         }
     }
     Err(failure)
+}
+
+/// Says of a name without a dot, as containers have them, what else it may be than wrong.
+fn not_resolved(host: &str, error: &std::io::Error) -> std::io::Error {
+    let hint = match host.contains('.') {
+        true => "",
+        false => {
+            ". If it is the name of a container, run this inside of the containers' network, or name the database as this \
+             machine reaches it: --db mysql://user@127.0.0.1:3306/seafile_db"
+        }
+    };
+    std::io::Error::new(error.kind(), format!("{host} is not found: {error}{hint}"))
 }
 
 /// The name of the user who runs this; empty when the system has none for him.

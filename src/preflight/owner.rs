@@ -49,7 +49,7 @@ impl fmt::Display for ForeignOwner {
 /// libraries. Root needs no rights, so a server that runs as root has no such folder.
 pub fn of_results(from: &SideConf, to: &SideConf, changed: &BTreeSet<LibraryId>) -> Vec<ForeignOwner> {
     let mut found: Vec<ForeignOwner> = Vec::new();
-    for (kind, conf) in to.stores.iter() {
+    for (kind, conf) in to.stores.iter().filter(|(_, conf)| !conf.stays) {
         let BackendConf::Fs(folder) = &conf.backend else { continue };
         let [storage, root, ..] = FsStore::folders_of(folder, kind, &PROBE);
         if found.iter().any(|found| found.path.starts_with(&storage)) {
@@ -118,7 +118,7 @@ fn some_of(folder: &Path, most: usize) -> Vec<PathBuf> {
 pub(super) fn warnings(to: &SideConf) -> Vec<String> {
     let me = rustix::process::geteuid().as_raw();
     let mut found = Vec::new();
-    for conf in to.stores.values() {
+    for conf in to.stores.values().filter(|conf| !conf.stays) {
         let BackendConf::Fs(folder) = &conf.backend else { continue };
         let [storage, root, ..] = FsStore::folders_of(folder, conf.kind, &PROBE);
         let innermost =

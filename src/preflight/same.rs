@@ -84,7 +84,7 @@ pub fn shared_folders(from: &SideConf, to: &SideConf, depth: Depth) -> Vec<SameP
             Some(SamePlace { destination: place(&path), source: place(source) })
         })
     };
-    ObjectKind::ALL.into_iter().filter_map(shared).collect()
+    ObjectKind::ALL.into_iter().filter(|kind| to.moves(*kind)).filter_map(shared).collect()
 }
 
 /// `root` and the folders below it, as deep as is asked for. One that cannot be read is told by whoever lists it.

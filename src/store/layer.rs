@@ -3,3 +3,4 @@
 pub mod limit;
 pub mod retry;
 pub(super) mod shared;
+pub mod staying;

@@ -1,4 +1,5 @@
-//! The only place that names every backend: configuration in, store out.
+//! The only place that names every backend: configuration in, store out. The store of a kind that stays is only ever
+//! opened to be read, whatever it is opened for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use super::backend::s3::{S3Options, S3Store};
 use super::backend::swift::SwiftStore;
 use super::http::HttpOptions;
 use super::layer::retry::{Retry, RetryPolicy, Teller};
+use super::layer::staying::Staying;
 use super::{ErrorKind, ReadStore, RemoveStore, StoreError, WriteStore};
 use crate::conf::{BackendConf, StoreConf};
 use crate::sys::shutdown::Shutdown;
@@ -89,6 +91,9 @@ pub fn open_source(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Re
 /// # Errors
 /// As [`open_source`].
 pub fn open_destination(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn WriteStore>, StoreError> {
+    if conf.stays {
+        return Ok(Arc::new(Staying::new(open_source(conf, options)?)));
+    }
     open_writable(conf, options).map(|store| store as Arc<dyn WriteStore>)
 }
 
@@ -101,6 +106,9 @@ pub fn open_destination_to_read(
     conf: &StoreConf,
     options: &OpenOptions,
 ) -> Result<Option<Arc<dyn ReadStore>>, StoreError> {
+    if conf.stays {
+        return open_destination_as_it_is(conf, options).map(Some);
+    }
     match (open_destination_as_it_is(conf, options), &conf.backend) {
         (Err(error), BackendConf::Fs(fs)) if error.kind() == ErrorKind::ContainerMissing && fs.dir.is_dir() => Ok(None),
         (opened, _) => opened.map(Some),
@@ -112,6 +120,9 @@ pub fn open_destination_to_read(
 /// # Errors
 /// As [`open_source`], and when a link on the way belongs to somebody else.
 pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn ReadStore>, StoreError> {
+    if conf.stays {
+        return Ok(Arc::new(Staying::new(open_source(conf, options)?)));
+    }
     match &conf.backend {
         BackendConf::Fs(fs) => Ok(Arc::new(FsStore::destination_to_read(fs, conf.kind, conf.location())?)),
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
@@ -123,6 +134,9 @@ pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Res
 /// # Errors
 /// As [`open_source`].
 pub fn open_destination_to_check(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+    if conf.stays {
+        return Ok(Arc::new(Staying::new(open_source(conf, options)?)));
+    }
     open_writable(conf, options)
 }
 
@@ -132,6 +146,9 @@ pub fn open_destination_to_check(conf: &StoreConf, options: &OpenOptions) -> Res
 /// # Errors
 /// As [`open_source`].
 pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn RemoveStore>, StoreError> {
+    if conf.stays {
+        return Ok(Arc::new(Staying::new(open_source(conf, options)?)));
+    }
     match &conf.backend {
         BackendConf::Fs(fs) => Ok(Arc::new(FsStore::source_to_remove(fs, conf.kind, conf.location())?)),
         _ => open_writable(conf, options).map(|store| store as Arc<dyn RemoveStore>),
@@ -144,6 +161,9 @@ pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<
 /// As [`open_source`].
 pub fn open_quarantine(conf: &StoreConf) -> Result<Option<Arc<dyn RemoveStore>>, StoreError> {
     let BackendConf::Fs(fs) = &conf.backend else { return Ok(None) };
+    if conf.stays {
+        return Ok(None);
+    }
     let quarantine = FsStore::quarantine(fs, conf.kind, conf.location())?;
     Ok(quarantine.map(|store| Arc::new(store) as Arc<dyn RemoveStore>))
 }

@@ -15,7 +15,7 @@ use crate::support::skip::Missing;
 
 fn open(dir: &Path) -> Result<FsStore, StoreError> {
     let conf = FsConf { dir: dir.to_owned() };
-    let location = StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::Fs(conf.clone()) }.location();
+    let location = StoreConf::new(ObjectKind::Blocks, BackendConf::Fs(conf.clone())).location();
     FsStore::destination(&conf, ObjectKind::Blocks, location)
 }
 

@@ -28,7 +28,7 @@ const DATA: &[u8] = b"the bytes of an object";
 const FOREIGN: [Lie; 3] = [Lie::Page, Lie::TaggedPage, Lie::ErrorAsSuccess];
 
 fn location(backend: BackendConf) -> Location {
-    StoreConf { kind: ObjectKind::Blocks, backend }.location()
+    StoreConf::new(ObjectKind::Blocks, backend).location()
 }
 
 fn oss(host: String, signature: OssSignature) -> Arc<dyn FullStore> {

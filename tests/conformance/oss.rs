@@ -23,7 +23,7 @@ fn open(conf: &OssConf) -> Result<Arc<dyn FullStore>, StoreError> {
 }
 
 fn store(conf: &OssConf) -> Result<OssStore, StoreError> {
-    let location = StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::Oss(conf.clone()) }.location();
+    let location = StoreConf::new(ObjectKind::Blocks, BackendConf::Oss(conf.clone())).location();
     OssStore::open(conf, location, HttpOptions::default())
 }
 

@@ -16,7 +16,7 @@ use super::samples::LIBRARIES;
 use crate::support::skip::{Missing, variable};
 
 fn open(conf: &S3Conf) -> Result<S3Store, StoreError> {
-    let location = StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::S3(conf.clone()) }.location();
+    let location = StoreConf::new(ObjectKind::Blocks, BackendConf::S3(conf.clone())).location();
     S3Store::open(conf, location, &S3Options::default())
 }
 

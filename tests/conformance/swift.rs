@@ -46,7 +46,7 @@ fn open(conf: &SwiftConf) -> Result<Arc<dyn FullStore>, StoreError> {
 
 fn store(conf: &SwiftConf) -> Result<SwiftStore, StoreError> {
     let backend = BackendConf::Swift(conf.clone());
-    SwiftStore::open(conf, StoreConf { kind: ObjectKind::Blocks, backend }.location(), HttpOptions::default())
+    SwiftStore::open(conf, StoreConf::new(ObjectKind::Blocks, backend).location(), HttpOptions::default())
 }
 
 /// A login of the test's own, which makes containers and plants names.

@@ -41,7 +41,7 @@ fn content(key: &ObjectKey) -> Bytes {
 }
 
 fn open(backend: BackendConf) -> std::sync::Arc<dyn WriteStore> {
-    let conf = StoreConf { kind: ObjectKind::Blocks, backend };
+    let conf = StoreConf::new(ObjectKind::Blocks, backend);
     let options = OpenOptions::new(1, std::time::Duration::from_secs(60), RetryPolicy::default(), &Shutdown::new());
     open_destination(&conf, &options).unwrap()
 }

@@ -62,7 +62,7 @@ fn store(server: &OssServer, signature: OssSignature) -> OssStore {
         https: false,
         ca_file: None,
     };
-    let location = StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::Oss(conf.clone()) }.location();
+    let location = StoreConf::new(ObjectKind::Blocks, BackendConf::Oss(conf.clone())).location();
     OssStore::open(&conf, location, HttpOptions::default()).unwrap()
 }
 

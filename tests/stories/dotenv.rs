@@ -7,7 +7,7 @@ use seaf_migrate::object::ObjectKind;
 
 use crate::support::s3_server::S3Server;
 use crate::support::sample::SMALL_COUNT;
-use crate::world::{ACCESS, SECRET, World, bucket_of, objects_below, objects_in_buckets};
+use crate::world::{ACCESS, Outcome, SECRET, World, bucket_of, objects_below, objects_in_buckets};
 
 /// The variables of a server on this S3, as its `.env` has them.
 fn variables(server: &S3Server) -> Vec<(&'static str, String)> {
@@ -79,4 +79,60 @@ fn what_a_dotenv_file_lacks_is_named_by_variable_and_nothing_is_written() {
     }
     assert!(!refused.stderr.contains("StoryS") && !refused.stderr.contains("ecretKey"), "{}", refused.stderr);
     assert_eq!(objects_in_buckets(&world.at("buckets")).len(), 0);
+}
+
+/// What the verdict says that is to be done next.
+fn next_of(outcome: &Outcome) -> &str {
+    let verdict = &outcome.report.as_ref().unwrap()["safe_to_switch"];
+    assert_eq!(verdict["yes"], true, "{verdict}");
+    verdict["next"].as_str().unwrap()
+}
+
+#[test]
+fn where_a_variable_of_the_old_server_decides_the_advice_says_to_change_that() {
+    let world = World::with_sample();
+    fs::write(world.at("old/.env"), "SEAF_SERVER_STORAGE_TYPE=disk\n").unwrap();
+    let outcome = world.run(&[]).assert_code(0);
+    let next = next_of(&outcome);
+    assert!(next.starts_with("Set SEAF_SERVER_STORAGE_TYPE to nothing, which is disk in "), "{next}");
+    assert!(
+        next.contains("old/.env:1: as long as it has a value") && next.contains("Put the new seafile.conf"),
+        "{next}"
+    );
+}
+
+#[test]
+fn where_variables_describe_the_new_side_the_advice_is_to_give_the_server_those() {
+    let world = World::with_sample();
+    let server = world.s3_server();
+    fs::remove_file(world.at("new/seafile.conf")).unwrap();
+    write_dotenv(&world.at("new/.env"), &server);
+    let outcome = world.run(&[]).assert_code(0);
+    let next = next_of(&outcome);
+    assert!(next.starts_with("Give the server the variables of "), "{next}");
+    assert!(next.contains("SEAF_SERVER_STORAGE_TYPE = s3") && !next.contains("seafile.conf"), "{next}");
+}
+
+#[test]
+fn the_place_of_each_kind_is_said_before_anything_is_done() {
+    let world = World::with_sample();
+    for outcome in [world.run(&[]), world.verify(&[])] {
+        let (before, _) = outcome.stdout.split_once("Checked: ").unwrap_or((&outcome.stdout, ""));
+        for kind in ObjectKind::ALL {
+            let (from, to) = (world.source().join(kind.as_str()), world.at("target/storage").join(kind.as_str()));
+            let line = format!("[{kind}] from fs:{} to fs:{}", from.display(), to.display());
+            assert!(before.contains(&line), "{line}: {}", outcome.stdout);
+        }
+    }
+}
+
+#[test]
+fn the_name_of_a_container_that_is_not_found_is_explained() {
+    let world = World::with_sample();
+    let env = "SEAF_SERVER_STORAGE_TYPE=disk\nSEAFILE_MYSQL_DB_HOST=no-such-container\nSEAFILE_MYSQL_DB_USER=u\n";
+    fs::write(world.at("old/.env"), env).unwrap();
+    let outcome = world.run(&[]).assert_code(0);
+    for said in ["no-such-container is not found", "run this inside of the containers' network", "--db mysql://"] {
+        assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);
+    }
 }

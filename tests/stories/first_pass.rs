@@ -60,7 +60,7 @@ fn objects_that_appear_between_passes_are_copied_by_the_next() {
     let aside = world.at("aside");
     let count = objects_below(&held_back).len() as u64;
     fs::rename(&held_back, &aside).unwrap();
-    world.run(&[]).assert_code(0);
+    world.run(&["--no-check-heads"]).assert_code(0);
     fs::rename(&aside, &held_back).unwrap();
 
     let second = world.run(&[]).assert_code(0);

@@ -43,6 +43,7 @@ fn a_migrated_store_is_whole_and_a_lost_block_is_named_with_the_files_that_suffe
 #[test]
 fn without_a_database_the_heads_come_from_the_commits() {
     let world = World::with_sample();
+    world.lose_database();
     let mut command = world.program();
     command.args(["fsck", "--conf"]).arg(world.at("old")).arg("--data-dir").arg(world.at("old/seafile-data"));
     let checked = world.finish(command.spawn().unwrap()).assert_code(0);

@@ -75,7 +75,7 @@ fn run_while_losing(world: &World, blocks: &[ObjectKey]) -> Outcome {
     let server = world.s3_server();
     world.new_side_is_s3(&server);
     let list = world.at("objects").display().to_string();
-    world.run(&["--object-list", &list]).assert_code(0);
+    world.run(&["--object-list", &list, "--no-check-heads"]).assert_code(0);
     server.faults().delay(50);
     let db = db(world).display().to_string();
     let mut child = world.command(&["--db", &db, "--object-list", &list]).spawn().unwrap();
@@ -115,8 +115,18 @@ fn the_database_is_found_in_the_old_conf() {
 }
 
 #[test]
+fn the_file_in_the_data_folder_is_the_database_where_the_old_conf_names_none() {
+    let world = World::with_whole_sample();
+    let outcome = world.run(&[]).assert_code(0);
+    assert_verdict(&outcome, true, "10 libraries are whole");
+    assert!(outcome.stdout.contains("There is no [database], so "), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("seafile-data/seafile.db is taken for the server's database"));
+}
+
+#[test]
 fn without_a_database_nothing_is_claimed() {
     let world = World::with_whole_sample();
+    world.lose_database();
     let outcome = world.run(&[]).assert_code(0);
     assert_verdict(&outcome, false, "no database of the server is configured");
     assert_eq!(outcome.stderr, "");
@@ -270,6 +280,7 @@ fn a_database_that_is_gone_is_a_warning_unless_it_was_demanded() {
 #[test]
 fn a_demand_without_a_database_is_a_mistake_of_the_command_line() {
     let world = World::with_whole_sample();
+    world.lose_database();
     let refused = world.run(&["--check-heads"]).assert_code(2);
     assert!(refused.stderr.contains("--check-heads") && refused.stderr.contains("--db"), "{}", refused.stderr);
     let both = world.run(&["--check-heads", "--no-check-heads"]).assert_code(2);

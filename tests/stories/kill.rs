@@ -22,7 +22,7 @@ const OBJECTS: usize = 1500;
 fn remembered(world: &World, kind: ObjectKind) -> BTreeSet<ObjectKey> {
     let paths = ListPaths::new(&world.at("objects"), kind, None);
     let dir = world.at("target").canonicalize().unwrap();
-    let location = StoreConf { kind, backend: BackendConf::Fs(FsConf { dir }) }.location();
+    let location = StoreConf::new(kind, BackendConf::Fs(FsConf { dir })).location();
     // Without a lock and without repair, so that the next run meets just what the kill left.
     let set = index::open_read_only(&paths, &location).unwrap();
     set.map_or_else(BTreeSet::new, |set| set.iter().map(|listed| listed.unwrap().key).collect())

@@ -58,7 +58,7 @@ fn a_destination_restored_from_an_older_backup_gets_what_it_lacks() {
     // A backup of a time when some libraries were not there yet.
     let library = fs::read_dir(world.source().join("blocks")).unwrap().next().unwrap().unwrap().file_name();
     fs::rename(world.source().join("blocks").join(&library), world.at("later")).unwrap();
-    world.run(&["--object-list", &list]).assert_code(0);
+    world.run(&["--object-list", &list, "--no-check-heads"]).assert_code(0);
     copy_tree(&world.at("target"), &world.at("backup"));
     fs::rename(world.at("later"), world.source().join("blocks").join(&library)).unwrap();
     world.run(&["--object-list", &list]).assert_code(0);

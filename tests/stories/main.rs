@@ -24,6 +24,7 @@ mod interrupt;
 mod invariants;
 mod kill;
 mod kill_list;
+mod kinds;
 mod lease;
 mod limits;
 mod listing;

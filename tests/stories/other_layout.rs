@@ -134,4 +134,17 @@ fn names_that_are_no_objects_are_counted_by_what_they_look_like_and_shown() {
     assert_eq!(row["ignored_names"]["other_layout"]["count"], 0);
     let line = outcome.stdout.lines().find(|line| line.starts_with("[blocks] 3 names")).unwrap();
     assert!(line.contains("1 of unfinished files") && line.contains("2 of something else, like lost+found"), "{line}");
+
+    // A verification says it of either side.
+    put(&world.at("target/storage/blocks/stranger"), b"");
+    let outcome = world.verify(&[]).assert_code(0);
+    let rows = outcome.report.as_ref().unwrap()["kinds"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["kind"] == "blocks").unwrap();
+    assert_eq!(row["ignored_in_source"]["temporary"]["examples"][0], temporary.to_str().unwrap());
+    assert_eq!(row["ignored_in_source"]["other"]["count"], 2);
+    assert_eq!(row["ignored_at_destination"]["other"]["examples"], serde_json::json!(["stranger"]));
+    for said in ["[blocks] 3 names in the source that are no objects", "[blocks] 1 name in the destination"] {
+        let line = outcome.stdout.lines().find(|line| line.contains(said)).unwrap_or_else(|| panic!("{said}"));
+        assert!(line.contains("of something else, like "), "{line}");
+    }
 }

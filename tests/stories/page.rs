@@ -78,6 +78,7 @@ fn a_whole_run_says_yes_and_what_was_done() {
 #[test]
 fn page_report_and_terminal_give_the_same_verdict() {
     let world = World::with_sample();
+    world.lose_database();
     let [html, file] = options(&world);
     let outcome = world.run(&[&html, &file]).assert_code(0);
     let page = page(&world);
@@ -250,6 +251,7 @@ fn a_check_of_one_side_has_a_page_as_well() {
     let found = broken.part("What is wrong");
     assert!(found.contains(path) && found.contains(&key.id.to_string()), "{found}");
     assert!(broken.of("tr").any(|row| row.text.contains("plain 0 ✓") && row.text.ends_with("1 finding")));
+    world.lose_database();
     assert!(fsck(&world, &[], 1).text("facts").contains("worked out from the commits"));
 }
 

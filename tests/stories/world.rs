@@ -70,6 +70,11 @@ impl World {
         world
     }
 
+    /// Takes the server's database away, which a server without `[database]` has in its data folder.
+    pub fn lose_database(&self) {
+        fs::remove_file(self.at("old/seafile-data/seafile.db")).unwrap();
+    }
+
     pub fn at(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -170,7 +170,7 @@ impl Drop for Pool {
 }
 
 pub fn location(conf: &CephConf) -> Location {
-    StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::Ceph(conf.clone()) }.location()
+    StoreConf::new(ObjectKind::Blocks, BackendConf::Ceph(conf.clone())).location()
 }
 
 pub fn open(conf: &CephConf, options: &CephOptions) -> Result<CephStore, StoreError> {

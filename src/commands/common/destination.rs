@@ -77,7 +77,8 @@ pub enum Snapshot {
 /// The list files of all kinds, open, and what they say.
 #[derive(Debug)]
 pub struct Lists {
-    kinds: PerKind<OpenList>,
+    /// `None` for a kind that stays, of which there is no list.
+    kinds: PerKind<Option<OpenList>>,
 }
 
 /// The list of one kind, open, and what it says.
@@ -96,8 +97,10 @@ impl Lists {
     /// # Errors
     /// When a list is damaged, in use, or of another destination.
     pub fn open(settings: &PairSettings, console: &Console) -> Result<Self, Failure> {
-        let kinds =
-            PerKind::try_from_fn(|kind| OpenList::open(&settings.to.store(kind).location(), settings, console))?;
+        let kinds = PerKind::try_from_fn(|kind| match settings.to.moves(kind) {
+            true => OpenList::open(&settings.to.store(kind).location(), settings, console).map(Some),
+            false => Ok::<_, Failure>(None),
+        })?;
         let lists = Self { kinds };
         // What is remembered of heads rests on the lists of all kinds.
         if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| !lists.are_all_listed()) {
@@ -108,7 +111,7 @@ impl Lists {
 
     /// Whether every kind has a list that a listing of this program made.
     fn are_all_listed(&self) -> bool {
-        self.kinds.values().all(|list| list.known.as_ref().is_some_and(|(set, _)| !set.is_imported()))
+        self.kinds.values().flatten().all(|list| list.known.as_ref().is_some_and(|(set, _)| !set.is_imported()))
     }
 
     /// Asks the destination for a sample of each list. When an object is not as the list says, nothing that was
@@ -125,11 +128,12 @@ impl Lists {
     ) -> Result<(), Failure> {
         for kind in ObjectKind::COPY_ORDER {
             let stores = Asked { destination: &*sides.to[kind], source: &*sides.from[kind] };
-            if let Some(wrong) = self.kinds[kind].ask(stores, settings, console, shutdown)? {
+            let Some(list) = &self.kinds[kind] else { continue };
+            if let Some(wrong) = list.ask(stores, settings, console, shutdown)? {
                 return self.forget(&wrong, settings, console);
             }
         }
-        self.kinds.iter_mut().try_for_each(|(_, list)| list.confirm())
+        self.kinds.iter_mut().filter_map(|(_, list)| list.as_mut()).try_for_each(OpenList::confirm)
     }
 
     /// Forgets everything that is remembered of the destination, and says why.
@@ -140,14 +144,14 @@ impl Lists {
         console.problem(format_args!(
             "Warning: {what}; so nothing that was remembered of the destination is used, and it is listed again"
         ));
-        for (_, list) in self.kinds.iter_mut() {
+        for list in self.kinds.iter_mut().filter_map(|(_, list)| list.as_mut()) {
             list.known = None;
             index::forget_all(&list.lock)?;
         }
         settings.list.prefix.as_deref().map_or(Ok(()), list_state::forget_heads)
     }
 
-    /// What the destination holds of each kind, in the order in which it is copied: by the list where there is one, else
+    /// What the destination holds of each kind that moves, in the order in which it is copied: by the list where there is one, else
     /// listed now. The journals are opened to continue them, those of temporary lists only when a snapshot is wanted.
     ///
     /// # Errors
@@ -160,22 +164,22 @@ impl Lists {
         console: &Console,
         shutdown: &Shutdown,
     ) -> Result<Vec<(ObjectKind, DestinationIndex)>, Failure> {
-        let mut kinds = self.kinds.map(Some);
-        let list = |kind| {
-            let list = kinds[kind].take().expect("each kind is copied once");
+        let mut kinds = self.kinds;
+        let lists = ObjectKind::COPY_ORDER.into_iter().filter_map(|kind| Some((kind, kinds[kind].take()?)));
+        let load = |(kind, list): (ObjectKind, OpenList)| {
             console.log(format_args!("Start to fetch [{kind}] object from destination"));
             let stores = Asked { destination: &*sides.to[kind], source: &*sides.from[kind] };
             let held = list.load_or_list(stores, settings, snapshot, console, shutdown)?;
             console.log(format_args!("[{kind}] [{}] objects exist in destination", held.set.len()));
             Ok((kind, held))
         };
-        ObjectKind::COPY_ORDER.into_iter().map(list).collect()
+        lists.map(load).collect()
     }
 
     /// What the list file says that the destination holds of one kind, and its journal to continue. `None` when there is
     /// no list: the destination is not listed, because a retry asks it for each of its few objects.
     pub fn remembered(&mut self, kind: ObjectKind) -> Option<DestinationIndex> {
-        let list = &mut self.kinds[kind];
+        let list = self.kinds[kind].as_mut()?;
         let (set, journal) = list.known.take()?;
         let (journal, lock) = (Some(Mutex::new(journal)), Some(list.lock.clone()));
         Some(DestinationIndex { set, journal, listed_now: false, lock, _temporary: None })

@@ -6,6 +6,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
 use crate::commands::common::patience::Patience;
+use crate::object::ObjectKind;
 
 /// Which two sides to work on.
 #[derive(Clone, Debug, Args)]
@@ -21,6 +22,11 @@ pub struct PairFlags {
     /// The old server's seafile-data folder, for kinds that are on a filesystem without `dir`
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: Option<PathBuf>,
+
+    /// Move only this kind of object, one of commits, fs and blocks, and leave the others where they are; may be repeated
+    /// [default: every kind that the new side names]
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<ObjectKind>,
 }
 
 /// How to talk to the stores.

@@ -59,8 +59,7 @@ impl Generation {
     ) -> Result<Self, Failure> {
         let shown = incarnations(stores)?;
         if let Some(prefix) = prefix {
-            let location = |kind| to.store(kind).location();
-            list_state::forget_lists_of_other_states(prefix, location, &shown, console)?;
+            list_state::forget_lists_of_other_states(prefix, to, &shown, console)?;
         }
         let now = PerKind::from_fn(|kind| shown[kind].clone().unwrap_or_else(Incarnation::first));
         let lists = prefix.map(ListState::beside);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::heads_cache;
 use crate::commands::common::failure::Failure;
+use crate::conf::SideConf;
 use crate::conf::backend::Location;
 use crate::history::{Incarnation, Incarnations};
 use crate::index::{self, ListLock, ListPaths, Origin};
@@ -125,9 +126,9 @@ impl ListState {
 ///
 /// # Errors
 /// When one is.
-pub fn require_lists_of(prefix: &Path, location: impl Fn(ObjectKind) -> Location) -> Result<(), Failure> {
-    for kind in ObjectKind::COPY_ORDER {
-        index::origin(&ListPaths::new(prefix, kind, None), &location(kind))?;
+pub fn require_lists_of(prefix: &Path, to: &SideConf) -> Result<(), Failure> {
+    for kind in ObjectKind::COPY_ORDER.into_iter().filter(|kind| to.moves(*kind)) {
+        index::origin(&ListPaths::new(prefix, kind, None), &to.store(kind).location())?;
     }
     Ok(())
 }
@@ -139,18 +140,18 @@ pub fn require_lists_of(prefix: &Path, location: impl Fn(ObjectKind) -> Location
 /// When a list is of another destination, is in use, or cannot be removed.
 pub fn forget_lists_of_other_states(
     prefix: &Path,
-    location: impl Fn(ObjectKind) -> Location,
+    to: &SideConf,
     shown: &Incarnations,
     console: &Console,
 ) -> Result<(), Failure> {
     let state = ListState::beside(prefix);
     let mut forgotten: Vec<(Doubt, Vec<ObjectKind>)> = Vec::new();
-    for (kind, shown) in shown.iter() {
+    for (kind, shown) in shown.iter().filter(|(kind, _)| to.moves(*kind)) {
         let Some(doubt) = state.doubt(kind, shown.as_ref()) else { continue };
         // What is remembered of heads rests on the lists of all kinds.
         forget_heads(prefix)?;
         let paths = ListPaths::new(prefix, kind, None);
-        if index::origin(&paths, &location(kind))? != Origin::Listing {
+        if index::origin(&paths, &to.store(kind).location())? != Origin::Listing {
             continue;
         }
         index::forget_all(&ListLock::acquire(&paths)?)?;

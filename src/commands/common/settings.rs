@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, PairFlags, StoreFlags};
 use crate::commands::common::size::ByteSize;
-use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair};
+use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair_of};
 use crate::database;
 use crate::object::LibraryId;
 use crate::report::Console;
@@ -142,7 +142,7 @@ pub(crate) fn resolve_pair(
 pub(crate) fn load_sides(pair: &PairFlags, env: &Environment) -> Result<(SideConf, SideConf), ConfErrors> {
     let from = SideSource { path: pair.from.clone(), data_dir: pair.data_dir.clone() };
     let to = SideSource { path: pair.to.clone(), data_dir: pair.data_dir.clone() };
-    load_pair(&from, &to, env)
+    load_pair_of(&from, &to, &pair.kind, env)
 }
 
 /// How to talk to the stores.

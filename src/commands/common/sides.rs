@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::commands::common::failure::Failure;
 use crate::conf::SideConf;
 use crate::object::PerKind;
+use crate::report::Console;
 use crate::store::open::{OpenOptions, open_destination, open_source};
 use crate::store::{ReadStore, StoreError, WriteStore};
 use crate::sys::lock::{DestinationLock, LockError};
@@ -28,12 +29,28 @@ pub fn open(from: &SideConf, to: &SideConf, options: &OpenOptions) -> Result<Sid
     Ok(Sides { from: PerKind::try_from_fn(source)?, to: PerKind::try_from_fn(destination)? })
 }
 
-/// Acquires the locks of all stores of a side; they are held until what is returned is dropped.
+/// Says what was taken to be so, and where each kind is on both sides, so that a place that was taken by mistake is seen before it is written to.
+pub fn log_places(from: &SideConf, to: &SideConf, console: &Console) {
+    from.notes.iter().for_each(|note| console.log(note));
+    for (kind, store) in from.stores.iter() {
+        let (here, there) = (store.location(), to.store(kind).location());
+        match to.moves(kind) {
+            true => console.log(format_args!("[{kind}] from {here} to {there}")),
+            false => console.log(format_args!("[{kind}] stays in {here}")),
+        }
+    }
+}
+
+/// Acquires the locks of all stores of a side but those that stay, which nobody writes; they are held until what is returned is dropped.
 ///
 /// # Errors
 /// [`Failure::Locked`] when another run holds one, [`Failure::Refused`] when a lock file cannot be used.
 pub fn lock(side: &SideConf) -> Result<Vec<DestinationLock>, Failure> {
-    let locks = side.stores.values().map(|store| DestinationLock::take(&store.location().to_string()));
+    let locks = side
+        .stores
+        .values()
+        .filter(|store| !store.stays)
+        .map(|store| DestinationLock::take(&store.location().to_string()));
     locks.collect::<Result<_, _>>().map_err(|error| match error {
         LockError::Held { .. } => Failure::Locked(error.to_string()),
         LockError::Folder { .. } | LockError::Io { .. } => Failure::Refused(error.to_string()),

@@ -18,6 +18,8 @@ pub struct Commits<'a> {
     pub source: &'a dyn ReadStore,
     /// Those of the new side.
     pub destination: &'a dyn ReadStore,
+    /// Whether the two are one store, in which the migration leaves them.
+    pub stay: bool,
 }
 
 /// The verification that allows the removal, `now` being the incarnations that the destination's stores have now.
@@ -138,6 +140,9 @@ fn no_head_moved(
 fn moved_on_the_new_side(key: &ObjectKey, commits: Commits<'_>) -> Result<(), Failure> {
     let place = match (has(commits.source, key)?, has(commits.destination, key)?) {
         (false, true) => return Ok(()),
+        (true, _) if commits.stay => {
+            "and commits stay where they are, so that it cannot be told on which of the other stores the server works"
+        }
         (true, _) => "which the old stores hold: a server works on them, or did since the verification",
         (false, false) => "which neither side holds",
     };

@@ -142,7 +142,7 @@ pub struct RemoveSettings {
 impl RemoveSettings {
     /// Whether anything that is removed goes to a quarantine: an object of a folder, in the first stage.
     pub fn quarantines(&self) -> bool {
-        let is_folder = |store: &StoreConf| matches!(store.backend, BackendConf::Fs(_));
+        let is_folder = |store: &StoreConf| matches!(store.backend, BackendConf::Fs(_)) && !store.stays;
         self.stage == Stage::Remove && self.from.stores.values().any(is_folder)
     }
 }

@@ -110,7 +110,8 @@ pub fn resolve(flags: &RepairFlags, env: &Environment) -> Result<RepairSettings,
     require_folder_of("OBJECT_LIST_FILE_PATH (--object-list)", lists.as_deref())?;
     let (mut sources, mut destination) = (Vec::new(), None);
     for from in &flags.from {
-        let pair = PairFlags { from: from.clone(), to: flags.to.clone(), data_dir: flags.data_dir.clone() };
+        let pair =
+            PairFlags { from: from.clone(), to: flags.to.clone(), data_dir: flags.data_dir.clone(), kind: Vec::new() };
         let (from, to) = load_sides(&pair, env)?;
         sources.push(from);
         destination = Some(to);

@@ -42,9 +42,10 @@ impl<'a> Begun<'a> {
         for warning in plan.from.warnings.iter().chain(&plan.to.warnings) {
             console.problem(format_args!("Warning: {warning}"));
         }
+        sides::log_places(&plan.from, &plan.to, console);
         let locks = sides::lock(&plan.to)?;
         let prefix = plan.list.prefix.as_deref();
-        prefix.map_or(Ok(()), |prefix| list_state::require_lists_of(prefix, |kind| plan.to.store(kind).location()))?;
+        prefix.map_or(Ok(()), |prefix| list_state::require_lists_of(prefix, &plan.to))?;
         check::require(plan, options, console, shutdown)?;
         let sides = sides::open(&plan.from, &plan.to, options)?;
         let right = WritingRight::acquire(&plan.to, &plan.store, &settings.lease, prefix, console, shutdown)?;

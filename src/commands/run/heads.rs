@@ -157,7 +157,11 @@ pub fn ask(
     Ok(wrong)
 }
 
+/// What is remembered; nothing where kinds stay, because what is remembered rests on the lists of all kinds.
 fn memory_of(settings: &RunSettings) -> Option<Memory> {
+    if !settings.plan.to.staying().is_empty() {
+        return None;
+    }
     let prefix = settings.plan.list.prefix.as_deref()?;
     let to = settings.plan.to.id();
     Some(Memory::new(prefix, to))

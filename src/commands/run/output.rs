@@ -57,10 +57,11 @@ impl RunResult<'_> {
         };
         let problem = format!("the {what} {path} could not be written: {error}");
         console.problem(format_args!("Warning: {problem}"));
+        let plan = &self.settings.plan;
         // All is not well then, because somebody asked for the file to decide by it.
         if self.pass.outcome.exit_code() == 0 {
             self.pass.outcome = RunOutcome::FileNotWritten(problem);
-            self.verdict = Verdict::of(&self.pass.outcome, &self.pass.heads);
+            self.verdict = Verdict::of(&self.pass.outcome, &self.pass.heads).between(&plan.from, &plan.to);
         }
     }
 

@@ -20,6 +20,7 @@ use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::other_layout;
 use crate::commands::common::sides::Sides;
+use crate::commands::common::staying;
 use crate::commands::common::verified_view::VerifiedView;
 use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
@@ -180,6 +181,10 @@ impl<'a> Pass<'a> {
             let missing =
                 MissingObjects { source: &*sides.from[*kind], listers: self.listers(*kind), index: &held.set };
             self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
+        }
+        for kind in plan.to.staying() {
+            self.go_on()?;
+            staying::count(kind, &*sides.from[kind], self.listers(kind), &shared.counters, console, shutdown)?;
         }
         self.go_on()?;
         self.require_all_kinds(sides, shared).map(|()| known)

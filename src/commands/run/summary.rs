@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::kinds::{self, Scope};
 use super::outcome::RunOutcome;
 use super::verdict::Verdict;
+use crate::commands::common::ignored_names::left_alone;
 use crate::conf::SideConf;
 use crate::metrics::findings::SHOWN;
 use crate::metrics::{Counters, Finding, Findings, ObjectFindings};
 use crate::object::ObjectKind;
 use crate::preflight::owner::ForeignOwner;
 use crate::report::{Console, Outcome, format};
-use crate::store::Ignored;
 
 /// What the summary is made of.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Summary<'_> {
         console.line(kinds::table(self.counters, scope));
         console.line(self.speed());
         for (kind, ignored) in self.counters.ignored().iter().filter(|(_, ignored)| ignored.total() > 0) {
-            console.line(format_args!("[{kind}] {}", left_alone(ignored)));
+            console.line(format_args!("[{kind}] {}", left_alone("the source", ignored)));
         }
         self.print_findings(console);
         console.line("");
@@ -123,22 +123,6 @@ impl Summary<'_> {
             }
         }
     }
-}
-
-/// The names of the source that are no objects, by what they look like.
-fn left_alone(ignored: &Ignored) -> String {
-    let Ignored { temporary, other_layout, other } = ignored;
-    let sorts = [
-        (temporary, "of unfinished files"),
-        (other_layout, "in another backend's layout"),
-        (other, "of something else"),
-    ];
-    let sorts = sorts.into_iter().filter(|(names, _)| names.count > 0);
-    let sorts: Vec<String> = sorts
-        .map(|(names, what)| format!("{} {what}, like {}", format::count(names.count), names.examples.join(", ")))
-        .collect();
-    let all = format::plural(ignored.total(), "name");
-    format!("{all} in the source that are no objects were left alone: {}.", sorts.join("; "))
 }
 
 fn show(findings: &Findings, console: &Console) {

@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::commands::common::failure::Failure;
 use crate::commands::run::heads::result::{Heads, HeadsResult, Moved};
 use crate::commands::run::outcome::RunOutcome;
+use crate::commands::run::switching::how_to_switch;
+use crate::conf::SideConf;
 use crate::report::format;
 
 /// How many libraries are named in a sentence.
@@ -54,6 +56,12 @@ impl Verdict {
             }
             RunOutcome::FileNotWritten(what) => Self::no(format!("{what}."), "Mend that, and run again."),
         }
+    }
+
+    /// The same, with what to change in the configuration of a server that is to be switched from `from` to `to`.
+    #[must_use]
+    pub fn between(self, from: &SideConf, to: &SideConf) -> Self {
+        if self.yes { Self { next: how_to_switch(from, to), ..self } } else { self }
     }
 
     fn of_heads(heads: &Heads) -> Self {
@@ -123,10 +131,7 @@ impl Verdict {
             why: format!(
                 "everything that the pass saw is at the destination, {whole} whole there, and none changed while it ran.{accepted}{damaged}"
             ),
-            next:
-                "Put the new seafile.conf in place and start the server with it. If the server was not stopped before \
-                   this pass began, stop it and run again first."
-                    .to_owned(),
+            next: "Put the new seafile.conf in place and start the server with it.".to_owned(),
         }
     }
 }

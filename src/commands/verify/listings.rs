@@ -4,6 +4,7 @@ use super::checkpoint::folder::SIDES;
 use super::{KindStores, Verification};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
+use crate::commands::common::ignored_names::left_alone;
 use crate::commands::common::other_layout;
 use crate::conf::SideConf;
 use crate::flow::tasks::{self, Seats};
@@ -12,7 +13,7 @@ use crate::index::{self, Index, ListLock, ListPaths, Opened, SetBuilder};
 use crate::metrics::CompareCounters;
 use crate::object::{ObjectKind, PerKind};
 use crate::report::format;
-use crate::store::ReadStore;
+use crate::store::{Ignored, ReadStore};
 
 /// Both listings of one kind.
 pub(super) struct ListedPair {
@@ -20,6 +21,8 @@ pub(super) struct ListedPair {
     pub(super) from: Index,
     /// What the destination holds.
     pub(super) to: Index,
+    /// The names in the source and at the destination that are no objects; `None` where an earlier process listed them.
+    pub(super) ignored: [Option<Ignored>; 2],
 }
 
 /// A store to be listed.
@@ -60,13 +63,15 @@ impl Verification<'_> {
         let mut listed = tasks::map(&Seats::new(1), &[source, destination], |side| list(*side)).into_iter();
         let (from, to) = (listed.next().flatten(), listed.next().flatten());
         match (from, to) {
-            (Some(from), Some(to)) => Ok(ListedPair { from, to }),
+            (Some((from, in_source)), Some((to, at_destination))) => {
+                Ok(ListedPair { from, to, ignored: [in_source, at_destination] })
+            }
             _ => Err(failures.get().unwrap_or_else(|| Failure::cut_short("listing both sides"))),
         }
     }
 
-    /// What a store holds.
-    fn list_side(&self, side: Side<'_>, counters: &CompareCounters) -> Result<Index, Failure> {
+    /// What a store holds, and the names in it that are no objects.
+    fn list_side(&self, side: Side<'_>, counters: &CompareCounters) -> Result<(Index, Option<Ignored>), Failure> {
         let conf = side.conf.store(side.kind);
         let location = conf.location();
         let paths = ListPaths::new(&self.state.folder.file(side.name), side.kind, None);
@@ -77,7 +82,7 @@ impl Verification<'_> {
                 drop(set);
                 index::forget_all(&lock)?;
             }
-            Opened::Complete(set) => return Ok(set),
+            Opened::Complete(set) => return Ok((set, None)),
             _ => {}
         }
         let Some(store) = side.store else {
@@ -87,7 +92,7 @@ impl Verification<'_> {
                 nothing.page(range, &[])?;
                 nothing.finish()?;
             }
-            return Ok(builder.finish()?);
+            return Ok((builder.finish()?, Some(Ignored::default())));
         };
         let (listers, counted) = (self.settings.store.listers_for(conf), &counters.listed);
         let (only, shutdown) = (&self.settings.libraries[..], self.shutdown);
@@ -99,9 +104,8 @@ impl Verification<'_> {
             return Err(refused);
         }
         if ignored.total() > 0 {
-            let names = format::plural(ignored.total(), "name");
-            self.console.log(format_args!("[{}] {names} of {whose} that are no objects were left alone", side.kind));
+            self.console.log(format_args!("[{}] {}", side.kind, left_alone(whose, &ignored)));
         }
-        Ok(set)
+        Ok((set, Some(ignored)))
     }
 }

@@ -12,6 +12,7 @@ use crate::metrics::Finding;
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::header::{PROGRAM, VERSION};
 use crate::report::{Outcome, Process, json};
+use crate::store::Ignored;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -36,6 +37,8 @@ struct KindRow {
     at_destination: Option<u64>,
     #[serde(flatten)]
     tally: Tally,
+    ignored_in_source: Option<Ignored>,
+    ignored_at_destination: Option<Ignored>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +55,8 @@ struct LibraryRow {
 pub fn write(verified: &mut Verified<'_>, path: &Path, process: &Process) -> io::Result<()> {
     let row = |(kind, totals): (ObjectKind, &KindTotals)| {
         let KindTotals { in_source, at_destination, tally } = *totals;
-        KindRow { kind, in_source, at_destination, tally }
+        let [ignored_in_source, ignored_at_destination] = verified.ignored[kind].clone();
+        KindRow { kind, in_source, at_destination, tally, ignored_in_source, ignored_at_destination }
     };
     let document = serde_json::to_string_pretty(&Document {
         version: VERSION,
@@ -144,6 +148,7 @@ mod tests {
             content_percent: 12.5,
             only: &[],
             kinds: PerKind::from_fn(|_| totals),
+            ignored: PerKind::default(),
             rows: &mut files.rows,
             findings: &mut files.findings,
             damaged: &mut files.damaged,

@@ -10,6 +10,7 @@ use crate::compare::Tally;
 use crate::metrics::Finding;
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::jsonl::JsonLog;
+use crate::store::Ignored;
 
 /// The numbers of one library and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,8 @@ pub struct Verified<'a> {
     pub only: &'a [String],
     /// The numbers of each kind.
     pub kinds: PerKind<KindTotals>,
+    /// The names in the source and at the destination that are no objects; `None` where they were not listed now.
+    pub ignored: PerKind<[Option<Ignored>; 2]>,
     /// The numbers by library and kind; a library may come twice, and its numbers add up.
     pub rows: &'a mut JsonLog<Row>,
     /// What the destination lacks or holds wrongly.

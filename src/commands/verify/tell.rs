@@ -67,6 +67,8 @@ impl Verification<'_> {
             tally: self.state.kept.kinds[kind],
         };
         let kinds = PerKind::from_fn(totals);
+        let ignored = |kind: ObjectKind| self.listed[kind].as_ref().map(|listed| listed.ignored.clone());
+        let ignored = PerKind::from_fn(|kind| ignored(kind).unwrap_or_default());
         let VerifyState { kept, findings, damaged, rows, vanished, wrong_once, .. } = &mut self.state;
         let mut verified = Verified {
             outcome: &outcome,
@@ -74,6 +76,7 @@ impl Verification<'_> {
             content_percent: kept.scope.content_percent,
             only: &kept.scope.libraries,
             kinds,
+            ignored,
             rows,
             findings,
             damaged,

@@ -169,6 +169,7 @@ impl Found {
             content_percent: self.content_percent,
             only: &self.only,
             kinds: PerKind::from_fn(|_| KindTotals { in_source: Some(5), at_destination: Some(4), tally }),
+            ignored: PerKind::default(),
             rows: &mut rows,
             findings: &mut findings,
             damaged: &mut damaged,

@@ -157,7 +157,7 @@ fn all_errors_come_at_once_and_no_secret_is_in_them() {
 #[test]
 fn a_section_with_nothing_but_a_name_tells_everything_that_it_lacks() {
     for (backend, missing) in [
-        ("s3", &["bucket", "host", "key", "key_id"] as &[&str]),
+        ("s3", &["bucket", "key", "key_id"] as &[&str]),
         ("ceph", &["ceph_config", "pool"]),
         ("swift", &["auth_host", "container", "password", "tenant", "user_name"]),
         ("oss", &["bucket", "endpoint", "key", "key_id"]),

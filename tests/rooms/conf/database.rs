@@ -24,7 +24,7 @@ fn mysql(side: &SideConf) -> (&str, u16, &str, &str) {
 #[test]
 fn a_section_without_a_type_is_sqlite_in_the_data_folder() {
     let expected = Some(DatabaseConf::Sqlite { path: "/data/seafile.db".into() });
-    for conf in ["[database]\n", "[database]\ntype =\n", "[database]\nhost = left over\n"] {
+    for conf in ["[database]\n", "[database]\ntype =\n", "[database]\ncreate_tables = true\n"] {
         assert_eq!(parse(conf).unwrap().database, expected, "{conf}");
     }
 }
@@ -110,7 +110,15 @@ fn variables_win_and_the_section_fills_what_they_leave_out() {
     ];
     assert_eq!(mysql(&with_env(&conf, &all).unwrap()), ("h", 1, "v", "n"));
     let without_host = with_env(&conf, &all[1..]).unwrap();
-    assert_eq!(mysql(&without_host), ("db", 3307, "u", "d"), "the server asks for the host first");
+    assert_eq!(mysql(&without_host), ("db", 1, "v", "n"), "each counts on its own");
+    for (n, expected) in
+        [("other", 3307, "u", "d"), ("db", 1, "u", "d"), ("db", 3307, "v", "d"), ("db", 3307, "u", "n")]
+            .into_iter()
+            .enumerate()
+    {
+        let one = [[("SEAFILE_MYSQL_DB_HOST", "other")], [all[1]], [all[2]], [all[3]]][n];
+        assert_eq!(mysql(&with_env(&conf, &one).unwrap()), expected, "{one:?}");
+    }
     let empty = with_env(&conf, &[("SEAFILE_MYSQL_DB_HOST", "h"), ("SEAFILE_MYSQL_DB_USER", "")]).unwrap();
     assert_eq!(mysql(&empty), ("h", 3307, "u", "d"));
 }
@@ -128,7 +136,7 @@ fn what_is_wrong_with_a_variable_names_the_variable() {
 fn a_value_from_the_section_keeps_its_line_when_variables_are_in_charge() {
     let conf = format!("{MYSQL}port = none\n");
     let line = only_line(with_env(&conf, &[("SEAFILE_MYSQL_DB_HOST", "h")]));
-    assert_says(&line, &["seafile.conf:7: SEAFILE_MYSQL_DB_PORT: \"none\" is not a port"]);
+    assert_says(&line, &["seafile.conf:7: [database] port: \"none\" is not a port"]);
 }
 
 #[test]
@@ -192,4 +200,42 @@ fn encryption_is_asked_for_as_the_server_is_asked() {
     assert_says(&line, &["seafile.conf:7: [database] use_ssl: ", "is not a boolean"]);
     let line = only_line(parse(&format!("{MYSQL}use_ssl = true\nca_path = ca.pem\n")));
     assert_says(&line, &["seafile.conf:8: [database] ca_path: ", "is not an absolute path"]);
+}
+
+#[test]
+fn a_section_that_says_where_mysql_is_needs_no_type_as_in_the_newer_servers() {
+    let conf = "[database]\nhost = db\nuser = u\npassword = p\n";
+    assert_eq!(mysql(&parse(conf).unwrap()), ("db", 3306, "u", "seafile_db"));
+    let side = with_env("[database]\nuser = u\n", &[("SEAFILE_MYSQL_DB_HOST", "h")]).unwrap();
+    assert_eq!(mysql(&side), ("h", 3306, "u", "seafile_db"));
+    // A type that is written down counts whatever stands beside it.
+    let side = parse(&format!("{conf}type = sqlite\n")).unwrap();
+    assert!(matches!(side.database, Some(DatabaseConf::Sqlite { .. })));
+}
+
+#[test]
+fn the_user_of_a_database_that_is_nowhere_is_told_and_stops_nothing() {
+    let side = with_env("", &[("SEAFILE_MYSQL_DB_USER", "u")]).unwrap();
+    assert_eq!(side.database, None);
+    assert_says(&side.warnings[0], &["SEAFILE_MYSQL_DB_HOST: is not set", "heads cannot be checked"]);
+}
+
+#[test]
+fn without_a_section_the_file_of_sqlite_in_the_data_folder_is_the_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let (conf, data) = (dir.path().join("conf"), dir.path().join("seafile-data"));
+    std::fs::create_dir_all(data.join("storage")).unwrap();
+    std::fs::create_dir(&conf).unwrap();
+    std::fs::write(conf.join("seafile.conf"), "[fileserver]\nport = 8082\n").unwrap();
+    let load = || {
+        let source = SideSource { path: conf.clone(), data_dir: None };
+        load_side(&source, Role::Source, &Environment::default()).unwrap()
+    };
+    assert_eq!((load().database, load().warnings), (None, vec![]), "there is no such file");
+    std::fs::write(data.join("seafile.db"), "").unwrap();
+    let side = load();
+    let expected = data.canonicalize().unwrap().join("seafile.db");
+    assert_eq!(side.database, Some(DatabaseConf::Sqlite { path: expected }));
+    assert_says(&side.notes.join("\n"), &["There is no [database], so ", "seafile.db is taken", "--db"]);
+    assert!(side.warnings.is_empty(), "{:?}", side.warnings);
 }

@@ -10,13 +10,14 @@ fn a_dotenv_file_describes_a_side_with_https_by_default() {
     let side = parse_env(S3_ENV).unwrap();
     for (kind, bucket) in ObjectKind::ALL.into_iter().zip(["c", "f", "b"]) {
         let BackendConf::S3(s3) = &side.store(kind).backend else { panic!() };
-        assert_eq!((s3.bucket.as_str(), s3.https, s3.signature), (bucket, true, S3Signature::V2));
+        // As the manual has it: https and V4 unless the environment says otherwise.
+        assert_eq!((s3.bucket.as_str(), s3.https, s3.signature), (bucket, true, S3Signature::V4));
         assert_eq!(s3.credentials, S3Credentials::Key { id: "id".into(), secret: Secret::new("a$b#c") });
     }
     let side =
-        parse_env(&format!("{S3_ENV}S3_USE_HTTPS=false\nS3_USE_IAM_ROLE=true\nS3_USE_V4_SIGNATURE=True\n")).unwrap();
+        parse_env(&format!("{S3_ENV}S3_USE_HTTPS=false\nS3_USE_IAM_ROLE=true\nS3_USE_V4_SIGNATURE=False\n")).unwrap();
     let BackendConf::S3(s3) = &side.store(ObjectKind::Fs).backend else { panic!() };
-    assert_eq!((s3.https, &s3.credentials, s3.signature), (false, &S3Credentials::IamRole, S3Signature::V4));
+    assert_eq!((s3.https, &s3.credentials, s3.signature), (false, &S3Credentials::IamRole, S3Signature::V2));
 }
 
 #[test]
@@ -221,4 +222,111 @@ fn a_storage_type_that_cannot_be_read_is_told_once() {
         assert_says(&line, &[".env:1: SEAF_SERVER_STORAGE_TYPE: h"]);
     }
     assert_says(&only_line(parse_env("SEAF_SERVER_STORAGE_TYPE='s3\n")), &["has a quote that does not close"]);
+}
+
+/// The beginning of the `.env` of a server in Docker as its manual has it, and what the rest of it may hold.
+const MANUAL_ENV: &str = "COMPOSE_FILE='seafile-server.yml,caddy.yml'\nCOMPOSE_PATH_SEPARATOR=','\n\n\
+    SEAFILE_IMAGE=seafileltd/seafile-pro-mc:13.0-latest\nBASIC_STORAGE_PATH=/opt\n\
+    SEAFILE_VOLUME=$BASIC_STORAGE_PATH/seafile-data\nSEAFILE_MYSQL_VOLUME=${BASIC_STORAGE_PATH}/seafile-mysql/db\n\
+    SEAFILE_SERVER_HOSTNAME=seafile.$DOMAIN\nJWT_PRIVATE_KEY=a$b$$c${\nINIT_SEAFILE_ADMIN_PASSWORD=\"p$4$x\"\n\
+    SEAFILE_MYSQL_DB_HOST=db\nSEAFILE_MYSQL_DB_USER=seafile\nSEAFILE_MYSQL_DB_PASSWORD=PASSWORD\n\
+    SEAFILE_MYSQL_DB_CCNET_DB_NAME=$CCNET\nSEAFILE_MYSQL_DB_SEAFILE_DB_NAME=seafile_db\n";
+
+#[test]
+fn the_manual_s_own_file_is_read_whatever_its_other_variables_hold() {
+    let side = parse_env(&format!("{MANUAL_ENV}SEAF_SERVER_STORAGE_TYPE=disk\n")).unwrap();
+    assert!(side.warnings.is_empty(), "{:?}", side.warnings);
+    assert!(matches!(side.database, Some(DatabaseConf::Mysql(_))));
+    let s3 = S3_ENV.replace("S3_HOST=h:9000", "S3_HOST=");
+    let side = parse_env(&format!("{MANUAL_ENV}{s3}")).unwrap();
+    let BackendConf::S3(s3) = &side.store(ObjectKind::Fs).backend else { panic!() };
+    assert_eq!(s3.endpoint_host(), "s3.us-east-1.amazonaws.com");
+}
+
+#[test]
+fn a_dollar_stands_for_what_the_file_gives_a_variable_above_the_line() {
+    let bucket = |above: &str, written: &str| {
+        let text = format!("{above}{}", S3_ENV.replace("S3_FS_BUCKET=f", &format!("S3_FS_BUCKET={written}")));
+        parse_env(&text).map(|side| fs_bucket(&side).to_owned())
+    };
+    for (written, value) in [
+        ("$A-fs", "a-fs"),
+        ("${A}fs", "afs"),
+        ("\"${A}.fs\" # both", "a.fs"),
+        ("${B:-x}", "x"),
+        ("${EMPTY:-x}", "x"),
+        ("${A:-x}", "a"),
+        ("y${EMPTY-x}", "y"),
+        ("$C", "aa"),
+    ] {
+        assert_eq!(bucket("A=a\nEMPTY=\nC=$A${A}\n", written).unwrap(), value, "{written}");
+    }
+    for (above, written) in [("", "$S3_BLOCK_BUCKET"), ("A='open\n", "$A"), ("A=a\n", "${A:+b}"), ("A=a\n", "${A:-$A}")]
+    {
+        assert_says(&only_line(bucket(above, written)), &["S3_FS_BUCKET: holds a $ that"]);
+    }
+}
+
+#[test]
+fn advice_names_the_variables_where_the_user_wrote_variables() {
+    for (wrong, says) in [
+        ("S3_HOST=https://h", "S3_USE_HTTPS = true for https"),
+        (
+            "S3_HOST=h\nS3_USE_HTTPS=0\nS3_SSE_C_KEY=0123456789abcdef0123456789abcdef",
+            "S3_USE_V4_SIGNATURE = true and S3_USE_HTTPS = true",
+        ),
+    ] {
+        let line = only_line(parse_env(&S3_ENV.replace("S3_HOST=h:9000", wrong)));
+        assert_says(&line, &[says]);
+    }
+    let side = parse_env(&format!("{S3_ENV}S3_USE_HTTPS=0\nS3_CA_FILE=/ca.pem\n")).unwrap();
+    assert_says(&side.warnings[0], &["S3_CA_FILE: is not used without S3_USE_HTTPS = true"]);
+}
+
+#[test]
+fn a_variable_that_is_called_otherwise_elsewhere_is_told_with_its_right_name() {
+    for (wrong, right) in [
+        ("S3_ENDPOINT", "S3_HOST"),
+        ("S3_REGION", "S3_AWS_REGION"),
+        ("S3_ACCESS_KEY", "S3_KEY_ID"),
+        ("S3_KEY", "S3_SECRET_KEY"),
+        ("S3_PATH_STYLE", "S3_PATH_STYLE_REQUEST"),
+        ("S3_BLOCKS_BUCKET", "S3_BLOCK_BUCKET"),
+        ("S3_PORT", "S3_HOST = HOST:PORT"),
+    ] {
+        let side = parse_env(&format!("{S3_ENV}{wrong}=x\n")).unwrap();
+        assert_eq!(side.warnings.len(), 1, "{:?}", side.warnings);
+        assert_says(&side.warnings[0], &[&format!("{wrong}: is not known, did you mean {right}?")]);
+    }
+    let others = "S3_SS_BUCKET=s\nS3_MD_BUCKET=m\nS3_SOMETHING_ELSE=1\n";
+    assert!(parse_env(&format!("{S3_ENV}{others}")).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn the_role_of_the_machine_is_of_both_sides_and_a_key_of_the_new_side_counts_more() {
+    let conf = side_text(&all_kinds("name = s3\nbucket = b-{kind}\nhost = h"));
+    let credentials = |text: &SideText, role: Role, env: &[(&str, &str)]| {
+        let side = parse_side(text, role, &env.iter().copied().collect()).unwrap();
+        let BackendConf::S3(s3) = side.store(ObjectKind::Fs).backend.clone() else { panic!() };
+        s3.credentials
+    };
+    let role = ("S3_USE_IAM_ROLE", "true");
+    let named = [role, ("S3_IAM_ROLE_NAME", "seafile"), ("S3_IAM_ROLE_ENDPOINT", "http://10.0.0.1/latest/meta-data")];
+    for side in [Role::Source, Role::Destination] {
+        assert_eq!(credentials(&conf, side, &[role]), S3Credentials::IamRole);
+        assert_eq!(
+            credentials(&conf, side, &named),
+            S3Credentials::MachineRole { name: Some("seafile".into()), endpoint: Some("http://10.0.0.1".into()) }
+        );
+        let env = [role, ("S3_IAM_ROLE_ENDPOINT", "10.0.0.1")];
+        let line = only_line(parse_side(&conf, side, &env.into_iter().collect()));
+        assert_says(&line, &["environment: S3_IAM_ROLE_ENDPOINT: is not a URL"]);
+    }
+    let with_keys = side_text(&all_kinds("name = s3\nbucket = b-{kind}\nhost = h\nkey_id = i\nkey = k"));
+    assert!(matches!(credentials(&with_keys, Role::Destination, &[role]), S3Credentials::Key { .. }));
+    assert_eq!(credentials(&with_keys, Role::Source, &[role]), S3Credentials::IamRole);
+    // What the new side's own file says counts whatever else it says.
+    let own =
+        both_files(&all_kinds("name = s3\nbucket = b-{kind}\nhost = h\nkey_id = i\nkey = k"), "S3_USE_IAM_ROLE=true\n");
+    assert_eq!(credentials(&own, Role::Destination, &[]), S3Credentials::IamRole);
 }

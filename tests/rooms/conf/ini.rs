@@ -75,9 +75,11 @@ fn what_configparser_refuses_is_named_with_its_line() {
 
 #[test]
 fn a_file_named_by_mistake_does_not_bury_the_terminal() {
-    let text = lines(parse(&"x\n".repeat(200_000)));
-    assert_eq!(text.len(), 101);
-    assert_eq!(text[100], "and 199900 errors more");
+    let line = only_line(parse(&"x\n".repeat(200_000)));
+    assert_says(&line, &["seafile.conf:1: is neither a section", "lines 2, 3, 4, 5, 6 and 199994 more"]);
+    let page = "<!DOCTYPE html>\n<html lang=\"en\">\n<a href=\"x\">y</a>\n[block_backend]\nname = s3\n";
+    let line = only_line(parse(page));
+    assert_says(&line, &["seafile.conf:1: is neither", "nor do lines 2, 3 belong"]);
 }
 
 #[test]
@@ -144,6 +146,96 @@ fn section_names_have_a_case_and_option_names_have_none() {
     // configparser sees another section; Seafile would use its default, a folder, without an error.
     let side = parse("[Block_Backend]\nname = s3\n[block_backend]\nNAME = fs\nDIR = /x\n").unwrap();
     assert_eq!(side.store(ObjectKind::Blocks).location().to_string(), "fs:/x/storage/blocks");
+    // The right one is there, so the other may be an old copy.
+    assert_says(&side.warnings[0], &["seafile.conf:1: [Block_Backend]: is not a section of Seafile's"]);
+}
+
+#[test]
+fn a_section_whose_name_is_nearly_right_is_an_error_that_names_the_right_one() {
+    for (wrong, right) in [
+        ("block_object_backend", "block_backend"),
+        ("BLOCK_BACKEND", "block_backend"),
+        ("blocks_backend", "block_backend"),
+        ("block-backend", "block_backend"),
+        ("blockbackend", "block_backend"),
+        ("commit_backend", "commit_object_backend"),
+        ("commits_object_backend", "commit_object_backend"),
+        ("fs_backend", "fs_object_backend"),
+        ("fs_objects_backend", "fs_object_backend"),
+        ("databse", "database"),
+        ("Storage", "storage"),
+    ] {
+        let line = only_line(parse(&format!("[quota]\n\n[{wrong}]\nname = s3\nbucket = b\n")));
+        assert_says(
+            &line,
+            &[&format!("seafile.conf:3: [{wrong}]: is not a section of Seafile's"), &format!("allowed: [{right}]")],
+        );
+    }
+    for other in [
+        "fileserver",
+        "network",
+        "quota",
+        "zip",
+        "library_trash",
+        "audit",
+        "virus_scan",
+        "file_lock",
+        "fuse",
+        "notification",
+        "cluster",
+        "memcached",
+        "redis",
+        "slow_log",
+        "httpserver",
+        "metadata",
+        "backend",
+    ] {
+        let side = parse(&format!("[{other}]\nx = 1\n")).unwrap();
+        assert!(side.warnings.is_empty(), "{:?}", side.warnings);
+    }
+}
+
+#[test]
+fn options_that_only_default_gives_are_told_not_to_count() {
+    let conf = "[DEFAULT]\nkey_id = i\nKEY = k\nport = 3\n[block_backend]\nname = s3\nbucket = b\nkey_id = j\n";
+    let text = lines(parse(conf)).join("\n");
+    assert_says(
+        &text,
+        &[
+            "seafile.conf:5: [block_backend] key: is missing",
+            "seafile.conf:3: [DEFAULT] key: does not count for [block_backend]",
+        ],
+    );
+    assert!(!text.contains("[DEFAULT] key_id: does not count for [block_backend]") && !text.contains("port"), "{text}");
+}
+
+#[test]
+fn a_file_in_another_encoding_is_one_error_and_in_a_comment_a_warning() {
+    let of = |bytes: &[u8]| {
+        let mut text = side_text("");
+        text.conf.as_mut().unwrap().bytes = bytes.to_vec();
+        // Without a data folder everything else would be missing, too.
+        text.data_dir = None;
+        parse_side(&text, Role::Source, &Environment::default())
+    };
+    let conf = "[block_backend]\nname = s3\n";
+    let utf16 = |units: Vec<u16>| units.into_iter().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    for mark in [vec![0xfeff], vec![]] {
+        let bytes = utf16(mark.into_iter().chain(conf.encode_utf16()).collect());
+        assert_says(&only_line(of(&bytes)), &["seafile.conf:1: is UTF-16", "save it as UTF-8"]);
+    }
+    assert_says(&only_line(of(b"[a]\nb = caf\xe9\n")), &["seafile.conf:2: is not UTF-8"]);
+    let dirs = all_kinds("name = fs\ndir = /x");
+    let side = of(format!("# one\n; caf\u{e9}\n{dirs}")
+        .replace('\u{e9}', "\u{1}")
+        .into_bytes()
+        .iter()
+        .map(|b| if *b == 1 { 0xe9 } else { *b })
+        .collect::<Vec<_>>()
+        .as_slice())
+    .unwrap();
+    assert_eq!(side.store(ObjectKind::Blocks).location().to_string(), "fs:/x/storage/blocks");
+    assert_says(&side.warnings[0], &["seafile.conf:2: is not UTF-8, though only in a comment"]);
 }
 
 #[test]

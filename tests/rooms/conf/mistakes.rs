@@ -169,7 +169,54 @@ fn amazon_is_reached_by_region_alone() {
         ("aws_region = eu-west-1", "s3.eu-west-1.amazonaws.com"),
         ("aws_region = cn-north-1", "s3.cn-north-1.amazonaws.com.cn"),
         ("aws_region = eu-west-1\nhost = minio:9000", "minio:9000"),
+        ("", "s3.us-east-1.amazonaws.com"),
     ] {
         assert_eq!(s3(options).endpoint_host(), endpoint);
     }
+}
+
+#[test]
+fn an_option_that_other_programs_call_otherwise_is_told_with_seafile_s_name() {
+    let wants = |base: &str, wrong: &str, right: &str| {
+        let side = parse(&format!("[block_backend]\n{base}\n{wrong} = x\n")).unwrap();
+        assert_eq!(side.warnings.len(), 1, "{:?}", side.warnings);
+        assert_says(&side.warnings[0], &[&format!("[block_backend] {wrong}: is not known, did you mean {right}?")]);
+    };
+    for (wrong, right) in [
+        ("port", "host = HOST:PORT"),
+        ("path_style", "path_style_request"),
+        ("access_key", "key_id"),
+        ("secret_key", "key"),
+        ("endpoint", "host"),
+        ("region", "aws_region"),
+    ] {
+        wants(S3, wrong, right);
+    }
+    for (wrong, right) in
+        [("project", "tenant"), ("user", "user_name"), ("auth_url", "auth_host"), ("port", "auth_host = HOST:PORT")]
+    {
+        wants(SWIFT, wrong, right);
+    }
+    for (wrong, right) in [("access_key", "key_id"), ("host", "endpoint")] {
+        wants(OSS, wrong, right);
+    }
+    wants(CEPH, "pool_name", "pool");
+    wants("name = fs\ndir = /x", "path", "dir");
+}
+
+#[test]
+fn a_value_in_quotes_is_told_that_they_are_part_of_it() {
+    for (base, option, value) in [
+        (S3, "name", "\"s3\""),
+        (S3, "bucket", "'b'"),
+        (S3, "host", "\"h:1\""),
+        (S3, "aws_region", "\"eu\""),
+        (S3, "use_https", "\"true\""),
+        (CEPH, "ceph_config", "\"/c\""),
+        ("name = fs", "dir", "'/x'"),
+    ] {
+        assert_says(&said(base, option, value), &["(the quotes are part of the value: leave them out)"]);
+    }
+    let side = parse("[database]\ntype = \"mysql\"\n").unwrap();
+    assert_says(&side.warnings[0], &["[database] type: ", "the quotes are part of the value"]);
 }

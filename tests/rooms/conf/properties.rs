@@ -83,7 +83,7 @@ proptest! {
         let text: String = order.into_iter().map(section).collect();
         let side = parse(&text).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))?;
         for kind in ObjectKind::ALL {
-            let expected = StoreConf { kind, backend: stores[kind.index()].1.clone() };
+            let expected = StoreConf::new(kind, stores[kind.index()].1.clone());
             prop_assert_eq!(side.store(kind), &expected);
             prop_assert_eq!(side.store(kind).location(), expected.location());
         }

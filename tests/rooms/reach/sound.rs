@@ -181,7 +181,7 @@ fn the_real_store_in_its_folder_is_sound_and_stays_as_it_is() {
     let before = state();
     let stores = Stores::from_fn(|kind| {
         let conf = FsConf { dir: data.clone() };
-        let location = StoreConf { kind, backend: BackendConf::Fs(conf.clone()) }.location();
+        let location = StoreConf::new(kind, BackendConf::Fs(conf.clone())).location();
         Arc::new(FsStore::source(&conf, kind, location).unwrap()) as Arc<dyn ReadStore>
     });
     let guessed = Roots::from_commits(

@@ -43,7 +43,7 @@ trait Store: ReadStore + WriteStore + RemoveStore {}
 impl<T: ReadStore + WriteStore + RemoveStore> Store for T {}
 
 fn location(backend: BackendConf) -> seaf_migrate::conf::Location {
-    StoreConf { kind: ObjectKind::Blocks, backend }.location()
+    StoreConf::new(ObjectKind::Blocks, backend).location()
 }
 
 fn s3(host: &str, signature: S3Signature) -> S3Store {

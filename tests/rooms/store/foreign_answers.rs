@@ -51,7 +51,7 @@ impl Server {
 }
 
 fn location(backend: BackendConf) -> seaf_migrate::conf::Location {
-    StoreConf { kind: ObjectKind::Blocks, backend }.location()
+    StoreConf::new(ObjectKind::Blocks, backend).location()
 }
 
 fn oss(server: &Server) -> OssStore {

@@ -37,7 +37,7 @@ fn conf(server: &OssServer, signature: OssSignature) -> OssConf {
 }
 
 fn try_open(conf: &OssConf) -> Result<OssStore, StoreError> {
-    let location = StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::Oss(conf.clone()) }.location();
+    let location = StoreConf::new(ObjectKind::Blocks, BackendConf::Oss(conf.clone())).location();
     OssStore::open(conf, location, HttpOptions::default())
 }
 

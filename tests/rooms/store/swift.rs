@@ -154,7 +154,7 @@ fn conf(stub: &Stub, auth: SwiftAuth) -> SwiftConf {
 
 fn open(conf: &SwiftConf) -> SwiftStore {
     let backend = BackendConf::Swift(conf.clone());
-    let location = StoreConf { kind: ObjectKind::Blocks, backend }.location();
+    let location = StoreConf::new(ObjectKind::Blocks, backend).location();
     SwiftStore::open(conf, location, HttpOptions::default()).unwrap()
 }
 

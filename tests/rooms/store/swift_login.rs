@@ -71,7 +71,7 @@ fn conf(server: &Stub, auth: SwiftAuth) -> SwiftConf {
 }
 
 fn read(conf: &SwiftConf) -> Result<Bytes, StoreError> {
-    let location = StoreConf { kind: ObjectKind::Blocks, backend: BackendConf::Swift(conf.clone()) }.location();
+    let location = StoreConf::new(ObjectKind::Blocks, BackendConf::Swift(conf.clone())).location();
     SwiftStore::open(conf, location, HttpOptions::default())?.read(&ObjectKey::MIN)
 }
 

@@ -169,6 +169,7 @@ fn the_database_of_another_server_vouches_for_nothing() {
 #[test]
 fn without_a_database_the_user_must_vouch_that_the_server_is_stopped() {
     let world = ready();
+    world.lose_database();
     let before = left(&world);
     assert_refused(&world, &before, without_database(&world, &["--yes"]), 2, "add --server-is-stopped");
     let outcome = without_database(&world, &["--yes", "--server-is-stopped"]).assert_code(0);

@@ -4,6 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use aws_config::imds;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
@@ -21,6 +24,7 @@ use rustls_pki_types::pem::PemObject;
 
 use super::S3Options;
 use super::bounded::{Bounded, BoundedClient};
+use super::errors::chain_text;
 use super::role::Role;
 use super::sigv2::{AlwaysV2, SigV2};
 use crate::conf::{S3Conf, S3Credentials, S3Signature};
@@ -81,6 +85,21 @@ fn with_credentials(config: Builder, conf: &S3Conf, options: &S3Options) -> Resu
                 .http_client(BoundedClient(http_client(conf, options, true)?));
             let provider = block_on(role.load()).credentials_provider().ok_or("no provider of credentials")?;
             Ok(with_role(config, provider))
+        }
+        S3Credentials::MachineRole { name, endpoint } => {
+            let client = SharedHttpClient::new(BoundedClient(http_client(conf, options, true)?));
+            let provider_config =
+                ProviderConfig::without_region().with_http_client(client).with_region(Some(Region::new(region(conf))));
+            let mut service = imds::Client::builder().configure(&provider_config);
+            if let Some(endpoint) = endpoint {
+                service = service.endpoint(endpoint).map_err(|error| format!("{endpoint}: {}", chain_text(&*error)))?;
+            }
+            let provider = ImdsCredentialsProvider::builder().configure(&provider_config).imds_client(service.build());
+            let provider = match name {
+                Some(name) => provider.profile(name),
+                None => provider,
+            };
+            Ok(with_role(config, SharedCredentialsProvider::new(provider.build())))
         }
     }
 }

@@ -1,0 +1,39 @@
+//! What to change in a server's configuration so that it works with the destination.
+
+use crate::conf::{DescribedBy, SideConf, section_of};
+use crate::object::ObjectKind;
+
+/// How to switch a server that `from` describes to `to`, in sentences. Where variables say where the stores are, the server
+/// does not look at its seafile.conf for that, so a new one in its place would change nothing.
+pub fn how_to_switch(from: &SideConf, to: &SideConf) -> String {
+    const VARIABLE: &str = "SEAF_SERVER_STORAGE_TYPE";
+    let what = match (&from.described_by, &to.described_by) {
+        (DescribedBy::Conf, DescribedBy::Conf) if to.staying().is_empty() => {
+            "Put the new seafile.conf in place and start the server with it.".to_owned()
+        }
+        (DescribedBy::Conf, DescribedBy::Conf) => format!("{} Start the server with that.", sections(to)),
+        (DescribedBy::Variables { place, storage_type }, DescribedBy::Conf) => format!(
+            "Set {VARIABLE} to nothing, which is {storage_type} in {place}: as long as it has a value, the server does not \
+             look into seafile.conf for its stores. {} Start the server with both.",
+            if to.staying().is_empty() { "Put the new seafile.conf in place.".to_owned() } else { sections(to) }
+        ),
+        (_, DescribedBy::Variables { storage_type, .. }) => format!(
+            "Give the server the variables of {}, {VARIABLE} = {storage_type} among them, and start it with them.",
+            to.path.display()
+        ),
+    };
+    format!("{what} If the server was not stopped before this pass began, stop it and run again first.")
+}
+
+/// What to do with seafile.conf where some kinds stay: the new one is not the whole truth, so it must not replace the old one.
+fn sections(to: &SideConf) -> String {
+    let moving = ObjectKind::ALL.into_iter().filter(|kind| to.moves(*kind));
+    let moving: Vec<String> = moving.map(|kind| format!("[{}]", section_of(kind))).collect();
+    let staying = to.staying().into_iter();
+    let staying: Vec<String> = staying.map(|kind| format!("{kind} stay in {}", to.store(kind).location())).collect();
+    format!(
+        "Put only {} of the new seafile.conf into that of the server, which must go on saying where the others are: {}.",
+        moving.join(", "),
+        staying.join(", ")
+    )
+}
