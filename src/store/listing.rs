@@ -67,7 +67,7 @@ impl Start {
 pub(super) enum Fault<E> {
     /// A request failed.
     Request(E),
-    /// The server gave names from before the start and did not get past it.
+    /// The server gave names from before the start.
     IgnoresStart,
     /// Names out of order, or no way to go on.
     Broken(String),
@@ -153,9 +153,9 @@ fn check_order<E>(answer: &Answer, floor: Option<&[u8]>) -> Result<(), Fault<E>>
         )));
     }
     let ignores = answer.names.first().is_some_and(|name| floor.is_some_and(|floor| name.bytes.as_slice() <= floor));
-    // Only when there is more, because an answer that is the whole bucket needs no start: what is not asked for is left
-    // out.
-    if ignores && answer.more { Err(Fault::IgnoresStart) } else { Ok(()) }
+    // Also where the server says that there is no more, because that would be said of another place than was asked for: a
+    // page that is given twice looks like the last one.
+    if ignores { Err(Fault::IgnoresStart) } else { Ok(()) }
 }
 
 impl Fault<StoreError> {

@@ -11,6 +11,7 @@ mod fs_quarantine;
 mod http;
 mod names;
 mod oss;
+mod redirects;
 mod retry;
 mod s3_access;
 mod s3_faults;

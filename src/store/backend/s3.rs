@@ -235,9 +235,7 @@ impl S3Store {
             .max_keys(PAGE);
         let reading = Reading::new(|| ListObjectsV2Output::builder().build());
         self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
-        let mut listing = reading.answer()?;
-        let token = listing.token.take();
-        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+        reading.answer()?.with_token().map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
     }
 
     /// The first version of the listing: `marker` in place of `start-after`.
@@ -257,9 +255,7 @@ impl S3Store {
             .max_keys(PAGE);
         let reading = Reading::new(|| ListObjectsOutput::builder().build());
         self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
-        let mut listing = reading.answer()?;
-        let token = listing.marker.take();
-        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
+        reading.answer()?.with_marker().map_err(|cause| Failure::new(ErrorKind::Protocol, cause))
     }
 
     fn page(&self, range: &KeyRange, v1: bool) -> Result<Page, Fault<Failure>> {
