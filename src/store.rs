@@ -31,6 +31,7 @@ pub mod layer;
 mod listing;
 pub mod names;
 pub mod open;
+pub mod replay;
 mod sizes;
 mod within;
 mod witness;

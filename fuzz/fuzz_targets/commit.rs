@@ -1,8 +1,7 @@
-//! Commits come from whoever uploads: reading one must never panic, and what it says about the id must be the same on
-//! both ways to ask.
+//! Any bytes as a commit.
 #![no_main]
 
-// The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
+// The same code runs in every run of the tests, over changed real inputs and what the fuzzer found.
 #[path = "../../tests/rooms/foreign_bytes/commit.rs"]
 mod commit;
 

@@ -1,7 +1,7 @@
-//! Any bytes as a seafile.conf and as a `.env` file: settings or errors come out, never a panic.
+//! Any bytes as a seafile.conf and as a `.env` file.
 #![no_main]
 
-// The same code runs over thousands of changed inputs in every run of the tests, without a fuzzer.
+// The same code runs in every run of the tests, over changed real inputs and what the fuzzer found.
 #[path = "../../tests/rooms/foreign_bytes/conf.rs"]
 mod conf;
 

@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::object::ObjectKey;
-use crate::sys::terminal::OneLine;
+use crate::sys::terminal::{OneLine, beginning};
+
+/// The longest cause, in characters: a server may send a megabyte of words with each of a million failures.
+const LONGEST_CAUSE: usize = 1500;
 
 /// What kind of failure it was. The kind alone decides whether a call is repeated and whether the
 /// pass goes on.
@@ -154,7 +157,8 @@ impl StoreError {
     /// An error while doing `action` to `subject`, a store or a part of it.
     pub fn new(kind: ErrorKind, action: &'static str, subject: impl Into<String>, cause: impl fmt::Display) -> Self {
         // On one line, because servers choose words of it, and a line of their own could pass for one of ours.
-        Self { kind, action, subject: subject.into(), cause: OneLine(cause).to_string(), retry_after: None }
+        let cause = beginning(&OneLine(cause).to_string(), LONGEST_CAUSE).into_owned();
+        Self { kind, action, subject: subject.into(), cause, retry_after: None }
     }
 
     /// The same error with the time that the store asked to wait for.
@@ -239,6 +243,13 @@ mod tests {
         assert!(!denied.is_fatal() && !denied.is_transient() && denied.may_be_outage(), "{denied:?}");
         let denied = StoreError::new(ErrorKind::Denied, "list", "the store", "no").kind();
         assert!(denied.is_fatal() && !denied.may_be_outage(), "{denied:?}");
+    }
+
+    #[test]
+    fn a_server_that_talks_much_is_told_in_part() {
+        let error = StoreError::new(ErrorKind::Other, "list", "x", "ü\n".repeat(1 << 20)).because("do this");
+        assert!(error.cause().chars().count() < 2 * LONGEST_CAUSE, "{}", error.cause().len());
+        assert!(error.cause().starts_with("ü ü") && error.cause().ends_with("ü …; do this"), "{error}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::{ErrorKind, StoreError};
+use crate::sys::terminal::beginning;
 
 mod answer;
 mod body;
@@ -25,8 +26,8 @@ mod connect;
 mod failure;
 pub mod runtime;
 
-pub(super) use answer::wait_of;
 pub use answer::{kind_of_status, retry_after};
+pub(super) use answer::{not_followed, wait_of};
 
 use body::{Deadline, Limit, Upload, collect};
 use connect::Connector;
@@ -97,7 +98,8 @@ impl Request {
     /// # Errors
     /// [`ErrorKind::Setup`] when `url` is not an absolute http or https URL.
     pub fn new(method: Method, url: &str) -> Result<Self, HttpError> {
-        let bad = |why: &str| HttpError::new(ErrorKind::Setup, format!("{url:?} is not a usable URL: {why}"));
+        let shown = beginning(url, LONGEST_URL);
+        let bad = |why: &str| HttpError::new(ErrorKind::Setup, format!("{shown:?} is not a usable URL: {why}"));
         let url: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
         match url.scheme_str() {
             Some("http" | "https") if url.host().is_some_and(|host| !host.is_empty()) => {}
@@ -288,8 +290,12 @@ impl HttpClient {
     }
 }
 
+/// How much of a URL that a server names is shown, in characters.
+const LONGEST_URL: usize = 300;
+
 /// Why nothing is sent to a URL without TLS, and what to do.
 pub(in crate::store) fn unsafe_url(url: &str) -> String {
+    let url = beginning(url, LONGEST_URL);
     format!(
         "nothing was sent to {url}: it is not https, and the configuration says use_https = true; have the service name \
          an https:// address, or set use_https = false if everybody on the way may see the requests"

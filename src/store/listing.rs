@@ -69,7 +69,7 @@ impl Start {
 pub(super) enum Fault<E> {
     /// A request failed.
     Request(E),
-    /// The server gave names from before the start and did not get past it.
+    /// The server gave names from before the start.
     IgnoresStart,
     /// Names out of order, or no way to go on.
     Broken(String),
@@ -84,12 +84,8 @@ pub(super) fn page<E>(range: &KeyRange, mut fetch: impl FnMut(&Start) -> Result<
     let mut start = floor.clone().map_or(Start::First, Start::After);
     let (mut empty, mut strange, mut end_said) = (0, 0, false);
     loop {
-        let mut answer = fetch(&start).map_err(Fault::Request)?;
+        let answer = fetch(&start).map_err(Fault::Request)?;
         check_order(&answer, floor.as_deref())?;
-        if end_said {
-            // Given again by a server that ignores where it is told to start, and has no more than this.
-            answer.names.retain(|name| floor.as_deref().is_none_or(|floor| name.bytes.as_slice() > floor));
-        }
         let past_end = answer.names.last().is_some_and(|name| name.bytes.as_slice() > range.last().text().as_slice());
         if past_end || !answer.more && answer.names.is_empty() && end_said {
             take(&mut page, range, &answer.names, None);
@@ -169,9 +165,9 @@ fn check_order<E>(answer: &Answer, floor: Option<&[u8]>) -> Result<(), Fault<E>>
         )));
     }
     let ignores = answer.names.first().is_some_and(|name| floor.is_some_and(|floor| name.bytes.as_slice() <= floor));
-    // Only when there is more, because an answer that is the whole bucket needs no start: what is not asked for is left
-    // out.
-    if ignores && answer.more { Err(Fault::IgnoresStart) } else { Ok(()) }
+    // Also where the server says that there is no more, because that would be said of another place than was asked for: a
+    // page that is given twice looks like the last one.
+    if ignores { Err(Fault::IgnoresStart) } else { Ok(()) }
 }
 
 impl Fault<StoreError> {

@@ -4,6 +4,7 @@
 //! messages of stores, notes in locks. A terminal obeys control characters, and eyes are misled by characters that turn
 //! the direction of a line or cannot be seen at all. Each of these is shown as its number: `\u{9b}`.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter, Write};
 
 /// Whether a character is not shown as it is: a control character, one that turns the direction of the text, or one that
@@ -38,6 +39,14 @@ pub struct Lines<T>(pub T);
 
 /// Shows a text on one line: as [`Lines`], its line feeds and tabs as spaces.
 pub struct OneLine<T>(pub T);
+
+/// The first `longest` characters of a text, and `…` in place of the others: what others choose may be a megabyte long.
+pub fn beginning(text: &str, longest: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
 
 impl<T: Display> Display for Lines<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -104,6 +113,11 @@ mod tests {
         fn no_control_character_counts_as_seen(character in any::<char>()) {
             prop_assert!(is_unseen(character) || !character.is_control());
         }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_a_short_one_is_not() {
+        assert_eq!([beginning("größe", 4), beginning("größe", 5), beginning("", 0)], ["größ…", "größe", ""]);
     }
 
     #[test]

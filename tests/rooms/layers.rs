@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["store::layer"],
     &["store::http"],
     &["store::backend"],
-    &["store::open"],
+    &["store::open", "store::replay"],
     &["history"],
     &["lease"],
     // What engines count and find. Below it are the engines that write it, below those whoever tells it.

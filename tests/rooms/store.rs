@@ -12,6 +12,7 @@ mod http;
 mod names;
 mod oss;
 mod patience;
+mod redirects;
 mod retry;
 mod s3_access;
 mod s3_faults;

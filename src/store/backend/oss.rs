@@ -20,7 +20,7 @@ use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 mod errors;
-mod listing;
+pub(in crate::store) mod listing;
 mod sign;
 
 use errors::Said;

@@ -231,9 +231,7 @@ impl S3Store {
             .max_keys(PAGE);
         let reading = Reading::new(|| ListObjectsV2Output::builder().build());
         self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
-        let mut listing = reading.answer()?;
-        let token = listing.token.take();
-        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::WrongListing, cause))
+        reading.answer()?.with_token().map_err(|cause| Failure::new(ErrorKind::WrongListing, cause))
     }
 
     /// The first version of the listing: `marker` in place of `start-after`.
@@ -253,9 +251,7 @@ impl S3Store {
             .max_keys(PAGE);
         let reading = Reading::new(|| ListObjectsOutput::builder().build());
         self.within(0, request.customize().interceptor(reading.clone()).send()).await?;
-        let mut listing = reading.answer()?;
-        let token = listing.marker.take();
-        listing.answer(token).map_err(|cause| Failure::new(ErrorKind::WrongListing, cause))
+        reading.answer()?.with_marker().map_err(|cause| Failure::new(ErrorKind::WrongListing, cause))
     }
 
     fn page(&self, range: &KeyRange, v1: bool) -> Result<Page, Fault<Failure>> {

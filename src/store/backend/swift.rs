@@ -18,8 +18,8 @@ use crate::store::witness::foreign::{no_listing, own};
 use crate::store::witness::{Etag, Md5Sum, is_gone, settle, take_away};
 use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore, found};
 
-mod listing;
-mod login;
+pub(in crate::store) mod listing;
+pub(in crate::store) mod login;
 mod session;
 
 use session::{Account, Session};

@@ -6,8 +6,9 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
 
-use super::{ErrorKind, Response, StoreError};
+use super::{ErrorKind, LONGEST_URL, Response, StoreError};
 use crate::store::witness::foreign::{Success, first_words};
+use crate::sys::terminal::beginning;
 
 /// What a status means where the backend knows nothing better.
 ///
@@ -47,6 +48,12 @@ pub(in crate::store) fn wait_of(text: &str) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
+/// What an error says of a redirect to `target`.
+pub(in crate::store) fn not_followed(target: &str) -> String {
+    let target = beginning(target, LONGEST_URL);
+    format!("the server points to {target}, which is not followed: configure that address if it is the right one")
+}
+
 impl Response {
     /// The answer, known to have the status of a success, as the evidence of who gave it. `encrypted`: the service says
     /// that the ETag is no MD5.
@@ -79,10 +86,7 @@ impl Response {
         }
         let error = StoreError::new(kind, action, subject, cause).with_retry_after(retry_after(&self.headers));
         match self.headers.get(LOCATION).filter(|_| self.status.is_redirection()) {
-            Some(target) => error.because(format_args!(
-                "the server points to {}, which is not followed: configure that address if it is the right one",
-                String::from_utf8_lossy(target.as_bytes())
-            )),
+            Some(target) => error.because(not_followed(&String::from_utf8_lossy(target.as_bytes()))),
             None => error,
         }
     }

@@ -33,11 +33,25 @@ pub(in crate::store) enum UrlEncoding {
 }
 
 impl BucketListing {
-    /// The answer, whose token is `token`.
+    /// The answer in the second version of the listing, which goes on with a token.
     ///
     /// # Errors
     /// When it does not say whether there is more: then nothing in it says that the listing is over.
-    pub(in crate::store) fn answer(self, token: Option<String>) -> Result<Answer, String> {
+    pub(in crate::store) fn with_token(mut self) -> Result<Answer, String> {
+        let token = self.token.take();
+        self.answer(token)
+    }
+
+    /// The answer in the first version, which goes on after a name.
+    ///
+    /// # Errors
+    /// As [`Self::with_token`].
+    pub(in crate::store) fn with_marker(mut self) -> Result<Answer, String> {
+        let marker = self.marker.take();
+        self.answer(marker)
+    }
+
+    fn answer(self, token: Option<String>) -> Result<Answer, String> {
         let more = self.more.ok_or("the answer does not say whether the listing is over")?;
         Ok(Answer { names: self.names, more, token })
     }
@@ -266,6 +280,6 @@ mod tests {
             assert!(error.contains(said), "{error} for {xml}");
         }
         let silent = parse(inside("").as_bytes(), UrlEncoding::Form).unwrap();
-        assert!(silent.answer(None).unwrap_err().contains("whether the listing is over"));
+        assert!(silent.with_token().unwrap_err().contains("whether the listing is over"));
     }
 }

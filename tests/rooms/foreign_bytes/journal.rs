@@ -1,18 +1,18 @@
 //! Any bytes in the place of a journal are refused or cut; whatever is left of a good one after
 //! changes and cuts was once written, in that order.
 
-use std::path::Path;
-
 use seaf_migrate::conf::backend::{Backend, Location};
 use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
+use tempfile::TempDir;
 
 /// The files of a run that went well.
-pub struct Good {
+struct Good {
     lock: ListLock,
     set: Index,
     journal: Vec<u8>,
+    _folder: TempDir,
 }
 
 fn objects() -> Vec<Listed> {
@@ -20,9 +20,9 @@ fn objects() -> Vec<Listed> {
 }
 
 impl Good {
-    /// Makes them in `folder`.
-    pub fn new(folder: &Path) -> Self {
-        let paths = ListPaths::new(&folder.join("list"), ObjectKind::Fs, None);
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = ListPaths::new(&folder.path().join("list"), ObjectKind::Fs, None);
         let lock = ListLock::acquire(&paths).expect("a lock");
         let location = Location { backend: Backend::Fs, kind: ObjectKind::Fs, place: "/a/storage/fs".to_owned() };
         let (builder, _) = SetBuilder::start_or_resume(&lock, &location).expect("begun");
@@ -36,7 +36,7 @@ impl Good {
         }
         drop(journal);
         let journal = std::fs::read(paths.journal()).expect("a journal");
-        Self { lock, set, journal }
+        Self { lock, set, journal, _folder: folder }
     }
 }
 
@@ -48,8 +48,22 @@ fn assert_a_beginning(good: &Good) {
     }
 }
 
+thread_local! {
+    static GOOD: Good = Good::new();
+}
+
 /// One run with the bytes of a fuzzer, or of a test.
-pub fn run(good: &Good, data: &[u8]) {
+pub fn run(data: &[u8]) {
+    GOOD.with(|good| change(good, data));
+}
+
+/// What stands in the good file: the seed of the tests, which a fuzzer has in its corpus.
+#[allow(dead_code)]
+pub fn good() -> Vec<u8> {
+    GOOD.with(|good| good.journal.clone())
+}
+
+fn change(good: &Good, data: &[u8]) {
     let path = good.lock.paths().journal();
     std::fs::write(&path, data).expect("room");
     assert_a_beginning(good);

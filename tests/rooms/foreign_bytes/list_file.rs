@@ -1,21 +1,21 @@
 //! Any bytes in the place of a list are refused or are a sound list; a good list of which bytes
 //! were changed is refused, and one that was not finished is continued without believing them.
 
-use std::path::Path;
-
 use seaf_migrate::conf::backend::{Backend, Location};
 use seaf_migrate::index;
 use seaf_migrate::index::{ListLock, ListPaths, Opened, SetBuilder};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::Listed;
+use tempfile::TempDir;
 
 const OBJECTS: u8 = 20;
 
 /// The files of a run that went well.
-pub struct Good {
+struct Good {
     paths: ListPaths,
     list: Vec<u8>,
     unfinished: Vec<u8>,
+    _folder: TempDir,
 }
 
 fn location() -> Location {
@@ -37,9 +37,9 @@ fn list(builder: &SetBuilder, range: KeyRange) {
 }
 
 impl Good {
-    /// Makes them in `folder`.
-    pub fn new(folder: &Path) -> Self {
-        let paths = ListPaths::new(&folder.join("list"), ObjectKind::Fs, None);
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = ListPaths::new(&folder.path().join("list"), ObjectKind::Fs, None);
         let lock = ListLock::acquire(&paths).expect("a lock");
         for half in 0..2 {
             let (builder, missing) = SetBuilder::start_or_resume(&lock, &location()).expect("begun");
@@ -56,7 +56,7 @@ impl Good {
         let end = list.len() - 36;
         let index = u64::from_le_bytes(list[end..end + 8].try_into().expect("8 bytes"));
         let unfinished = list[..usize::try_from(index).expect("small")].to_vec();
-        Self { paths, list, unfinished }
+        Self { paths, list, unfinished, _folder: folder }
     }
 }
 
@@ -71,8 +71,22 @@ fn edited(bytes: &[u8], edits: &[u8]) -> (Vec<u8>, bool) {
     (out, changed)
 }
 
+thread_local! {
+    static GOOD: Good = Good::new();
+}
+
 /// One run with the bytes of a fuzzer, or of a test.
-pub fn run(good: &Good, data: &[u8]) {
+pub fn run(data: &[u8]) {
+    GOOD.with(|good| change(good, data));
+}
+
+/// What stands in the good file: the seed of the tests, which a fuzzer has in its corpus.
+#[allow(dead_code)]
+pub fn good() -> Vec<u8> {
+    GOOD.with(|good| good.list.clone())
+}
+
+fn change(good: &Good, data: &[u8]) {
     std::fs::write(good.paths.base(), data).expect("room");
     if let Ok(Opened::Complete(set)) = index::open(&good.paths, &location()) {
         set.verify().expect("a list that opens is sound");

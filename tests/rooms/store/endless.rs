@@ -18,7 +18,7 @@ use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, W
 use crate::support::http_stub::{Asked, Fault, Reply, Stub};
 
 /// A server that answers everything but a login by `answer`, and a store of each protocol at it.
-fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [Named; 4]) {
+pub(super) fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [Named; 4]) {
     let stub = Stub::start(move |asked| match asked.path.ends_with("/auth/v1.0") {
         true => {
             let url = format!("http://{}/v1/AUTH_x", asked.header("host").unwrap());
@@ -37,9 +37,9 @@ fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [N
 }
 
 /// A store, and what it speaks.
-type Named = (&'static str, Box<dyn Store>);
+pub(super) type Named = (&'static str, Box<dyn Store>);
 
-trait Store: ReadStore + WriteStore + RemoveStore {}
+pub(super) trait Store: ReadStore + WriteStore + RemoveStore {}
 impl<T: ReadStore + WriteStore + RemoveStore> Store for T {}
 
 fn location(backend: BackendConf) -> seaf_migrate::conf::Location {
@@ -170,6 +170,48 @@ fn an_object_larger_than_wanted_is_not_read_to_its_end() {
                 (Err(error), Some(_)) => panic!("{name}: {error}"),
             }
         }
+    }
+}
+
+#[test]
+fn headers_without_end_are_an_error_of_every_store() {
+    let many = (0..20_000).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
+    for headers in [many, format!("X-Long: {}\r\n", "y".repeat(4 << 20))] {
+        let (_stub, stores) = stores(move |_| {
+            Reply::new(200).fault(Fault::Raw(format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n").into()))
+        });
+        for (name, store) in stores {
+            for error in [
+                store.read(&ObjectKey::MIN).unwrap_err(),
+                store.list(&Part::new(KeyRange::ALL)).unwrap_err(),
+                store.write(&ObjectKey::MIN, "data".into()).unwrap_err(),
+            ] {
+                assert!(!matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Setup), "{name}: {error}");
+                assert!(error.to_string().len() < 2000, "{name}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_that_is_given_again_as_the_last_one_is_no_end() {
+    let keys = [1, 2, 3].map(|n| ObjectKey::from_bytes(&[n; ObjectKey::LEN]));
+    let (_stub, stores) = stores(move |asked| {
+        // The same three names wherever the listing begins: first with more behind them, then as the end.
+        let more = ["marker", "start-after"].iter().all(|start| asked.param(start).is_none());
+        if asked.param("format").is_some() {
+            let rows = keys.map(|key| format!(r#"{{"name":"{key}","bytes":1}}"#));
+            return Reply::new(200).header("Content-Type", "application/json").body(format!("[{}]", rows.join(",")));
+        }
+        let rows = keys.map(|key| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>")).concat();
+        Reply::new(200).body(format!("<ListBucketResult><IsTruncated>{more}</IsTruncated>{rows}</ListBucketResult>"))
+    });
+    for (name, store) in stores {
+        let first = store.list(&Part::new(KeyRange::ALL)).unwrap();
+        assert_eq!(first.objects.iter().map(|listed| listed.key).collect::<Vec<_>>(), keys, "{name}");
+        let error = store.list(&first.rest.unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{name}: {error}");
+        assert!(error.to_string().contains("from the beginning"), "{name}: {error}");
     }
 }
 

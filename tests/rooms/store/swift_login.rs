@@ -266,6 +266,52 @@ fn an_answer_that_is_no_login_is_told_without_being_shown() {
 }
 
 #[test]
+fn a_token_that_is_none_is_told_by_what_is_wrong_with_it_and_not_shown() {
+    let catalog = json!([{"type": "object-store", "endpoints": [{"publicURL": "{here}"}]}]);
+    for (token, said) in [
+        (String::new(), "is empty"),
+        ("gAAAA\r\nX-Evil: 1".to_owned(), "holds a byte 0x0d"),
+        ("gAAAA\tx".to_owned(), "holds a byte 0x09"),
+        ("gAAAA\0".to_owned(), "holds a byte 0x00"),
+        ("gAAAAü".to_owned(), "holds a byte 0xc3"),
+        ("gAAAA".repeat(100_000), "has 500000 bytes"),
+    ] {
+        let body = json!({"access": {"token": {"id": token}, "serviceCatalog": catalog}}).to_string();
+        let error = error_of(SwiftAuth::V2, Reply::new(200).body(body));
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        assert!(error.to_string().contains(said) && !error.to_string().contains("gAAAA"), "{error}");
+    }
+    // In a header, a token of a megabyte is no answer, and one that is no text is no token.
+    for token in ["gAAAA".repeat(200_000), "gAAAAü".to_owned()] {
+        let error =
+            error_of(SwiftAuth::V1, Reply::new(200).header("X-Storage-Url", "{here}").header("X-Auth-Token", token));
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        assert!(!error.to_string().contains("gAAAA"), "{error}");
+    }
+}
+
+#[test]
+fn an_answer_to_a_login_is_told_in_part_however_long_it_is() {
+    let address = |url: String, region: String| json!([{"type": "object-store", "endpoints": [{"publicURL": url, "region": region}]}]);
+    let (megabyte, short) = ("x".repeat(1 << 19), || "north".to_owned());
+    let long_url = v2(&address(format!("http://{megabyte}/"), short()));
+    let long_path = v2(&address(format!("{{here}}/{megabyte}"), short()));
+    let no_text = v2(&address("http://\u{9b}2J\u{202e}/".to_owned(), short()));
+    for login in [long_url, long_path, no_text] {
+        let error = error_of(SwiftAuth::V2, login).to_string();
+        assert!(error.contains("not a usable URL") && error.len() < 1000, "{error}");
+        assert!(!error.contains(['\u{9b}', '\u{202e}']), "{error:?}");
+    }
+    let server = Server::start(v2(&address("{here}".to_owned(), megabyte)));
+    let conf = SwiftConf { region: Some("south".to_owned()), ..server.conf(SwiftAuth::V2) };
+    let error = server.read(&conf).unwrap_err().to_string();
+    assert!(error.contains("the catalog has xxx") && error.len() < 1000, "{error}");
+    // Nor is more than a megabyte read.
+    let error = error_of(SwiftAuth::V2, Reply::new(200).body(vec![b' '; 2 << 20]));
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+}
+
+#[test]
 fn refusals_of_a_login_have_their_kinds() {
     for (status, kind, says) in [
         (401, ErrorKind::BadCredentials, "user_name and password are not accepted"),

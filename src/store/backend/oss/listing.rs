@@ -67,9 +67,8 @@ impl Query {
 /// # Errors
 /// [`ErrorKind::ForeignAnswer`] when it is no whole listing, [`ErrorKind::WrongListing`] when it does not say whether there
 /// is more.
-pub(super) fn parse(body: &[u8]) -> Result<Answer, HttpError> {
-    let mut listing = xml::parse(body, UrlEncoding::Path)
+pub(in crate::store) fn parse(body: &[u8]) -> Result<Answer, HttpError> {
+    let listing = xml::parse(body, UrlEncoding::Path)
         .map_err(|why| HttpError::new(ErrorKind::ForeignAnswer, no_listing(200, &why, body)))?;
-    let token = listing.token.take();
-    listing.answer(token).map_err(|why| HttpError::new(ErrorKind::WrongListing, why))
+    listing.with_token().map_err(|why| HttpError::new(ErrorKind::WrongListing, why))
 }

@@ -14,7 +14,7 @@ use http_body_util::LengthLimitError;
 
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
-use crate::store::http::wait_of;
+use crate::store::http::{not_followed, wait_of};
 use crate::store::witness::foreign::{Success, first_words};
 
 /// What went wrong, before it is known to which object.
@@ -104,6 +104,10 @@ impl Failure {
         if let Some(advice) = advice(kind, status, code.as_deref(), region.as_deref(), signature) {
             text.push_str("; ");
             text.push_str(&advice);
+        }
+        if let Some(target) = raw.headers().get("location").filter(|_| (300..400).contains(&status)) {
+            text.push_str("; ");
+            text.push_str(&not_followed(target));
         }
         let retry_after = raw.headers().get("retry-after").and_then(wait_of);
         Self { kind, text, retry_after, status: Some(status) }

@@ -38,7 +38,7 @@ pub(super) fn query(range: &KeyRange, start: &Start) -> String {
 }
 
 /// The names in an answer's body. An error says what is wrong with it.
-pub(super) fn parse(body: &[u8]) -> Result<Answer, String> {
+pub(in crate::store) fn parse(body: &[u8]) -> Result<Answer, String> {
     let entries: Vec<Entry> =
         serde_json::from_slice(body).map_err(|error| format!("the listing is not the JSON expected: {error}"))?;
     let name = |entry: Entry| Name { bytes: entry.name.into_bytes(), size: entry.bytes };

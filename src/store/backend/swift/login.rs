@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::conf::backend::{SwiftAuth, SwiftConf};
 use crate::store::http::{HttpClient, Request, Response, unsafe_url};
 use crate::store::{ErrorKind, StoreError};
+use crate::sys::terminal::beginning;
 
 /// Where to log in; errors of a login are about this address.
 pub(super) fn url(conf: &SwiftConf) -> String {
@@ -25,26 +26,52 @@ pub(super) fn url(conf: &SwiftConf) -> String {
     format!("{scheme}://{}/{path}", conf.auth_host.trim_end_matches('/'))
 }
 
+/// The largest answer to a login to accept, in bytes; a catalog of a hundred services and regions has some 50,000.
+const ANSWER_LIMIT: u64 = 1 << 20;
+
 /// Logs in. Returns the token and the address of the account, without a slash at its end.
 pub(super) fn log_in(conf: &SwiftConf, client: &HttpClient) -> Result<(HeaderValue, String), StoreError> {
     let url = url(conf);
     let failed = |(kind, why): Lack| StoreError::new(kind, "open", &url, why);
     let request = request(conf, &url).map_err(failed)?;
+    let request = request.answer_limit(ANSWER_LIMIT);
     let answer = client.send(&request).map_err(|error| error.into_store("open", &url))?;
+    read(conf, &answer)
+}
+
+/// What the answer to a login gives: the token, and the address of the account without a slash at its end.
+pub(in crate::store) fn read(conf: &SwiftConf, answer: &Response) -> Result<(HeaderValue, String), StoreError> {
+    let url = url(conf);
+    let failed = |(kind, why): Lack| StoreError::new(kind, "open", &url, why);
     if !answer.status.is_success() {
-        return Err(refusal(&answer, &url));
+        return Err(refusal(answer, &url));
     }
     let (token, storage_url) = match conf.auth {
-        SwiftAuth::V1 => from_v1(&answer),
-        SwiftAuth::V2 => from_v2(&answer, conf.region.as_deref()),
-        SwiftAuth::V3 => from_v3(&answer, conf.region.as_deref()),
+        SwiftAuth::V1 => from_v1(answer),
+        SwiftAuth::V2 => from_v2(answer, conf.region.as_deref()),
+        SwiftAuth::V3 => from_v3(answer, conf.region.as_deref()),
     }
     .map_err(failed)?;
-    let token =
-        secret_header(&token).map_err(|_| failed((ErrorKind::Protocol, "the token is no header".to_owned())))?;
+    let token = usable(&token).map_err(failed)?;
     let storage_url = storage_url.trim_end_matches('/').to_owned();
     is_safe(&storage_url, conf.https).map_err(failed)?;
     Ok((token, storage_url))
+}
+
+/// The longest token to accept, in bytes: those of Keystone that hold a whole catalog have some ten thousand.
+const LONGEST_TOKEN: usize = 64 << 10;
+
+/// The token as it is sent with every request. It is shown by no error.
+fn usable(token: &str) -> Result<HeaderValue, Lack> {
+    let no_token = |why: String| Err((ErrorKind::Protocol, format!("the token that the login gives {why}")));
+    match token.bytes().find(|byte| !matches!(byte, b' '..=b'~')) {
+        _ if token.is_empty() => no_token("is empty".to_owned()),
+        _ if token.len() > LONGEST_TOKEN => {
+            no_token(format!("has {} bytes, and at most {LONGEST_TOKEN} are accepted", token.len()))
+        }
+        Some(byte) => no_token(format!("holds a byte {byte:#04x}, which no token has")),
+        None => secret_header(token).or_else(|error| no_token(format!("cannot be sent: {error}"))),
+    }
 }
 
 /// Refuses an address of the account that the token must not be sent to: over TLS only where the login went over TLS.
@@ -129,12 +156,18 @@ fn refusal(answer: &Response, url: &str) -> StoreError {
     }
 }
 
+/// The text of a header that the answer must have.
+fn header_of(answer: &Response, name: &str) -> Result<String, String> {
+    match (answer.header(name), answer.headers.contains_key(name)) {
+        (Some(text), _) => Ok(text.to_owned()),
+        (None, true) => Err(format!("the answer's {name} is not ASCII")),
+        (None, false) => Err(format!("the answer has no {name}")),
+    }
+}
+
 fn from_v1(answer: &Response) -> Result<(String, String), Lack> {
-    let header = |name: &str| {
-        let lack = || (ErrorKind::Protocol, format!("the answer has no {name}"));
-        answer.header(name).map(str::to_owned).ok_or_else(lack)
-    };
-    Ok((header("x-auth-token")?, header("x-storage-url")?))
+    let header = |name: &str| header_of(answer, name).map_err(|why| (ErrorKind::Protocol, why));
+    Ok((header("X-Auth-Token")?, header("X-Storage-Url")?))
 }
 
 #[derive(Deserialize)]
@@ -188,6 +221,9 @@ struct Service<E> {
     endpoints: Option<Vec<E>>,
 }
 
+/// How much of the names of regions is shown, in characters.
+const LONGEST_REGIONS: usize = 500;
+
 /// A public address, and the region it is in.
 type PublicAddress = (Option<String>, String);
 
@@ -198,8 +234,7 @@ fn from_v2(answer: &Response, region: Option<&str>) -> Result<(String, String), 
 }
 
 fn from_v3(answer: &Response, region: Option<&str>) -> Result<(String, String), Lack> {
-    let lack = || (ErrorKind::Protocol, "the answer has no X-Subject-Token".to_owned());
-    let token = answer.header("x-subject-token").ok_or_else(lack)?.to_owned();
+    let token = header_of(answer, "X-Subject-Token").map_err(|why| (ErrorKind::Protocol, why))?;
     let addresses = object_stores(parse::<V3Answer>(answer)?.token.catalog)
         .filter(|endpoint| endpoint.interface.as_deref() == Some("public"))
         .filter_map(|endpoint| Some((endpoint.region_id.or(endpoint.region), endpoint.url?)));
@@ -222,7 +257,9 @@ fn choose(addresses: Vec<PublicAddress>, region: Option<&str>) -> Result<String,
     let wanted = |held: &Option<String>| region.is_none() || held.as_deref() == region;
     addresses.into_iter().find(|(held, _)| wanted(held)).map(|(_, url)| url).ok_or_else(|| match region {
         Some(region) if !regions.is_empty() => {
-            (ErrorKind::Setup, format!("no object store in region {region:?}; the catalog has {}", regions.join(", ")))
+            let regions = regions.join(", ");
+            let regions = beginning(&regions, LONGEST_REGIONS);
+            (ErrorKind::Setup, format!("no object store in region {region:?}; the catalog has {regions}"))
         }
         _ => (ErrorKind::Setup, "the catalog has no object store for this tenant: check tenant and region".to_owned()),
     })
