@@ -35,7 +35,7 @@ pub(crate) fn text<'a>(file: &Arc<str>, bytes: &'a [u8], findings: &mut Findings
 /// Whether the bytes begin as a text in UTF-16 does: with its mark, or with letters every second byte of which is zero.
 fn is_utf16(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
-        || matches!(bytes, [0, b, 0, d, ..] | [b, 0, d, 0, ..] if *b > 0 && *d > 0)
+        || matches!(bytes, [0, b, 0, d, ..] | [b, 0, d, 0, ..] if b.is_ascii_graphic() && d.is_ascii_graphic())
 }
 
 fn is_comment(line: &[u8]) -> bool {

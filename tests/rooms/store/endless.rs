@@ -210,7 +210,7 @@ fn a_page_that_is_given_again_as_the_last_one_is_no_end() {
         let first = store.list(&Part::new(KeyRange::ALL)).unwrap();
         assert_eq!(first.objects.iter().map(|listed| listed.key).collect::<Vec<_>>(), keys, "{name}");
         let error = store.list(&first.rest.unwrap()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Protocol, "{name}: {error}");
+        assert_eq!(error.kind(), ErrorKind::WrongListing, "{name}: {error}");
         assert!(error.to_string().contains("from the beginning"), "{name}: {error}");
     }
 }
