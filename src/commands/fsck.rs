@@ -34,6 +34,7 @@ use settings::FsckSettings;
 /// Checks a side, prints the result, and writes the report and the page if they are wanted.
 pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> FsckOutcome {
     let (began, started) = (Instant::now(), jiff::Zoned::now());
+    settings.side.notes.iter().for_each(|note| console.log(note));
     for warning in &settings.side.warnings {
         console.problem(format_args!("Warning: {warning}"));
     }
@@ -68,8 +69,15 @@ fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Res
     let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), &options))?;
     stores.values().try_for_each(|store| other_layout::require_none_at_first("the checked side", &**store))?;
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
-    let roots = match &settings.database {
-        Some(database) => Roots::from_conf(database)?,
+    let of_database = match settings.database.as_ref().map(Roots::from_conf) {
+        Some(Err(error)) if settings.database_is_guessed => {
+            console.problem(format_args!("Warning: {error}. Nothing names this database, so it is left alone"));
+            None
+        }
+        of_database => of_database.transpose()?,
+    };
+    let roots = match of_database {
+        Some(roots) => roots,
         None => {
             console.log("No database is configured: the heads are worked out from the commits");
             Roots::from_commits(&*stores[ObjectKind::Commits], &*stores[ObjectKind::Fs], threads, shutdown)?

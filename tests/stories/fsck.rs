@@ -51,6 +51,22 @@ fn without_a_database_the_heads_come_from_the_commits() {
 }
 
 #[test]
+fn a_leftover_that_nothing_names_as_the_database_is_no_reason_not_to_look() {
+    let world = World::with_sample();
+    fs::write(world.at("old/seafile-data/seafile.db"), "no database").unwrap();
+    let check = |options: &[&str]| {
+        let mut command = world.program();
+        command.args(["fsck", "--conf"]).arg(world.at("old")).arg("--data-dir").arg(world.at("old/seafile-data"));
+        world.finish(command.args(options).spawn().unwrap())
+    };
+    let checked = check(&[]).assert_code(0);
+    assert!(checked.stderr.contains("Nothing names this database, so it is left alone"), "{}", checked.stderr);
+    assert!(checked.stdout.contains("worked out from the commits"), "{}", checked.stdout);
+    // One that is named must answer.
+    check(&["--db", world.at("old/seafile-data/seafile.db").to_str().unwrap()]).assert_code(3);
+}
+
+#[test]
 fn findings_are_counted_in_the_last_line_and_the_files_that_name_them_are_told() {
     let world = World::with_sample();
     world.run(&[]).assert_code(0);

@@ -75,6 +75,8 @@ pub struct FsckSettings {
     pub side: SideConf,
     /// Where the heads are; `None` works them out from the commits.
     pub database: Option<DatabaseConf>,
+    /// Whether nothing names that database, so that one which cannot be read is no reason not to look.
+    pub database_is_guessed: bool,
     /// How to talk to the stores.
     pub store: StoreSettings,
     /// How many bytes the objects that are read may take in memory.
@@ -103,6 +105,7 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
     // A side is checked as a source is: only read, and its folders must be there.
     let mut side = load_side(&source, Role::Source, env)?;
     Ok(FsckSettings {
+        database_is_guessed: flags.db.is_none() && side.database_is_guessed,
         database: resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?,
         side,
         store: resolve_store(&flags.store),
