@@ -4,10 +4,12 @@
 pub mod adaptive;
 pub mod breaker;
 pub mod budget;
+pub mod hold;
 pub mod pool;
 pub mod rate;
 pub mod tasks;
 
 pub use breaker::CircuitBreaker;
 pub use budget::Budget;
+pub use hold::Hold;
 pub use rate::RateLimiter;

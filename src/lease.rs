@@ -27,7 +27,7 @@ use crate::sys::shutdown::Shutdown;
 
 pub mod keeper;
 
-pub use keeper::LeaseKeeper;
+pub use keeper::{LeaseKeeper, Outage};
 
 /// The times of a lease. Tests have shorter ones.
 #[derive(Clone, Copy, Debug)]

@@ -48,7 +48,7 @@ fn clean(settings: &CleanSettings, console: &Console, shutdown: &Shutdown) -> Re
         return Ok(count);
     }
     let own = lease::control_stores(&settings.side, &settings.store)?;
-    let lease = lease::claim(&own, &settings.lease, shutdown)?;
+    let lease = lease::claim(&own, &settings.lease, None, shutdown)?;
     lease::confirm(&lease, shutdown)?;
     lease::release(lease, console);
     remove(&stores)?;

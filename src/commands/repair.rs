@@ -150,7 +150,8 @@ impl<'a> Repair<'a> {
         for from in &settings.from {
             check::require_sides(from, to, options, Depth::Libraries, console, shutdown)?;
         }
-        let mut right = WritingRight::acquire(to, &settings.store, &settings.lease, prefix, console, shutdown)?;
+        let mut right =
+            WritingRight::acquire(to, (&settings.store, options), &settings.lease, prefix, console, shutdown)?;
         let mut notes = Vec::new();
         let noted = settings.from.iter().try_for_each(|from| {
             notes.push(RunNoted::begin(Some(&settings.proofs), Pair::new(from, to), console)?);

@@ -1,15 +1,20 @@
 //! A lease that is renewed while its holder works.
 //!
 //! One thread renews it. A second one ends the work when the first has not reported a renewal for too long, because a
-//! call to a store that hangs keeps the first one waiting.
+//! call to a store that hangs keeps the first one waiting. Where writes can be held back, they are when it is too long
+//! since, and the work ends only when the holder's patience does: a destination that was away for minutes is still its
+//! own, unless another process took the lease meanwhile.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::{Beat, Lease, LeaseError, LeaseLoss, TakeOver, Times};
+use crate::flow::Hold;
 use crate::object::PerKind;
+use crate::store::layer::retry::Teller;
 use crate::store::{ErrorKind, StoreError, WriteStore};
 use crate::sys::shutdown::{Shutdown, ShutdownReason};
 
@@ -22,10 +27,23 @@ pub struct LeaseKeeper {
     renewing: Option<JoinHandle<()>>,
 }
 
+/// What is done while the lease cannot be renewed.
+#[derive(Clone, Debug)]
+pub struct Outage {
+    /// Holds writes back as long as another process may have the lease.
+    pub hold: Hold,
+    /// For how long the destination is waited for.
+    pub patience: Duration,
+    /// Takes what is to be told.
+    pub tell: Teller,
+}
+
 #[derive(Debug)]
 struct Shared {
     lease: Mutex<Lease>,
     times: Times,
+    /// `None` where writes cannot be held back.
+    outage: Option<Outage>,
     /// Why the lease is not held any more.
     loss: OnceLock<LeaseLoss>,
     /// What the last renewal that failed met.
@@ -35,7 +53,8 @@ struct Shared {
 }
 
 impl LeaseKeeper {
-    /// Claims the lease on all three stores and renews it from now on. When it is lost, `shutdown` is requested.
+    /// Claims the lease on all three stores and renews it from now on. When it is lost, `shutdown` is requested; with
+    /// `outage`, not before the patience with a destination that does not answer is over.
     ///
     /// # Errors
     /// As [`Lease::claim`], and when no thread can be started.
@@ -43,12 +62,14 @@ impl LeaseKeeper {
         stores: &PerKind<Arc<dyn WriteStore>>,
         take_over: TakeOver,
         times: Times,
+        outage: Option<Outage>,
         shutdown: &Shutdown,
     ) -> Result<Self, LeaseError> {
         let lease = Lease::claim(stores, take_over, times, shutdown)?;
         let shared = Arc::new(Shared {
             lease: Mutex::new(lease),
             times,
+            outage,
             loss: OnceLock::new(),
             trouble: Mutex::default(),
             shutdown: shutdown.clone(),
@@ -126,7 +147,7 @@ impl Shared {
 
     fn renew(&self, ended: &Receiver<()>, beat: &Sender<()>) {
         while ended.recv_timeout(self.times.beat) == Err(RecvTimeoutError::Timeout) {
-            let renewed = self.lease().renew();
+            let renewed = self.renew_once(ended);
             match renewed {
                 // Nobody hears it once the lease is lost.
                 Ok(Beat::Kept) => drop(beat.send(())),
@@ -138,19 +159,59 @@ impl Shared {
         }
     }
 
+    /// Renews the lease. Where writes are held back, another process may have claimed it in this moment; so it is looked
+    /// at once more when that would show.
+    fn renew_once(&self, ended: &Receiver<()>) -> Result<Beat, StoreError> {
+        let renewed = self.lease().renew()?;
+        if renewed != Beat::Kept || !self.outage.as_ref().is_some_and(|outage| outage.hold.is_set()) {
+            return Ok(renewed);
+        }
+        // An end of the command is seen by the caller.
+        let _ended = ended.recv_timeout(self.times.settle);
+        self.lease().look()
+    }
+
     fn watch(&self, beats: &Receiver<()>) {
         let longest = self.times.longest_without_renewal();
         loop {
             match beats.recv_timeout(longest) {
                 Ok(()) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    let cause = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    let cause = if cause.is_empty() { "it does not answer".to_owned() } else { cause };
-                    return self.lose(LeaseLoss::NotRenewed { seconds: longest.as_secs(), cause });
-                }
+                Err(RecvTimeoutError::Timeout) => match &self.outage {
+                    Some(outage) => match self.wait_out(outage, longest, beats) {
+                        Ok(()) => {}
+                        Err(RecvTimeoutError::Disconnected) => return,
+                        Err(RecvTimeoutError::Timeout) => return self.not_renewed(longest + outage.patience),
+                    },
+                    None => return self.not_renewed(longest),
+                },
             }
         }
+    }
+
+    /// Holds writes back until the lease is renewed; no longer than the patience lasts.
+    fn wait_out(&self, outage: &Outage, since: Duration, beats: &Receiver<()>) -> Result<(), RecvTimeoutError> {
+        outage.hold.set(true);
+        let (since, patience) = (since.as_secs(), outage.patience.as_secs());
+        outage.tell.tell(&format!(
+            "the lease on the destination could not be renewed for {since} s: {}. Nothing is written until it is renewed; \
+             it is waited for {patience} s more (--patience)",
+            self.cause()
+        ));
+        beats.recv_timeout(outage.patience)?;
+        outage.tell.tell("the lease on the destination is renewed, and the work goes on");
+        outage.hold.set(false);
+        Ok(())
+    }
+
+    /// What the last renewal that failed met.
+    fn cause(&self) -> String {
+        let cause = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if cause.is_empty() { "it does not answer".to_owned() } else { cause }
+    }
+
+    fn not_renewed(&self, time: Duration) {
+        self.lose(LeaseLoss::NotRenewed { seconds: time.as_secs(), cause: self.cause() });
     }
 
     fn lose(&self, loss: LeaseLoss) {
@@ -169,130 +230,4 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
-
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::conf::backend::Location;
-    use crate::object::ObjectKey;
-    use crate::store::backend::memory::MemoryStore;
-    use crate::store::control::{self, Lasting};
-    use crate::store::{Page, Part, ReadStore};
-
-    const TIMES: Times = Times {
-        beat: Duration::from_millis(5),
-        abandoned_after: Duration::from_secs(60),
-        watch: Duration::from_millis(300),
-        settle: Duration::ZERO,
-    };
-    /// Longer than anything here takes; what is waited for ends the wait.
-    const LONG: Duration = Duration::from_secs(60);
-
-    /// A store that can go away.
-    #[derive(Debug)]
-    struct Leaving(MemoryStore, AtomicBool);
-
-    impl Leaving {
-        fn here(&self, action: &'static str) -> Result<(), StoreError> {
-            match self.1.load(Ordering::SeqCst) {
-                true => Err(StoreError::new(ErrorKind::Connection, action, "the store", "it went away")),
-                false => Ok(()),
-            }
-        }
-    }
-
-    impl ReadStore for Leaving {
-        fn location(&self) -> &Location {
-            self.0.location()
-        }
-
-        fn list(&self, part: &Part) -> Result<Page, StoreError> {
-            self.0.list(part)
-        }
-
-        fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-            self.here("read").and_then(|()| self.0.read(key))
-        }
-
-        fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-            self.0.size(key)
-        }
-    }
-
-    impl WriteStore for Leaving {
-        fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
-            self.here("write").and_then(|()| self.0.write(key, data))
-        }
-
-        fn sync(&self) -> Result<(), StoreError> {
-            Ok(())
-        }
-    }
-
-    fn stores() -> (PerKind<Arc<Leaving>>, PerKind<Arc<dyn WriteStore>>) {
-        let own = PerKind::from_fn(|kind| Arc::new(Leaving(MemoryStore::new(kind, "kept"), AtomicBool::new(false))));
-        let stores = own.clone().map(|store| store as Arc<dyn WriteStore>);
-        (own, stores)
-    }
-
-    #[test]
-    fn it_is_renewed_until_it_is_released() {
-        let (_, stores) = stores();
-        let shutdown = Shutdown::new();
-        let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, &shutdown).unwrap();
-        let beat = || -> u64 {
-            let note: serde_json::Value =
-                control::read(&**stores.values().next().unwrap(), &control::LEASE).unwrap().unwrap();
-            note["beat"].as_u64().unwrap()
-        };
-        while beat() < 3 {
-            std::thread::yield_now();
-        }
-        keeper.confirm().unwrap();
-        keeper.require_held().unwrap();
-        assert_eq!((keeper.loss(), shutdown.reason()), (None, None));
-        keeper.release().unwrap();
-        LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, &shutdown).unwrap().confirm().unwrap();
-    }
-
-    #[test]
-    fn the_pass_is_told_to_end_when_another_process_took_it_over() {
-        let (_, stores) = stores();
-        let (mine, theirs) = (Shutdown::new(), Shutdown::new());
-        let first = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, &mine).unwrap();
-        let second = LeaseKeeper::claim(&stores, TakeOver::AtOnce, TIMES, &theirs).unwrap();
-        assert!(!mine.sleep(LONG));
-        assert!(matches!(first.loss(), Some(LeaseLoss::TakenOver { .. })));
-        assert!(first.confirm().is_err() && first.require_held().is_err());
-        first.release().unwrap();
-        second.require_held().unwrap();
-    }
-
-    #[test]
-    fn the_pass_is_told_to_end_when_the_destination_does_not_answer_for_long() {
-        let (own, stores) = stores();
-        let shutdown = Shutdown::new();
-        let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, &shutdown).unwrap();
-        own.values().next().unwrap().1.store(true, Ordering::SeqCst);
-        assert!(!shutdown.sleep(LONG));
-        let Some(LeaseLoss::NotRenewed { cause, .. }) = keeper.loss() else { panic!("{:?}", keeper.loss()) };
-        assert!(cause.contains("it went away"), "{cause}");
-        keeper.release().unwrap_err();
-    }
-
-    #[test]
-    fn a_lease_that_cannot_be_understood_ends_the_pass() {
-        let (_, stores) = stores();
-        let shutdown = Shutdown::new();
-        let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, &shutdown).unwrap();
-        for store in stores.values() {
-            control::write(&**store, &control::LEASE, &"no lease", Lasting::Passing).unwrap();
-        }
-        // What cannot be understood is no lease, and nobody knows whose it is: the run ends when the time is over.
-        assert!(!shutdown.sleep(LONG));
-        assert!(keeper.loss().is_some());
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use super::layer::retry::{Retry, RetryPolicy, Teller};
 use super::layer::staying::Staying;
 use super::{ErrorKind, ReadStore, RemoveStore, StoreError, WriteStore};
 use crate::conf::{BackendConf, StoreConf};
+use crate::flow::Hold;
 use crate::sys::shutdown::Shutdown;
 
 /// How to talk to stores, whatever their backend.
@@ -30,6 +31,8 @@ pub struct OpenOptions {
     pub stop: Shutdown,
     /// Takes what is to be told of a store that is waited for.
     pub tell: Teller,
+    /// Lets writes wait, to a store that is no folder, while it is not known whether another process may write.
+    pub hold: Hold,
     retries: Arc<AtomicU64>,
 }
 
@@ -40,7 +43,15 @@ impl<S: WriteStore + RemoveStore> Store for S {}
 impl OpenOptions {
     /// Options for stores that `connections` threads call at once; `retries` starts at nothing.
     pub fn new(connections: usize, timeout: Duration, retry: RetryPolicy, stop: &Shutdown) -> Self {
-        Self { connections, timeout, retry, stop: stop.clone(), tell: Teller::default(), retries: Arc::default() }
+        Self {
+            connections,
+            timeout,
+            retry,
+            stop: stop.clone(),
+            tell: Teller::default(),
+            hold: Hold::default(),
+            retries: Arc::default(),
+        }
     }
 
     /// The same options; what is to be told of a store that is waited for goes to `tell`.
@@ -57,7 +68,7 @@ impl OpenOptions {
 
     fn retrying<S: Store>(&self, store: S) -> Retry<S> {
         let retry = Retry::new(store, self.retry, self.stop.clone());
-        retry.counting_in(Arc::clone(&self.retries)).telling(self.tell.clone())
+        retry.counting_in(Arc::clone(&self.retries)).telling(self.tell.clone()).held_by(self.hold.clone())
     }
 
     fn http(&self) -> HttpOptions {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::flags::LeaseFlags;
 use crate::commands::common::settings::{SettingsError, StoreSettings};
-use crate::conf::{Environment, SideConf};
-use crate::lease::{LeaseError, LeaseKeeper, LeaseLoss, TakeOver, Times};
-use crate::object::PerKind;
+use crate::conf::{Backend, Environment, SideConf};
+use crate::lease::{LeaseError, LeaseKeeper, LeaseLoss, Outage, TakeOver, Times};
+use crate::object::{ObjectKind, PerKind};
 use crate::report::Console;
 use crate::store::layer::retry::RetryPolicy;
 use crate::store::open::{OpenOptions, open_destination};
@@ -56,16 +56,27 @@ pub fn control_stores(to: &SideConf, settings: &StoreSettings) -> Result<PerKind
     PerKind::try_from_fn(|kind| open_destination(to.store(kind), &options))
 }
 
-/// Claims the lease on a destination and renews it from now on.
+/// What is done while the lease on `to` cannot be renewed, for writes through stores of `options`; `None` where a kind
+/// is in a folder, whose writes cannot be held back.
+pub fn outage(to: &SideConf, options: &OpenOptions) -> Option<Outage> {
+    let is_folder = |kind: &ObjectKind| to.store(*kind).location().backend == Backend::Fs;
+    let holds = !ObjectKind::ALL.iter().any(is_folder);
+    let OpenOptions { hold, retry, tell, .. } = options;
+    holds.then(|| Outage { hold: hold.clone(), patience: retry.patience, tell: tell.clone() })
+}
+
+/// Claims the lease on a destination and renews it from now on. With `outage`, a destination that does not answer is
+/// waited for.
 ///
 /// # Errors
 /// [`Failure::Locked`] when another process holds it; else why a store failed.
 pub fn claim(
     stores: &PerKind<Arc<dyn WriteStore>>,
     settings: &LeaseSettings,
+    outage: Option<Outage>,
     shutdown: &Shutdown,
 ) -> Result<LeaseKeeper, Failure> {
-    let claimed = LeaseKeeper::claim(stores, settings.take_over, settings.times, shutdown);
+    let claimed = LeaseKeeper::claim(stores, settings.take_over, settings.times, outage, shutdown);
     claimed.map_err(|error| failure_of(error, shutdown))
 }
 

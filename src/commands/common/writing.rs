@@ -9,6 +9,7 @@ use crate::commands::common::settings::StoreSettings;
 use crate::conf::SideConf;
 use crate::lease::LeaseKeeper;
 use crate::report::Console;
+use crate::store::open::OpenOptions;
 use crate::sys::shutdown::Shutdown;
 
 /// The lease on a destination, held, and its generation.
@@ -21,21 +22,21 @@ pub struct WritingRight {
 }
 
 impl WritingRight {
-    /// Claims the lease on `to`, reads what its stores are, and forgets the list files beside `prefix` that are of another
+    /// Claims the lease on `to`, to be written through stores of `options`, reads what its stores are, and forgets the list files beside `prefix` that are of another
     /// state of them.
     ///
     /// # Errors
     /// When another process has the lease, a store does not answer, or a list file cannot be removed or written.
     pub fn acquire(
         to: &SideConf,
-        store: &StoreSettings,
+        (store, options): (&StoreSettings, &OpenOptions),
         settings: &LeaseSettings,
         prefix: Option<&Path>,
         console: &Console,
         shutdown: &Shutdown,
     ) -> Result<Self, Failure> {
         let stores = lease::control_stores(to, store)?;
-        let lease = lease::claim(&stores, settings, shutdown)?;
+        let lease = lease::claim(&stores, settings, lease::outage(to, options), shutdown)?;
         match Generation::read(&stores, to, prefix, console) {
             Ok(generation) => Ok(Self { lease, generation, is_writing: false }),
             Err(failure) => {

@@ -48,7 +48,8 @@ impl<'a> Begun<'a> {
         prefix.map_or(Ok(()), |prefix| list_state::require_lists_of(prefix, &plan.to))?;
         check::require(plan, options, console, shutdown)?;
         let sides = sides::open(&plan.from, &plan.to, options)?;
-        let right = WritingRight::acquire(&plan.to, &plan.store, &settings.lease, prefix, console, shutdown)?;
+        let right =
+            WritingRight::acquire(&plan.to, (&plan.store, options), &settings.lease, prefix, console, shutdown)?;
         match RunNoted::begin(settings.proofs.as_ref(), Pair::new(&plan.from, &plan.to), console) {
             Ok(note) => Ok(Self { sides, note, right, console, shutdown, _locks: locks }),
             Err(failure) => {

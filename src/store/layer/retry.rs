@@ -18,8 +18,9 @@ use bytes::Bytes;
 
 use self::course::{Course, Next, Wait};
 pub use self::health::Teller;
-use self::health::{Health, Waited};
+use self::health::{Health, LOOK_EVERY, Waited};
 use crate::conf::backend::Location;
+use crate::flow::Hold;
 use crate::flow::rate::{Clock, RealClock};
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::{ErrorKind, Exclusion, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
@@ -69,6 +70,7 @@ pub struct Retry<S> {
     inner: S,
     policy: RetryPolicy,
     health: Health,
+    hold: Hold,
     retries: Arc<AtomicU64>,
 }
 
@@ -81,7 +83,7 @@ impl<S> Retry<S> {
 
     /// The same on another clock.
     pub fn with_clock(inner: S, policy: RetryPolicy, clock: Arc<dyn Clock>) -> Self {
-        Self { inner, policy, health: Health::new(clock), retries: Arc::default() }
+        Self { inner, policy, health: Health::new(clock), hold: Hold::default(), retries: Arc::default() }
     }
 
     /// How many calls were repetitions so far.
@@ -98,6 +100,13 @@ impl<S> Retry<S> {
     #[must_use]
     pub fn counting_in(mut self, retries: Arc<AtomicU64>) -> Self {
         self.retries = retries;
+        self
+    }
+
+    /// The same store; writes and removals do not begin while `hold` is set.
+    #[must_use]
+    pub fn held_by(mut self, hold: Hold) -> Self {
+        self.hold = hold;
         self
     }
 
@@ -163,6 +172,24 @@ impl<S: ReadStore> Retry<S> {
         }
     }
 
+    /// As `repeat`, for a call that changes the store: no attempt is made while changes are to wait.
+    fn repeat_change<T>(
+        &self,
+        action: &'static str,
+        call: impl Fn(&S) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.repeat(|store| {
+            while self.hold.is_set() {
+                if !self.health.clock.sleep(LOOK_EVERY) {
+                    let why =
+                        "not begun, because the run is ending before the destination is known to be its own again";
+                    return Err(StoreError::new(ErrorKind::Interrupted, action, store.location().to_string(), why));
+                }
+            }
+            call(store)
+        })
+    }
+
     /// Asks the store for an object that is hardly there, to learn whether it answers.
     fn ask_elsewhere(&self) {
         match self.inner.size(&ObjectKey::MIN) {
@@ -220,7 +247,7 @@ impl<S: ReadStore> ReadStore for Retry<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: WriteStore> WriteStore for Retry<S> {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
-        self.repeat(|store| store.write(key, data.clone()))
+        self.repeat_change("write", |store| store.write(key, data.clone()))
     }
 
     /// Never repeated: a `sync` that failed puts the writes before it in doubt, and a second one
@@ -241,7 +268,7 @@ impl<S: WriteStore> WriteStore for Retry<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: RemoveStore> RemoveStore for Retry<S> {
     fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        self.repeat(|store| store.remove(key))
+        self.repeat_change("remove", |store| store.remove(key))
     }
 
     fn written_at(&self, key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use seaf_migrate::flow::Hold;
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
@@ -86,6 +87,26 @@ fn a_write_whose_answer_was_lost_is_written_again() {
     let store = Retry::new(faulty, QUICK, Shutdown::new());
     store.write(&KEY, Bytes::from_static(b"data")).unwrap();
     assert_eq!((store.retries(), store.read(&KEY).unwrap()), (1, Bytes::from_static(b"data")));
+}
+
+#[test]
+fn changes_wait_while_they_are_held_back_and_reads_do_not() {
+    let (hold, stop) = (Hold::default(), Shutdown::new());
+    hold.set(true);
+    let store = Retry::new(faulty(), QUICK, stop.clone()).held_by(hold.clone());
+    assert_eq!(store.read(&KEY).unwrap(), "data");
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| store.write(&KEY, Bytes::from_static(b"more")));
+        assert_eq!(store.read(&KEY).unwrap(), "data");
+        hold.set(false);
+        writer.join().unwrap().unwrap();
+    });
+    assert_eq!(store.read(&KEY).unwrap(), "more");
+    hold.set(true);
+    stop.request(ShutdownReason::Signal(15));
+    assert_eq!(store.write(&KEY, Bytes::new()).unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(store.remove(&KEY).unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(store.read(&KEY).unwrap(), "more");
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Turns {
 }
 
 /// The longest pause before a waiting call is looked at again, and so how late it learns of a good answer.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Takes a sentence.
 type Tell = dyn Fn(&str) + Send + Sync;
@@ -44,7 +44,8 @@ impl Teller {
         Self(Some(Arc::new(tell)))
     }
 
-    fn tell(&self, sentence: &str) {
+    /// Tells it, where somebody listens.
+    pub fn tell(&self, sentence: &str) {
         if let Some(tell) = &self.0 {
             tell(sentence);
         }
