@@ -38,6 +38,18 @@ fn a_source_that_says_once_too_early_that_it_was_all_is_copied_whole() {
 }
 
 #[test]
+fn a_source_that_lists_fewer_than_were_copied_before_is_told() {
+    let world = World::with_sample();
+    assert!(!world.run(&[]).assert_code(0).stderr.contains("lists now"));
+    let said = world.run(&[]).assert_code(0).stderr;
+    assert!(!said.contains("lists now"), "{said}");
+    let gone = objects_below(&world.source()).into_keys().find(|path| path.starts_with("blocks")).unwrap();
+    std::fs::remove_file(world.source().join(&gone)).unwrap();
+    let said = world.run(&["--no-check-heads"]).assert_code(0).stderr;
+    assert!(said.contains("held 1 object of [blocks] more than") && said.contains("lists now"), "{said}");
+}
+
+#[test]
 fn a_destination_that_lists_half_and_then_errors_gets_nothing_and_is_listed_again() {
     let world = World::new();
     bulk_to_dir(&world.at("old/seafile-data"), 1, 5_000, 200..=300);
