@@ -88,9 +88,8 @@ pub fn main() -> ExitCode {
     if !cli.allow_core
         && let Err(error) = secrecy::forbid_core_dumps()
     {
-        let what =
-            "Warning: a crash may leave keys and passwords in a core dump, which the system does not let be forbidden";
-        console.problem(format_args!("{what}: {error}"));
+        let what = "a crash may leave keys and passwords in a core dump, which the system does not let be forbidden";
+        console.warning(format_args!("{what}: {error}"));
     }
     match dispatch(cli.command, &console) {
         Ok(code) => ExitCode::from(code),
@@ -158,7 +157,7 @@ fn fit(store: &mut StoreFlags, console: &Console) -> anyhow::Result<()> {
     let machine = Machine::measure(store.nworker.into(), listers);
     let workers = machine.workers(store.nworker.into()).map_err(|why| anyhow::anyhow!("--nworker: {why}"))?;
     if let Some(fewer) = workers.fewer {
-        console.problem(format_args!("Warning: --nworker: {fewer}"));
+        console.warning(format_args!("--nworker: {fewer}"));
     }
     store.nworker = u16::try_from(workers.count).unwrap_or(store.nworker);
     start_computing()
@@ -176,7 +175,7 @@ fn work<S, O: Outcome>(
     command: impl FnOnce(&S, &Console, &Shutdown) -> O,
 ) -> anyhow::Result<u8> {
     let shutdown = Shutdown::new();
-    signals::watch(&shutdown)?;
+    signals::watch(&shutdown, console)?;
     Ok(command(&settings, console, &shutdown).exit_code())
 }
 

@@ -4,6 +4,7 @@ pub mod allocator;
 pub mod file_lock;
 pub mod lock;
 pub mod machine;
+pub mod number;
 pub mod private_file;
 pub mod process;
 pub mod secrecy;

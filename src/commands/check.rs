@@ -20,7 +20,7 @@ use settings::CheckSettings;
 /// Checks both sides and prints what it found.
 pub fn run(settings: &CheckSettings, console: &Console, shutdown: &Shutdown) -> CheckOutcome {
     for warning in settings.from.warnings.iter().chain(&settings.to.warnings) {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     let outcome = match check(settings, console, shutdown) {
         Ok(report) => {
@@ -167,7 +167,7 @@ fn ask(
 ) -> Result<PreflightReport, Failure> {
     let report = preflight::check(from, to, options, depth);
     for warning in &report.warnings {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     Failure::interruption(shutdown).map_or(Ok(report), Err)
 }

@@ -89,7 +89,7 @@ impl StoreSettings {
     /// The options to open stores with. That a store is waited for is told on the console.
     pub fn open_options(&self, console: &Console, shutdown: &Shutdown) -> OpenOptions {
         let console = console.clone();
-        let tell = move |sentence: &str| console.problem(format_args!("Warning: {sentence}"));
+        let tell = move |sentence: &str| console.warning(format_args!("{sentence}"));
         OpenOptions::new(self.workers, self.timeout, self.retry, shutdown).telling(tell)
     }
 

@@ -64,7 +64,9 @@ struct Copied {
 
 impl Copied {
     fn failed(failure: Failure) -> Self {
-        Self { heads: Heads::default(), names: BTreeMap::new(), failure: Some(failure) }
+        let why = format!("the pass ended before it, {failure}");
+        let heads = Heads::not_checked(why, "Mend that, and run again.");
+        Self { heads, names: BTreeMap::new(), failure: Some(failure) }
     }
 }
 
@@ -175,19 +177,34 @@ impl<'a> Pass<'a> {
         self.go_on()?;
         begun.begin_writing()?;
         let sides = &begun.sides;
-        for (kind, held) in &known {
-            self.go_on()?;
-            console.log(format_args!("Start to migrate [{kind}] object"));
-            let missing =
-                MissingObjects { source: &*sides.from[*kind], listers: self.listers(*kind), index: &held.set };
-            self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
-        }
+        let kinds = known.iter().map(|(kind, _)| *kind).collect();
+        let progress = CopyProgress::new(kinds, &shared.counters, &shared.findings.failures);
+        during(&progress, console, || self.copy_kinds(&known, sides, shared, &progress))?;
         for kind in plan.to.staying() {
             self.go_on()?;
             staying::count(kind, &*sides.from[kind], self.listers(kind), &shared.counters, console, shutdown)?;
         }
         self.go_on()?;
         self.require_all_kinds(sides, shared).map(|()| known)
+    }
+
+    /// Copies what each kind is missing of, one after the other.
+    fn copy_kinds(
+        &self,
+        known: &[(ObjectKind, DestinationIndex)],
+        sides: &Sides,
+        shared: &Shared,
+        progress: &CopyProgress<'_>,
+    ) -> Result<(), Failure> {
+        for (kind, held) in known {
+            self.go_on()?;
+            progress.begin(*kind);
+            self.console.log(format_args!("Start to migrate [{kind}] object"));
+            let missing =
+                MissingObjects { source: &*sides.from[*kind], listers: self.listers(*kind), index: &held.set };
+            self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
+        }
+        Ok(())
     }
 
     /// Nothing is claimed of a source that holds objects where nobody finds them, or of which a kind listed nothing and is
@@ -208,35 +225,51 @@ impl<'a> Pass<'a> {
         // Without list files there is nothing to go by but the destination itself.
         let mut lists = plan.list.prefix.as_ref().map(|_| Lists::open(plan, console)).transpose()?;
         lists.as_mut().map_or(Ok(()), |lists| lists.ask(&begun.sides, plan, console, shutdown))?;
-        for kind in ObjectKind::COPY_ORDER {
-            self.go_on()?;
-            let of_kind = failed.kind(kind);
-            if of_kind.count == 0 {
-                // Nothing of this kind is to be looked up, so all of it has been.
-                shared.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
-                continue;
-            }
-            retry::announce(kind, of_kind, console);
-            // What it holds is asked for object by object later, and believed then.
-            begun.sides.to[kind].make_listed_durable()?;
-            let held = lists.as_mut().and_then(|lists| lists.remembered(kind));
-            begun.begin_writing()?;
-            let sides = &begun.sides;
-            shared.counters.kind(kind).held.add(held.as_ref().map_or(0, |held| held.set.len()));
-            let look_up = LookUp {
-                failed: of_kind,
-                source: &*sides.from[kind],
-                destination: &*sides.to[kind],
-                index: held.as_ref().map(|held| &held.set),
-                workers: self.listers(kind),
-            };
-            let confirmed = held.as_ref().map(|held| held as &dyn ConfirmedObjects);
-            self.transfer(Work { kind, source: &look_up, confirmed }, sides, shared)?;
-        }
-        Ok(())
+        let kinds = ObjectKind::COPY_ORDER.into_iter().filter(|kind| failed.kind(*kind).count > 0).collect();
+        let progress = CopyProgress::new(kinds, &shared.counters, &shared.findings.failures);
+        during(&progress, console, || {
+            ObjectKind::COPY_ORDER.into_iter().try_for_each(|kind| {
+                self.go_on()?;
+                progress.begin(kind);
+                self.copy_failed_of(kind, failed, lists.as_mut(), begun, shared)
+            })
+        })
     }
 
-    /// Copies one kind, and tells its progress meanwhile.
+    /// Copies what had failed of one kind.
+    fn copy_failed_of(
+        &self,
+        kind: ObjectKind,
+        failed: &Failed,
+        lists: Option<&mut Lists>,
+        begun: &mut Begun<'_>,
+        shared: &Shared,
+    ) -> Result<(), Failure> {
+        let of_kind = failed.kind(kind);
+        if of_kind.count == 0 {
+            // Nothing of this kind is to be looked up, so all of it has been.
+            shared.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        retry::announce(kind, of_kind, self.console);
+        // What it holds is asked for object by object later, and believed then.
+        begun.sides.to[kind].make_listed_durable()?;
+        let held = lists.and_then(|lists| lists.remembered(kind));
+        begun.begin_writing()?;
+        let sides = &begun.sides;
+        shared.counters.kind(kind).held.add(held.as_ref().map_or(0, |held| held.set.len()));
+        let look_up = LookUp {
+            failed: of_kind,
+            source: &*sides.from[kind],
+            destination: &*sides.to[kind],
+            index: held.as_ref().map(|held| &held.set),
+            workers: self.listers(kind),
+        };
+        let confirmed = held.as_ref().map(|held| held as &dyn ConfirmedObjects);
+        self.transfer(Work { kind, source: &look_up, confirmed }, sides, shared)
+    }
+
+    /// Copies one kind.
     fn transfer(&self, work: Work<'_>, sides: &Sides, shared: &Shared) -> Result<(), Failure> {
         let Pass { settings, console, shutdown, .. } = *self;
         let Work { kind, source, confirmed } = work;
@@ -261,9 +294,10 @@ impl<'a> Pass<'a> {
             shutdown,
         };
         counters.series.begin(kind.as_str());
-        let ended = during(&CopyProgress { kind, counters }, console, || transfer.run());
+        let ended = transfer.run();
         let numbers = counters.kind(kind);
-        console.log(format_args!("[{kind}] task: {} objects written to destination.", numbers.copied.get()));
+        let copied = format::plural(numbers.copied.get(), "object");
+        console.log(format_args!("[{kind}] task: {copied} written to destination."));
         if ended? == TransferOutcome::Interrupted {
             return self.go_on();
         }
