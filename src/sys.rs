@@ -2,6 +2,7 @@
 
 pub mod allocator;
 pub mod file_lock;
+pub mod free_space;
 pub mod lock;
 pub mod machine;
 pub mod number;

@@ -23,6 +23,7 @@ use crate::transfer::diff::missing_from;
 pub mod outcome;
 pub mod report;
 pub mod settings;
+pub mod space;
 mod table;
 
 use outcome::PlanOutcome;
@@ -38,13 +39,16 @@ pub fn run(settings: &PlanSettings, console: &Console, shutdown: &Shutdown) -> P
     let planning =
         Planning { settings, options: settings.pair.store.open_options(console, shutdown), console, shutdown };
     let counters = Counters::default();
-    let outcome = match planning.count_all(&counters) {
+    let counted = planning.count_all(&counters);
+    let spaces = space::of(&settings.pair.to, &counters);
+    let outcome = match counted {
         Ok(()) => {
             console.line(format_args!("\n{}", table::kinds(&counters)));
             if settings.libraries {
                 console.line(format_args!("\n{}", table::libraries(&counters)));
             }
             console.line("\nSizes are those that the source's listing gives; Ceph gives none.");
+            space::tell(&spaces, console);
             let (objects, bytes) = (counters.total(|n| &n.to_copy), counters.total(|n| &n.to_copy_bytes));
             PlanOutcome::Planned { objects, bytes }
         }
@@ -56,7 +60,7 @@ pub fn run(settings: &PlanSettings, console: &Console, shutdown: &Shutdown) -> P
             let head = ReportHead::of("plan", &outcome, console);
             let PairSettings { from, to, .. } = &settings.pair;
             let process = Process::ended(&started, began.elapsed(), from, to, planning.options.retries());
-            match (report::write(path, &head, &process, &counters), outcome) {
+            match (report::write(path, &head, &process, &counters, &spaces), outcome) {
                 (Ok(()), outcome) => outcome,
                 (Err(error), PlanOutcome::Planned { .. }) => {
                     PlanOutcome::Stopped(Failure::local(&format!("write the report {}", path.display()), &error))

@@ -128,8 +128,9 @@ impl<'a> Verification<'a> {
         require_libraries(settings, &options)?;
         let folder = match &settings.checkpoint {
             Some(dir) => Folder::open(dir)?,
-            None => Folder::temporary(&settings.temp_dir)
-                .map_err(|error| Failure::local("make a temporary folder", &error))?,
+            None => Folder::temporary(&settings.temp_dir).map_err(|error| {
+                Failure::local("make a temporary folder", &private_file::in_folder(&settings.temp_dir, &error))
+            })?,
         };
         let scope = CheckpointScope {
             pair: Pair::new(&settings.from, &settings.to),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::store::StoreError;
+use crate::sys::private_file::in_folder;
 
 /// The number of findings that the summary shows.
 pub const SHOWN: usize = 10;
@@ -156,9 +157,14 @@ impl Held {
     fn keep(&mut self, finding: &Finding) -> io::Result<()> {
         let spool = match &mut self.spool {
             Some(spool) => spool,
-            None => self.spool.insert(BufWriter::new(tempfile::tempfile()?)),
+            None => self.spool.insert(BufWriter::new(temporary()?)),
         };
         serde_json::to_writer(&mut *spool, finding)?;
         spool.write_all(b"\n")
     }
+}
+
+fn temporary() -> io::Result<File> {
+    let dir = tempfile::env::temp_dir();
+    tempfile::tempfile_in(&dir).map_err(|error| in_folder(&dir, &error))
 }

@@ -188,7 +188,8 @@ pub fn estimate(estimate: &Estimate) -> Option<String> {
         let time = if time > LONGEST_ETA { "more than 30 days".to_owned() } else { format::duration(time) };
         if is_total_known { format!("ETA {time}") } else { format!("ETA {time} or more, still listing") }
     });
-    speed.map(|speed| listed([Some(objects_per_second(&speed)), bytes_per_second(&speed), remaining]))
+    let now = speed.map(|speed| listed([objects_per_second(&speed), bytes_per_second(&speed), remaining]));
+    now.filter(|now| !now.is_empty())
 }
 
 fn stall(time: Duration, requests: u64) -> String {
@@ -199,11 +200,13 @@ fn stall(time: Duration, requests: u64) -> String {
     }
 }
 
-fn objects_per_second(speed: &Speed) -> String {
+/// `None` where none was done yet, or hardly one a minute: "0.0 objects/s" would say that it stands still.
+fn objects_per_second(speed: &Speed) -> Option<String> {
     match speed.items_per_second {
+        none if none < 0.05 => None,
         // With a fraction, because what is slow would look as if it stood still.
-        few if few < 9.95 => format!("{few:.1} objects/s"),
-        many => format!("{} objects/s", format::count(many.round() as u64)),
+        few if few < 9.95 => Some(format!("{few:.1} objects/s")),
+        many => Some(format!("{} objects/s", format::count(many.round() as u64))),
     }
 }
 
@@ -321,7 +324,9 @@ mod tests {
         assert_eq!(text(10.0, 4000.0, Some(10), true), "10 objects/s, 4.0 kB/s, ETA 00:00:10");
         assert_eq!(text(12_345.6, 400.0, Some(20), true), "12,346 objects/s, 400 B/s, ETA 00:00:20");
         assert_eq!(text(0.25, 0.0, Some(10), false), "0.2 objects/s, ETA 00:00:10 or more, still listing");
-        assert_eq!(text(0.0, 0.0, None, true), "0.0 objects/s");
+        assert_eq!(text(0.0, 4000.0, None, true), "4.0 kB/s");
+        let standing = Speed { items_per_second: 0.0, bytes_per_second: 0.0 };
+        assert_eq!(estimate(&Estimate { speed: Some(standing), ..Estimate::default() }), None);
         assert_eq!(text(10.0, 0.0, Some(405 * 86_400), true), "10 objects/s, ETA more than 30 days");
         assert_eq!(estimate(&Estimate::default()), None);
     }

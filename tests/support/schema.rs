@@ -89,8 +89,12 @@ impl Schema<'_> {
         Ok(())
     }
 
-    /// One of the choices must hold; of the failures, the one that got furthest is told.
+    /// One of the choices must hold; of reports, the one of their command.
     fn any(&self, choices: &[Value], value: &Value, at: &str) -> Result<(), String> {
+        let of_command = |choice: &&Value| choice.pointer("/properties/command/const") == value.get("command");
+        if let Some(choice) = choices.iter().filter(|_| at.is_empty()).find(of_command) {
+            return self.check(choice, value, at);
+        }
         let mut failures = Vec::new();
         for choice in choices {
             match self.check(choice, value, at) {
@@ -98,9 +102,7 @@ impl Schema<'_> {
                 Err(why) => failures.push(why),
             }
         }
-        // Of another command is of least interest.
-        let of_command = failures.iter().find(|why| !why.starts_with("/command")).unwrap_or(&failures[0]);
-        Err(of_command.clone())
+        Err(failures.join(", or "))
     }
 }
 

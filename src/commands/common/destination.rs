@@ -19,6 +19,7 @@ use crate::metrics::Counter;
 use crate::object::{ObjectKind, PerKind};
 use crate::report::Console;
 use crate::store::{Listed, ReadStore};
+use crate::sys::private_file::in_folder;
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::ConfirmedObjects;
 
@@ -362,7 +363,8 @@ fn temporary_list(
     settings: &PairSettings,
 ) -> Result<(ListPaths, Option<tempfile::TempDir>), Failure> {
     let dir = tempfile::Builder::new().prefix("seaf-migrate-").tempdir_in(&settings.list.temp_dir);
-    let dir = dir.map_err(|error| Failure::local("make a temporary folder", &error))?;
+    let dir =
+        dir.map_err(|error| Failure::local("make a temporary folder", &in_folder(&settings.list.temp_dir, &error)))?;
     Ok((ListPaths::new(&dir.path().join("destination"), kind, None), Some(dir)))
 }
 

@@ -211,6 +211,21 @@ pub(crate) fn require_folder_of(option: &'static str, file: Option<&Path>) -> Re
     Err(SettingsError::option(option, what))
 }
 
+/// Refuses a report and a page of one name: the later would replace the earlier.
+///
+/// # Errors
+/// When they are one file.
+pub(crate) fn require_two_files(report: Option<&Path>, html: Option<&Path>) -> Result<(), SettingsError> {
+    let place = |path: &Path| (parent_of(path).canonicalize().ok(), path.file_name().map(ToOwned::to_owned));
+    match (report, html) {
+        (Some(report), Some(html)) if report == html || place(report) == place(html) => {
+            let what = format!("{} is the file of --report, too; name two files", html.display());
+            Err(SettingsError::option("--html", what))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The libraries ascending, none twice.
 pub(crate) fn in_order(libraries: &[LibraryId]) -> Vec<LibraryId> {
     libraries.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()

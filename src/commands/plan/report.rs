@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
+use crate::commands::plan::space::Space;
 use crate::metrics::Counters;
 use crate::metrics::counters::LibraryCounts;
 use crate::object::{LibraryId, ObjectKind};
@@ -20,6 +21,7 @@ struct Document<'a> {
     process: &'a Process,
     kinds: Vec<KindRow>,
     libraries: Vec<LibraryRow>,
+    space: &'a [Space],
 }
 
 #[derive(Serialize)]
@@ -60,13 +62,19 @@ impl From<LibraryCounts> for Amounts {
 ///
 /// # Errors
 /// When the file cannot be written; what was there is then unchanged.
-pub fn write(path: &Path, head: &ReportHead, process: &Process, counters: &Counters) -> io::Result<()> {
+pub fn write(
+    path: &Path,
+    head: &ReportHead,
+    process: &Process,
+    counters: &Counters,
+    space: &[Space],
+) -> io::Result<()> {
     let libraries = counters.library_rows().into_iter().map(|(library, kinds)| {
         let of = |kind: ObjectKind| kinds[kind].into();
         LibraryRow { library, commits: of(ObjectKind::Commits), fs: of(ObjectKind::Fs), blocks: of(ObjectKind::Blocks) }
     });
     let kinds = ObjectKind::ALL.map(|kind| kind_row(kind, counters)).into();
-    let document = Document { head, process, kinds, libraries: libraries.collect() };
+    let document = Document { head, process, kinds, libraries: libraries.collect(), space };
     let text = serde_json::to_vec_pretty(&document)?;
     json::replace(path, |out| {
         out.write_all(&text)?;

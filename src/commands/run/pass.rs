@@ -4,10 +4,11 @@
 //! what is missing: blocks first, then fs, then commits, so that what is pointed at arrives before what points at it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::begun::Begun;
+use super::damage::{Again, DamageMemory};
 use super::heads::result::Heads;
 use super::heads::{self, NotedHeads, Noting, StoresOfSides};
 use super::outcome::{Finished, RunOutcome};
@@ -24,7 +25,7 @@ use crate::commands::common::staying;
 use crate::commands::common::verified_view::VerifiedView;
 use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
-use crate::metrics::{Counters, ObjectFindings};
+use crate::metrics::{Counters, Finding, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::progress::during;
 use crate::report::{Console, format};
@@ -52,6 +53,14 @@ struct Shared {
     findings: ObjectFindings,
     breaker: CircuitBreaker,
     budget: Budget,
+    /// What earlier passes found damaged and nobody read again.
+    damaged_before: Mutex<Vec<Finding>>,
+}
+
+impl Shared {
+    fn before(&self) -> MutexGuard<'_, Vec<Finding>> {
+        self.damaged_before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What the copying came to.
@@ -87,10 +96,14 @@ impl<'a> Pass<'a> {
             findings: ObjectFindings::default(),
             breaker: CircuitBreaker::default(),
             budget: Budget::new(self.settings.memory),
+            damaged_before: Mutex::default(),
         };
+        let memory = DamageMemory::of(self.settings);
         let (begun, copied) = match Begun::begin(self.settings, self.options, self.console, self.shutdown) {
             Ok(mut begun) => {
+                *shared.before() = memory.as_ref().map(DamageMemory::load).unwrap_or_default();
                 let copied = self.copy(&mut begun, &shared);
+                self.remember(memory.as_ref(), &shared);
                 (Some(begun), copied)
             }
             Err(failure) => (None, Copied::failed(failure)),
@@ -101,6 +114,44 @@ impl<'a> Pass<'a> {
         let outcome = begun.map_or(outcome.clone(), |begun| begun.end(outcome));
         let Shared { counters, findings, .. } = shared;
         PassResult { outcome, counters, findings, heads, names }
+    }
+
+    /// Keeps what is damaged in the source for the next pass.
+    fn remember(&self, memory: Option<&DamageMemory>, shared: &Shared) {
+        let Some(memory) = memory else { return };
+        if let Err(error) = memory.save(&shared.before(), &shared.findings.damage) {
+            let path = memory.path().display();
+            self.console.warning(format_args!(
+                "{path} could not be written: {error}. The next pass does not name what is damaged in the source"
+            ));
+        }
+    }
+
+    /// Names what earlier passes found damaged in the source, where it is still.
+    fn name_damaged_before(
+        &self,
+        known: &[(ObjectKind, DestinationIndex)],
+        sides: &Sides,
+        shared: &Shared,
+    ) -> Result<(), Failure> {
+        let remembered = shared.before().clone();
+        for (kind, held) in known.iter().filter(|_| !remembered.is_empty()) {
+            let again = Again {
+                kind: *kind,
+                source: &*sides.from[*kind],
+                destination: &*sides.to[*kind],
+                held,
+                workers: self.settings.plan.store.workers,
+                budget: &shared.budget,
+                counters: &shared.counters,
+                findings: &shared.findings,
+                breaker: &shared.breaker,
+            };
+            again.name(&remembered, &|| self.shutdown.requested())?;
+            self.go_on()?;
+        }
+        shared.before().clear();
+        Ok(())
     }
 
     fn outcome(&self, shared: &Shared, heads: &Heads, failure: Option<Failure>) -> RunOutcome {
@@ -177,6 +228,7 @@ impl<'a> Pass<'a> {
         self.go_on()?;
         begun.begin_writing()?;
         let sides = &begun.sides;
+        self.name_damaged_before(&known, sides, shared)?;
         let kinds = known.iter().map(|(kind, _)| *kind).collect();
         let progress = CopyProgress::new(kinds, &shared.counters, &shared.findings.failures);
         during(&progress, console, || self.copy_kinds(&known, sides, shared, &progress))?;
@@ -279,7 +331,7 @@ impl<'a> Pass<'a> {
             temp_dir: settings.plan.list.temp_dir.clone(),
             batch: BatchLimits::default(),
         };
-        let Shared { counters, findings, breaker, budget } = shared;
+        let Shared { counters, findings, breaker, budget, .. } = shared;
         let transfer = Transfer {
             kind,
             source: &*sides.from[kind],
