@@ -78,7 +78,7 @@ fn check(
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
     let of_database = match settings.database.as_ref().map(Roots::from_conf) {
         Some(Err(error)) if settings.database_is_guessed => {
-            console.problem(format_args!("Warning: {error}. Nothing names this database, so it is left alone"));
+            console.warning(format_args!("{error}. Nothing names this database, so it is left alone"));
             None
         }
         of_database => of_database.transpose()?,
