@@ -175,6 +175,7 @@ fi
 child=
 interrupted=
 early=
+early_pause=
 # shellcheck disable=SC2317 # traps call it
 pass_on() {
     interrupted=1
@@ -188,11 +189,26 @@ trap 'pass_on INT' INT
 trap 'pass_on TERM' TERM
 trap 'pass_on HUP' HUP
 
+# Ctrl-Z reaches the script alone, for the same reason; the program stops with it and goes on with it.
+# shellcheck disable=SC2317 # a trap calls it
+pause() {
+    interrupted=1
+    if [[ -z $child ]]; then
+        early_pause=1
+        return
+    fi
+    kill -STOP "$child" 2>/dev/null || true
+    kill -STOP "$$"
+    kill -CONT "$child" 2>/dev/null || true
+}
+trap pause TSTP
+
 set -m
 "$binary" "${arguments[@]}" "$@" &
 child=$!
 set +m
 [[ -z $early ]] || pass_on "$early"
+[[ -z $early_pause ]] || pause
 
 # A signal ends "wait" early; then the program is waited for again; bash
 # keeps the exit code of one that has ended in the meantime.
@@ -203,5 +219,7 @@ while true; do
     [[ -n $interrupted ]] || break
 done
 
-[[ $code -ne 0 || $command != run ]] || echo 'Done.'
+# Whether anybody reads it or not: what counts is the exit code.
+trap '' PIPE
+[[ $code -ne 0 || $command != run ]] || echo 'Done.' 2>/dev/null || true
 exit "$code"

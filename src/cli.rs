@@ -1,10 +1,12 @@
 //! The command line: each command's options become its settings, and its outcome the exit code.
 
+use std::ffi::OsStr;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 use crate::commands::check::settings::CheckFlags;
 use crate::commands::clean::settings::CleanFlags;
@@ -18,6 +20,7 @@ use crate::commands::run::settings::RunFlags;
 use crate::commands::verify::settings::VerifyFlags;
 use crate::commands::{check, clean, demo, fsck, list, plan, remove, repair, run, verify};
 use crate::conf::Environment;
+use crate::report::header::PROGRAM;
 use crate::report::{Console, Outcome};
 use crate::sys::machine::{self, Machine};
 use crate::sys::secrecy;
@@ -70,8 +73,14 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page, or write those of all commands
+    Man {
+        /// Write a page for each command to DIR, as seaf-migrate-run.1
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// Print the version, as --version does
+    Version,
 }
 
 /// Parses the command line, does what it says, and returns the exit code.
@@ -83,14 +92,14 @@ pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     // Where the system does not allow it, a warning says already what can be seen, and what to do.
     let _ = secrecy::blank_command_line();
-    let cli = Cli::parse_from(arguments);
+    let matches = without_empty_variables(Cli::command()).get_matches_from(arguments);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let console = Console::new();
     if !cli.allow_core
         && let Err(error) = secrecy::forbid_core_dumps()
     {
-        let what =
-            "Warning: a crash may leave keys and passwords in a core dump, which the system does not let be forbidden";
-        console.problem(format_args!("{what}: {error}"));
+        let what = "a crash may leave keys and passwords in a core dump, which the system does not let be forbidden";
+        console.warning(format_args!("{what}: {error}"));
     }
     match dispatch(cli.command, &console) {
         Ok(code) => ExitCode::from(code),
@@ -101,8 +110,24 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether a variable of this program says nothing: it means the same as none at all, as it does to a shell.
+fn is_empty_variable(name: &OsStr, value: &OsStr) -> bool {
+    value.is_empty() && name.as_encoded_bytes().starts_with(b"SEAF_MIGRATE_")
+}
+
+/// The command line without the variables that are set and empty.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| is_empty_variable(name, &value));
+    let command = command.mut_args(|arg| match arg.get_env() {
+        Some(name) if is_empty(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    });
+    command.mut_subcommands(without_empty_variables)
+}
+
 fn dispatch(command: Command, console: &Console) -> anyhow::Result<u8> {
-    let environment: Environment = std::env::vars_os().collect();
+    let environment: Environment =
+        std::env::vars_os().filter(|(name, value)| !is_empty_variable(name, value)).collect();
     match command {
         Command::Run(mut flags) => {
             fit(&mut flags.store, console)?;
@@ -145,8 +170,18 @@ fn dispatch(command: Command, console: &Console) -> anyhow::Result<u8> {
             demo::between_folders(console, &Shutdown::new())
         }
         Command::Completions { shell } => completions(shell),
-        Command::Man => {
+        Command::Man { dir: None } => {
             clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            Ok(0)
+        }
+        Command::Man { dir: Some(dir) } => {
+            let command = Cli::command().disable_help_subcommand(true);
+            let written = clap_mangen::generate_to(command, &dir);
+            written.map_err(|error| anyhow::anyhow!("--dir: cannot write pages to {}: {error}", dir.display()))?;
+            Ok(0)
+        }
+        Command::Version => {
+            writeln!(std::io::stdout(), "{PROGRAM}")?;
             Ok(0)
         }
     }
@@ -158,7 +193,7 @@ fn fit(store: &mut StoreFlags, console: &Console) -> anyhow::Result<()> {
     let machine = Machine::measure(store.nworker.into(), listers);
     let workers = machine.workers(store.nworker.into()).map_err(|why| anyhow::anyhow!("--nworker: {why}"))?;
     if let Some(fewer) = workers.fewer {
-        console.problem(format_args!("Warning: --nworker: {fewer}"));
+        console.warning(format_args!("--nworker: {fewer}"));
     }
     store.nworker = u16::try_from(workers.count).unwrap_or(store.nworker);
     start_computing()
@@ -176,13 +211,19 @@ fn work<S, O: Outcome>(
     command: impl FnOnce(&S, &Console, &Shutdown) -> O,
 ) -> anyhow::Result<u8> {
     let shutdown = Shutdown::new();
-    signals::watch(&shutdown)?;
+    signals::watch(&shutdown, console)?;
     Ok(command(&settings, console, &shutdown).exit_code())
 }
 
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "seaf-migrate", &mut script);
+    if shell == clap_complete::Shell::Bash {
+        // The generator names the commands in two ways where the program's name has a dash, and so completes none of their
+        // options.
+        let fixed = String::from_utf8(script)?.replace("seaf__subcmd__migrate", "seaf__migrate");
+        script = fixed.into_bytes();
+    }
     // In one piece, because the generator panics when what it writes to is full or gone.
     std::io::stdout().write_all(&script)?;
     Ok(0)

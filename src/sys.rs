@@ -2,8 +2,10 @@
 
 pub mod allocator;
 pub mod file_lock;
+pub mod free_space;
 pub mod lock;
 pub mod machine;
+pub mod number;
 pub mod private_file;
 pub mod process;
 pub mod secrecy;

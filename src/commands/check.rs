@@ -10,28 +10,35 @@ use crate::report::{Console, Outcome};
 use crate::store::open::OpenOptions;
 use crate::sys::shutdown::Shutdown;
 
+mod database;
 pub mod outcome;
 pub mod settings;
 mod table;
 
+use database::DatabaseProbe;
 use outcome::{CheckOutcome, Unready};
 use settings::CheckSettings;
 
 /// Checks both sides and prints what it found.
 pub fn run(settings: &CheckSettings, console: &Console, shutdown: &Shutdown) -> CheckOutcome {
     for warning in settings.from.warnings.iter().chain(&settings.to.warnings) {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     let outcome = match check(settings, console, shutdown) {
         Ok(report) => {
-            console.line(table::text(&report));
+            let database = DatabaseProbe::of(settings);
+            console.line(table::text(&report, Some(&database)));
             let layouts = other_layouts(&report);
             if !report.same.is_empty() {
                 CheckOutcome::OneStore(report.same)
             } else if !layouts.is_empty() {
                 CheckOutcome::OtherLayout(layouts)
             } else {
-                Unready::of(&report).map_or(CheckOutcome::Ready, CheckOutcome::NotReady)
+                match (Unready::of(&report), database.failure(settings.is_database_named)) {
+                    (Some(unready), _) => CheckOutcome::NotReady(unready),
+                    (None, Some(failure)) => CheckOutcome::Stopped(failure),
+                    (None, None) => CheckOutcome::Ready,
+                }
             }
         }
         Err(failure) => CheckOutcome::Stopped(failure),
@@ -82,7 +89,7 @@ pub fn require_sides(
         );
         return Ok(());
     };
-    console.problem(table::text(&report));
+    console.problem(table::text(&report, None));
     let what = format!("nothing was done, because {unready}");
     Err(if unready.only_full { Failure::StoreFull(what) } else { Failure::Store(what) })
 }
@@ -167,7 +174,7 @@ fn ask(
 ) -> Result<PreflightReport, Failure> {
     let report = preflight::check(from, to, options, depth);
     for warning in &report.warnings {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     Failure::interruption(shutdown).map_or(Ok(report), Err)
 }

@@ -26,7 +26,7 @@ const OWN: [ObjectKey; 3] = [control::PROBE, control::INCARNATION, control::LEAS
 /// Removes this program's own objects, or says how many there are, and tells how it ended.
 pub fn run(settings: &CleanSettings, console: &Console, shutdown: &Shutdown) -> CleanOutcome {
     for warning in &settings.side.warnings {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     let cleaned = clean(settings, console, shutdown);
     // First, because what fails after a signal may fail for it.

@@ -3,8 +3,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use jiff::Zoned;
 use serde::Serialize;
 
 use crate::commands::common::empty_kinds::SideToLookAt;
@@ -15,11 +16,10 @@ use crate::database::heads::{Roots, Standing};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectKind};
 use crate::reach::{self, FsckResult, LibraryResult, Stores, WalkOptions};
-use crate::report::header::{PROGRAM, VERSION};
 use crate::report::page::write;
 use crate::report::progress::during;
-use crate::report::{Console, Outcome, json};
-use crate::store::open::open_source;
+use crate::report::{Console, Outcome, ReportHead, Times, json};
+use crate::store::open::{OpenOptions, open_source};
 use crate::sys::shutdown::Shutdown;
 
 pub mod outcome;
@@ -36,27 +36,30 @@ pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> F
     let (began, started) = (Instant::now(), jiff::Zoned::now());
     settings.side.notes.iter().for_each(|note| console.log(note));
     for warning in &settings.side.warnings {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(warning);
     }
-    let outcome = match check(settings, console, shutdown) {
-        Ok(result) => {
-            console.line(&result);
-            let scope = Scope {
-                side: &settings.side,
-                has_database: settings.database.is_some(),
-                head_only: settings.head_only,
-                content: settings.content,
-            };
-            let page = || page::of(&scope, &result, &started, began.elapsed());
-            let written = write_report(settings, &result)
-                .and_then(|()| settings.html.as_deref().map_or(Ok(()), |path| not_lost(path, write(path, &page()))));
-            // First, because a check that was cut short says nothing of the libraries that it did not come to.
-            match (Failure::interruption(shutdown), written) {
-                (Some(failure), _) | (None, Err(failure)) => FsckOutcome::Stopped(failure),
-                (None, Ok(())) => outcome_of(settings, &result),
-            }
+    let options = settings.store.open_options(console, shutdown);
+    let checked = check(settings, &options, console, shutdown);
+    if let Ok(result) = &checked {
+        console.line(result);
+    }
+    // First, because a check that was cut short says nothing of the libraries that it did not come to.
+    let (outcome, result) = match (Failure::interruption(shutdown), checked) {
+        (Some(failure), checked) => (FsckOutcome::Stopped(failure), checked.ok()),
+        (None, Ok(result)) => (outcome_of(settings, &result), Some(result)),
+        (None, Err(failure)) => (FsckOutcome::Stopped(failure), None),
+    };
+    let result = result.unwrap_or_else(|| FsckResult::not_begun(settings.database.is_none()));
+    let times = Times::ended(&started, began.elapsed(), options.retries());
+    let told = Checked { settings, outcome: &outcome, result: &result, times: &times, console };
+    let outcome = match (told.write(&started), &outcome) {
+        // What ended it before is what is told.
+        (Err(failure), FsckOutcome::Stopped(_)) => {
+            console.warning(failure);
+            outcome
         }
-        Err(failure) => FsckOutcome::Stopped(Failure::interruption(shutdown).unwrap_or(failure)),
+        (Err(failure), _) => FsckOutcome::Stopped(failure),
+        (Ok(()), _) => outcome,
     };
     console.line("");
     outcome.print_result(console);
@@ -64,14 +67,18 @@ pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> F
 }
 
 /// Follows the libraries.
-fn check(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> Result<FsckResult, Failure> {
-    let options = settings.store.open_options(console, shutdown);
-    let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), &options))?;
+fn check(
+    settings: &FsckSettings,
+    options: &OpenOptions,
+    console: &Console,
+    shutdown: &Shutdown,
+) -> Result<FsckResult, Failure> {
+    let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), options))?;
     stores.values().try_for_each(|store| other_layout::require_none_at_first("the checked side", &**store))?;
     let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
     let of_database = match settings.database.as_ref().map(Roots::from_conf) {
         Some(Err(error)) if settings.database_is_guessed => {
-            console.problem(format_args!("Warning: {error}. Nothing names this database, so it is left alone"));
+            console.warning(format_args!("{error}. Nothing names this database, so it is left alone"));
             None
         }
         of_database => of_database.transpose()?,
@@ -134,21 +141,44 @@ fn outcome_of(settings: &FsckSettings, result: &FsckResult) -> FsckOutcome {
 /// The report of a check: which program wrote it, about which side, and the result.
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
-    command: &'a str,
-    program: &'a str,
+    #[serde(flatten)]
+    head: ReportHead,
+    #[serde(flatten)]
+    times: &'a Times,
     side: SideId,
     #[serde(flatten)]
     result: &'a FsckResult,
 }
 
-/// Writes the report, if one is wanted.
-fn write_report(settings: &FsckSettings, result: &FsckResult) -> Result<(), Failure> {
-    let Some(path) = &settings.report else { return Ok(()) };
-    let side = settings.side.id();
-    let document = Document { version: VERSION, command: "fsck", program: PROGRAM, side, result };
-    let text = serde_json::to_vec_pretty(&document).map_err(std::io::Error::from);
-    not_lost(path, text.and_then(|text| json::replace(path, |out| out.write_all(&text))))
+/// A check that is over, however it ended.
+struct Checked<'a> {
+    settings: &'a FsckSettings,
+    outcome: &'a FsckOutcome,
+    result: &'a FsckResult,
+    times: &'a Times,
+    console: &'a Console,
+}
+
+impl Checked<'_> {
+    /// Writes the report and the page, as far as they are wanted.
+    fn write(&self, started: &Zoned) -> Result<(), Failure> {
+        let Self { settings, outcome, result, times, console } = *self;
+        if let Some(path) = &settings.report {
+            let head = ReportHead::of("fsck", outcome, console);
+            let document = Document { head, times, side: settings.side.id(), result };
+            let text = serde_json::to_vec_pretty(&document).map_err(std::io::Error::from);
+            not_lost(path, text.and_then(|text| json::replace(path, |out| out.write_all(&text))))?;
+        }
+        let Some(path) = &settings.html else { return Ok(()) };
+        let scope = Scope {
+            side: &settings.side,
+            has_database: settings.database.is_some(),
+            head_only: settings.head_only,
+            content: settings.content,
+        };
+        let took = Duration::try_from_secs_f64(times.seconds).unwrap_or_default();
+        not_lost(path, write(path, &page::of(&scope, outcome, result, console.warnings(), started, took)))
+    }
 }
 
 /// Somebody asked for the file to decide by it, so all is not well without it.

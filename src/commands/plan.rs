@@ -1,23 +1,29 @@
 //! The dry run: what a pass would copy, without copying or writing anything.
 
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
 use crate::commands::common::destination;
 use crate::commands::common::empty_kinds::SideToLookAt;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::other_layout;
+use crate::commands::common::settings::PairSettings;
 use crate::commands::common::sides;
 use crate::commands::common::staying;
 use crate::index::Index;
 use crate::listing::{Stream, WalkError, walk};
 use crate::metrics::Counters;
 use crate::object::{KeyRange, ObjectKind, PerKind};
-use crate::report::{Console, Outcome};
+use crate::report::{Console, Outcome, Process, ReportHead};
 use crate::store::open::{OpenOptions, open_destination_to_read, open_source};
 use crate::store::{Listed, ReadStore};
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::diff::missing_from;
 
 pub mod outcome;
+pub mod report;
 pub mod settings;
+pub mod space;
 mod table;
 
 use outcome::PlanOutcome;
@@ -25,23 +31,46 @@ use settings::PlanSettings;
 
 /// Lists both sides and prints what `run` would copy.
 pub fn run(settings: &PlanSettings, console: &Console, shutdown: &Shutdown) -> PlanOutcome {
+    let (began, started) = (Instant::now(), jiff::Zoned::now());
     sides::log_places(&settings.pair.from, &settings.pair.to, console);
     for warning in settings.pair.from.warnings.iter().chain(&settings.pair.to.warnings) {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     let planning =
         Planning { settings, options: settings.pair.store.open_options(console, shutdown), console, shutdown };
-    let outcome = match planning.count_all() {
-        Ok(counters) => {
+    let counters = Counters::default();
+    let counted = planning.count_all(&counters);
+    let spaces = space::of(&settings.pair.to, &counters);
+    let outcome = match counted {
+        Ok(()) => {
             console.line(format_args!("\n{}", table::kinds(&counters)));
             if settings.libraries {
                 console.line(format_args!("\n{}", table::libraries(&counters)));
             }
             console.line("\nSizes are those that the source's listing gives; Ceph gives none.");
+            space::tell(&spaces, console);
             let (objects, bytes) = (counters.total(|n| &n.to_copy), counters.total(|n| &n.to_copy_bytes));
             PlanOutcome::Planned { objects, bytes }
         }
         Err(failure) => PlanOutcome::Stopped(failure),
+    };
+    let outcome = match &settings.report {
+        None => outcome,
+        Some(path) => {
+            let head = ReportHead::of("plan", &outcome, console);
+            let PairSettings { from, to, .. } = &settings.pair;
+            let process = Process::ended(&started, began.elapsed(), from, to, planning.options.retries());
+            match (report::write(path, &head, &process, &counters, &spaces), outcome) {
+                (Ok(()), outcome) => outcome,
+                (Err(error), PlanOutcome::Planned { .. }) => {
+                    PlanOutcome::Stopped(Failure::local(&format!("write the report {}", path.display()), &error))
+                }
+                (Err(error), stopped) => {
+                    console.warning(format_args!("the report {} could not be written: {error}", path.display()));
+                    stopped
+                }
+            }
+        }
     };
     outcome.print_result(console);
     outcome
@@ -57,13 +86,12 @@ struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// What both sides have of all kinds, listed to the end.
-    fn count_all(&self) -> Result<Counters, Failure> {
-        let counters = Counters::default();
-        let counted = self.count_kinds(&counters);
+    /// Counts what both sides have of all kinds, listed to the end.
+    fn count_all(&self, counters: &Counters) -> Result<(), Failure> {
+        let counted = self.count_kinds(counters);
         // First, because what fails after a signal may fail for it.
         Failure::interruption(self.shutdown).map_or(Ok(()), Err)?;
-        counted.map(|()| counters)
+        counted
     }
 
     fn count_kinds(&self, counters: &Counters) -> Result<(), Failure> {
@@ -95,6 +123,7 @@ impl Planning<'_> {
                 let numbers = counters.kind(kind);
                 counters.count_ignored(kind, walked.ignored);
                 numbers.held.add(known.set.len());
+                numbers.source_listed.store(true, Ordering::Relaxed);
                 Ok(())
             }
             Err(WalkError::Store(error)) => Err(error.into()),

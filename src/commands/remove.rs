@@ -27,8 +27,9 @@ use crate::history::VerifyNote;
 use crate::metrics::{Counters, Findings, RemovalCounters};
 use crate::object::{ObjectKind, PerKind};
 use crate::preflight::Depth;
+use crate::report::header::moment;
 use crate::report::progress::during;
-use crate::report::{Console, Outcome, Process};
+use crate::report::{Console, Outcome, Process, ReportHead};
 use crate::store::open::{OpenOptions, open_destination_as_it_is, open_quarantine, open_source, open_source_to_remove};
 use crate::store::{ReadStore, RemoveStore, StoreError};
 use crate::sys::lock::DestinationLock;
@@ -99,7 +100,7 @@ pub fn run(settings: &RemoveSettings, console: &Console, shutdown: &Shutdown) ->
         console,
     };
     for warning in settings.from.warnings.iter().chain(&settings.to.warnings) {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     let done = match settings.stage {
         Stage::Remove | Stage::Purge => remover.remove().map(|()| None),
@@ -252,7 +253,7 @@ impl Remover<'_> {
     fn warn_of_empty_libraries(&self) {
         let seen = self.counters.library_rows();
         for library in self.settings.libraries.iter().filter(|library| !seen.contains_key(library)) {
-            self.console.problem(format_args!("Warning: the source holds nothing of library {library}"));
+            self.console.warning(format_args!("the source holds nothing of library {library}"));
         }
     }
 
@@ -340,15 +341,13 @@ impl Remover<'_> {
     fn head(&self, outcome: &RemoveOutcome, started: &jiff::Zoned, took: Duration) -> ReportHeader {
         let Self { settings, .. } = self;
         ReportHeader {
+            head: ReportHead::of("remove", outcome, self.console),
             stage: settings.stage,
             dry_run: !settings.yes,
-            result: outcome.name(),
-            exit_code: outcome.exit_code(),
-            message: outcome.to_string(),
             process: Process::ended(started, took, &settings.from, &settings.to, self.options.retries()),
             only: settings.libraries.iter().map(ToString::to_string).collect(),
             content: settings.content,
-            verified: self.verified.as_ref().map(|verified| verified.began.to_string()),
+            verified: self.verified.as_ref().map(|verified| moment(verified.began)),
             journal: settings.yes.then(|| settings.journal.display().to_string()),
             quarantine: self.quarantine.clone(),
         }

@@ -48,7 +48,7 @@ use tell::RepairResult;
 pub fn run(settings: &RepairSettings, console: &Console, shutdown: &Shutdown) -> RepairOutcome {
     let (began, started) = (Instant::now(), jiff::Zoned::now());
     for warning in settings.from.iter().chain([&settings.to]).flat_map(|side| &side.warnings) {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     let reports = settings.reports.iter().map(PathBuf::as_path);
     let named = match NamedObjects::read(reports, &settings.to.id(), &settings.temp_dir) {
@@ -72,14 +72,14 @@ pub fn run(settings: &RepairSettings, console: &Console, shutdown: &Shutdown) ->
     let (took, retries) = (began.elapsed(), options.retries());
     let result = RepairResult { settings, outcome: &outcome, counters, findings, started: &started, took, retries };
     let unwritten = settings.report.as_ref().and_then(|path| {
-        let error = result.write(path).err()?;
+        let error = result.write(path, console).err()?;
         Some(format!("the report {} could not be written: {error}", path.display()))
     });
     result.print(console);
     let outcome = match unwritten {
         Some(problem) if outcome.exit_code() == 0 => RepairOutcome::FileNotWritten(problem),
         Some(problem) => {
-            console.problem(format_args!("Warning: {problem}"));
+            console.warning(format_args!("{problem}"));
             outcome
         }
         None => outcome,
@@ -118,8 +118,8 @@ struct Stores {
 impl<'a> Repair<'a> {
     fn run(&self, named: NamedObjects) -> RepairOutcome {
         if named.unnamed > 0 {
-            self.console.problem(format_args!(
-                "Warning: the reports count {} more than they name; make another report after this repair",
+            self.console.warning(format_args!(
+                "the reports count {} more than they name; make another report after this repair",
                 format::plural(named.unnamed, "object")
             ));
         }

@@ -8,6 +8,7 @@ use crate::sys::shutdown::Shutdown;
 
 pub mod accepted;
 mod begun;
+mod damage;
 pub mod heads;
 pub mod kinds;
 pub mod outcome;

@@ -63,7 +63,7 @@ use state::VerifyState;
 pub fn run(settings: &VerifySettings, console: &Console, shutdown: &Shutdown) -> VerifyOutcome {
     let (began, started) = (Instant::now(), jiff::Zoned::now());
     for warning in settings.from.warnings.iter().chain(&settings.to.warnings) {
-        console.problem(format_args!("Warning: {warning}"));
+        console.warning(format_args!("{warning}"));
     }
     sides::log_places(&settings.from, &settings.to, console);
     warn_of_a_run(&settings.to, console);
@@ -74,6 +74,7 @@ pub fn run(settings: &VerifySettings, console: &Console, shutdown: &Shutdown) ->
         }
         Err(failure) => {
             let outcome = VerifyOutcome::NotBegun(Failure::interruption(shutdown).unwrap_or(failure));
+            let outcome = tell::not_begun(settings, outcome, &started, began, console);
             outcome.print_result(console);
             outcome
         }
@@ -84,8 +85,8 @@ pub fn run(settings: &VerifySettings, console: &Console, shutdown: &Shutdown) ->
 fn warn_of_a_run(to: &SideConf, console: &Console) {
     let mut moving = to.stores.values().filter(|store| !store.stays);
     if let Some(holder) = moving.find_map(|store| DestinationLock::holder(&store.location().to_string())) {
-        console.problem(format_args!(
-            "Warning: a run is writing to the destination ({holder}), so objects that it has not copied yet are missing"
+        console.warning(format_args!(
+            "a run is writing to the destination ({holder}), so objects that it has not copied yet are missing"
         ));
     }
 }
@@ -127,8 +128,9 @@ impl<'a> Verification<'a> {
         require_libraries(settings, &options)?;
         let folder = match &settings.checkpoint {
             Some(dir) => Folder::open(dir)?,
-            None => Folder::temporary(&settings.temp_dir)
-                .map_err(|error| Failure::local("make a temporary folder", &error))?,
+            None => Folder::temporary(&settings.temp_dir).map_err(|error| {
+                Failure::local("make a temporary folder", &private_file::in_folder(&settings.temp_dir, &error))
+            })?,
         };
         let scope = CheckpointScope {
             pair: Pair::new(&settings.from, &settings.to),
@@ -139,7 +141,7 @@ impl<'a> Verification<'a> {
         let apart = check::require_apart(&settings.from, &settings.to, &options, console, shutdown)?;
         let incarnations = incarnations::read(&settings.to, &options);
         if let Err(error) = &incarnations {
-            console.problem(format_args!("Warning: {error}. Without it, this verification does not allow a removal"));
+            console.warning(format_args!("{error}. Without it, this verification does not allow a removal"));
         }
         let incarnations = incarnations.ok();
         let resume = Resume { settings, options: &options, incarnations: incarnations.as_ref(), console, shutdown };
@@ -192,8 +194,8 @@ impl<'a> Verification<'a> {
         let roots = match Roots::from_conf(database) {
             Ok(roots) => roots,
             Err(error) => {
-                let warning = "Warning: the newest commits are not noted, because the database did not answer";
-                self.console.problem(format_args!("{warning}: {error}"));
+                let warning = "the newest commits are not noted, because the database did not answer";
+                self.console.warning(format_args!("{warning}: {error}"));
                 return Ok(None);
             }
         };
@@ -282,7 +284,7 @@ fn note_begun(settings: &VerifySettings, state: &VerifyState, console: &Console)
     if let Ok(Some(_)) = state_dir.load(pair) {
         return Err(Failure::Refused(error.to_string()));
     }
-    console.problem(format_args!("Warning: {error}. Without such notes, the source cannot be deleted later"));
+    console.warning(format_args!("{error}. Without such notes, the source cannot be deleted later"));
     Ok(())
 }
 

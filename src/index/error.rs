@@ -30,6 +30,15 @@ pub enum ListError {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// The file is another one than a list of this program. Whose it is and what for, nobody here knows.
+    #[error(
+        "{} is not a list file of seaf-migrate; it was left as it is. Name a list file, as PATH.commits, PATH.fs or PATH.blocks",
+        path.display()
+    )]
+    NotAList {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file belongs to another destination.
     #[error(
         "{} lists the objects of {found}, but the destination is {expected}. Choose another OBJECT_LIST_FILE_PATH for this \

@@ -70,7 +70,7 @@ pub fn origin(paths: &ListPaths, location: &Location) -> Result<Origin, ListErro
 }
 
 fn no_list(path: &Path) -> ListError {
-    ListError::damaged(path, "it is neither a list nor a text list", 0)
+    ListError::NotAList { path: path.to_owned() }
 }
 
 /// Opens the list of the objects at `location` after checking every byte of it. Changes nothing.
@@ -107,7 +107,7 @@ pub fn inspect(path: &Path) -> Result<Index, ListError> {
             let set = Index::new(raw.complete()?);
             with_journal(&ListPaths::around(path, set.kind(), set.library()), set)
         }
-        Kind::Other(_) => Err(ListError::damaged(path, "it is not a list of this program", 0)),
+        Kind::Other(_) => Err(ListError::NotAList { path: path.to_owned() }),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Imports and exports the text lists of the script that this program replaces: one `library/object` per line.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::build::SetBuilder;
@@ -74,6 +74,8 @@ pub(super) fn estimate(path: &Path, file: &File) -> Result<Option<u64>, ListErro
 pub fn import(lock: &ListLock, location: &Location) -> Result<(Index, ImportReport), ListError> {
     let base = lock.paths().base();
     let backup = keep(base, &lock.paths().text_backup())?;
+    // As private as the list that comes in its place.
+    fs::set_permissions(&backup, Permissions::from_mode(0o600)).map_err(ListError::io("close to others", &backup))?;
     let (set, report) = import_into(base, lock.paths(), location)?;
     Ok((set, ImportReport { backup: Some(backup), ..report }))
 }

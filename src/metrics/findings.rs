@@ -3,6 +3,7 @@
 //! There may be millions of them, so only the first few are kept in memory. All of them are written to an unnamed
 //! temporary file, a line of JSON each.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::store::StoreError;
+use crate::sys::private_file::in_folder;
 
 /// The number of findings that the summary shows.
 pub const SHOWN: usize = 10;
@@ -56,6 +58,15 @@ impl Finding {
     }
 }
 
+/// The findings of one kind with the same sort of failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingSort {
+    /// The first of them.
+    pub first: Finding,
+    /// How many there are.
+    pub count: u64,
+}
+
 /// A list of findings of one sort. Engines add to it, from many threads; summary and report read it.
 #[derive(Debug, Default)]
 pub struct Findings(Mutex<Held>);
@@ -63,6 +74,7 @@ pub struct Findings(Mutex<Held>);
 #[derive(Debug, Default)]
 struct Held {
     first: Vec<Finding>,
+    sorts: BTreeMap<(ObjectKind, String), FindingSort>,
     count: u64,
     spool: Option<BufWriter<File>>,
     /// Why a finding could not be kept.
@@ -77,9 +89,15 @@ impl Findings {
         if let Err(error) = held.keep(&finding) {
             held.lost.get_or_insert(error.to_string());
         }
+        held.sort(&finding);
         if held.first.len() < SHOWN {
             held.first.push(finding);
         }
+    }
+
+    /// The findings by kind and sort of failure, for whoever tells them as they come.
+    pub fn sorts(&self) -> Vec<FindingSort> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).sorts.values().cloned().collect()
     }
 
     /// How many findings were added.
@@ -130,12 +148,23 @@ impl Findings {
 }
 
 impl Held {
+    fn sort(&mut self, finding: &Finding) {
+        let sort = (finding.kind, finding.error.clone());
+        let new = || FindingSort { first: finding.clone(), count: 0 };
+        self.sorts.entry(sort).or_insert_with(new).count += 1;
+    }
+
     fn keep(&mut self, finding: &Finding) -> io::Result<()> {
         let spool = match &mut self.spool {
             Some(spool) => spool,
-            None => self.spool.insert(BufWriter::new(tempfile::tempfile()?)),
+            None => self.spool.insert(BufWriter::new(temporary()?)),
         };
         serde_json::to_writer(&mut *spool, finding)?;
         spool.write_all(b"\n")
     }
+}
+
+fn temporary() -> io::Result<File> {
+    let dir = tempfile::env::temp_dir();
+    tempfile::tempfile_in(&dir).map_err(|error| in_folder(&dir, &error))
 }

@@ -53,6 +53,8 @@ pub struct Estimate {
     pub remaining: Option<Duration>,
     /// Whether nothing will be added to what is left.
     pub is_total_known: bool,
+    /// For how long nothing was done, where that is long enough to be told.
+    pub stalled: Option<Duration>,
 }
 
 /// Speed over the last moments, smoothed so that a batch that was just confirmed does not make it
@@ -99,6 +101,7 @@ impl Throughput {
             speed: self.speed,
             remaining: self.speed.and_then(|speed| speed.time_for(position.left())),
             is_total_known: position.is_total_known,
+            stalled: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::content::Damage;
 use crate::object::{LibraryId, ObjectId, ObjectKind};
+use crate::sys::number;
 use crate::sys::terminal::is_unseen;
 
 /// What is wrong with an object.
@@ -154,7 +155,7 @@ impl fmt::Display for Defect {
         match self.more_paths {
             0 => {}
             u64::MAX => f.write_str("\n    and more paths than can be counted")?,
-            more => write!(f, "\n    and {more} more paths than are named")?,
+            more => write!(f, "\n    and {} than are named", counted(more, "more path", "more paths"))?,
         }
         Ok(())
     }
@@ -173,7 +174,7 @@ impl fmt::Display for OneLine<'_> {
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+    format!("{} {}", number::count(count), if count == 1 { one } else { many })
 }
 
 /// The number of different objects that were checked.
@@ -229,13 +230,17 @@ impl fmt::Display for LibraryResult {
             write!(f, "  {}", OneLine(name))?;
         }
         let Counts { commits, dirs, files, blocks } = self.counts;
-        write!(f, "  ({commits} commits, {dirs} directories, {files} files, {blocks} blocks")?;
+        let dirs = counted(dirs, "directory", "directories");
+        let [commits, files, blocks] =
+            [(commits, "commit", "commits"), (files, "file", "files"), (blocks, "block", "blocks")]
+                .map(|(count, one, many)| counted(count, one, many));
+        write!(f, "  ({commits}, {dirs}, {files}, {blocks}")?;
         f.write_str(if self.trashed { ", in the trash)" } else { ")" })?;
         for finding in &self.findings {
             write!(f, "\n  {finding}")?;
         }
         if self.more_findings > 0 {
-            write!(f, "\n  and {} more findings", self.more_findings)?;
+            write!(f, "\n  and {}", counted(self.more_findings, "more finding", "more findings"))?;
         }
         Ok(())
     }
@@ -255,6 +260,11 @@ pub struct FsckResult {
 }
 
 impl FsckResult {
+    /// The result of a check that ended before it came to the first library.
+    pub const fn not_begun(guessed: bool) -> Self {
+        Self { libraries: Vec::new(), unfinished: 0, guessed, ignored: Vec::new() }
+    }
+
     /// The number of defects.
     pub fn findings(&self) -> u64 {
         self.libraries.iter().map(|library| library.findings.len() as u64 + library.more_findings).sum()

@@ -2,18 +2,7 @@
 
 use std::time::Duration;
 
-/// `1234567` as `1,234,567`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub use crate::sys::number::{count, plural};
 
 /// A number of bytes with the largest decimal unit that leaves at least one: `1.5 MB`.
 pub fn bytes(n: u64) -> String {
@@ -50,11 +39,6 @@ pub fn span(time: Duration) -> String {
 /// `n` libraries.
 pub fn libraries(n: u64) -> String {
     format!("{} {}", count(n), if n == 1 { "library" } else { "libraries" })
-}
-
-/// `n` and the noun, in the plural unless it is one.
-pub fn plural(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ pub trait Outcome: fmt::Display {
     /// Prints the last line: good news on standard output, anything else on standard error.
     fn print_result(&self, console: &Console) {
         match self.exit_code() {
-            0 => console.line(self.result_line()),
-            _ => console.problem(self.result_line()),
+            0 => console.paragraph(self.result_line()),
+            _ => console.problem_paragraph(self.result_line()),
         }
     }
 }

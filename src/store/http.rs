@@ -267,13 +267,14 @@ impl HttpClient {
         if self.options.https_only && request.url.scheme() != Some(&Scheme::HTTPS) {
             return Err(HttpError::new(ErrorKind::Setup, unsafe_url(&request.url.to_string())));
         }
-        runtime::block_on(async {
+        let answer = runtime::block_on_request(async {
             match self.attempt(request).await {
                 Err(failure) if failure.unanswered && request.repeatable => self.attempt(request).await,
                 outcome => outcome,
             }
-        })
-        .map_err(|failure| failure.error)
+        });
+        let given_up = || Err(Failure::new(ErrorKind::Interrupted, runtime::GIVEN_UP_TEXT));
+        answer.unwrap_or_else(given_up).map_err(|failure| failure.error)
     }
 
     async fn attempt(&self, request: &Request) -> Result<Response, Failure> {

@@ -159,6 +159,11 @@ fn refused(path: &Path, why: &str) -> io::Error {
     io::Error::new(ErrorKind::PermissionDenied, format!("{} {why}; remove it, or name another file", path.display()))
 }
 
+/// The error of a file that has no name, with the folder that it is in: there the disk is full.
+pub fn in_folder(dir: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("in the folder {}: {error}", dir.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

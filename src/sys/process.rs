@@ -1,4 +1,4 @@
-//! Which process this is, so that another one can tell whether it still runs.
+//! Which process this is, so that another one can tell whether it still runs, and which signals it was started to ignore.
 
 use std::{fmt, fs};
 
@@ -68,9 +68,25 @@ fn began(process: u32) -> Option<u64> {
     fields.get(19).filter(|_| !has_ended)?.parse().ok()
 }
 
+/// The signals that this process ignores now, by number: before it installs handlers, those that it was started to ignore.
+/// None where the kernel does not say.
+pub fn ignored_signals() -> Vec<i32> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    (1..=64).filter(|signal| mask >> (signal - 1) & 1 == 1).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rust_programs_ignore_the_signal_of_a_closed_pipe_and_no_other() {
+        const SIGPIPE: i32 = 13;
+        assert!(ignored_signals().contains(&SIGPIPE));
+        assert!(!ignored_signals().contains(&9));
+    }
 
     #[test]
     fn this_process_lives_and_one_that_ended_is_gone() {

@@ -5,7 +5,48 @@
 //! the direction of a line or cannot be seen at all. Each of these is shown as its number: `\u{9b}`.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter, Write};
+use std::os::fd::AsFd;
+
+/// How many columns a terminal has that does not say it.
+pub const USUAL_COLUMNS: usize = 80;
+
+/// How many columns a terminal has; `None` for what is no terminal, or does not say.
+pub fn columns(of: impl AsFd) -> Option<usize> {
+    let columns = rustix::termios::tcgetwinsize(of).ok()?.ws_col;
+    (columns > 0).then(|| columns.into())
+}
+
+/// Whether a terminal that is called `term`, as the variable TERM says, can move its cursor.
+pub fn moves_cursor(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// The text with line feeds in place of blanks, so that no line is wider than `columns`; a word that is wider has a line
+/// of its own.
+pub fn wrapped(text: &str, columns: usize) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for (n, line) in text.split('\n').enumerate() {
+        if n > 0 {
+            out.push('\n');
+        }
+        let mut used = 0;
+        for (n, word) in line.split(' ').enumerate() {
+            let width = word.chars().count();
+            if n > 0 && used > 0 && used + 1 + width > columns {
+                out.push('\n');
+                used = 0;
+            } else if n > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += width;
+        }
+    }
+    out
+}
 
 /// Whether a character is not shown as it is: a control character, one that turns the direction of the text, or one that
 /// takes no room (Unicode's `Default_Ignorable_Code_Point`, and the separators of lines and paragraphs).
@@ -118,6 +159,23 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_between_characters_and_a_short_one_is_not() {
         assert_eq!([beginning("größe", 4), beginning("größe", 5), beginning("", 0)], ["größ…", "größe", ""]);
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_words_and_the_lines_that_fit_stay() {
+        let text = "Result: every object of the source\n\n  is at the destination";
+        assert_eq!(wrapped(text, 40), text);
+        assert_eq!(wrapped(text, 20), "Result: every object\nof the source\n\n  is at the\ndestination");
+        assert_eq!(wrapped("a 1,234,567,890 b", 5), "a\n1,234,567,890\nb");
+    }
+
+    #[test]
+    fn only_a_terminal_that_has_a_name_moves_its_cursor() {
+        let moves = |term: Option<&str>| moves_cursor(term.map(OsStr::new));
+        assert_eq!(
+            [moves(None), moves(Some("")), moves(Some("dumb")), moves(Some("xterm"))],
+            [false, false, false, true]
+        );
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::transfer::error::TransferError;
 /// The error of a [`Finding`] about an object that is damaged in the source.
 const DAMAGED: &str = "damaged in the source";
 
+/// The step of a failure that is no failed call: what is at the destination has not the right bytes.
+pub const CHECK: &str = "check";
+
 /// Where it goes what became of the objects of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorder<'a> {
@@ -72,6 +75,13 @@ impl Recorder<'_> {
         } else {
             Ok(())
         }
+    }
+
+    /// An object that the source has right is wrong at the destination, as `cause` explains, and was not written anew.
+    pub fn wrong_at_destination(&self, key: ObjectKey, cause: &str) {
+        self.counters.kind(self.kind).failed.add(1);
+        self.counters.libraries(self.kind, &[key], |key| key.library, |_, row| row.failed += 1);
+        self.findings.failures.add(Finding::new(self.kind, &key, CHECK, "damaged at the destination", cause));
     }
 
     /// Counts and names an object that is not at the destination.

@@ -8,12 +8,13 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::object::ObjectKey;
 use crate::store::Listed;
+use crate::sys::private_file::in_folder;
 
 /// Bytes of a record: the key, and the size plus one (0 is unknown). The largest size there can be loses one by it.
 const RECORD: usize = ObjectKey::LEN + 8;
@@ -21,6 +22,8 @@ const RECORD: usize = ObjectKey::LEN + 8;
 /// A queue of listed objects in an unnamed temporary file.
 #[derive(Debug)]
 pub struct Spool {
+    /// The folder of the file, to name it in errors.
+    dir: PathBuf,
     file: File,
     capacity: u64,
     state: Mutex<State>,
@@ -42,8 +45,14 @@ impl Spool {
     /// # Errors
     /// When no temporary file can be made in `dir`.
     pub fn new(dir: &Path, capacity: u64) -> io::Result<Self> {
-        let file = tempfile::tempfile_in(dir)?;
-        Ok(Self { file, capacity: capacity.max(1), state: Mutex::default(), changed: Condvar::new() })
+        let file = tempfile::tempfile_in(dir).map_err(|error| in_folder(dir, &error))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            file,
+            capacity: capacity.max(1),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        })
     }
 
     /// Puts objects in, waiting while the spool is full. `false` when nobody will take them.
@@ -64,7 +73,8 @@ impl Spool {
             let (now, later) = objects.split_at(objects.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
             // Written under the lock, because a lister's page is a few tens of kilobytes into the page cache, and
             // taking readers past a hole is not worth the machinery that would save it.
-            self.file.write_all_at(&encode(now), slot * RECORD as u64)?;
+            let written = self.file.write_all_at(&encode(now), slot * RECORD as u64);
+            written.map_err(|error| in_folder(&self.dir, &error))?;
             state.put += now.len() as u64;
             self.changed.notify_all();
             objects = later;
@@ -88,7 +98,8 @@ impl Spool {
         let slot = state.taken % self.capacity;
         let count = (state.put - state.taken).min(self.capacity - slot).min(most as u64);
         let mut bytes = vec![0; usize::try_from(count).expect("at most `most`, a usize") * RECORD];
-        self.file.read_exact_at(&mut bytes, slot * RECORD as u64)?;
+        let read = self.file.read_exact_at(&mut bytes, slot * RECORD as u64);
+        read.map_err(|error| in_folder(&self.dir, &error))?;
         state.taken += count;
         self.changed.notify_all();
         Ok(Some(bytes.chunks_exact(RECORD).map(decode).collect()))
@@ -170,5 +181,11 @@ mod tests {
             spool.abandon();
             assert!(!lister.join().unwrap());
         });
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let error = Spool::new(Path::new("/no/such/folder"), 1).unwrap_err();
+        assert!(error.to_string().contains("in the folder /no/such/folder"), "{error}");
     }
 }

@@ -19,8 +19,8 @@ fn check(world: &World, from: &str) -> Outcome {
 /// The row of a store: what it says about reaching, listing, reading and writing it, each as one word or two.
 #[track_caller]
 fn row(outcome: &Outcome, kind: &str, side: &str) -> String {
-    let begins = format!("{kind:<8} {side:<5}");
-    let mut rows = outcome.stdout.lines().chain(outcome.stderr.lines()).filter(|line| line.starts_with(&begins));
+    let is_of = |line: &&str| line.split_whitespace().take(2).eq([kind, side]);
+    let mut rows = outcome.stdout.lines().chain(outcome.stderr.lines()).filter(is_of);
     let row = rows.next().unwrap_or_else(|| panic!("no row of {kind} {side}: {outcome:?}"));
     row.split_whitespace().skip(3).collect::<Vec<_>>().join(" ")
 }
@@ -48,6 +48,24 @@ fn two_good_sides_are_ready_and_nothing_is_left_behind() {
     check(&world, "old").assert_code(0);
     assert_eq!((server.faults().count("PUT"), server.faults().count("DELETE")), (3, 3));
     assert_eq!(objects_in_buckets(&world.at("buckets")).len(), 0);
+}
+
+#[test]
+fn the_database_has_a_row_and_one_that_is_named_must_answer() {
+    let world = World::with_whole_sample();
+    let checking = |db: &[&str]| {
+        let mut command = world.program();
+        command.args(["check", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
+        command.arg("--data-dir").arg(world.at("old/seafile-data")).args(db);
+        world.finish(command.spawn().unwrap())
+    };
+    let (there, gone) = (world.at("old/seafile-data/seafile.db"), world.at("gone.db"));
+    let good = checking(&["--db", there.to_str().unwrap()]).assert_code(0);
+    assert_eq!(row(&good, "database", "from"), "ok - ok -");
+    assert!(good.stdout.contains("The database names "), "{}", good.stdout);
+    let bad = checking(&["--db", gone.to_str().unwrap()]).assert_code(3);
+    assert_eq!(row(&bad, "database", "from"), "failed - - -");
+    assert!(bad.stderr.contains("the database failed") && bad.stderr.contains("gone.db"), "{}", bad.stderr);
 }
 
 #[test]

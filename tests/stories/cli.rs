@@ -67,6 +67,71 @@ fn subcommands(help: &str) -> Vec<String> {
 // ---- what it prints about itself
 
 #[test]
+fn bash_completes_the_options_behind_a_command() {
+    let desk = Desk::new();
+    fs::write(desk.at("completions"), desk.call(&["completions", "bash"]).1).unwrap();
+    // As bash does it when the Tab key is pressed: the words, which of them, and the function that is registered.
+    let script = "source completions
+        words=(\"$@\") COMP_WORDS=(\"$@\") COMP_CWORD=$(($# - 1))
+        completion=$(complete -p seaf-migrate)
+        function=${completion#*-F }; function=${function%% *}
+        $function seaf-migrate \"${words[-1]}\" \"${words[-2]}\"
+        printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let complete = |words: &[&str]| {
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", script, "bash", "seaf-migrate"]).args(words).current_dir(desk.0.path());
+        told(&bash.output().unwrap()).1
+    };
+    assert_eq!(complete(&["run", "--nw"]), "--nworker\n");
+    assert_eq!(complete(&["list", "show", "--lib"]), "--libraries\n");
+    assert_eq!(complete(&["verif"]), "verify\n");
+}
+
+#[test]
+fn every_command_has_a_manual_page_of_its_own() {
+    let desk = Desk::new();
+    fs::create_dir(desk.at("man")).unwrap();
+    assert_eq!(desk.call(&["man", "--dir", "man"]), (Some(0), String::new(), String::new()));
+    let commands = subcommands(&desk.call(&["--help"]).1);
+    let pages = commands.iter().map(|name| format!("man/seaf-migrate-{name}.1"));
+    for page in pages.chain(["man/seaf-migrate.1".to_owned(), "man/seaf-migrate-list-show.1".to_owned()]) {
+        let text = fs::read_to_string(desk.at(&page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert!(text.contains(".SH NAME"), "{page}: {text}");
+    }
+    let (code, _, stderr) = desk.call(&["man", "--dir", "nowhere"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("--dir: cannot write pages to nowhere"), "{stderr}");
+}
+
+#[test]
+fn an_empty_variable_of_the_programs_own_means_the_same_as_none() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["plan", "--from", "old", "--to", "new", "--data-dir", "data"]);
+    for name in ["NWORKER", "LISTERS", "ATTEMPTS", "TIMEOUT", "TEMP_DIR", "STATE_DIR", "DB_PASSWORD"] {
+        command.env(format!("SEAF_MIGRATE_{name}"), "");
+    }
+    command.env("HOME", desk.0.path());
+    let (code, _, stderr) = told(&command.output().unwrap());
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let (code, _, stderr) = told(
+        &desk.command(&["plan", "--from", "old", "--to", "new"]).env("SEAF_MIGRATE_NWORKER", " ").output().unwrap(),
+    );
+    assert_eq!(code, Some(2), "{stderr}");
+}
+
+#[test]
+fn a_report_and_a_page_of_one_name_are_refused() {
+    let desk = Desk::new();
+    fs::create_dir(desk.at("folder")).unwrap();
+    for (report, page) in [("x", "x"), ("x", "./x"), ("folder/x", "folder/../folder/x")] {
+        let (code, _, stderr) = desk.run(&["--report", report, "--html", page]);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains("--html") && stderr.contains("name two files"), "{stderr}");
+    }
+    assert_eq!(desk.run(&["--report", "x", "--html", "folder/x"]).0, Some(0));
+}
+
+#[test]
 fn every_command_explains_itself_and_is_in_the_manual_page_and_in_every_completion() {
     let desk = Desk::new();
     let (code, help, _) = desk.call(&["--help"]);
@@ -115,6 +180,7 @@ fn the_help_names_every_exit_code() {
 fn the_version_is_that_of_the_package() {
     let (code, version, _) = Desk::new().call(&["--version"]);
     assert_eq!((code, version.trim()), (Some(0), concat!("seaf-migrate ", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(Desk::new().call(&["version"]), (Some(0), version, String::new()));
 }
 
 #[test]
@@ -168,7 +234,7 @@ fn numbers_out_of_their_range_are_refused_with_the_range() {
         ("--patience", &["", "m", "-1", "10x", "745h", "1.5h"], "not a time; write a whole number"),
         ("--maxsize", &["0", "10000001"], "--maxsize"),
         ("--recheck", &["-1", "101", "101%", "%", "5%%", "nan", "inf", "half"], "not a share from 0% to 100%"),
-        ("--memory", &["", "M", "1.5G", "-1", "256MB", "99999999999T", "1 G"], "not a size; write a whole number"),
+        ("--memory", &["", "M", "1.5", "-1", "256KM", "99999999999T", "1 G"], "not a size; write a number"),
     ] {
         for value in values {
             let (code, _, stderr) = desk.run(&[&format!("{option}={value}")]);
@@ -271,7 +337,7 @@ fn a_list_that_is_not_there_is_an_error_said_once() {
 }
 
 #[test]
-fn what_is_no_list_is_a_finding_of_show_and_verify() {
+fn a_damaged_list_is_a_finding_of_show_and_verify_and_what_is_none_is_left_alone() {
     let desk = Desk::new();
     write_list(&desk, "good", ObjectKind::Fs);
     let good = fs::read(desk.at("good.fs")).unwrap();
@@ -279,7 +345,16 @@ fn what_is_no_list_is_a_finding_of_show_and_verify() {
     fs::write(desk.at("head.fs"), &good[..20]).unwrap();
     fs::write(desk.at("text.fs"), "hello\n").unwrap();
     fs::write(desk.at("empty.fs"), "").unwrap();
-    for name in ["short.fs", "head.fs", "text.fs", "empty.fs"] {
+    for name in ["text.fs", "empty.fs"] {
+        for action in ["show", "verify"] {
+            let (code, stdout, stderr) = desk.call(&["list", action, name]);
+            assert_eq!((code, stdout.as_str()), (Some(2), ""), "{action} {name}");
+            assert!(stderr.contains(&format!("{name} is not a list file")), "{stderr}");
+            assert!(!stderr.to_lowercase().contains("remove"), "whose it is, nobody knows: {stderr}");
+        }
+        assert_eq!(desk.call(&["list", "export", name]).0, Some(2), "{name}");
+    }
+    for name in ["short.fs", "head.fs"] {
         for action in ["show", "verify"] {
             let (code, stdout, stderr) = desk.call(&["list", action, name]);
             assert_eq!((code, stdout.as_str()), (Some(1), ""), "{action} {name}");

@@ -58,6 +58,38 @@ fn damage_in_the_source_with_and_without_strict() {
 }
 
 #[test]
+fn damage_that_one_pass_named_is_named_by_every_later_one_until_it_is_mended() {
+    let world = World::with_sample();
+    let (path, good) = objects_below(&world.source().join("blocks")).pop_first().unwrap();
+    let object = world.source().join("blocks").join(path);
+    fs::write(&object, [&good[..], b"x"].concat()).unwrap();
+    let list = world.at("objects").display().to_string();
+    let strict = ["--strict", "--object-list", &list];
+    let first = world.run(&strict).assert_code(5);
+    let named = first.rows("damaged");
+    assert_eq!((named.len(), first.total("copied") > 0), (1, true));
+    for _ in 0..2 {
+        let later = world.run(&strict).assert_code(5);
+        assert_ending(&later, 5, "complete, source damaged", "damaged in the source already (--strict)");
+        assert_eq!((later.rows("damaged"), later.total("copied")), (named.clone(), 0));
+        assert!(later.stderr.contains("1 OBJECT DAMAGED in the source"), "{}", later.stderr);
+    }
+
+    // Somebody mends the source: the destination has the wrong bytes now, alone.
+    fs::write(&object, &good).unwrap();
+    let report = world.at("kept.json");
+    let mut command = world.program();
+    command.args(["run", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
+    command.arg("--data-dir").arg(world.at("old/seafile-data")).args(strict).arg("--report").arg(&report);
+    let mended = world.finish(command.spawn().unwrap()).assert_code(1);
+    assert!(mended.stderr.contains("damaged at the destination"), "{}", mended.stderr);
+    let retry = ["--object-list", &list, "--retry-failed", report.to_str().unwrap()];
+    assert_eq!(world.run(&retry).assert_code(0).total("copied"), 1);
+    world.assert_same(&world.at("target/storage"));
+    assert_eq!(world.run(&strict).assert_code(0).rows("damaged").len(), 0);
+}
+
+#[test]
 fn a_store_that_is_not_there() {
     let world = World::with_sample();
     fs::remove_dir_all(world.source().join("commits")).unwrap();

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
-
+use crate::support::schema::read_report;
 use crate::world::{Outcome, World, objects_below};
 
 fn fsck(world: &World, side: &str, options: &[&str]) -> Outcome {
@@ -75,7 +74,7 @@ fn findings_are_counted_in_the_last_line_and_the_files_that_name_them_are_told()
     objects_below(&blocks).keys().skip(1).for_each(|path| fs::remove_file(blocks.join(path)).unwrap());
     let (report, page) = (world.at("fsck.json").display().to_string(), world.at("fsck.html").display().to_string());
     let found = fsck(&world, "new", &["--report", &report, "--html", &page]).assert_code(1);
-    let result: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    let result = read_report(&fs::read(&report).unwrap());
     let libraries = result["libraries"].as_array().unwrap();
     let named = libraries.iter().map(|library| library["findings"].as_array().unwrap().len());
     let (findings, broken) = (named.clone().sum::<usize>(), named.filter(|count| *count > 0).count());

@@ -264,16 +264,24 @@ fn what_is_no_library_and_no_report_of_damage_is_a_mistake_of_the_command_line()
 }
 
 #[test]
-fn a_database_that_is_gone_is_a_warning_unless_it_was_demanded() {
+fn a_database_that_is_gone_is_a_warning_unless_it_was_demanded_or_named() {
     let world = World::with_whole_sample();
     let gone = world.at("no such.db").display().to_string();
     let demanded = world.run(&["--db", &gone, "--check-heads"]).assert_code(3);
     assert!(demanded.stderr.contains("no such.db"), "{}", demanded.stderr);
     assert_eq!(objects_below(&world.at("target")).len(), 0, "it copied all the same");
-    let warned = world.run(&["--db", &gone]).assert_code(0);
+    let named = world.run(&["--db", &gone]).assert_code(3);
+    assert!(named.stderr.contains("no such.db"), "{}", named.stderr);
+    assert_eq!(objects_below(&world.at("target")).len(), 0, "it copied all the same");
+    let unchecked = world.run(&["--db", &gone, "--no-check-heads"]).assert_code(0);
+    assert_verdict(&unchecked, false, "--no-check-heads");
+    let conf = fs::read_to_string(world.at("old/seafile.conf")).unwrap();
+    let database = "[database]\ntype = mysql\nhost = 127.0.0.1\nport = 1\nuser = u\npassword = p\ndb_name = d\n";
+    fs::write(world.at("old/seafile.conf"), format!("{conf}\n{database}")).unwrap();
+    let warned = world.run(&[]).assert_code(0);
     assert_eq!(warned.stderr.lines().count(), 1, "{}", warned.stderr);
-    assert!(warned.stderr.contains("no such.db"), "{}", warned.stderr);
-    assert_verdict(&warned, false, "no such.db");
+    assert!(warned.stderr.contains("127.0.0.1:1"), "{}", warned.stderr);
+    assert_verdict(&warned, false, "127.0.0.1:1");
     world.assert_same(&world.at("target/storage"));
 }
 
@@ -292,7 +300,7 @@ fn a_demand_without_a_database_is_a_mistake_of_the_command_line() {
 #[test]
 fn a_password_in_the_database_argument_is_shown_nowhere() {
     let world = World::with_whole_sample();
-    let outcome = world.run(&["--db", "mysql://seafile:hunter2secret@127.0.0.1:1/seafile_db"]).assert_code(0);
+    let outcome = world.run(&["--db", "mysql://seafile:hunter2secret@127.0.0.1:1/seafile_db"]).assert_code(3);
     assert!(outcome.stderr.contains("mysql://seafile@127.0.0.1:1/seafile_db"), "{}", outcome.stderr);
     let report = outcome.report.as_ref().unwrap().to_string();
     for text in [&outcome.stdout, &outcome.stderr, &report] {

@@ -41,6 +41,7 @@ mod plan;
 mod refusals;
 mod remove;
 mod repair;
+mod reports;
 mod retry;
 mod s3_environment;
 mod same_store;

@@ -130,6 +130,42 @@ fn the_exit_code_is_passed_on_and_done_is_said_only_of_success() {
 }
 
 #[test]
+fn whoever_closes_its_output_changes_no_exit_code() {
+    let server = Server::with_program("#!/bin/sh\nexit 0\n");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert_eq!(server.command(&["../new conf"]).stdout(full).status().unwrap().code(), Some(0));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(server.command(&["../new conf"]).stdout(writer).status().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_stops_the_script_stops_the_program_and_both_go_on_together() {
+    let server = Server::with_program(
+        "#!/bin/bash\necho $$\nwhile [[ ! -e go && $SECONDS -lt 60 ]]; do sleep 0.02; done\nexit 7\n",
+    );
+    let mut child = spawn(&mut server.command(&["../new conf"]));
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let state = |process: &str| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').map_or(' ', |(_, rest)| rest.trim_start().chars().next().unwrap_or(' '))
+    };
+    let (script, program) = (child.id().to_string(), line.trim().to_owned());
+    kill_process(Pid::from_child(&child), Signal::TSTP).unwrap();
+    let wait = |stopped: bool| {
+        while (state(&script) == 'T') != stopped || (state(&program) == 'T') != stopped {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    wait(true);
+    kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
+    wait(false);
+    fs::write(server.path("seafile-server-latest/go"), "").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+}
+
+#[test]
 fn variables_name_other_places() {
     let server = Server::with_program(FAKE);
     let mut command = server.command(&["../new conf"]);

@@ -10,6 +10,7 @@ use seaf_migrate::object::ObjectKind;
 use serde_json::{Value, json};
 
 use crate::support::s3_server::S3Server;
+use crate::support::schema::read_report;
 use crate::world::{Outcome, World, objects_below, objects_in_buckets, pause};
 
 /// How many requests of a sort the check before every pass makes.
@@ -127,7 +128,7 @@ fn what_fails_again_is_named_again_in_a_report_that_may_be_the_same_file() {
         command.arg("--data-dir").arg(world.at("old/seafile-data"));
         command.args(["--retry-failed", &report, "--report", &report]);
         world.finish(command.spawn().unwrap()).assert_code(code);
-        let written: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+        let written: Value = read_report(&fs::read(&report).unwrap());
         let rows = written["failures"].as_array().unwrap();
         assert_eq!(rows.len(), left);
         assert!(rows.iter().all(|row| objects.contains(&path_of(row))));

@@ -11,6 +11,7 @@ use seaf_migrate::sys::terminal::is_unseen;
 use crate::heads::{db, world_of};
 use crate::support::http_stub::{Reply, Stub};
 use crate::support::library::{Params, output::object_path};
+use crate::support::schema::read_report;
 use crate::world::World;
 
 /// Moves the cursor, turns the text round, hides, and begins a line of its own.
@@ -134,6 +135,6 @@ fn the_name_of_a_library_is_shown_in_no_other_way_by_lines_reports_and_pages() {
     assert!(!text.lines().any(|line| line.starts_with("Safe to switch")), "{text}");
     let (report, page) = (fs::read_to_string(&report).unwrap(), fs::read_to_string(&page).unwrap());
     [&text, &report, &page].into_iter().for_each(|text| assert_all_seen(text));
-    let document: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let document: serde_json::Value = read_report(report.as_bytes());
     assert!(document.to_string().contains(&serde_json::Value::from(name).to_string()), "{report}");
 }

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use rustix::process::{Pid, Signal, kill_process};
 use seaf_migrate::object::ObjectKind;
+use seaf_migrate::report::header::moment;
 use serde_json::Value;
 
 use crate::support::library::bulk::bulk_to_dir;
@@ -125,10 +126,9 @@ fn a_kill_while_contents_are_read_loses_a_second_of_work_and_no_finding() {
     // It counts from the moment when the first of them listed.
     let note = verified(&world).unwrap();
     assert_eq!((note.findings, note.objects), (4, ALL));
-    assert!(
-        note.began
-            < outcome.report.as_ref().unwrap()["started"].as_str().unwrap().parse::<jiff::Zoned>().unwrap().timestamp()
-    );
+    let report = outcome.report.as_ref().unwrap();
+    assert_eq!(report["began"], moment(note.began));
+    assert!(note.began < report["started"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap());
 }
 
 #[test]

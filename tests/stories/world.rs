@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::support::s3_server::S3Server;
 use crate::support::sample;
+use crate::support::schema::read_report;
 
 pub const ACCESS: &str = "STORYACCESSKEY";
 pub const SECRET: &str = "StorySecretKey0123456789";
@@ -156,7 +157,7 @@ impl World {
         let output = child.wait_with_output().unwrap();
         let file = self.at("report.json");
         let report_mode = fs::metadata(&file).ok().map(|metadata| metadata.permissions().mode() & 0o777);
-        let report = fs::read(&file).ok().map(|text| serde_json::from_slice(&text).unwrap());
+        let report = fs::read(&file).ok().map(|text| read_report(&text));
         let _ = fs::remove_file(&file);
         Outcome {
             code: output.status.code(),

@@ -22,6 +22,7 @@ pub mod python;
 pub mod repeat;
 pub mod s3_server;
 pub mod sample;
+pub mod schema;
 pub mod side;
 pub mod sim_clock;
 pub mod skip;

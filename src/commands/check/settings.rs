@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::commands::common::flags::{PairFlags, StoreFlags};
-use crate::commands::common::settings::{SettingsError, StoreSettings, load_sides, resolve_store};
-use crate::conf::{Environment, SideConf};
+use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags};
+use crate::commands::common::settings::{SettingsError, StoreSettings, load_sides, resolve_database, resolve_store};
+use crate::conf::{DatabaseConf, Environment, SideConf};
 
 /// The options of `check`.
 #[derive(Clone, Debug, Args)]
@@ -12,6 +12,15 @@ pub struct CheckFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub pair: PairFlags,
+
+    /// The old server's database, to see whether it answers: an SQLite file, or mysql://user@host:port/name [default: what
+    /// the old conf says]
+    #[arg(long, value_name = "DATABASE")]
+    pub db: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub login: DatabaseLoginFlags,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
@@ -25,6 +34,10 @@ pub struct CheckSettings {
     pub from: SideConf,
     /// The new side.
     pub to: SideConf,
+    /// The server's database, where one is configured.
+    pub database: Option<DatabaseConf>,
+    /// Whether the command line names it, so that a run would not begin without it.
+    pub is_database_named: bool,
     /// How to talk to the stores.
     pub store: StoreSettings,
 }
@@ -34,6 +47,8 @@ pub struct CheckSettings {
 /// # Errors
 /// All that is wrong with the configuration at once.
 pub fn resolve(flags: &CheckFlags, env: &Environment) -> Result<CheckSettings, SettingsError> {
-    let (from, to) = load_sides(&flags.pair, env)?;
-    Ok(CheckSettings { from, to, store: resolve_store(&flags.store) })
+    let (mut from, to) = load_sides(&flags.pair, env)?;
+    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?;
+    let is_database_named = flags.db.is_some();
+    Ok(CheckSettings { from, to, database, is_database_named, store: resolve_store(&flags.store) })
 }

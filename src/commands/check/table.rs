@@ -1,23 +1,27 @@
-//! What a check tells of the stores: a table of what works, and below it what does not.
+//! What a check tells of the stores and the database: a table of what works, and below it what does not.
 
+use crate::commands::check::database::DatabaseProbe;
 use crate::preflight::{PreflightReport, Probe, StoreProbe};
 use crate::report::table::{Cell, Column, Table};
 
 /// A row a store, then a line for everything that is wrong.
-pub(super) fn text(report: &PreflightReport) -> String {
-    let mut text = table(&report.rows).to_string() + "\n";
+pub(super) fn text(report: &PreflightReport, database: Option<&DatabaseProbe>) -> String {
+    let mut text = table(&report.rows, database).to_string() + "\n";
     for row in &report.rows {
         for error in row.problems() {
             text += &format!("\n{} {} {}: {error}", row.kind, row.side.as_str(), row.location);
         }
     }
+    if let Some(database) = database {
+        text += &format!("\n{}", database.text());
+    }
     text
 }
 
-fn table(stores: &[StoreProbe]) -> Table {
+fn table(stores: &[StoreProbe], database: Option<&DatabaseProbe>) -> Table {
     let columns = ["Kind", "Side", "Store", "Reachable", "List", "Read", "Write"];
     let mut table = Table::new(columns.map(Column::Text).into());
-    table.rows = stores.iter().map(row).collect();
+    table.rows = stores.iter().map(row).chain(database.map(DatabaseProbe::row)).collect();
     table
 }
 

@@ -19,6 +19,7 @@ use crate::metrics::Counter;
 use crate::object::{ObjectKind, PerKind};
 use crate::report::Console;
 use crate::store::{Listed, ReadStore};
+use crate::sys::private_file::in_folder;
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::ConfirmedObjects;
 
@@ -141,8 +142,8 @@ impl Lists {
     /// # Errors
     /// When a file cannot be removed.
     pub fn forget(&mut self, what: &str, settings: &PairSettings, console: &Console) -> Result<(), Failure> {
-        console.problem(format_args!(
-            "Warning: {what}; so nothing that was remembered of the destination is used, and it is listed again"
+        console.warning(format_args!(
+            "{what}; so nothing that was remembered of the destination is used, and it is listed again"
         ));
         for list in self.kinds.iter_mut().filter_map(|(_, list)| list.as_mut()) {
             list.known = None;
@@ -280,7 +281,7 @@ fn listed(
         return Ok((set, true));
     }
     let Some(wrong) = sampled(&set, stores, settings, console, shutdown)? else { return Ok((set, false)) };
-    console.problem(format_args!("Warning: {wrong}; so this listing, which an earlier run began, is begun anew"));
+    console.warning(format_args!("{wrong}; so this listing, which an earlier run began, is begun anew"));
     drop(set);
     index::forget_all(lock)?;
     Ok((list(kind, lock, stores.destination, settings, shutdown)?, true))
@@ -352,7 +353,7 @@ fn is_used(
     let shown = destination.map_or(Ok(None), Incarnation::read)?;
     let why_not = list_state::why_not_used(prefix, kind, location, shown.as_ref())?;
     if let Some(why) = &why_not {
-        console.problem(format_args!("Warning: {why}; the destination is listed for this plan"));
+        console.warning(format_args!("{why}; the destination is listed for this plan"));
     }
     Ok(why_not.is_none())
 }
@@ -362,7 +363,8 @@ fn temporary_list(
     settings: &PairSettings,
 ) -> Result<(ListPaths, Option<tempfile::TempDir>), Failure> {
     let dir = tempfile::Builder::new().prefix("seaf-migrate-").tempdir_in(&settings.list.temp_dir);
-    let dir = dir.map_err(|error| Failure::local("make a temporary folder", &error))?;
+    let dir =
+        dir.map_err(|error| Failure::local("make a temporary folder", &in_folder(&settings.list.temp_dir, &error)))?;
     Ok((ListPaths::new(&dir.path().join("destination"), kind, None), Some(dir)))
 }
 

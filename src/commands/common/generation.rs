@@ -94,8 +94,8 @@ impl Generation {
         match self.change(&shown) {
             Change::None => self.move_to(self.now.clone().map(|now| now.pass_ended(exit_code))),
             Change::Generation => {
-                console.problem(
-                    "Warning: another process changed the state of the destination while this run wrote, as a \
+                console.warning(
+                    "another process changed the state of the destination while this run wrote, as a \
                      verification does that finds anything wrong; the next run lists the destination again",
                 );
                 let ended =

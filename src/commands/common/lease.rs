@@ -99,8 +99,8 @@ pub fn require_held(lease: &LeaseKeeper) -> Result<(), Failure> {
 /// Releases the lease. One that cannot be released is only told: the next run finds out that this process has ended.
 pub fn release(lease: LeaseKeeper, console: &Console) {
     if let Err(error) = lease.release() {
-        console.problem(format_args!(
-            "Warning: the lease on the destination could not be released: {error}. The next run may have to wait for \
+        console.warning(format_args!(
+            "the lease on the destination could not be released: {error}. The next run may have to wait for \
              some minutes, or be run with --take-over"
         ));
     }

@@ -161,7 +161,7 @@ pub fn forget_lists_of_other_states(
         }
     }
     for (doubt, kinds) in forgotten {
-        console.problem(format_args!("Warning: {}; the destination is listed again", not_used(&kinds, &doubt)));
+        console.warning(format_args!("{}; the destination is listed again", not_used(&kinds, &doubt)));
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ impl<'a> RunNoted<'a> {
             if !matches!(proofs.load(&note.pair), Ok(None)) {
                 return Err(Failure::Refused(error.to_string()));
             }
-            console.problem(format_args!("Warning: {error}. Without such notes, the source cannot be deleted later"));
+            console.warning(format_args!("{error}. Without such notes, the source cannot be deleted later"));
         }
         Ok(note)
     }
@@ -40,7 +40,7 @@ impl<'a> RunNoted<'a> {
         let exit_code = Some(outcome.exit_code());
         let run = RunNote { began: self.began, ended: Some(Timestamp::now()), exit_code };
         if let Err(error) = proofs.note_run(&self.pair, run) {
-            console.problem(format_args!("Warning: {error}"));
+            console.warning(format_args!("{error}"));
         }
     }
 }

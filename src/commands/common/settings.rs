@@ -89,7 +89,7 @@ impl StoreSettings {
     /// The options to open stores with. That a store is waited for is told on the console.
     pub fn open_options(&self, console: &Console, shutdown: &Shutdown) -> OpenOptions {
         let console = console.clone();
-        let tell = move |sentence: &str| console.problem(format_args!("Warning: {sentence}"));
+        let tell = move |sentence: &str| console.warning(format_args!("{sentence}"));
         OpenOptions::new(self.workers, self.timeout, self.retry, shutdown).telling(tell)
     }
 
@@ -209,6 +209,21 @@ pub(crate) fn require_folder_of(option: &'static str, file: Option<&Path>) -> Re
     }
     let what = format!("the folder {} does not exist; create it, or name a file elsewhere", parent.display());
     Err(SettingsError::option(option, what))
+}
+
+/// Refuses a report and a page of one name: the later would replace the earlier.
+///
+/// # Errors
+/// When they are one file.
+pub(crate) fn require_two_files(report: Option<&Path>, html: Option<&Path>) -> Result<(), SettingsError> {
+    let place = |path: &Path| (parent_of(path).canonicalize().ok(), path.file_name().map(ToOwned::to_owned));
+    match (report, html) {
+        (Some(report), Some(html)) if report == html || place(report) == place(html) => {
+            let what = format!("{} is the file of --report, too; name two files", html.display());
+            Err(SettingsError::option("--html", what))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The libraries ascending, none twice.

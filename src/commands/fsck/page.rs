@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
+use crate::commands::fsck::outcome::FsckOutcome;
 use crate::conf::SideConf;
 use crate::reach::{Counts, FsckResult, LibraryResult};
 use crate::report::format;
-use crate::report::page::parts::{LIBRARIES, findings, time};
+use crate::report::page::parts::{LIBRARIES, capital, findings, program, time, warnings};
 use crate::report::page::{Banner, Cell, Column, Figure, Page, Part, Table};
 
 /// What was checked, and how thoroughly.
@@ -24,13 +25,21 @@ pub struct Scope<'a> {
 }
 
 /// The page of a check that began at `started`.
-pub fn of(scope: &Scope<'_>, result: &FsckResult, started: &Zoned, took: Duration) -> Page {
+pub fn of(
+    scope: &Scope<'_>,
+    outcome: &FsckOutcome,
+    result: &FsckResult,
+    warned: Vec<String>,
+    started: &Zoned,
+    took: Duration,
+) -> Page {
     let mut parts = Vec::new();
     if result.findings() > 0 {
         let intro = "Each object that is missing or wrong, and the files that suffer.";
         let table = findings("What is wrong", intro, result.libraries.iter(), result.findings());
         parts.push(Part::Table(table));
     }
+    parts.extend(warnings(warned));
     parts.push(Part::Table(libraries(result)));
     if !result.ignored.is_empty() {
         parts.push(Part::Note("Rows of the database that were ignored".to_owned(), result.ignored.join("; ")));
@@ -46,28 +55,33 @@ pub fn of(scope: &Scope<'_>, result: &FsckResult, started: &Zoned, took: Duratio
     );
     Page {
         subject: "Seafile check of one side".to_owned(),
-        verdict: verdict(result),
+        verdict: verdict(outcome, result),
         facts: vec![
             ("Checked", scope.side.id().lines()),
             ("How", vec![depth]),
             ("Heads", vec![heads.to_owned()]),
             ("Began", vec![time(started)]),
             ("Took", vec![format::span(took)]),
+            ("Program", vec![program("fsck")]),
         ],
         figures: figures(result),
         parts,
     }
 }
 
-fn verdict(result: &FsckResult) -> Banner {
+fn verdict(outcome: &FsckOutcome, result: &FsckResult) -> Banner {
     let whole = |word: &str| format!("Whole: {word}");
     let libraries = format::libraries(result.libraries.len() as u64);
-    if result.unfinished > 0 {
+    if result.unfinished > 0 || matches!(outcome, FsckOutcome::Stopped(_)) {
+        let left = match result.unfinished as u64 {
+            0 => String::new(),
+            n => format!(" {} left.", format::libraries(n)),
+        };
         return Banner {
             good: false,
             headline: whole("not known"),
-            why: format!("The check was interrupted with {} left.", format::libraries(result.unfinished as u64)),
-            next: "Run it again.".to_owned(),
+            why: format!("{}.{left}", capital(&outcome.to_string())),
+            next: "Mend what ended it, and check again.".to_owned(),
         };
     }
     if result.findings() > 0 {

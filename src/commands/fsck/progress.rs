@@ -20,6 +20,10 @@ impl Progress for WalkCounters {
         }
     }
 
+    fn activity(&self) -> u64 {
+        self.libraries_done.get() + self.commits.get() + self.fs_objects.get() + self.blocks.get()
+    }
+
     /// Without an estimate, because libraries differ too much in size.
     fn line(&self, _now: &Estimate) -> String {
         format!(

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{DatabaseLoginFlags, StoreFlags};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, require_folder_of, require_memory, resolve_database, resolve_store,
+    SettingsError, StoreSettings, require_folder_of, require_memory, require_two_files, resolve_database, resolve_store,
 };
 use crate::commands::common::size::ByteSize;
 use crate::conf::{DatabaseConf, Environment, Role, SideConf, SideSource, load_side};
@@ -100,6 +100,7 @@ pub struct FsckSettings {
 pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, SettingsError> {
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
+    require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
     require_memory(flags.memory)?;
     let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
     // A side is checked as a source is: only read, and its folders must be there.

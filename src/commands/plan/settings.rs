@@ -1,9 +1,11 @@
 //! The options of `plan`, and what they and the configuration files come to.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{ListFlags, PairFlags, StoreFlags};
-use crate::commands::common::settings::{PairSettings, SettingsError, resolve_pair};
+use crate::commands::common::settings::{PairSettings, SettingsError, require_folder_of, resolve_pair};
 use crate::conf::Environment;
 
 /// The options of `plan`.
@@ -16,6 +18,10 @@ pub struct PlanFlags {
     /// Print one line for each library and kind, too
     #[arg(long)]
     pub libraries: bool,
+
+    /// Write the plan as JSON to FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
@@ -33,6 +39,8 @@ pub struct PlanSettings {
     pub pair: PairSettings,
     /// Whether each library has a row.
     pub libraries: bool,
+    /// Where the plan goes as JSON.
+    pub report: Option<PathBuf>,
 }
 
 /// What `plan` needs.
@@ -40,6 +48,7 @@ pub struct PlanSettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &PlanFlags, env: &Environment) -> Result<PlanSettings, SettingsError> {
+    require_folder_of("--report", flags.report.as_deref())?;
     let pair = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
-    Ok(PlanSettings { pair, libraries: flags.libraries })
+    Ok(PlanSettings { pair, libraries: flags.libraries, report: flags.report.clone() })
 }

@@ -276,7 +276,7 @@ pub fn remove_folders(
         match source.remove_empty_folders(&range) {
             Ok(removed) => counts.folders += removed,
             // No failure of the removal: a folder without objects is nothing that a server could miss or find.
-            Err(error) => console.problem(format_args!("Warning: empty folders were left: {error}")),
+            Err(error) => console.warning(format_args!("empty folders were left: {error}")),
         }
     }
 }

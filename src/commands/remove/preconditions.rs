@@ -35,7 +35,7 @@ pub fn verification(settings: &RemoveSettings, now: &Incarnations, console: &Con
         if settings.yes {
             return Err(Failure::Refused(format!("nothing may be removed: {what}. {next}")));
         }
-        console.problem(format_args!("Warning: {what}, so --yes would be refused. {next}"));
+        console.warning(format_args!("{what}, so --yes would be refused. {next}"));
     }
     console.log(format_args!("Going by the verification of {}", verified.ended));
     Ok(verified)
@@ -88,8 +88,8 @@ pub fn no_live_server(
         (_, None) => "the verification noted no heads, because it ran without the database; verify again with it",
     };
     if settings.server_is_stopped {
-        console.problem(
-            "Warning: whether a server works on the old stores was not checked, because --server-is-stopped says that \
+        console.warning(
+            "whether a server works on the old stores was not checked, because --server-is-stopped says that \
              none does",
         );
         return Ok(());

@@ -10,8 +10,7 @@ use super::settings::Stage;
 use crate::metrics::Findings;
 use crate::metrics::counters::{Counters, LibraryCounts};
 use crate::object::{LibraryId, ObjectKind, PerKind};
-use crate::report::header::{PROGRAM, VERSION};
-use crate::report::{Process, json};
+use crate::report::{Process, ReportHead, json};
 
 /// Why an object was kept although it could be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -125,16 +124,13 @@ impl RemovalCounts {
 /// What the report says beside the numbers and what was kept.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportHeader {
+    /// Which command wrote it, and how that ended.
+    #[serde(flatten)]
+    pub head: ReportHead,
     /// What was done.
     pub stage: Stage,
     /// Whether nothing was removed because nobody said `--yes`.
     pub dry_run: bool,
-    /// How it ended, in a word or two.
-    pub result: &'static str,
-    /// The process's exit code.
-    pub exit_code: u8,
-    /// The result in a sentence.
-    pub message: String,
     /// When it ran, the stores that were removed from, and those that must hold what is removed.
     #[serde(flatten)]
     pub process: Process,
@@ -152,9 +148,6 @@ pub struct ReportHeader {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
-    command: &'static str,
-    program: &'static str,
     #[serde(flatten)]
     head: &'a ReportHeader,
     folders_removed: u64,
@@ -198,9 +191,6 @@ pub fn write(
     kept: &Findings,
 ) -> io::Result<()> {
     let document = Document {
-        version: VERSION,
-        command: "remove",
-        program: PROGRAM,
         head,
         folders_removed: counts.folders,
         reasons: counts.reasons.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),

@@ -14,9 +14,8 @@ use crate::conf::{SideConf, SideId};
 use crate::metrics::findings::SHOWN;
 use crate::metrics::{Finding, RepairCounters};
 use crate::object::{ObjectKind, PerKind};
-use crate::report::header::{PROGRAM, VERSION};
 use crate::report::table::{Cell, Column, Table};
-use crate::report::{Console, Outcome, format, json};
+use crate::report::{Console, ReportHead, Times, format, json};
 
 /// A repair that is over.
 pub(super) struct RepairResult<'a> {
@@ -33,19 +32,13 @@ pub(super) struct RepairResult<'a> {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
-    command: &'a str,
-    program: &'a str,
-    result: &'a str,
-    exit_code: u8,
-    message: String,
-    started: String,
-    finished: String,
-    seconds: f64,
+    #[serde(flatten)]
+    head: &'a ReportHead,
+    #[serde(flatten)]
+    times: Times,
     reports: Vec<String>,
     from: Vec<SideId>,
     to: SideId,
-    retries: u64,
     dry_run: bool,
     kinds: Vec<KindRow>,
 }
@@ -81,22 +74,14 @@ impl RepairResult<'_> {
     ///
     /// # Errors
     /// When the file cannot be written; what was there is then unchanged.
-    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+    pub(super) fn write(&self, path: &Path, console: &Console) -> io::Result<()> {
         let Self { settings, outcome, .. } = self;
         let text = serde_json::to_string_pretty(&Document {
-            version: VERSION,
-            command: "repair",
-            program: PROGRAM,
-            result: outcome.name(),
-            exit_code: outcome.exit_code(),
-            message: outcome.to_string(),
-            started: self.started.to_string(),
-            finished: Zoned::now().to_string(),
-            seconds: self.took.as_secs_f64(),
+            head: &ReportHead::of("repair", *outcome, console),
+            times: Times::ended(self.started, self.took, self.retries),
             reports: settings.reports.iter().map(|path| path.display().to_string()).collect(),
             from: settings.from.iter().map(SideConf::id).collect(),
             to: settings.to.id(),
-            retries: self.retries,
             dry_run: settings.dry_run,
             kinds: self.counters.iter().map(kind_row).collect(),
         })?;

@@ -40,7 +40,7 @@ impl<'a> Begun<'a> {
     ) -> Result<Self, Failure> {
         let plan = &settings.plan;
         for warning in plan.from.warnings.iter().chain(&plan.to.warnings) {
-            console.problem(format_args!("Warning: {warning}"));
+            console.warning(format_args!("{warning}"));
         }
         sides::log_places(&plan.from, &plan.to, console);
         let locks = sides::lock(&plan.to)?;

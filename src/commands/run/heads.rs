@@ -87,14 +87,14 @@ pub fn note(settings: &HeadsSettings, console: &Console) -> Result<Noting, Failu
     };
     match Roots::from_conf(database) {
         Ok(roots) => {
-            roots.ignored.iter().for_each(|row| console.problem(format_args!("Warning: database: {row}")));
+            roots.ignored.iter().for_each(|row| console.warning(format_args!("database: {row}")));
             let count = format::libraries(roots.libraries.len() as u64);
             console.log(format_args!("Noted the heads of {count}"));
             Ok(Noting::Noted(NotedHeads { roots, database: database.clone() }))
         }
         Err(error) if settings.when == WhenHeads::Demanded => Err(error.into()),
         Err(error) => {
-            console.problem(format_args!("Warning: {error}. Whether every library is whole will not be checked"));
+            console.warning(format_args!("{error}. Whether every library is whole will not be checked"));
             Ok(Noting::not_noted(error.to_string(), "See that the database answers, and run again."))
         }
     }
@@ -171,7 +171,7 @@ fn memory_of(settings: &RunSettings) -> Option<Memory> {
 fn keep(memory: Option<&Memory>, whole: &WholeHeads, console: &Console) {
     let Some(memory) = memory else { return };
     if let Err(error) = memory.save(whole) {
-        console.problem(format_args!("Warning: {} could not be written: {error}", memory.path().display()));
+        console.warning(format_args!("{} could not be written: {error}", memory.path().display()));
     }
 }
 
@@ -186,9 +186,7 @@ impl NotedHeads {
 /// A library that is accepted and not in the database is probably a slip of the pen.
 fn warn_of_strangers(accepted: &BTreeSet<LibraryId>, roots: &Roots, console: &Console) {
     for library in accepted.iter().filter(|library| roots.library(**library).is_none()) {
-        console.problem(format_args!(
-            "Warning: --accept-damage names library {library}, which the database does not name"
-        ));
+        console.warning(format_args!("--accept-damage names library {library}, which the database does not name"));
     }
 }
 

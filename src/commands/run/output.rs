@@ -9,17 +9,17 @@ use crate::commands::run::summary::Summary;
 use crate::commands::run::verdict::Verdict;
 use crate::commands::run::{page, report};
 use crate::history::{Pair, PairHistory};
-use crate::report::{Console, Outcome, Process};
+use crate::report::{Console, Outcome, Process, ReportHead};
 
 impl RunResult<'_> {
     /// Writes the files that are wanted, prints the summary, and returns how the command ends.
     pub(super) fn tell(mut self, console: &Console) -> RunOutcome {
         if let Some(path) = &self.settings.report {
-            let written = self.write_report(path);
+            let written = self.write_report(path, console);
             self.written("report", path, written, console);
         }
         if let Some(path) = &self.settings.html {
-            let written = crate::report::page::write(path, &page::of(&self, self.history().as_ref()));
+            let written = crate::report::page::write(path, &page::of(&self, self.history().as_ref(), console));
             self.written("page", path, written, console);
         }
         Summary {
@@ -37,16 +37,17 @@ impl RunResult<'_> {
         self.pass.outcome
     }
 
-    fn write_report(&self, path: &Path) -> io::Result<()> {
+    fn write_report(&self, path: &Path, console: &Console) -> io::Result<()> {
         let plan = &self.settings.plan;
         let head = report::ReportHeader {
+            head: ReportHead::of("run", &self.pass.outcome, console),
             process: Process::ended(&self.started, self.took, &plan.from, &plan.to, self.retries),
             retried: self.retried.map(|report| report.display().to_string()),
             heads: self.pass.heads.clone(),
             safe_to_switch: self.verdict.clone(),
             ownership: self.owners.clone(),
         };
-        report::write(path, &head, &self.pass.outcome, &self.pass.counters, &self.pass.findings)
+        report::write(path, &head, &self.pass.names, &self.pass.counters, &self.pass.findings)
     }
 
     fn written(&mut self, what: &str, path: &Path, written: io::Result<()>, console: &Console) {
@@ -56,7 +57,7 @@ impl RunResult<'_> {
             return;
         };
         let problem = format!("the {what} {path} could not be written: {error}");
-        console.problem(format_args!("Warning: {problem}"));
+        console.warning(&problem);
         let plan = &self.settings.plan;
         // All is not well then, because somebody asked for the file to decide by it.
         if self.pass.outcome.exit_code() == 0 {

@@ -11,10 +11,10 @@ use crate::metrics::{Findings, KindCounters};
 use crate::object::LibraryId;
 use crate::report::page::parts::{self, FINDINGS, LIBRARIES, capital, findings, time};
 use crate::report::page::{Banner, Cell, Column, Curve, Figure, Page, Part, Table};
-use crate::report::{Outcome, format};
+use crate::report::{Console, Outcome, format};
 
 /// The page of a pass, with what is noted about its two sides.
-pub(super) fn of(told: &RunResult<'_>, record: Option<&PairHistory>) -> Page {
+pub(super) fn of(told: &RunResult<'_>, record: Option<&PairHistory>, console: &Console) -> Page {
     let (plan, verdict, outcome) = (&told.settings.plan, &told.verdict, &told.pass.outcome);
     let yes = if verdict.yes { "yes" } else { "no" };
     let mut took = format!("{}, {}", format::span(told.took), speed(told));
@@ -27,6 +27,7 @@ pub(super) fn of(told: &RunResult<'_>, record: Option<&PairHistory>) -> Page {
         ("New side", plan.to.id().lines()),
         ("Began", vec![time(&told.started)]),
         ("Took", vec![took]),
+        ("Program", vec![parts::program("run")]),
     ];
     if !told.owners.is_empty() {
         facts.insert(1, ("Before the server is started", told.owners.iter().map(ToString::to_string).collect()));
@@ -41,12 +42,12 @@ pub(super) fn of(told: &RunResult<'_>, record: Option<&PairHistory>) -> Page {
         },
         facts,
         figures: figures(told),
-        parts: parts(told, record),
+        parts: parts(told, record, console),
     }
 }
 
 /// Worst news first.
-fn parts(told: &RunResult<'_>, record: Option<&PairHistory>) -> Vec<Part> {
+fn parts(told: &RunResult<'_>, record: Option<&PairHistory>, console: &Console) -> Vec<Part> {
     let PassResult { counters, findings, .. } = &told.pass;
     let scope = if told.retried.is_some() { Scope::Retry } else { Scope::Everything };
     let failed = "The source has them, and the destination does not. A run again tries them again.";
@@ -60,6 +61,7 @@ fn parts(told: &RunResult<'_>, record: Option<&PairHistory>) -> Vec<Part> {
     parts.push(objects("Damaged in the source", damaged, &findings.damage));
     parts.push(objects("Read wrong once", wrong_once, &findings.wrong_once));
     parts.push(objects("Vanished from the source", vanished, &findings.vanished));
+    parts.push(parts::warnings(console.warnings()));
     parts.push(Some(Part::Table(kinds::table(counters, scope))));
     parts.push(Some(Part::Curve(curve(told))));
     parts.push(slowest(&counters.slowest.list()));
@@ -75,7 +77,10 @@ fn total(told: &RunResult<'_>, number: fn(&KindCounters) -> &Counter) -> u64 {
 fn speed(told: &RunResult<'_>) -> String {
     let seconds = told.took.as_secs_f64().max(1e-3);
     let (objects, bytes) = (total(told, |n| &n.copied), total(told, |n| &n.copied_bytes));
-    format!("{:.0} objects/s, {}/s", objects as f64 / seconds, format::bytes((bytes as f64 / seconds) as u64))
+    {
+        let a_second = format::count((objects as f64 / seconds).round() as u64);
+        format!("{a_second} objects/s, {}/s", format::bytes((bytes as f64 / seconds) as u64))
+    }
 }
 
 fn figures(told: &RunResult<'_>) -> Vec<Figure> {

@@ -4,10 +4,11 @@
 //! what is missing: blocks first, then fs, then commits, so that what is pointed at arrives before what points at it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::begun::Begun;
+use super::damage::{Again, DamageMemory};
 use super::heads::result::Heads;
 use super::heads::{self, NotedHeads, Noting, StoresOfSides};
 use super::outcome::{Finished, RunOutcome};
@@ -24,7 +25,7 @@ use crate::commands::common::staying;
 use crate::commands::common::verified_view::VerifiedView;
 use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
-use crate::metrics::{Counters, ObjectFindings};
+use crate::metrics::{Counters, Finding, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::progress::during;
 use crate::report::{Console, format};
@@ -52,6 +53,14 @@ struct Shared {
     findings: ObjectFindings,
     breaker: CircuitBreaker,
     budget: Budget,
+    /// What earlier passes found damaged and nobody read again.
+    damaged_before: Mutex<Vec<Finding>>,
+}
+
+impl Shared {
+    fn before(&self) -> MutexGuard<'_, Vec<Finding>> {
+        self.damaged_before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What the copying came to.
@@ -64,7 +73,9 @@ struct Copied {
 
 impl Copied {
     fn failed(failure: Failure) -> Self {
-        Self { heads: Heads::default(), names: BTreeMap::new(), failure: Some(failure) }
+        let why = format!("the pass ended before it, {failure}");
+        let heads = Heads::not_checked(why, "Mend that, and run again.");
+        Self { heads, names: BTreeMap::new(), failure: Some(failure) }
     }
 }
 
@@ -85,10 +96,14 @@ impl<'a> Pass<'a> {
             findings: ObjectFindings::default(),
             breaker: CircuitBreaker::default(),
             budget: Budget::new(self.settings.memory),
+            damaged_before: Mutex::default(),
         };
+        let memory = DamageMemory::of(self.settings);
         let (begun, copied) = match Begun::begin(self.settings, self.options, self.console, self.shutdown) {
             Ok(mut begun) => {
+                *shared.before() = memory.as_ref().map(DamageMemory::load).unwrap_or_default();
                 let copied = self.copy(&mut begun, &shared);
+                self.remember(memory.as_ref(), &shared);
                 (Some(begun), copied)
             }
             Err(failure) => (None, Copied::failed(failure)),
@@ -99,6 +114,44 @@ impl<'a> Pass<'a> {
         let outcome = begun.map_or(outcome.clone(), |begun| begun.end(outcome));
         let Shared { counters, findings, .. } = shared;
         PassResult { outcome, counters, findings, heads, names }
+    }
+
+    /// Keeps what is damaged in the source for the next pass.
+    fn remember(&self, memory: Option<&DamageMemory>, shared: &Shared) {
+        let Some(memory) = memory else { return };
+        if let Err(error) = memory.save(&shared.before(), &shared.findings.damage) {
+            let path = memory.path().display();
+            self.console.warning(format_args!(
+                "{path} could not be written: {error}. The next pass does not name what is damaged in the source"
+            ));
+        }
+    }
+
+    /// Names what earlier passes found damaged in the source, where it is still.
+    fn name_damaged_before(
+        &self,
+        known: &[(ObjectKind, DestinationIndex)],
+        sides: &Sides,
+        shared: &Shared,
+    ) -> Result<(), Failure> {
+        let remembered = shared.before().clone();
+        for (kind, held) in known.iter().filter(|_| !remembered.is_empty()) {
+            let again = Again {
+                kind: *kind,
+                source: &*sides.from[*kind],
+                destination: &*sides.to[*kind],
+                held,
+                workers: self.settings.plan.store.workers,
+                budget: &shared.budget,
+                counters: &shared.counters,
+                findings: &shared.findings,
+                breaker: &shared.breaker,
+            };
+            again.name(&remembered, &|| self.shutdown.requested())?;
+            self.go_on()?;
+        }
+        shared.before().clear();
+        Ok(())
     }
 
     fn outcome(&self, shared: &Shared, heads: &Heads, failure: Option<Failure>) -> RunOutcome {
@@ -175,19 +228,35 @@ impl<'a> Pass<'a> {
         self.go_on()?;
         begun.begin_writing()?;
         let sides = &begun.sides;
-        for (kind, held) in &known {
-            self.go_on()?;
-            console.log(format_args!("Start to migrate [{kind}] object"));
-            let missing =
-                MissingObjects { source: &*sides.from[*kind], listers: self.listers(*kind), index: &held.set };
-            self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
-        }
+        self.name_damaged_before(&known, sides, shared)?;
+        let kinds = known.iter().map(|(kind, _)| *kind).collect();
+        let progress = CopyProgress::new(kinds, &shared.counters, &shared.findings.failures);
+        during(&progress, console, || self.copy_kinds(&known, sides, shared, &progress))?;
         for kind in plan.to.staying() {
             self.go_on()?;
             staying::count(kind, &*sides.from[kind], self.listers(kind), &shared.counters, console, shutdown)?;
         }
         self.go_on()?;
         self.require_all_kinds(sides, shared).map(|()| known)
+    }
+
+    /// Copies what each kind is missing of, one after the other.
+    fn copy_kinds(
+        &self,
+        known: &[(ObjectKind, DestinationIndex)],
+        sides: &Sides,
+        shared: &Shared,
+        progress: &CopyProgress<'_>,
+    ) -> Result<(), Failure> {
+        for (kind, held) in known {
+            self.go_on()?;
+            progress.begin(*kind);
+            self.console.log(format_args!("Start to migrate [{kind}] object"));
+            let missing =
+                MissingObjects { source: &*sides.from[*kind], listers: self.listers(*kind), index: &held.set };
+            self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
+        }
+        Ok(())
     }
 
     /// Nothing is claimed of a source that holds objects where nobody finds them, or of which a kind listed nothing and is
@@ -208,35 +277,51 @@ impl<'a> Pass<'a> {
         // Without list files there is nothing to go by but the destination itself.
         let mut lists = plan.list.prefix.as_ref().map(|_| Lists::open(plan, console)).transpose()?;
         lists.as_mut().map_or(Ok(()), |lists| lists.ask(&begun.sides, plan, console, shutdown))?;
-        for kind in ObjectKind::COPY_ORDER {
-            self.go_on()?;
-            let of_kind = failed.kind(kind);
-            if of_kind.count == 0 {
-                // Nothing of this kind is to be looked up, so all of it has been.
-                shared.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
-                continue;
-            }
-            retry::announce(kind, of_kind, console);
-            // What it holds is asked for object by object later, and believed then.
-            begun.sides.to[kind].make_listed_durable()?;
-            let held = lists.as_mut().and_then(|lists| lists.remembered(kind));
-            begun.begin_writing()?;
-            let sides = &begun.sides;
-            shared.counters.kind(kind).held.add(held.as_ref().map_or(0, |held| held.set.len()));
-            let look_up = LookUp {
-                failed: of_kind,
-                source: &*sides.from[kind],
-                destination: &*sides.to[kind],
-                index: held.as_ref().map(|held| &held.set),
-                workers: self.listers(kind),
-            };
-            let confirmed = held.as_ref().map(|held| held as &dyn ConfirmedObjects);
-            self.transfer(Work { kind, source: &look_up, confirmed }, sides, shared)?;
-        }
-        Ok(())
+        let kinds = ObjectKind::COPY_ORDER.into_iter().filter(|kind| failed.kind(*kind).count > 0).collect();
+        let progress = CopyProgress::new(kinds, &shared.counters, &shared.findings.failures);
+        during(&progress, console, || {
+            ObjectKind::COPY_ORDER.into_iter().try_for_each(|kind| {
+                self.go_on()?;
+                progress.begin(kind);
+                self.copy_failed_of(kind, failed, lists.as_mut(), begun, shared)
+            })
+        })
     }
 
-    /// Copies one kind, and tells its progress meanwhile.
+    /// Copies what had failed of one kind.
+    fn copy_failed_of(
+        &self,
+        kind: ObjectKind,
+        failed: &Failed,
+        lists: Option<&mut Lists>,
+        begun: &mut Begun<'_>,
+        shared: &Shared,
+    ) -> Result<(), Failure> {
+        let of_kind = failed.kind(kind);
+        if of_kind.count == 0 {
+            // Nothing of this kind is to be looked up, so all of it has been.
+            shared.counters.kind(kind).source_listed.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        retry::announce(kind, of_kind, self.console);
+        // What it holds is asked for object by object later, and believed then.
+        begun.sides.to[kind].make_listed_durable()?;
+        let held = lists.and_then(|lists| lists.remembered(kind));
+        begun.begin_writing()?;
+        let sides = &begun.sides;
+        shared.counters.kind(kind).held.add(held.as_ref().map_or(0, |held| held.set.len()));
+        let look_up = LookUp {
+            failed: of_kind,
+            source: &*sides.from[kind],
+            destination: &*sides.to[kind],
+            index: held.as_ref().map(|held| &held.set),
+            workers: self.listers(kind),
+        };
+        let confirmed = held.as_ref().map(|held| held as &dyn ConfirmedObjects);
+        self.transfer(Work { kind, source: &look_up, confirmed }, sides, shared)
+    }
+
+    /// Copies one kind.
     fn transfer(&self, work: Work<'_>, sides: &Sides, shared: &Shared) -> Result<(), Failure> {
         let Pass { settings, console, shutdown, .. } = *self;
         let Work { kind, source, confirmed } = work;
@@ -246,7 +331,7 @@ impl<'a> Pass<'a> {
             temp_dir: settings.plan.list.temp_dir.clone(),
             batch: BatchLimits::default(),
         };
-        let Shared { counters, findings, breaker, budget } = shared;
+        let Shared { counters, findings, breaker, budget, .. } = shared;
         let transfer = Transfer {
             kind,
             source: &*sides.from[kind],
@@ -261,9 +346,10 @@ impl<'a> Pass<'a> {
             shutdown,
         };
         counters.series.begin(kind.as_str());
-        let ended = during(&CopyProgress { kind, counters }, console, || transfer.run());
+        let ended = transfer.run();
         let numbers = counters.kind(kind);
-        console.log(format_args!("[{kind}] task: {} objects written to destination.", numbers.copied.get()));
+        let copied = format::plural(numbers.copied.get(), "object");
+        console.log(format_args!("[{kind}] task: {copied} written to destination."));
         if ended? == TransferOutcome::Interrupted {
             return self.go_on();
         }

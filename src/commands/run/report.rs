@@ -2,6 +2,7 @@
 //!
 //! `docs/report.md` describes the fields; [`VERSION`](crate::report::header::VERSION) grows whenever one changes its meaning.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -14,14 +15,15 @@ use crate::metrics::counters::LibraryCounts;
 use crate::metrics::{Counters, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::preflight::owner::ForeignOwner;
-use crate::report::header::{PROGRAM, VERSION};
-use crate::report::outcome::Outcome;
-use crate::report::{Process, json};
+use crate::report::{Process, ReportHead, json};
 use crate::store::Ignored;
 
 /// What the report says beside the numbers and the findings.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportHeader {
+    /// Which command wrote it, and how that ended.
+    #[serde(flatten)]
+    pub head: ReportHead,
     /// When it ran, and between which stores.
     #[serde(flatten)]
     pub process: Process,
@@ -37,16 +39,10 @@ pub struct ReportHeader {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
-    command: &'a str,
-    program: &'a str,
-    result: &'a str,
-    exit_code: u8,
-    message: String,
     #[serde(flatten)]
     head: &'a ReportHeader,
     kinds: Vec<KindRow>,
-    libraries: Vec<LibraryRow>,
+    libraries: Vec<LibraryRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -70,8 +66,10 @@ struct KindRow {
 }
 
 #[derive(Serialize)]
-struct LibraryRow {
+struct LibraryRow<'a> {
     library: LibraryId,
+    /// What the database calls it; `None` when it was not asked, or does not name it.
+    name: Option<&'a str>,
     commits: LibraryCounts,
     fs: LibraryCounts,
     blocks: LibraryCounts,
@@ -84,20 +82,14 @@ struct LibraryRow {
 pub fn write(
     path: &Path,
     head: &ReportHeader,
-    outcome: &impl Outcome,
+    names: &BTreeMap<LibraryId, String>,
     counters: &Counters,
     findings: &ObjectFindings,
 ) -> io::Result<()> {
     let document = Document {
-        version: VERSION,
-        command: "run",
-        program: PROGRAM,
-        result: outcome.name(),
-        exit_code: outcome.exit_code(),
-        message: outcome.to_string(),
         head,
         kinds: ObjectKind::ALL.map(|kind| kind_row(kind, counters, head)).into(),
-        libraries: library_rows(counters),
+        libraries: library_rows(counters, names),
     };
     let text = serde_json::to_string_pretty(&document)?;
     // The findings are not part of the document above but follow it, inside its last brace, because they may be many
@@ -138,9 +130,10 @@ fn kind_row(kind: ObjectKind, counters: &Counters, head: &ReportHeader) -> KindR
     }
 }
 
-fn library_rows(counters: &Counters) -> Vec<LibraryRow> {
+fn library_rows<'a>(counters: &Counters, names: &'a BTreeMap<LibraryId, String>) -> Vec<LibraryRow<'a>> {
     let row = |(library, kinds): (LibraryId, PerKind<LibraryCounts>)| LibraryRow {
         library,
+        name: names.get(&library).map(String::as_str),
         commits: kinds[ObjectKind::Commits],
         fs: kinds[ObjectKind::Fs],
         blocks: kinds[ObjectKind::Blocks],

@@ -68,8 +68,8 @@ impl Failed {
             Self::from_report(path, settings).map_err(|what| RunOutcome::Stopped(Failure::Refused(what)))?;
         let came_to_its_end = ["complete", "failures", "retried", "libraries not whole", "source incomplete"];
         if !came_to_its_end.iter().any(|whole| old.result.starts_with(whole)) {
-            console.problem(format_args!(
-                "Warning: the pass of {} did not come to its end ({}), so more may be missing than what it names; \
+            console.warning(format_args!(
+                "the pass of {} did not come to its end ({}), so more may be missing than what it names; \
                  run again without --retry-failed",
                 path.display(),
                 old.result

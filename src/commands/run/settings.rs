@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
-    PairSettings, SettingsError, require_folder_of, require_memory, resolve_database, resolve_pair,
+    PairSettings, SettingsError, require_folder_of, require_memory, require_two_files, resolve_database, resolve_pair,
 };
 use crate::commands::common::size::ByteSize;
 use crate::commands::run::accepted;
@@ -19,7 +19,8 @@ use crate::object::LibraryId;
 /// Whether to see that every library is whole at the destination.
 #[derive(Clone, Debug, Args)]
 pub struct HeadsFlags {
-    /// The old server's database: an SQLite file, or mysql://user@host:port/name [default: what the old conf says]
+    /// The old server's database: an SQLite file, or mysql://user@host:port/name; named here, it must answer, or nothing is
+    /// copied [default: what the old conf says]
     #[arg(long, value_name = "DATABASE")]
     pub db: Option<String>,
 
@@ -161,6 +162,7 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
     require_memory(flags.memory)?;
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
+    require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
     let mut plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
     Ok(RunSettings {
         heads: resolve_heads(&flags.heads, &mut plan.from, env)?,
@@ -178,7 +180,9 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
 
 fn resolve_heads(flags: &HeadsFlags, from: &mut SideConf, env: &Environment) -> Result<HeadsSettings, SettingsError> {
     let database = resolve_database(flags.db.as_deref(), &flags.login, from, env)?;
-    let when = match (flags.check_heads, flags.no_check_heads) {
+    // One that was named and does not answer is a mistake in the name, or no moment to begin.
+    let is_demanded = flags.check_heads || flags.db.is_some();
+    let when = match (is_demanded, flags.no_check_heads) {
         (_, true) => WhenHeads::Never,
         (true, _) => WhenHeads::Demanded,
         _ => WhenHeads::Possible,

@@ -52,13 +52,13 @@ impl Summary<'_> {
         console.line(kinds::table(self.counters, scope));
         console.line(self.speed());
         for (kind, ignored) in self.counters.ignored().iter().filter(|(_, ignored)| ignored.total() > 0) {
-            console.line(format_args!("[{kind}] {}", left_alone("the source", ignored)));
+            console.paragraph(format_args!("[{kind}] {}", left_alone("the source", ignored)));
         }
         self.print_findings(console);
         console.line("");
         self.outcome.print_result(console);
         let Verdict { yes, why, next } = self.verdict;
-        console.line(format_args!("Safe to switch: {}: {why}\n{next}", if *yes { "yes" } else { "no" }));
+        console.paragraph(format_args!("Safe to switch: {}: {why}\n{next}", if *yes { "yes" } else { "no" }));
         for owner in self.owners {
             console.problem(format_args!("Before the server is started: {owner}"));
         }
@@ -68,9 +68,9 @@ impl Summary<'_> {
         let seconds = self.took.as_secs_f64().max(1e-3);
         let (objects, bytes) = (self.counters.total(|n| &n.copied), self.counters.total(|n| &n.copied_bytes));
         let mut line = format!(
-            "Took {}, {:.0} objects/s, {}/s",
+            "Took {}, {} objects/s, {}/s",
             format::duration(self.took),
-            objects as f64 / seconds,
+            format::count((objects as f64 / seconds).round() as u64),
             format::bytes((bytes as f64 / seconds) as u64)
         );
         if self.retries > 0 {

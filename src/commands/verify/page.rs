@@ -3,20 +3,21 @@
 use std::io;
 use std::time::Duration;
 
-use jiff::Zoned;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::commands::verify::outcome::VerifyOutcome;
 use crate::commands::verify::result::Verified;
 use crate::commands::verify::tables;
-use crate::report::page::parts::{FINDINGS, capital, objects, time};
+use crate::report::page::parts::{FINDINGS, capital, objects, program, time, warnings};
 use crate::report::page::{Banner, Figure, Page, Part};
-use crate::report::{Outcome, Process, format};
+use crate::report::{Outcome, Process, ReportHead, Times, format};
 
 /// The page of a verification.
 ///
 /// # Errors
 /// When what was found cannot be read back.
-pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
+pub fn of(verified: &mut Verified<'_>, head: &ReportHead, process: &Process) -> io::Result<Page> {
     let missing =
         "The source has them; the destination lacks them, or holds other bytes. A run copies what is missing.";
     let damaged = "Their bytes do not have their id in the source. The destination has the same or the right ones, so that \
@@ -34,6 +35,7 @@ pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
         objects("Damaged in the source", damaged, bad, verified.damaged.take(FINDINGS)),
         objects("Read wrong once", wrong_once, doubted, verified.wrong_once.take(FINDINGS)),
         objects("Vanished", vanished, gone, verified.vanished.take(FINDINGS)),
+        warnings(head.warnings.clone()),
         Some(Part::Table(tables::kinds(&verified.kinds))),
         tables::libraries(verified.tallies()?).map(Part::Table),
     ];
@@ -45,7 +47,9 @@ pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
         share if share > 0.0 => format!("ids and sizes, and {share} % of the objects read and hashed"),
         _ => "ids and sizes".to_owned(),
     };
-    let began = process.started.parse().map_or_else(|_| process.started.clone(), |zoned: Zoned| time(&zoned));
+    let Times { started, seconds, .. } = &process.times;
+    let local = |begun: Timestamp| time(&begun.to_zoned(TimeZone::system()));
+    let began = started.parse().map_or_else(|_| started.clone(), local);
     Ok(Page {
         subject: "Seafile storage verification".to_owned(),
         verdict: verdict(verified),
@@ -56,7 +60,8 @@ pub fn of(verified: &mut Verified<'_>, process: &Process) -> io::Result<Page> {
             ("Libraries", vec![only]),
             ("Exit code", vec![verified.outcome.exit_code().to_string()]),
             ("Began", vec![began]),
-            ("Took", vec![format::span(Duration::try_from_secs_f64(process.seconds).unwrap_or_default())]),
+            ("Took", vec![format::span(Duration::try_from_secs_f64(*seconds).unwrap_or_default())]),
+            ("Program", vec![program(head.command)]),
         ],
         figures: figures(verified),
         parts: parts.into_iter().flatten().collect(),

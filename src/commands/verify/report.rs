@@ -10,18 +10,13 @@ use crate::commands::verify::result::{KindTotals, Verified};
 use crate::compare::Tally;
 use crate::metrics::Finding;
 use crate::object::{LibraryId, ObjectKind, PerKind};
-use crate::report::header::{PROGRAM, VERSION};
-use crate::report::{Outcome, Process, json};
+use crate::report::{Process, ReportHead, json};
 use crate::store::Ignored;
 
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
-    command: &'a str,
-    program: &'a str,
-    result: &'a str,
-    exit_code: u8,
-    message: &'a str,
+    #[serde(flatten)]
+    head: &'a ReportHead,
     began: &'a str,
     #[serde(flatten)]
     process: &'a Process,
@@ -52,19 +47,14 @@ struct LibraryRow {
 ///
 /// # Errors
 /// When the file cannot be written; what was there is then unchanged.
-pub fn write(verified: &mut Verified<'_>, path: &Path, process: &Process) -> io::Result<()> {
+pub fn write(verified: &mut Verified<'_>, path: &Path, head: &ReportHead, process: &Process) -> io::Result<()> {
     let row = |(kind, totals): (ObjectKind, &KindTotals)| {
         let KindTotals { in_source, at_destination, tally } = *totals;
         let [ignored_in_source, ignored_at_destination] = verified.ignored[kind].clone();
         KindRow { kind, in_source, at_destination, tally, ignored_in_source, ignored_at_destination }
     };
     let document = serde_json::to_string_pretty(&Document {
-        version: VERSION,
-        command: "verify",
-        program: PROGRAM,
-        result: verified.outcome.name(),
-        exit_code: verified.outcome.exit_code(),
-        message: &verified.outcome.to_string(),
+        head,
         began: &verified.began,
         process,
         content_percent: verified.content_percent,
@@ -117,6 +107,7 @@ mod tests {
     use crate::conf::SideId;
     use crate::object::ObjectKey;
     use crate::report::jsonl::{JsonLog, Position};
+    use crate::report::{Console, Times};
 
     struct Files {
         dir: tempfile::TempDir,
@@ -170,12 +161,14 @@ mod tests {
         let path = files.dir.path().join("report.json");
         let places = || SideId::from_fn(|kind| format!("place of {kind}"));
         let (started, finished) = ("s".to_owned(), "f".to_owned());
-        let process = Process { started, finished, seconds: 1.5, from: places(), to: places(), retries: 3 };
+        let times = Times { started, finished, seconds: 1.5, retries: 3 };
+        let process = Process { times, from: places(), to: places() };
         let outcome = match findings as u64 {
             0 => VerifyOutcome::Complete { read: 0 },
             objects => VerifyOutcome::Findings { objects, read: 0 },
         };
-        write(&mut verified(&mut files, &outcome), &path, &process).unwrap();
+        let head = ReportHead::of("verify", &outcome, &Console::quiet());
+        write(&mut verified(&mut files, &outcome), &path, &head, &process).unwrap();
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
@@ -209,16 +202,17 @@ mod tests {
         let mut files = files(1);
         let missing = files.dir.path().join("no/such/report.json");
         let places = || SideId::from_fn(|kind| format!("place of {kind}"));
-        let (started, finished) = (String::new(), String::new());
-        let process = Process { started, finished, seconds: 0.0, from: places(), to: places(), retries: 0 };
+        let times = Times { started: String::new(), finished: String::new(), seconds: 0.0, retries: 0 };
+        let process = Process { times, from: places(), to: places() };
         let complete = VerifyOutcome::Complete { read: 0 };
-        assert!(write(&mut verified(&mut files, &complete), &missing, &process).is_err());
+        let head = ReportHead::of("verify", &complete, &Console::quiet());
+        assert!(write(&mut verified(&mut files, &complete), &missing, &head, &process).is_err());
         files.findings.sync().unwrap();
         // One whose findings are lost on the way stays as it was.
         let kept = files.dir.path().join("report.json");
         std::fs::write(&kept, "old").unwrap();
         std::fs::write(files.dir.path().join("findings"), "no JSON\n").unwrap();
-        assert!(write(&mut verified(&mut files, &complete), &kept, &process).is_err());
+        assert!(write(&mut verified(&mut files, &complete), &kept, &head, &process).is_err());
         assert_eq!(std::fs::read_to_string(&kept).unwrap(), "old");
     }
 }

@@ -42,7 +42,7 @@ impl Resume<'_> {
                     return Ok(state);
                 }
                 Some(why) => {
-                    self.console.problem(format_args!("Warning: the verification begins anew, because {why}"));
+                    self.console.warning(format_args!("the verification begins anew, because {why}"));
                     state = state.begun_anew()?;
                 }
             }

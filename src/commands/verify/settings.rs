@@ -6,8 +6,8 @@ use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags, percent};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, in_order, load_sides, require_folder_of, require_memory, resolve_database,
-    resolve_store, temporary_folder,
+    SettingsError, StoreSettings, in_order, load_sides, require_folder_of, require_memory, require_two_files,
+    resolve_database, resolve_store, temporary_folder,
 };
 use crate::commands::common::size::ByteSize;
 use crate::conf::{DatabaseConf, Environment, SideConf};
@@ -123,6 +123,7 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
     require_memory(flags.memory)?;
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
+    require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
     // The folder itself is made when it is not there yet.
     require_folder_of("--checkpoint", flags.checkpoint.as_deref().filter(|dir| !dir.is_dir()))?;
     let bandwidth = flags.bandwidth.map(|size| size.0);

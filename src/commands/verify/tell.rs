@@ -1,5 +1,6 @@
 //! Tells everybody how a verification ended: the terminal, the report, the page, and the note for `remove`.
 
+use std::io;
 use std::time::Instant;
 
 use jiff::{Timestamp, Zoned};
@@ -12,10 +13,13 @@ use crate::commands::check::Apart;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::incarnations;
 use crate::commands::verify::settings::VerifySettings;
+use crate::compare::Tally;
 use crate::history::{Incarnation, VerifyNote};
 use crate::object::{ObjectKind, PerKind};
+use crate::report::header::moment;
+use crate::report::jsonl::{JsonLog, Position};
 use crate::report::page::write;
-use crate::report::{Console, Outcome, Process, format};
+use crate::report::{Console, Outcome, Process, ReportHead, format};
 
 impl Verification<'_> {
     /// How it ended, now that all threads are done. Success is claimed on numbers and not on the absence of errors.
@@ -72,7 +76,7 @@ impl Verification<'_> {
         let VerifyState { kept, findings, damaged, rows, vanished, wrong_once, .. } = &mut self.state;
         let mut verified = Verified {
             outcome: &outcome,
-            began: kept.began.to_string(),
+            began: moment(kept.began),
             content_percent: kept.scope.content_percent,
             only: &kept.scope.libraries,
             kinds,
@@ -86,7 +90,8 @@ impl Verification<'_> {
         };
         let VerifySettings { from, to, .. } = self.settings;
         let process = Process::ended(started, began.elapsed(), from, to, self.options.retries());
-        let unwritten = write_files(self.settings, &mut verified, &process);
+        let head = ReportHead::of("verify", &outcome, console);
+        let unwritten = write_files(self.settings, &mut verified, &head, &process);
         summary::print(&verified, console);
         self.revoke();
         if outcome.is_over() {
@@ -111,8 +116,8 @@ impl Verification<'_> {
             return;
         }
         if let Err(error) = incarnations::found_wrong(&self.settings.to, &self.options) {
-            self.console.problem(format_args!(
-                "Warning: it could not be noted at the destination that something is wrong there: {error}. Run again with \
+            self.console.warning(format_args!(
+                "it could not be noted at the destination that something is wrong there: {error}. Run again with \
                  --relist, so that no list file is relied on"
             ));
         }
@@ -123,8 +128,8 @@ impl Verification<'_> {
         let (kept, findings) = (&self.state.kept, self.state.findings.count());
         let (pair, state_dir) = (&kept.scope.pair, &self.settings.state_dir);
         if let Apart::NotSeen(why) = &self.apart {
-            self.console.problem(format_args!(
-                "Warning: this verification does not allow a removal: it could not be seen that the destination is not the \
+            self.console.warning(format_args!(
+                "this verification does not allow a removal: it could not be seen that the destination is not the \
                  source under another name ({why})"
             ));
         }
@@ -146,8 +151,7 @@ impl Verification<'_> {
             }
         };
         if let Err(error) = noted {
-            self.console
-                .problem(format_args!("Warning: {error}. Without such notes, the source cannot be deleted later"));
+            self.console.warning(format_args!("{error}. Without such notes, the source cannot be deleted later"));
         }
     }
 
@@ -157,7 +161,7 @@ impl Verification<'_> {
         let now = match incarnations::read(&self.settings.to, &self.options) {
             Ok(now) => now,
             Err(error) => {
-                self.console.problem(format_args!("Warning: the destination's generation cannot be read: {error}"));
+                self.console.warning(format_args!("the destination's generation cannot be read: {error}"));
                 return None;
             }
         };
@@ -167,19 +171,73 @@ impl Verification<'_> {
     fn forget(self) {
         drop(self.listed);
         if let Err(error) = self.state.folder.remove() {
-            self.console.problem(format_args!("Warning: the checkpoint could not be removed: {error}"));
+            self.console.warning(format_args!("the checkpoint could not be removed: {error}"));
         }
     }
 }
 
+/// Writes the report and the page of a verification that did not begin: why, and no numbers.
+pub(super) fn not_begun(
+    settings: &VerifySettings,
+    outcome: VerifyOutcome,
+    started: &Zoned,
+    began: Instant,
+    console: &Console,
+) -> VerifyOutcome {
+    let wanted = settings.report.is_some() || settings.html.is_some();
+    let unwritten = wanted.then(|| write_not_begun(settings, &outcome, started, began, console));
+    match unwritten.and_then(|written| written.unwrap_or_else(|error| Some(error.to_string()))) {
+        Some(what) => VerifyOutcome::FileNotWritten { reached: Box::new(outcome), what },
+        None => outcome,
+    }
+}
+
+fn write_not_begun(
+    settings: &VerifySettings,
+    outcome: &VerifyOutcome,
+    started: &Zoned,
+    began: Instant,
+    console: &Console,
+) -> io::Result<Option<String>> {
+    let dir = tempfile::tempdir_in(&settings.temp_dir)?;
+    let open = |name: &str| JsonLog::open(&dir.path().join(name), Position::default());
+    let mut rows = JsonLog::open(&dir.path().join("rows"), Position::default())?;
+    let [mut findings, mut damaged] = [open("findings")?, open("damaged")?];
+    let [mut vanished, mut wrong_once] = [open("vanished")?, open("wrong-once")?];
+    let only: Vec<String> = settings.libraries.iter().map(ToString::to_string).collect();
+    let nothing = KindTotals { in_source: None, at_destination: None, tally: Tally::default() };
+    let mut verified = Verified {
+        outcome,
+        began: moment(started.timestamp()),
+        content_percent: settings.content_percent,
+        only: &only,
+        kinds: PerKind::from_fn(|_| nothing),
+        ignored: PerKind::default(),
+        rows: &mut rows,
+        findings: &mut findings,
+        damaged: &mut damaged,
+        vanished: &mut vanished,
+        wrong_once: &mut wrong_once,
+        unchecked: &[],
+    };
+    let head = ReportHead::of("verify", outcome, console);
+    let process = Process::ended(started, began.elapsed(), &settings.from, &settings.to, 0);
+    Ok(write_files(settings, &mut verified, &head, &process))
+}
+
 /// Writes the report and the page that were asked for; returns what could not be written, and why.
-fn write_files(settings: &VerifySettings, verified: &mut Verified<'_>, process: &Process) -> Option<String> {
+fn write_files(
+    settings: &VerifySettings,
+    verified: &mut Verified<'_>,
+    head: &ReportHead,
+    process: &Process,
+) -> Option<String> {
     let report = settings.report.as_ref().and_then(|path| {
-        let error = report::write(verified, path, process).err()?;
+        let error = report::write(verified, path, head, process).err()?;
         Some(format!("the report {} could not be written: {error}", path.display()))
     });
     let page = settings.html.as_ref().and_then(|path| {
-        let error = page::of(verified, process).and_then(|page| write(path, &page)).err()?;
+        let error = page::of(verified, head, process).and_then(|page| write(path, &page)).err()?;
         Some(format!("the page {} could not be written: {error}", path.display()))
     });
     let unwritten: Vec<String> = report.into_iter().chain(page).collect();

@@ -7,6 +7,7 @@ use jiff::Zoned;
 use crate::metrics::Finding;
 use crate::reach::LibraryResult;
 use crate::report::format;
+use crate::report::header::PROGRAM;
 use crate::report::page::{Cell, Column, Part, Table};
 
 /// The most libraries that have a row of their own; the others share one.
@@ -23,6 +24,21 @@ pub(crate) fn capital(text: &str) -> String {
 /// A time as the page displays it.
 pub(crate) fn time(time: &Zoned) -> String {
     time.strftime("%F %T %Z").to_string()
+}
+
+/// Which program and command made the page.
+pub(crate) fn program(command: &str) -> String {
+    format!("{PROGRAM}, {command}")
+}
+
+/// What the command warned of, a row each; `None` when it did not.
+pub(crate) fn warnings(warnings: Vec<String>) -> Option<Part> {
+    if warnings.is_empty() {
+        return None;
+    }
+    let title = format!("Warnings: {}", format::count(warnings.len() as u64));
+    let rows = warnings.into_iter().map(|warning| vec![Cell::Plain(warning)]).collect();
+    Some(Part::Table(Table { title, rows, ..Table::new(vec![Column::Text("Warning")]) }))
 }
 
 /// A table of the findings of some libraries, one row per finding, with the affected paths. `all` is the number of all

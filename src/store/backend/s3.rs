@@ -25,7 +25,7 @@ use self::sse::{SseKey, with_key};
 use crate::conf::backend::Location;
 use crate::conf::{S3Conf, S3Signature};
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::http::runtime::{self, block_on};
+use crate::store::http::runtime;
 use crate::store::http::{Request, at_most};
 use crate::store::listing::{self, Answer, Fault, Start};
 use crate::store::witness::foreign::Success;
@@ -390,4 +390,10 @@ impl RemoveStore for S3Store {
             Some(doubt) => is_gone(self, key, &doubt),
         }
     }
+}
+
+/// What a request gives, or that it was given up because the process is to end.
+fn block_on<T>(request: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let given_up = || Err(Failure::new(ErrorKind::Interrupted, runtime::GIVEN_UP_TEXT));
+    runtime::block_on_request(request).unwrap_or_else(given_up)
 }

@@ -4,10 +4,15 @@
 //! here, and two threads of the runtime watch the sockets and keep the connections. Two are enough
 //! because they only pass bytes on; hashing, signing and parsing stay on the caller's thread.
 
-use std::future::Future;
-use std::sync::OnceLock;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, OnceLock};
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 
 use crate::store::{ErrorKind, StoreError};
 
@@ -51,9 +56,100 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     runtime().as_ref().expect("a store starts the runtime when it is opened").block_on(future)
 }
 
+/// How long a request may go on once the process was asked to end.
+pub const LAST_SECONDS: Duration = Duration::from_secs(10);
+
+/// How long one may take that begins after another was given up: who does not answer costs no more than once.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// When the process was asked to end; one for the process, as a signal is.
+static ENDING: LazyLock<watch::Sender<Option<Instant>>> = LazyLock::new(|| watch::Sender::new(None));
+
+static UNDER_WAY: AtomicU64 = AtomicU64::new(0);
+static GIVEN_UP: AtomicU64 = AtomicU64::new(0);
+
+/// How many requests wait for their answer now.
+pub fn requests_under_way() -> u64 {
+    UNDER_WAY.load(Ordering::Relaxed)
+}
+
+/// The process was asked to end: every request that gets no answer within [`LAST_SECONDS`] from now on is given up, and so
+/// is one that begins later and gets none within as long.
+pub fn end_requests() {
+    ENDING.send_if_modified(|ending| ending.is_none() && ending.replace(Instant::now()).is_none());
+}
+
+/// What a request that is made by `request` gives; `None` when it was given up because the process was asked to end.
+pub fn block_on_request<F: Future>(request: F) -> Option<F::Output> {
+    block_on(unless_given_up(request, &ENDING, LAST_SECONDS))
+}
+
+async fn unless_given_up<F: Future>(
+    request: F,
+    ending: &watch::Sender<Option<Instant>>,
+    last: Duration,
+) -> Option<F::Output> {
+    let _counted = UnderWay::begin();
+    let given_up = async {
+        let begun_late = ending.borrow().is_some() && GIVEN_UP.load(Ordering::Relaxed) > 0;
+        // Never an error, because the sender is never dropped.
+        if ending.subscribe().wait_for(Option::is_some).await.is_ok() {
+            tokio::time::sleep(if begun_late { last.min(LAST_MOMENT) } else { last }).await;
+            GIVEN_UP.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let (mut request, mut given_up) = (pin!(request), pin!(given_up));
+    // The request first, so that an answer that is there counts.
+    poll_fn(|context| match request.as_mut().poll(context) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending => given_up.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+/// A request that is counted as long as it is under way.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Self {
+        UNDER_WAY.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What is said of a request that was given up.
+pub const GIVEN_UP_TEXT: &str = "given up without an answer, because the run is ending";
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use super::*;
+
+    #[test]
+    fn a_request_without_an_answer_is_given_up_once_the_process_is_to_end_and_not_before() {
+        start("a test").unwrap();
+        let ending = watch::Sender::new(None);
+        let answered = unless_given_up(async { 7 }, &ending, Duration::ZERO);
+        assert_eq!(block_on(answered), Some(7));
+        let ended = std::thread::scope(|scope| {
+            let silent =
+                scope.spawn(|| block_on(unless_given_up(std::future::pending::<u8>(), &ending, Duration::ZERO)));
+            while ending.receiver_count() == 0 {
+                std::thread::yield_now();
+            }
+            assert!(!silent.is_finished() && requests_under_way() > 0);
+            ending.send_replace(Some(Instant::now()));
+            silent.join().unwrap()
+        });
+        assert_eq!(ended, None);
+        // An answer that is there counts even then.
+        assert_eq!(block_on(unless_given_up(async { 7 }, &ending, Duration::ZERO)), Some(7));
+    }
 
     #[test]
     fn many_threads_share_it() {

@@ -1,5 +1,6 @@
 //! Reports are read back as they were written, and nothing else is taken for one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use seaf_migrate::conf::SideId;
 use seaf_migrate::history::Pair;
 use seaf_migrate::metrics::{Counters, Finding, ObjectFindings};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::report::{Outcome, Process};
+use seaf_migrate::report::{Console, Outcome, Process, ReportHead, Times};
 use serde_json::Value;
 
 const STEPS: [&str; 4] = ["read", "write", "sync", "size"];
@@ -47,14 +48,16 @@ fn write(path: &Path, objects: &[FailedObject], outcome: &RunOutcome) {
         findings.damage.add(Finding::new(object.kind, &object.key, "check", "damaged in the source", "empty"));
     }
     let Pair { from, to } = pair();
+    let times = Times { started: "then".to_owned(), finished: "now".to_owned(), seconds: 1.5, retries: 3 };
     let head = report::ReportHeader {
         ownership: Vec::new(),
-        process: Process { started: "then".to_owned(), finished: "now".to_owned(), seconds: 1.5, from, to, retries: 3 },
+        head: ReportHead::of("run", outcome, &Console::quiet()),
+        process: Process { times, from, to },
         retried: None,
         heads: Heads::default(),
         safe_to_switch: Verdict::of(outcome, &Heads::default()),
     };
-    report::write(path, &head, outcome, &Counters::default(), &findings).unwrap();
+    report::write(path, &head, &BTreeMap::new(), &Counters::default(), &findings).unwrap();
 }
 
 fn read(path: &Path) -> Result<(OldReport, Vec<FailedObject>), String> {

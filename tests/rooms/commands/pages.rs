@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use seaf_migrate::commands::common::failure::Failure;
+use seaf_migrate::commands::fsck::outcome::FsckOutcome;
 use seaf_migrate::commands::fsck::page as fsck_page;
 use seaf_migrate::commands::verify::outcome::VerifyOutcome;
 use seaf_migrate::commands::verify::page as verify_page;
@@ -14,7 +15,7 @@ use seaf_migrate::object::{LibraryId, ObjectId, ObjectKind, PerKind};
 use seaf_migrate::reach;
 use seaf_migrate::reach::{Counts, DefectKind, FsckResult, LibraryResult};
 use seaf_migrate::report::jsonl::{JsonLog, Position};
-use seaf_migrate::report::{Outcome, Process};
+use seaf_migrate::report::{Console, Outcome, Process, ReportHead, Times};
 
 use crate::support::page::PageText;
 
@@ -58,7 +59,8 @@ fn side() -> SideConf {
 
 fn fsck_page(result: &FsckResult) -> PageText {
     let scope = fsck_page::Scope { side: &side(), has_database: true, head_only: false, content: true };
-    let page = fsck_page::of(&scope, result, &jiff::Zoned::now(), Duration::from_secs(90));
+    let whole = FsckOutcome::Whole { libraries: result.libraries.len() as u64 };
+    let page = fsck_page::of(&scope, &whole, result, Vec::new(), &jiff::Zoned::now(), Duration::from_secs(90));
     PageText::parse(&page.to_string())
 }
 
@@ -116,8 +118,12 @@ fn rows_that_were_ignored_and_heads_that_were_guessed_are_told() {
     let page = fsck_page(&result);
     assert!(page.part("Rows of the database").contains("Repo: \"<x>\" is not a library id"));
     let scope = fsck_page::Scope { side: &side(), has_database: false, head_only: true, content: false };
-    let page = fsck_page::of(&scope, &result, &jiff::Zoned::now(), Duration::ZERO).to_string();
+    let stopped = FsckOutcome::Stopped(Failure::Store("it is <gone>".to_owned()));
+    let warned = vec!["look <here>".to_owned()];
+    let page = fsck_page::of(&scope, &stopped, &result, warned, &jiff::Zoned::now(), Duration::ZERO).to_string();
     let page = PageText::parse(&page);
+    assert!(page.text("verdict bad").contains("it is <gone>"), "{}", page.text("verdict bad"));
+    assert!(page.part("Warnings: 1").contains("look <here>"));
     let facts = page.text("facts");
     assert!(facts.contains("worked out from the commits") && facts.contains("asked for its size"), "{facts}");
 }
@@ -178,15 +184,13 @@ impl Found {
             unchecked: &self.unchecked,
         };
         let places = |side: &str| SideId::from_fn(|kind| format!("fs:/{side}/{kind}"));
-        let process = Process {
-            started: "2026-11-21T12:42:01.5+01:00[Europe/Berlin]".to_owned(),
-            finished: String::new(),
-            seconds: 4000.0,
-            from: places("old"),
-            to: places("new"),
-            retries: 0,
-        };
-        PageText::parse(&verify_page::of(&mut verified, &process).unwrap().to_string())
+        let started = "2026-11-21T12:42:01Z".to_owned();
+        let times = Times { started, finished: String::new(), seconds: 4000.0, retries: 0 };
+        let process = Process { times, from: places("old"), to: places("new") };
+        let console = Console::quiet();
+        console.warning("look <here>");
+        let head = ReportHead::of("verify", outcome, &console);
+        PageText::parse(&verify_page::of(&mut verified, &head, &process).unwrap().to_string())
     }
 }
 

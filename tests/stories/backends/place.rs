@@ -18,6 +18,7 @@ use crate::support::ceph::Pool;
 use crate::support::library;
 use crate::support::oss_server::{self, OssServer};
 use crate::support::s3_server::S3Server;
+use crate::support::schema::read_report;
 
 /// What holds the copy; removed when dropped.
 enum IndexEntry {
@@ -140,7 +141,7 @@ impl Place {
         command.env("SEAF_MIGRATE_STATE_DIR", self.at("state")).args(arguments).arg("--report").arg(&report);
         let output = command.stdin(Stdio::null()).output().unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        let written = std::fs::read(&report).ok().map(|text| serde_json::from_slice(&text).unwrap());
+        let written = std::fs::read(&report).ok().map(|text| read_report(&text));
         let _ = std::fs::remove_file(&report);
         Said { code: output.status.code(), report: written.unwrap_or_default(), text }
     }

@@ -14,6 +14,7 @@ use crate::history::Pair;
 use crate::metrics::Finding;
 use crate::object::{ObjectKey, ObjectKind};
 use crate::report::header::VERSION;
+use crate::transfer::record::CHECK;
 
 /// What a report says beside its failures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +32,13 @@ pub struct FailedObject {
     pub kind: ObjectKind,
     /// Its name.
     pub key: ObjectKey,
-    /// Whether it was written and then not made durable: what the destination shows of it is not to be believed.
+    /// Whether it was written and then not made durable, or was found wrong there: what the destination shows of it is not to
+    /// be believed.
     pub is_doubtful: bool,
 }
+
+/// The steps of failures after which an object is written anew whatever the destination shows.
+const DOUBTFUL: [&str; 2] = ["sync", CHECK];
 
 /// Why a file is of no use as a report.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +146,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Finding>()? {
-            let object = FailedObject { kind: row.kind, key: row.key(), is_doubtful: row.step == "sync" };
+            let object = FailedObject { kind: row.kind, key: row.key(), is_doubtful: DOUBTFUL.contains(&&*row.step) };
             (self.take)(object).map_err(A::Error::custom)?;
         }
         Ok(())
