@@ -178,7 +178,7 @@ fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
 fn brief(options: &OpenOptions, conf: &StoreConf) -> OpenOptions {
     let longest = if matches!(conf.backend, BackendConf::Ceph(_)) { CEPH_TIMEOUT } else { TIMEOUT };
     let retry = RetryPolicy { patience: PATIENCE, ..options.retry };
-    OpenOptions::new(options.connections, options.timeout.min(longest), retry, &options.stop)
+    OpenOptions::new(options.connections, options.timeout.min(longest), retry, &options.stop).going_as(options)
 }
 
 /// The folders that are there for the probe alone, outer ones before inner ones.

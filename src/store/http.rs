@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
+};
 use http::uri::Scheme;
 use http::{Method, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
@@ -24,7 +26,9 @@ mod answer;
 mod body;
 mod connect;
 mod failure;
+pub mod proxy;
 pub mod runtime;
+mod way;
 
 pub use answer::{kind_of_status, retry_after};
 pub(super) use answer::{not_followed, wait_of};
@@ -32,6 +36,7 @@ pub(super) use answer::{not_followed, wait_of};
 use body::{Deadline, Limit, Upload, collect};
 use connect::Connector;
 use failure::Failure;
+use proxy::{Proxies, Proxy};
 
 /// How long to wait for what, and whom to trust.
 #[derive(Clone, Debug)]
@@ -50,6 +55,8 @@ pub struct HttpOptions {
     pub ca_file: Option<PathBuf>,
     /// Whether requests go over TLS only: one with an `http://` URL is refused before anything is sent.
     pub https_only: bool,
+    /// The proxies to go through.
+    pub proxies: Proxies,
 }
 
 impl Default for HttpOptions {
@@ -63,6 +70,7 @@ impl Default for HttpOptions {
             idle_timeout: Duration::from_secs(20),
             ca_file: None,
             https_only: false,
+            proxies: Proxies::default(),
         }
     }
 }
@@ -161,6 +169,10 @@ impl Request {
             // Said even when it is 0, because servers refuse an upload of unknown length.
             headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
         }
+        if let Some(proxy) = options.proxies.of(&self.url).filter(|_| self.url.scheme() == Some(&Scheme::HTTP)) {
+            // Only here, because a tunnel's proxy is told when it is built, and nothing in it is for the proxy.
+            proxy.login().map(|login| headers.insert(PROXY_AUTHORIZATION, login.clone()));
+        }
         request
     }
 }
@@ -225,6 +237,12 @@ impl HttpError {
         &self.cause
     }
 
+    /// The same failure, of a request that went through `proxy`.
+    fn through(mut self, proxy: &Proxy) -> Self {
+        self.cause = format!("{}; {}", self.cause, proxy.told());
+        self
+    }
+
     /// The same failure, said of a store: what was being done to what.
     pub fn into_store(self, action: &'static str, subject: impl Into<String>) -> StoreError {
         StoreError::new(self.kind, action, subject, self.cause)
@@ -273,7 +291,10 @@ impl HttpClient {
                 outcome => outcome,
             }
         })
-        .map_err(|failure| failure.error)
+        .map_err(|failure| match self.options.proxies.of(&request.url) {
+            Some(proxy) => failure.error.through(&proxy),
+            None => failure.error,
+        })
     }
 
     async fn attempt(&self, request: &Request) -> Result<Response, Failure> {

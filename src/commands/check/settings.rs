@@ -35,5 +35,5 @@ pub struct CheckSettings {
 /// All that is wrong with the configuration at once.
 pub fn resolve(flags: &CheckFlags, env: &Environment) -> Result<CheckSettings, SettingsError> {
     let (from, to) = load_sides(&flags.pair, env)?;
-    Ok(CheckSettings { from, to, store: resolve_store(&flags.store) })
+    Ok(CheckSettings { from, to, store: resolve_store(&flags.store, env)? })
 }

@@ -25,6 +25,7 @@ use self::sse::{SseKey, with_key};
 use crate::conf::backend::Location;
 use crate::conf::{S3Conf, S3Signature};
 use crate::object::{KeyRange, ObjectKey};
+use crate::store::http::proxy::Proxy;
 use crate::store::http::runtime::{self, block_on};
 use crate::store::http::{Request, at_most};
 use crate::store::listing::{self, Answer, Fault, Start};
@@ -61,6 +62,8 @@ pub struct S3Store {
     signature: S3Signature,
     sse: Option<SseKey>,
     read_timeout: Duration,
+    /// The proxy through which requests go.
+    proxy: Option<Proxy>,
     /// Set once the server showed that it does not know the second version of the listing.
     lists_v1: AtomicBool,
     /// Set once the server answered as it does only when the bucket is there.
@@ -86,9 +89,15 @@ impl S3Store {
             signature: conf.signature,
             sse,
             read_timeout: options.read_timeout,
+            proxy: Self::url(conf).parse().ok().and_then(|url| options.proxies.of(&url)),
             lists_v1: AtomicBool::new(false),
             bucket_seen: AtomicBool::new(false),
         })
+    }
+
+    /// The URL that every request for the bucket of `conf` begins with.
+    pub(in crate::store) fn url(conf: &S3Conf) -> String {
+        client::base_url(conf)
     }
 
     /// What `request` gives, or its failure, at the latest after the read timeout and the time for
@@ -103,7 +112,7 @@ impl S3Store {
     {
         let limit = self.read_timeout + Duration::from_secs_f64(upload as f64 / SLOWEST_UPLOAD);
         let sent = Instant::now();
-        match tokio::time::timeout(limit, request).await {
+        let answer = match tokio::time::timeout(limit, request).await {
             Ok(answer) => answer.map_err(|error| {
                 let failure = Failure::from_sdk(&error, self.signature);
                 if let (Some(role), ErrorKind::BadCredentials) = (&self.role, failure.kind) {
@@ -112,7 +121,11 @@ impl S3Store {
                 failure
             }),
             Err(_) => Err(Failure::timeout(limit)),
-        }
+        };
+        answer.map_err(|failure| match &self.proxy {
+            Some(proxy) => failure.through(proxy),
+            None => failure,
+        })
     }
 
     async fn get(&self, key: &ObjectKey, most: u64, caches: Caches) -> Result<Bytes, Failure> {

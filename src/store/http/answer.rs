@@ -19,6 +19,8 @@ pub fn kind_of_status(status: StatusCode, headers: &HeaderMap) -> ErrorKind {
         401 => ErrorKind::BadCredentials,
         403 => ErrorKind::Denied,
         404 | 410 => ErrorKind::NotFound,
+        // From a proxy on the way, whatever the service.
+        407 => ErrorKind::Setup,
         408 => ErrorKind::Timeout,
         413 => ErrorKind::TooLarge,
         429 | 498 => ErrorKind::Throttled,

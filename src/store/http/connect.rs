@@ -1,4 +1,4 @@
-//! New connections: names, TLS, and an end to waiting.
+//! New connections: names, TLS, and an end to waiting. The way there is in `way`.
 
 use std::error::Error;
 use std::future::Future;
@@ -14,17 +14,16 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
-use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::way::{Reached, Way};
 use super::{ErrorKind, HttpError, HttpOptions};
 
-type BoxError = Box<dyn Error + Send + Sync>;
-type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+pub(super) type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// Certificates of the system, read once, because each client wants them and the folder is large.
 static SYSTEM_ROOTS: LazyLock<Vec<CertificateDer<'static>>> =
@@ -33,7 +32,7 @@ static SYSTEM_ROOTS: LazyLock<Vec<CertificateDer<'static>>> =
 /// Opens connections over http and https, each within the connect timeout.
 #[derive(Clone)]
 pub(super) struct Connector {
-    https: HttpsConnector<HttpConnector<Resolver>>,
+    https: HttpsConnector<Way>,
     timeout: Duration,
 }
 
@@ -43,17 +42,16 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(30)));
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config(options.ca_file.as_deref())?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
+        let tls = tls_config(options.ca_file.as_deref())?;
+        let way = Way::new(tcp, tls.clone(), options.proxies.clone());
+        let https =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(way);
         Ok(Self { https, timeout: options.connect_timeout })
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = MaybeHttpsStream<Reached>;
     type Error = BoxError;
     type Future = BoxFuture<Self::Response, BoxError>;
 

@@ -14,6 +14,7 @@ use http_body_util::LengthLimitError;
 
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
+use crate::store::http::proxy::{LOGIN_ADVICE, Proxy, wants_login};
 use crate::store::http::{not_followed, wait_of};
 use crate::store::witness::foreign::{Success, first_words};
 
@@ -36,6 +37,14 @@ impl Failure {
     /// No answer within `limit`.
     pub(super) fn timeout(limit: Duration) -> Self {
         Self::new(ErrorKind::Timeout, format!("no answer within {} s", limit.as_secs_f32().ceil()))
+    }
+
+    /// The same failure of a request that went through `proxy`, which is told where no server answered.
+    pub(super) fn through(mut self, proxy: &Proxy) -> Self {
+        if self.status.is_none_or(|status| status == PROXY_WANTS_LOGIN) {
+            self.text = format!("{}; {}", self.text, proxy.told());
+        }
+        self
     }
 
     /// An answer that is longer than any that makes sense.
@@ -151,6 +160,7 @@ fn kind_without_answer<E>(error: &SdkError<E, HttpResponse>, inner: &(dyn Error 
         SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorKind::Timeout,
         SdkError::ConstructionFailure(_) => ErrorKind::Setup,
         SdkError::DispatchFailure(failure) if failure.is_user() => ErrorKind::Setup,
+        _ if wants_login(inner) => ErrorKind::Setup,
         _ if chain(inner).any(is_not_http) => ErrorKind::Protocol,
         _ if chain(inner).any(|cause| tls_advice(cause).is_some()) => ErrorKind::Setup,
         SdkError::DispatchFailure(_) => ErrorKind::Connection,
@@ -184,9 +194,12 @@ fn classify(status: u16, code: Option<&str>, elsewhere: bool) -> ErrorKind {
     }
 }
 
+/// How a proxy says that it serves nobody who does not log in.
+const PROXY_WANTS_LOGIN: u16 = 407;
+
 fn by_status(status: u16) -> ErrorKind {
     match status {
-        301 | 302 | 307 | 308 => ErrorKind::Setup,
+        301 | 302 | 307 | 308 | PROXY_WANTS_LOGIN => ErrorKind::Setup,
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
         408 => ErrorKind::Timeout,
@@ -214,6 +227,7 @@ fn advice(
         (ErrorKind::Setup, _) if region.is_some() => {
             region.map(|region| format!("the bucket is in region {region}: set aws_region and host for it"))
         }
+        (ErrorKind::Setup, _) if status == PROXY_WANTS_LOGIN => Some(LOGIN_ADVICE.to_owned()),
         (ErrorKind::Setup, _) if (300..400).contains(&status) => {
             Some("the bucket is elsewhere: check host and aws_region".to_owned())
         }

@@ -44,7 +44,8 @@ impl Teller {
         Self(Some(Arc::new(tell)))
     }
 
-    fn tell(&self, sentence: &str) {
+    /// Tells `sentence`.
+    pub(in crate::store) fn tell(&self, sentence: &str) {
         if let Some(tell) = &self.0 {
             tell(sentence);
         }
