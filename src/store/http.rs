@@ -30,11 +30,12 @@ pub mod proxy;
 pub mod runtime;
 mod way;
 
+pub(super) use answer::{SIZE_ADVICE, not_followed, wait_of};
 pub use answer::{kind_of_status, retry_after};
-pub(super) use answer::{not_followed, wait_of};
 
 use body::{Deadline, Limit, Upload, collect};
 use connect::Connector;
+pub(super) use connect::{NO_ADDRESS, no_address};
 use failure::Failure;
 use proxy::{Proxies, Proxy};
 
@@ -188,6 +189,8 @@ pub struct Response {
     pub body: Bytes,
     /// Whether the server marked the body's end. If not, a body that broke off looks like a whole one.
     pub body_end_known: bool,
+    /// Whether it came over TLS.
+    pub over_tls: bool,
 }
 
 impl Response {
@@ -307,7 +310,13 @@ impl HttpClient {
             || parts.headers.contains_key(TRANSFER_ENCODING);
         let limit = Limit::of(parts.status, request.answer_limit);
         let body = collect(body, limit, self.options.stall_timeout).await?;
-        Ok(Response { status: parts.status, headers: parts.headers, body, body_end_known })
+        Ok(Response {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            body_end_known,
+            over_tls: request.url.scheme() == Some(&Scheme::HTTPS),
+        })
     }
 }
 

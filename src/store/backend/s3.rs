@@ -17,13 +17,13 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
 use bytes::Bytes;
 
-use self::errors::Failure;
+use self::errors::{Asked, Failure};
 use self::heard::{Heard, by_key_service, own};
 use self::list::Reading;
 use self::role::Role;
 use self::sse::{SseKey, with_key};
+use crate::conf::S3Conf;
 use crate::conf::backend::Location;
-use crate::conf::{S3Conf, S3Signature};
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::http::proxy::Proxy;
 use crate::store::http::runtime::{self, block_on};
@@ -59,7 +59,7 @@ pub struct S3Store {
     role: Option<Role>,
     bucket: String,
     location: Location,
-    signature: S3Signature,
+    asked: Asked,
     sse: Option<SseKey>,
     read_timeout: Duration,
     /// The proxy through which requests go.
@@ -86,7 +86,7 @@ impl S3Store {
             role,
             bucket: conf.bucket.clone(),
             location,
-            signature: conf.signature,
+            asked: client::asked(conf),
             sse,
             read_timeout: options.read_timeout,
             proxy: Self::url(conf).parse().ok().and_then(|url| options.proxies.of(&url)),
@@ -114,7 +114,7 @@ impl S3Store {
         let sent = Instant::now();
         let answer = match tokio::time::timeout(limit, request).await {
             Ok(answer) => answer.map_err(|error| {
-                let failure = Failure::from_sdk(&error, self.signature);
+                let failure = Failure::from_sdk(&error, &self.asked);
                 if let (Some(role), ErrorKind::BadCredentials) = (&self.role, failure.kind) {
                     role.refused(sent);
                 }

@@ -89,9 +89,20 @@ impl Service<Name> for Resolver {
             let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
             return Box::pin(async move { Ok(vec![here].into_iter()) });
         }
-        let resolving = self.0.call(name);
-        Box::pin(async move { Ok(resolving.await?.collect::<Vec<_>>().into_iter()) })
+        let resolving = self.0.call(name.clone());
+        Box::pin(async move {
+            let found = resolving.await.map_err(|error| no_address(name.as_str(), &error))?;
+            Ok(found.collect::<Vec<_>>().into_iter())
+        })
     }
+}
+
+/// What the error of a name that was not resolved says of it.
+pub(in crate::store) const NO_ADDRESS: &str = "no address is known of the host";
+
+/// The error of a `host` that was not resolved, which the system's own does not name.
+pub(in crate::store) fn no_address(host: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{NO_ADDRESS} {host}: {error}"))
 }
 
 fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, HttpError> {

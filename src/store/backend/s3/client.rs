@@ -27,10 +27,11 @@ use rustls_pki_types::pem::PemObject;
 
 use super::S3Options;
 use super::bounded::{Bounded, BoundedClient};
-use super::errors::chain_text;
+use super::errors::{Asked, chain_text};
 use super::role::Role;
 use super::sigv2::{AlwaysV2, SigV2};
 use crate::conf::{S3Conf, S3Credentials, S3Signature};
+use crate::store::http::no_address;
 use crate::store::http::runtime::block_on;
 
 /// Where a signature needs a region and the configuration has none.
@@ -143,6 +144,12 @@ pub(in crate::store) fn base_url(conf: &S3Conf) -> String {
     if is_virtual_host(conf) { format!("{scheme}://{bucket}.{host}") } else { format!("{scheme}://{host}/{bucket}") }
 }
 
+/// How requests for the bucket of `conf` are sent.
+pub(super) fn asked(conf: &S3Conf) -> Asked {
+    let virtual_host = is_virtual_host(conf).then(|| format!("{}.{}", conf.bucket, conf.endpoint_host()));
+    Asked { signature: conf.signature, over_tls: conf.https, virtual_host }
+}
+
 /// Whether the bucket goes into the host name: when asked for, and possible. An address has no
 /// names below it, and a certificate for `*.host` does not cover a bucket with a dot.
 fn is_virtual_host(conf: &S3Conf) -> bool {
@@ -201,7 +208,8 @@ impl ResolveDns for Resolver {
             return DnsFuture::ready(Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]));
         }
         DnsFuture::new(async move {
-            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            let found = tokio::net::lookup_host((name, 0)).await;
+            let found = found.map_err(|error| ResolveDnsError::new(no_address(name, &error)))?;
             Ok(found.map(|address| address.ip()).collect())
         })
     }

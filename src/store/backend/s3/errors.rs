@@ -15,8 +15,26 @@ use http_body_util::LengthLimitError;
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
 use crate::store::http::proxy::{LOGIN_ADVICE, Proxy, wants_login};
-use crate::store::http::{not_followed, wait_of};
+use crate::store::http::{NO_ADDRESS, SIZE_ADVICE, not_followed, wait_of};
 use crate::store::witness::foreign::{Success, first_words};
+
+/// How the requests of a store are sent, for the advice in the texts of their errors.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) signature: S3Signature,
+    pub(super) over_tls: bool,
+    /// The host, where the bucket is in front of it.
+    pub(super) virtual_host: Option<String>,
+}
+
+impl Asked {
+    fn path_style_advice(&self) -> Option<String> {
+        let host = self.virtual_host.as_ref()?;
+        Some(format!(
+            "{host} is asked for, the bucket in front of the host: if the server wants it in the path, set path_style_request = true"
+        ))
+    }
+}
 
 /// What went wrong, before it is known to which object.
 #[derive(Debug)]
@@ -60,8 +78,8 @@ impl Failure {
         self
     }
 
-    /// What the SDK reports. `signature` is how the request was signed, for the advice in the text.
-    pub(super) fn from_sdk<E>(error: &SdkError<E, HttpResponse>, signature: S3Signature) -> Self
+    /// What the SDK reports of a request that was sent as `asked` says.
+    pub(super) fn from_sdk<E>(error: &SdkError<E, HttpResponse>, asked: &Asked) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -72,17 +90,17 @@ impl Failure {
             return Self { status, ..Self::too_long(kind.unwrap_or(ErrorKind::Protocol)) };
         }
         match error.raw_response() {
-            Some(raw) if !raw.status().is_success() => Self::answered(error, raw, signature),
+            Some(raw) if !raw.status().is_success() => Self::answered(error, raw, asked),
             // The SDK found the error in the body of an answer whose status is a success.
             Some(raw) if error.as_service_error().is_some() => Self {
                 status: Some(raw.status().as_u16()),
                 ..Self::new(ErrorKind::ForeignAnswer, success_of(raw).told("holds an error"))
             },
-            _ => Self::unanswered(error),
+            _ => Self::unanswered(error, asked),
         }
     }
 
-    fn answered<E>(error: &SdkError<E, HttpResponse>, raw: &HttpResponse, signature: S3Signature) -> Self
+    fn answered<E>(error: &SdkError<E, HttpResponse>, raw: &HttpResponse, asked: &Asked) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -110,27 +128,37 @@ impl Failure {
             // Not S3's way to say it: some other server's page. An object must not seem gone because of it.
             kind = ErrorKind::Protocol;
         }
-        if let Some(advice) = advice(kind, status, code.as_deref(), region.as_deref(), signature) {
+        if let Some(advice) = advice(kind, status, code.as_deref(), region.as_deref(), asked.signature) {
             text.push_str("; ");
             text.push_str(&advice);
         }
+        if let Some(endpoint) = element(raw, "Endpoint") {
+            text.push_str(&format!("; the server names the endpoint {endpoint}"));
+        }
+        if let (ErrorKind::ContainerMissing, Some(advice)) = (kind, asked.path_style_advice()) {
+            text.push_str(&format!("; {advice}"));
+        }
         if let Some(target) = raw.headers().get("location").filter(|_| (300..400).contains(&status)) {
             text.push_str("; ");
-            text.push_str(&not_followed(target));
+            text.push_str(&not_followed(target, asked.over_tls));
         }
         let retry_after = raw.headers().get("retry-after").and_then(wait_of);
         Self { kind, text, retry_after, status: Some(status) }
     }
 
-    fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> Self {
+    fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>, asked: &Asked) -> Self {
         // Skipped, because the SDK's own layers only say that something below them failed.
         let inner = chain(error).skip(1).find(|cause| !cause.is::<ConnectorError>()).unwrap_or(error);
         let kind = kind_without_answer(error, inner);
         let mut text = chain_text(inner);
         let http = chain(inner).any(is_not_http).then_some("check host, port and use_https");
-        if let Some(advice) = chain(inner).find_map(tls_advice).or(http) {
+        let login = wants_login(inner).then_some(LOGIN_ADVICE);
+        if let Some(advice) = chain(inner).find_map(tls_advice).or(http).or(login) {
             text.push_str("; ");
             text.push_str(advice);
+        }
+        if let (true, Some(advice)) = (text.contains(NO_ADDRESS), asked.path_style_advice()) {
+            text.push_str(&format!("; {advice}"));
         }
         Self::new(kind, text)
     }
@@ -238,6 +266,7 @@ fn advice(
         (_, "InvalidRequest") if signature == S3Signature::V2 => {
             Some("the server may not take V2 signatures: try use_v4_signature = true".to_owned())
         }
+        (ErrorKind::TooLarge, "") => Some(SIZE_ADVICE.to_owned()),
         _ => None,
     }
 }
@@ -247,9 +276,14 @@ fn right_region(raw: &HttpResponse) -> Option<String> {
     if let Some(region) = raw.headers().get("x-amz-bucket-region") {
         return Some(clean(region));
     }
+    element(raw, "Region")
+}
+
+/// The text of an element of the error; `None` when there is none, or nothing in it.
+fn element(raw: &HttpResponse, name: &str) -> Option<String> {
     let body = std::str::from_utf8(raw.body().bytes()?).ok()?;
-    let (_, rest) = body.split_once("<Region>")?;
-    rest.split_once("</Region>").map(|(region, _)| clean(region)).filter(|region| !region.is_empty())
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| clean(text)).filter(|text| !text.is_empty())
 }
 
 /// A text of the server on one line and not without end, so that it cannot upset a log.
