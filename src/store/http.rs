@@ -27,6 +27,7 @@ mod body;
 mod connect;
 mod failure;
 pub mod proxy;
+mod resolve;
 pub mod runtime;
 mod way;
 
@@ -35,9 +36,9 @@ pub use answer::{kind_of_status, retry_after};
 
 use body::{Deadline, Limit, Upload, collect};
 use connect::Connector;
-pub(super) use connect::{NO_ADDRESS, no_address};
 use failure::Failure;
 use proxy::{Proxies, Proxy};
+pub(super) use resolve::{NO_ADDRESS, no_address};
 
 /// How long to wait for what, and whom to trust.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::backend::ceph::{CephOptions, CephStore};
 use super::backend::fs::FsStore;
 use super::backend::oss::OssStore;
-use super::backend::s3::{S3Options, S3Store};
+use super::backend::s3::{S3Options, S3Store, base_url};
 use super::backend::swift::SwiftStore;
 use super::http::HttpOptions;
 use super::http::proxy::Proxies;
@@ -121,7 +121,7 @@ impl Ways {
     /// Tells once through which proxy requests to a host go.
     fn tell_of(&self, conf: &StoreConf) {
         let url = match &conf.backend {
-            BackendConf::S3(s3) => S3Store::url(s3),
+            BackendConf::S3(s3) => base_url(s3),
             BackendConf::Swift(swift) => SwiftStore::url(swift),
             BackendConf::Oss(oss) => OssStore::url(oss),
             BackendConf::Fs(_) | BackendConf::Ceph(_) => return,

@@ -43,6 +43,7 @@ mod role;
 mod sigv2;
 mod sse;
 
+pub(in crate::store) use self::client::base_url;
 pub use self::options::S3Options;
 
 /// The slowest upload that is still waited for, in bytes a second.
@@ -89,15 +90,10 @@ impl S3Store {
             asked: client::asked(conf),
             sse,
             read_timeout: options.read_timeout,
-            proxy: Self::url(conf).parse().ok().and_then(|url| options.proxies.of(&url)),
+            proxy: base_url(conf).parse().ok().and_then(|url| options.proxies.of(&url)),
             lists_v1: AtomicBool::new(false),
             bucket_seen: AtomicBool::new(false),
         })
-    }
-
-    /// The URL that every request for the bucket of `conf` begins with.
-    pub(in crate::store) fn url(conf: &S3Conf) -> String {
-        client::base_url(conf)
     }
 
     /// What `request` gives, or its failure, at the latest after the read timeout and the time for
@@ -122,10 +118,7 @@ impl S3Store {
             }),
             Err(_) => Err(Failure::timeout(limit)),
         };
-        answer.map_err(|failure| match &self.proxy {
-            Some(proxy) => failure.through(proxy),
-            None => failure,
-        })
+        answer.map_err(|failure| failure.through(self.proxy.as_ref()))
     }
 
     async fn get(&self, key: &ObjectKey, most: u64, caches: Caches) -> Result<Bytes, Failure> {

@@ -1,11 +1,7 @@
-//! New connections: names, TLS, and an end to waiting. The way there is in `way`.
+//! New connections: TLS, and an end to waiting. The way there is in `way`, the names in `resolve`.
 
-use std::error::Error;
-use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,17 +9,14 @@ use std::time::Duration;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tower_service::Service;
 
+use super::resolve::{BoxError, BoxFuture, Resolver};
 use super::way::{Reached, Way};
 use super::{ErrorKind, HttpError, HttpOptions};
-
-pub(super) type BoxError = Box<dyn Error + Send + Sync>;
-pub(super) type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// Certificates of the system, read once, because each client wants them and the folder is large.
 static SYSTEM_ROOTS: LazyLock<Vec<CertificateDer<'static>>> =
@@ -38,7 +31,7 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(options: &HttpOptions) -> Result<Self, HttpError> {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(30)));
@@ -68,41 +61,6 @@ impl Service<Uri> for Connector {
             })
         })
     }
-}
-
-/// The system's resolver, but for `*.localhost`: that is this machine (RFC 6761, 6.3), though many
-/// a resolver does not know. A bucket in front of `localhost` needs it.
-#[derive(Clone)]
-pub(super) struct Resolver(GaiResolver);
-
-impl Service<Name> for Resolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = io::Error;
-    type Future = BoxFuture<Self::Response, io::Error>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        if name.as_str().ends_with(".localhost") {
-            let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-            return Box::pin(async move { Ok(vec![here].into_iter()) });
-        }
-        let resolving = self.0.call(name.clone());
-        Box::pin(async move {
-            let found = resolving.await.map_err(|error| no_address(name.as_str(), &error))?;
-            Ok(found.collect::<Vec<_>>().into_iter())
-        })
-    }
-}
-
-/// What the error of a name that was not resolved says of it.
-pub(in crate::store) const NO_ADDRESS: &str = "no address is known of the host";
-
-/// The error of a `host` that was not resolved, which the system's own does not name.
-pub(in crate::store) fn no_address(host: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{NO_ADDRESS} {host}: {error}"))
 }
 
 fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, HttpError> {

@@ -15,8 +15,8 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::connect::{BoxError, BoxFuture, Resolver};
 use super::proxy::Proxies;
+use super::resolve::{BoxError, BoxFuture, Resolver};
 
 /// Opens connections to hosts, on which TLS may then be spoken.
 #[derive(Clone)]

@@ -57,9 +57,9 @@ impl Failure {
         Self::new(ErrorKind::Timeout, format!("no answer within {} s", limit.as_secs_f32().ceil()))
     }
 
-    /// The same failure of a request that went through `proxy`, which is told where no server answered.
-    pub(super) fn through(mut self, proxy: &Proxy) -> Self {
-        if self.status.is_none_or(|status| status == PROXY_WANTS_LOGIN) {
+    /// The same failure of a request that went through `proxy`, if any, which is told where no server answered.
+    pub(super) fn through(mut self, proxy: Option<&Proxy>) -> Self {
+        if let Some(proxy) = proxy.filter(|_| self.status.is_none_or(|status| status == PROXY_WANTS_LOGIN)) {
             self.text = format!("{}; {}", self.text, proxy.told());
         }
         self
