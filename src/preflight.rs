@@ -86,7 +86,7 @@ pub struct StoreProbe {
     pub list: Probe,
     /// Whether a listed object can be read; tried of the source, where there is one.
     pub read: Probe,
-    /// Whether an object can be written, read and removed.
+    /// Whether an object can be written and read.
     pub write: Probe,
     /// What is to be known of how writes are made durable; see [`durability_note`](crate::store::WriteStore::durability_note).
     pub durability: Option<String>,
@@ -94,6 +94,8 @@ pub struct StoreProbe {
     pub ignored: Ignored,
     /// What is wrong with the object that was read.
     pub damaged: Option<String>,
+    /// Why the object that was written could not be removed again.
+    pub undeletable: Option<String>,
 }
 
 impl StoreProbe {
@@ -166,7 +168,9 @@ pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions, depth: Depth
 /// What works now and may be regretted. What is so of the stores of several kinds is said once.
 fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
     let mut warnings = owner::warnings(to);
-    for note in rows.iter().flat_map(|row| [row.durability.clone(), row.damaged.clone()]).flatten() {
+    for note in
+        rows.iter().flat_map(|row| [row.durability.clone(), row.damaged.clone(), row.undeletable.clone()]).flatten()
+    {
         if !warnings.contains(&note) {
             warnings.push(note);
         }
@@ -178,7 +182,7 @@ fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
 fn brief(options: &OpenOptions, conf: &StoreConf) -> OpenOptions {
     let longest = if matches!(conf.backend, BackendConf::Ceph(_)) { CEPH_TIMEOUT } else { TIMEOUT };
     let retry = RetryPolicy { patience: PATIENCE, ..options.retry };
-    OpenOptions::new(options.connections, options.timeout.min(longest), retry, &options.stop)
+    OpenOptions::new(options.connections, options.timeout.min(longest), retry, &options.stop).going_as(options)
 }
 
 /// The folders that are there for the probe alone, outer ones before inner ones.
@@ -215,24 +219,24 @@ fn destination_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -
         // The source's own row says all that there is to say.
         return (Probes::of(Probe::Untried, Probe::Untried, Probe::Untried).row(conf, Side::To, None), Vec::new());
     }
-    let (mut same, mut durability) = (Vec::new(), None);
+    let (mut probed, mut durability) = (Probed::default(), None);
     let probes = match open_destination_to_check(conf, options) {
         Ok(store) => {
             durability = store.durability_note();
             let page = store.list(&Part::new(KeyRange::ALL));
             let ignored = page.as_ref().map(|page| page.ignored.clone()).unwrap_or_default();
             let probes = with_list(page.map(drop), || match probe(&*store, sources) {
-                Ok(kinds) => {
-                    same = kinds;
+                Ok(found) => {
+                    probed = found;
                     Probe::Good
                 }
                 Err(error) => Probe::Bad(error),
             });
-            Probes { ignored, ..probes }
+            Probes { ignored, undeletable: probed.undeletable, ..probes }
         }
         Err(error) => Probes::unreachable(error),
     };
-    (probes.row(conf, Side::To, durability), same)
+    (probes.row(conf, Side::To, durability), probed.same)
 }
 
 /// What was tried with one store.
@@ -243,11 +247,20 @@ struct Probes {
     write: Probe,
     ignored: Ignored,
     damaged: Option<String>,
+    undeletable: Option<String>,
 }
 
 impl Probes {
     fn of(reachable: Probe, list: Probe, write: Probe) -> Self {
-        Self { reachable, list, read: Probe::Untried, write, ignored: Ignored::default(), damaged: None }
+        Self {
+            reachable,
+            list,
+            read: Probe::Untried,
+            write,
+            ignored: Ignored::default(),
+            damaged: None,
+            undeletable: None,
+        }
     }
 
     fn unreachable(error: StoreError) -> Self {
@@ -255,9 +268,9 @@ impl Probes {
     }
 
     fn row(self, conf: &StoreConf, side: Side, durability: Option<String>) -> StoreProbe {
-        let Self { reachable, list, read, write, ignored, damaged } = self;
+        let Self { reachable, list, read, write, ignored, damaged, undeletable } = self;
         let (kind, location) = (conf.kind, conf.location());
-        StoreProbe { kind, side, location, reachable, list, read, write, durability, ignored, damaged }
+        StoreProbe { kind, side, location, reachable, list, read, write, durability, ignored, damaged, undeletable }
     }
 }
 
@@ -274,13 +287,30 @@ fn with_list(listed: Result<(), StoreError>, write: impl FnOnce() -> Probe) -> P
     }
 }
 
-/// Writes the probe object, looks at it here and in the source, and removes it whatever came before. Returns the kinds
-/// whose stores in the source show it.
-fn probe(store: &dyn Store, sources: &Sources) -> Result<Vec<ObjectKind>, StoreError> {
+/// What writing the probe object showed.
+#[derive(Default)]
+struct Probed {
+    /// The kinds whose stores in the source show it.
+    same: Vec<ObjectKind>,
+    /// Why it is still there.
+    undeletable: Option<String>,
+}
+
+/// Writes the probe object, looks at it here and in the source, and removes it whatever came before. A store that answers
+/// and does not let it be removed is good for a pass, which removes nothing; the next check overwrites what is left.
+fn probe(store: &dyn Store, sources: &Sources) -> Result<Probed, StoreError> {
     let tried = write_and_read(store).and_then(|data| same::showing(sources, &PROBE, &data));
     let removed = store.remove(&PROBE);
     match (tried, removed) {
-        (Ok(same), Ok(())) => Ok(same),
+        (Ok(same), Ok(())) => Ok(Probed { same, undeletable: None }),
+        (Ok(same), Err(error))
+            if matches!(error.kind(), ErrorKind::Denied | ErrorKind::ObjectDenied | ErrorKind::Other) =>
+        {
+            let left = "a pass needs no removals and goes on; the test object stays and is overwritten by the next check; \
+                        `remove` and `repair` need the right to delete";
+            let undeletable = format!("{} lets nothing be deleted: {}; {left}", store.location(), error.cause());
+            Ok(Probed { same, undeletable: Some(undeletable) })
+        }
         (Ok(_), Err(error)) => Err(error.because("the object is still there: remove it by hand")),
         // Not said of a write that was refused, because that left nothing.
         (Err(error), Err(_)) if error.action() != "write" || error.kind().is_transient() => {

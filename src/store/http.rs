@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
+};
 use http::uri::Scheme;
 use http::{Method, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
@@ -24,14 +26,19 @@ mod answer;
 mod body;
 mod connect;
 mod failure;
+pub mod proxy;
+mod resolve;
 pub mod runtime;
+mod way;
 
+pub(super) use answer::{SIZE_ADVICE, not_followed, wait_of};
 pub use answer::{kind_of_status, retry_after};
-pub(super) use answer::{not_followed, wait_of};
 
 use body::{Deadline, Limit, Upload, collect};
 use connect::Connector;
 use failure::Failure;
+use proxy::{Proxies, Proxy};
+pub(super) use resolve::{NO_ADDRESS, no_address};
 
 /// How long to wait for what, and whom to trust.
 #[derive(Clone, Debug)]
@@ -50,6 +57,8 @@ pub struct HttpOptions {
     pub ca_file: Option<PathBuf>,
     /// Whether requests go over TLS only: one with an `http://` URL is refused before anything is sent.
     pub https_only: bool,
+    /// The proxies to go through.
+    pub proxies: Proxies,
 }
 
 impl Default for HttpOptions {
@@ -63,6 +72,7 @@ impl Default for HttpOptions {
             idle_timeout: Duration::from_secs(20),
             ca_file: None,
             https_only: false,
+            proxies: Proxies::default(),
         }
     }
 }
@@ -161,6 +171,10 @@ impl Request {
             // Said even when it is 0, because servers refuse an upload of unknown length.
             headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
         }
+        if let Some(proxy) = options.proxies.of(&self.url).filter(|_| self.url.scheme() == Some(&Scheme::HTTP)) {
+            // Only here, because a tunnel's proxy is told when it is built, and nothing in it is for the proxy.
+            proxy.login().map(|login| headers.insert(PROXY_AUTHORIZATION, login.clone()));
+        }
         request
     }
 }
@@ -176,6 +190,8 @@ pub struct Response {
     pub body: Bytes,
     /// Whether the server marked the body's end. If not, a body that broke off looks like a whole one.
     pub body_end_known: bool,
+    /// Whether it came over TLS.
+    pub over_tls: bool,
 }
 
 impl Response {
@@ -223,6 +239,12 @@ impl HttpError {
     /// What happened, in words.
     pub fn cause(&self) -> &str {
         &self.cause
+    }
+
+    /// The same failure, of a request that went through `proxy`.
+    fn through(mut self, proxy: &Proxy) -> Self {
+        self.cause = format!("{}; {}", self.cause, proxy.told());
+        self
     }
 
     /// The same failure, said of a store: what was being done to what.
@@ -274,7 +296,10 @@ impl HttpClient {
             }
         });
         let given_up = || Err(Failure::new(ErrorKind::Interrupted, runtime::GIVEN_UP_TEXT));
-        answer.unwrap_or_else(given_up).map_err(|failure| failure.error)
+        answer.unwrap_or_else(given_up).map_err(|failure| match self.options.proxies.of(&request.url) {
+            Some(proxy) => failure.error.through(&proxy),
+            None => failure.error,
+        })
     }
 
     async fn attempt(&self, request: &Request) -> Result<Response, Failure> {
@@ -287,7 +312,13 @@ impl HttpClient {
             || parts.headers.contains_key(TRANSFER_ENCODING);
         let limit = Limit::of(parts.status, request.answer_limit);
         let body = collect(body, limit, self.options.stall_timeout).await?;
-        Ok(Response { status: parts.status, headers: parts.headers, body, body_end_known })
+        Ok(Response {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            body_end_known,
+            over_tls: request.url.scheme() == Some(&Scheme::HTTPS),
+        })
     }
 }
 

@@ -1,16 +1,18 @@
 //! The only place that names every backend: configuration in, store out. The store of a kind that stays is only ever
 //! opened to be read, whatever it is opened for.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::backend::ceph::{CephOptions, CephStore};
 use super::backend::fs::FsStore;
 use super::backend::oss::OssStore;
-use super::backend::s3::{S3Options, S3Store};
+use super::backend::s3::{S3Options, S3Store, base_url};
 use super::backend::swift::SwiftStore;
 use super::http::HttpOptions;
+use super::http::proxy::Proxies;
 use super::layer::retry::{Retry, RetryPolicy, Teller};
 use super::layer::staying::Staying;
 use super::{ErrorKind, ReadStore, RemoveStore, StoreError, WriteStore};
@@ -33,7 +35,17 @@ pub struct OpenOptions {
     pub tell: Teller,
     /// Lets writes wait, to a store that is no folder, while it is not known whether another process may write.
     pub hold: Hold,
+    ways: Ways,
     retries: Arc<AtomicU64>,
+}
+
+/// The proxies to go through, and who is told of it.
+#[derive(Clone, Debug, Default)]
+struct Ways {
+    proxies: Proxies,
+    tell: Teller,
+    /// What was told.
+    told: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// What a store must be able to do to be opened here: all three, of which most callers get one.
@@ -50,6 +62,7 @@ impl OpenOptions {
             stop: stop.clone(),
             tell: Teller::default(),
             hold: Hold::default(),
+            ways: Ways::default(),
             retries: Arc::default(),
         }
     }
@@ -58,6 +71,20 @@ impl OpenOptions {
     #[must_use]
     pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.tell = Teller::new(tell);
+        self
+    }
+
+    /// The same options; requests go through what `proxies` names. Who is told of stores is told of that, too.
+    #[must_use]
+    pub fn through(mut self, proxies: Proxies) -> Self {
+        self.ways = Ways { proxies, tell: self.tell.clone(), told: Arc::default() };
+        self
+    }
+
+    /// The same options; requests go the ways of `other`.
+    #[must_use]
+    pub fn going_as(mut self, other: &Self) -> Self {
+        self.ways = other.ways.clone();
         self
     }
 
@@ -72,7 +99,12 @@ impl OpenOptions {
     }
 
     fn http(&self) -> HttpOptions {
-        HttpOptions { answer_timeout: self.timeout, idle_connections: self.connections, ..HttpOptions::default() }
+        HttpOptions {
+            answer_timeout: self.timeout,
+            idle_connections: self.connections,
+            proxies: self.ways.proxies.clone(),
+            ..HttpOptions::default()
+        }
     }
 
     fn ceph(&self) -> CephOptions {
@@ -80,7 +112,31 @@ impl OpenOptions {
     }
 
     fn s3(&self) -> S3Options {
-        S3Options { connections: self.connections, read_timeout: self.timeout, ..S3Options::default() }
+        S3Options {
+            connections: self.connections,
+            read_timeout: self.timeout,
+            proxies: self.ways.proxies.clone(),
+            ..S3Options::default()
+        }
+    }
+}
+
+impl Ways {
+    /// Tells once through which proxy requests to a host go.
+    fn tell_of(&self, conf: &StoreConf) {
+        let url = match &conf.backend {
+            BackendConf::S3(s3) => base_url(s3),
+            BackendConf::Swift(swift) => SwiftStore::url(swift),
+            BackendConf::Oss(oss) => OssStore::url(oss),
+            BackendConf::Fs(_) | BackendConf::Ceph(_) => return,
+        };
+        let Ok(url) = url.parse::<http::Uri>() else { return };
+        let Some(proxy) = self.proxies.of(&url) else { return };
+        let host = url.authority().map_or("", |authority| authority.as_str());
+        let way = format!("requests to {host} go through the proxy {proxy}; --no-proxy asks it directly");
+        if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(way.clone()) {
+            self.tell.tell(&way);
+        }
     }
 }
 
@@ -181,6 +237,7 @@ pub fn open_quarantine(conf: &StoreConf) -> Result<Option<Arc<dyn RemoveStore>>,
 
 fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
     let location = conf.location();
+    options.ways.tell_of(conf);
     Ok(match &conf.backend {
         BackendConf::Fs(fs) => Arc::new(FsStore::destination(fs, conf.kind, location)?),
         BackendConf::S3(s3) => Arc::new(options.retrying(S3Store::open(s3, location, &options.s3())?)),

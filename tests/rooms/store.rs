@@ -1,6 +1,7 @@
 //! The backends and the layers over them, where a server, a disk or an answer is not as it should be. What every
 //! backend must do is in `tests/conformance/`.
 
+mod addresses;
 mod endless;
 mod foreign_answers;
 mod fs_durable;
@@ -12,6 +13,7 @@ mod http;
 mod names;
 mod oss;
 mod patience;
+mod proxies;
 mod redirects;
 mod retry;
 mod s3_access;

@@ -69,6 +69,28 @@ fn the_database_has_a_row_and_one_that_is_named_must_answer() {
 }
 
 #[test]
+fn a_destination_that_forbids_removals_is_warned_of_and_migrated_to() {
+    for status in [403, 405] {
+        let world = World::with_sample();
+        let server = world.s3_server();
+        world.new_side_is_s3(&server);
+        server.faults().refuse("DELETE", status);
+        for _ in 0..2 {
+            let outcome = check(&world, "old").assert_code(0);
+            assert_eq!(row(&outcome, "blocks", "to"), "ok ok - ok");
+            assert!(
+                outcome.stderr.contains("Warning: ") && outcome.stderr.contains("lets nothing be deleted"),
+                "{outcome:?}"
+            );
+            // One of each kind, however often it is checked.
+            assert_eq!(objects_in_buckets(&world.at("buckets")).len(), 3);
+        }
+        let run = world.run(&[]).assert_code(0);
+        assert!(run.stderr.contains("lets nothing be deleted"), "{run:?}");
+    }
+}
+
+#[test]
 fn what_the_destination_holds_stays_and_what_a_kill_left_goes() {
     let world = World::with_sample();
     world.run(&[]).assert_code(0);

@@ -38,6 +38,7 @@ mod other_layout;
 mod owner;
 mod page;
 mod plan;
+mod proxies;
 mod refusals;
 mod remove;
 mod repair;

@@ -130,9 +130,14 @@ impl Stub {
 
     /// Serves https with the certificate of tests/data/tls (localhost, 127.0.0.1, *.oss.localhost).
     pub fn start_tls(handler: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_tls_as("server", handler)
+    }
+
+    /// Serves https with the certificate and key of this name in tests/data/tls.
+    pub fn start_tls_as(name: &str, handler: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
-        let certificate = CertificateDer::from_pem_file(format!("{folder}/server.pem")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(format!("{folder}/server.key")).unwrap();
+        let certificate = CertificateDer::from_pem_file(format!("{folder}/{name}.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(format!("{folder}/{name}.key")).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

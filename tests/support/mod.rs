@@ -18,6 +18,7 @@ pub mod page;
 pub mod pass;
 pub mod places;
 pub mod program;
+pub mod proxy;
 pub mod python;
 pub mod repeat;
 pub mod s3_server;

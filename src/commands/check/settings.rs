@@ -50,5 +50,5 @@ pub fn resolve(flags: &CheckFlags, env: &Environment) -> Result<CheckSettings, S
     let (mut from, to) = load_sides(&flags.pair, env)?;
     let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?;
     let is_database_named = flags.db.is_some();
-    Ok(CheckSettings { from, to, database, is_database_named, store: resolve_store(&flags.store) })
+    Ok(CheckSettings { from, to, database, is_database_named, store: resolve_store(&flags.store, env)? })
 }

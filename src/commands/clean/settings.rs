@@ -56,6 +56,6 @@ pub fn resolve(flags: &CleanFlags, env: &Environment) -> Result<CleanSettings, S
         side: load_side(&source, Role::Destination, env)?,
         yes: flags.yes,
         lease: resolve_lease(&flags.lease, env)?,
-        store: resolve_store(&flags.store),
+        store: resolve_store(&flags.store, env)?,
     })
 }

@@ -56,6 +56,10 @@ pub struct StoreFlags {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "SEAF_MIGRATE_TIMEOUT",
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
+
+    /// Ask every store directly, whatever https_proxy, http_proxy and all_proxy say in the environment
+    #[arg(long)]
+    pub no_proxy: bool,
 }
 
 /// What logs in at the server's database.

@@ -52,7 +52,8 @@ pub fn resolve_lease(flags: &LeaseFlags, env: &Environment) -> Result<LeaseSetti
 /// When one of them cannot be opened.
 pub fn control_stores(to: &SideConf, settings: &StoreSettings) -> Result<PerKind<Arc<dyn WriteStore>>, StoreError> {
     let retry = RetryPolicy { patience: PATIENCE, ..settings.retry };
-    let options = OpenOptions::new(1, settings.timeout.min(PATIENCE), retry, &Shutdown::new());
+    let options =
+        OpenOptions::new(1, settings.timeout.min(PATIENCE), retry, &Shutdown::new()).through(settings.proxies.clone());
     PerKind::try_from_fn(|kind| open_destination(to.store(kind), &options))
 }
 

@@ -12,6 +12,7 @@ use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, Side
 use crate::database;
 use crate::object::LibraryId;
 use crate::report::Console;
+use crate::store::http::proxy::Proxies;
 use crate::store::layer::retry::RetryPolicy;
 use crate::store::open::OpenOptions;
 use crate::sys::private_file::parent_of;
@@ -50,6 +51,8 @@ pub struct StoreSettings {
     pub retry: RetryPolicy,
     /// How long to wait for an answer.
     pub timeout: Duration,
+    /// The proxies to go through.
+    pub proxies: Proxies,
 }
 
 /// Where it is remembered what the destination holds.
@@ -90,7 +93,8 @@ impl StoreSettings {
     pub fn open_options(&self, console: &Console, shutdown: &Shutdown) -> OpenOptions {
         let console = console.clone();
         let tell = move |sentence: &str| console.warning(format_args!("{sentence}"));
-        OpenOptions::new(self.workers, self.timeout, self.retry, shutdown).telling(tell)
+        let options = OpenOptions::new(self.workers, self.timeout, self.retry, shutdown);
+        options.telling(tell).through(self.proxies.clone())
     }
 
     /// How many listings to run at once in a store.
@@ -132,7 +136,7 @@ pub(crate) fn resolve_pair(
     env: &Environment,
 ) -> Result<PairSettings, SettingsError> {
     let (from, to) = load_sides(pair, env)?;
-    Ok(PairSettings { from, to, store: resolve_store(store), list: resolve_list(list)? })
+    Ok(PairSettings { from, to, store: resolve_store(store, env)?, list: resolve_list(list)? })
 }
 
 /// Both sides, as their configuration files say.
@@ -146,13 +150,22 @@ pub(crate) fn load_sides(pair: &PairFlags, env: &Environment) -> Result<(SideCon
 }
 
 /// How to talk to the stores.
-pub fn resolve_store(flags: &StoreFlags) -> StoreSettings {
-    StoreSettings {
+///
+/// # Errors
+/// When the environment names a proxy that cannot be used.
+pub fn resolve_store(flags: &StoreFlags, env: &Environment) -> Result<StoreSettings, SettingsError> {
+    let proxies = match flags.no_proxy {
+        true => Ok(Proxies::default()),
+        false => Proxies::of_environment(env),
+    };
+    let proxies = proxies.map_err(|(variable, what)| SettingsError::option(variable, what))?;
+    Ok(StoreSettings {
         workers: flags.nworker.into(),
         listers: flags.listers.map(usize::from),
         retry: RetryPolicy { attempts: flags.attempts, patience: flags.patience.0, ..RetryPolicy::default() },
         timeout: Duration::from_secs(flags.timeout),
-    }
+        proxies,
+    })
 }
 
 fn resolve_list(flags: &ListFlags) -> Result<ListSettings, SettingsError> {

@@ -109,7 +109,7 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
         database_is_guessed: flags.db.is_none() && side.database_is_guessed,
         database: resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?,
         side,
-        store: resolve_store(&flags.store),
+        store: resolve_store(&flags.store, env)?,
         memory: flags.memory.0,
         head_only: flags.head_only,
         content: flags.content,

@@ -59,6 +59,11 @@ impl OssStore {
         Ok(Self { location, bucket: conf.bucket.clone(), url: bucket_url(conf), client, signer })
     }
 
+    /// The URL that every request for the bucket of `conf` begins with.
+    pub(in crate::store) fn url(conf: &OssConf) -> String {
+        bucket_url(conf)
+    }
+
     /// Signs and sends a request for `name` in the bucket (empty for the bucket itself).
     fn send(
         &self,

@@ -17,14 +17,15 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
 use bytes::Bytes;
 
-use self::errors::Failure;
+use self::errors::{Asked, Failure};
 use self::heard::{Heard, by_key_service, own};
 use self::list::Reading;
 use self::role::Role;
 use self::sse::{SseKey, with_key};
+use crate::conf::S3Conf;
 use crate::conf::backend::Location;
-use crate::conf::{S3Conf, S3Signature};
 use crate::object::{KeyRange, ObjectKey};
+use crate::store::http::proxy::Proxy;
 use crate::store::http::runtime;
 use crate::store::http::{Request, at_most};
 use crate::store::listing::{self, Answer, Fault, Start};
@@ -42,6 +43,7 @@ mod role;
 mod sigv2;
 mod sse;
 
+pub(in crate::store) use self::client::base_url;
 pub use self::options::S3Options;
 
 /// The slowest upload that is still waited for, in bytes a second.
@@ -58,9 +60,11 @@ pub struct S3Store {
     role: Option<Role>,
     bucket: String,
     location: Location,
-    signature: S3Signature,
+    asked: Asked,
     sse: Option<SseKey>,
     read_timeout: Duration,
+    /// The proxy through which requests go.
+    proxy: Option<Proxy>,
     /// Set once the server showed that it does not know the second version of the listing.
     lists_v1: AtomicBool,
     /// Set once the server answered as it does only when the bucket is there.
@@ -83,9 +87,10 @@ impl S3Store {
             role,
             bucket: conf.bucket.clone(),
             location,
-            signature: conf.signature,
+            asked: client::asked(conf),
             sse,
             read_timeout: options.read_timeout,
+            proxy: base_url(conf).parse().ok().and_then(|url| options.proxies.of(&url)),
             lists_v1: AtomicBool::new(false),
             bucket_seen: AtomicBool::new(false),
         })
@@ -103,16 +108,17 @@ impl S3Store {
     {
         let limit = self.read_timeout + Duration::from_secs_f64(upload as f64 / SLOWEST_UPLOAD);
         let sent = Instant::now();
-        match tokio::time::timeout(limit, request).await {
+        let answer = match tokio::time::timeout(limit, request).await {
             Ok(answer) => answer.map_err(|error| {
-                let failure = Failure::from_sdk(&error, self.signature);
+                let failure = Failure::from_sdk(&error, &self.asked);
                 if let (Some(role), ErrorKind::BadCredentials) = (&self.role, failure.kind) {
                     role.refused(sent);
                 }
                 failure
             }),
             Err(_) => Err(Failure::timeout(limit)),
-        }
+        };
+        answer.map_err(|failure| failure.through(self.proxy.as_ref()))
     }
 
     async fn get(&self, key: &ObjectKey, most: u64, caches: Caches) -> Result<Bytes, Failure> {

@@ -63,6 +63,11 @@ impl SwiftStore {
         Ok(Self { location, container: escape(&conf.container), client, account: Account::new(conf.clone()) })
     }
 
+    /// Where the account of `conf` logs in; the storage is at the address that the answer names.
+    pub(in crate::store) fn url(conf: &SwiftConf) -> String {
+        login::url(conf)
+    }
+
     /// Sends a request with the token at hand, with a renewed one when Swift no longer knows it.
     fn call(
         &self,

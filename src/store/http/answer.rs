@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
 
+use super::proxy::LOGIN_ADVICE;
 use super::{ErrorKind, LONGEST_URL, Response, StoreError};
 use crate::store::witness::foreign::{Success, first_words};
 use crate::sys::terminal::beginning;
@@ -19,6 +20,8 @@ pub fn kind_of_status(status: StatusCode, headers: &HeaderMap) -> ErrorKind {
         401 => ErrorKind::BadCredentials,
         403 => ErrorKind::Denied,
         404 | 410 => ErrorKind::NotFound,
+        // From a proxy on the way, whatever the service.
+        407 => ErrorKind::Setup,
         408 => ErrorKind::Timeout,
         413 => ErrorKind::TooLarge,
         429 | 498 => ErrorKind::Throttled,
@@ -48,10 +51,19 @@ pub(in crate::store) fn wait_of(text: &str) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
+/// What to do about a 413, which object stores give for gigabytes only.
+pub(in crate::store) const SIZE_ADVICE: &str =
+    "where a proxy is in front of the store, raise its limit of uploads (nginx: client_max_body_size)";
+
 /// What an error says of a redirect to `target`.
-pub(in crate::store) fn not_followed(target: &str) -> String {
-    let target = beginning(target, LONGEST_URL);
-    format!("the server points to {target}, which is not followed: configure that address if it is the right one")
+/// `over_tls`: that was how it was asked.
+pub(in crate::store) fn not_followed(target: &str, over_tls: bool) -> String {
+    let shown = beginning(target, LONGEST_URL);
+    let advice = match !over_tls && target.starts_with("https://") {
+        true => "it wants to be asked over TLS: set use_https = true, and the port if it is another one",
+        false => "configure that address if it is the right one",
+    };
+    format!("the server points to {shown}, which is not followed: {advice}")
 }
 
 impl Response {
@@ -85,8 +97,13 @@ impl Response {
             cause = format!("{cause}: {}", said.as_ref());
         }
         let error = StoreError::new(kind, action, subject, cause).with_retry_after(retry_after(&self.headers));
+        let error = match self.status {
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => error.because(LOGIN_ADVICE),
+            StatusCode::PAYLOAD_TOO_LARGE => error.because(SIZE_ADVICE),
+            _ => error,
+        };
         match self.headers.get(LOCATION).filter(|_| self.status.is_redirection()) {
-            Some(target) => error.because(not_followed(&String::from_utf8_lossy(target.as_bytes()))),
+            Some(target) => error.because(not_followed(&String::from_utf8_lossy(target.as_bytes()), self.over_tls)),
             None => error,
         }
     }

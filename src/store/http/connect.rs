@@ -1,11 +1,7 @@
-//! New connections: names, TLS, and an end to waiting.
+//! New connections: TLS, and an end to waiting. The way there is in `way`, the names in `resolve`.
 
-use std::error::Error;
-use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,18 +9,14 @@ use std::time::Duration;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
-use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::resolve::{BoxError, BoxFuture, Resolver};
+use super::way::{Reached, Way};
 use super::{ErrorKind, HttpError, HttpOptions};
-
-type BoxError = Box<dyn Error + Send + Sync>;
-type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// Certificates of the system, read once, because each client wants them and the folder is large.
 static SYSTEM_ROOTS: LazyLock<Vec<CertificateDer<'static>>> =
@@ -33,27 +25,26 @@ static SYSTEM_ROOTS: LazyLock<Vec<CertificateDer<'static>>> =
 /// Opens connections over http and https, each within the connect timeout.
 #[derive(Clone)]
 pub(super) struct Connector {
-    https: HttpsConnector<HttpConnector<Resolver>>,
+    https: HttpsConnector<Way>,
     timeout: Duration,
 }
 
 impl Connector {
     pub(super) fn new(options: &HttpOptions) -> Result<Self, HttpError> {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(30)));
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config(options.ca_file.as_deref())?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
+        let tls = tls_config(options.ca_file.as_deref())?;
+        let way = Way::new(tcp, tls.clone(), options.proxies.clone());
+        let https =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(way);
         Ok(Self { https, timeout: options.connect_timeout })
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = MaybeHttpsStream<Reached>;
     type Error = BoxError;
     type Future = BoxFuture<Self::Response, BoxError>;
 
@@ -69,30 +60,6 @@ impl Service<Uri> for Connector {
                 Err(io::Error::new(io::ErrorKind::TimedOut, text).into())
             })
         })
-    }
-}
-
-/// The system's resolver, but for `*.localhost`: that is this machine (RFC 6761, 6.3), though many
-/// a resolver does not know. A bucket in front of `localhost` needs it.
-#[derive(Clone)]
-pub(super) struct Resolver(GaiResolver);
-
-impl Service<Name> for Resolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = io::Error;
-    type Future = BoxFuture<Self::Response, io::Error>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        if name.as_str().ends_with(".localhost") {
-            let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-            return Box::pin(async move { Ok(vec![here].into_iter()) });
-        }
-        let resolving = self.0.call(name);
-        Box::pin(async move { Ok(resolving.await?.collect::<Vec<_>>().into_iter()) })
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use super::proxy::{LOGIN_ADVICE, wants_login};
 use super::{ErrorKind, HttpError};
 
 /// An error, and whether the connection ended without a byte of an answer.
@@ -36,6 +37,9 @@ impl Failure {
         let cause = chain(&error);
         if let Some(tls) = find::<rustls::Error>(&error) {
             return Self::of_tls(tls, cause);
+        }
+        if wants_login(&error) {
+            return Self::new(ErrorKind::Setup, format!("{cause}; {LOGIN_ADVICE}"));
         }
         let io = find::<io::Error>(&error).map(io::Error::kind);
         if io == Some(io::ErrorKind::TimedOut) {

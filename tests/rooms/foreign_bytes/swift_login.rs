@@ -32,7 +32,7 @@ pub fn run(data: &[u8]) {
     }
     let status = [200, 201, 302, 401, 404, 503][usize::from(status) % 6];
     let status = StatusCode::from_u16(status).expect("a status");
-    let answer = Response { status, headers, body: body.to_vec().into(), body_end_known: true };
+    let answer = Response { status, headers, body: body.to_vec().into(), body_end_known: true, over_tls: false };
     match swift_login(&conf, &answer) {
         Ok((token, url)) => {
             assert!(status.is_success() && !token.is_empty() && token.len() <= LONGEST_TOKEN);

@@ -238,7 +238,7 @@ fn statuses_become_kinds_with_the_servers_words() {
         let stub = Stub::start(move |_| Reply::new(status).header("Retry-After", "7").body(body));
         let error = get(&stub, options()).unwrap().error("read", "x");
         assert_eq!((error.kind(), error.retry_after()), (kind, Some(Duration::from_secs(7))), "{status}");
-        assert!(error.to_string().ends_with(": No not today"), "{error}");
+        assert!(error.to_string().contains(": No not today"), "{error}");
     }
 }
 

@@ -134,6 +134,8 @@ struct Plan {
     wrong_gets: Option<(WrongGet, u64)>,
     /// How many each was.
     wrong_gets_given: HashMap<String, u64>,
+    /// Methods that are never served, and what they are answered with.
+    refused: HashMap<String, u16>,
     counts: HashMap<String, u64>,
 }
 
@@ -150,6 +152,11 @@ impl Faults {
     /// `percent` of the requests answer `status` (500, 503, …).
     pub fn fail(&self, percent: u32, status: u16) {
         self.add(percent, Decision::Status(status, None));
+    }
+
+    /// Every request with this method answers `status`, and nothing is done.
+    pub fn refuse(&self, method: &str, status: u16) {
+        self.plan().refused.insert(method.to_owned(), status);
     }
 
     /// `percent` of the requests answer 503 SlowDown with `Retry-After: seconds`.
@@ -267,6 +274,9 @@ impl Faults {
     pub(super) fn meet(&self, method: &str) -> Decision {
         let mut plan = self.plan();
         *plan.counts.entry(method.to_owned()).or_default() += 1;
+        if let Some(status) = plan.refused.get(method) {
+            return Decision::Status(*status, None);
+        }
         if method == "LIST" {
             match &mut plan.lists_left {
                 Some(0) => return Decision::Status(500, None),

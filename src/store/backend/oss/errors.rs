@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::store::http::{Response, kind_of_status};
+use crate::store::witness::foreign::first_words;
 use crate::store::{ErrorKind, StoreError};
 
 /// The words of a refusal; empty where there are none.
@@ -63,7 +64,10 @@ impl Said {
     pub(super) fn error(&self, response: &Response, action: &'static str, subject: impl Into<String>) -> StoreError {
         let kind = self.kind(response);
         let error = if self.is_silent() {
-            response.error_of(kind, action, subject, format!("RequestId {}", self.request_id))
+            // Whoever answers so may not be OSS, so its words are all there is to tell who it was.
+            let id = (!self.request_id.is_empty()).then(|| format!("RequestId {}", self.request_id));
+            let words = Some(first_words(&response.body)).filter(|words| !words.is_empty());
+            response.error_of(kind, action, subject, id.into_iter().chain(words).collect::<Vec<_>>().join(": "))
         } else {
             response.error_of(kind, action, subject, self.words())
         };

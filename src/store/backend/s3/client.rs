@@ -16,18 +16,22 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Builder, Credentials, IdentityCache, Region, RequestChecksumCalculation,
     ResponseChecksumValidation, SharedHttpClient, StalledStreamProtectionConfig,
 };
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::S3Options;
 use super::bounded::{Bounded, BoundedClient};
-use super::errors::chain_text;
+use super::errors::{Asked, chain_text};
 use super::role::Role;
 use super::sigv2::{AlwaysV2, SigV2};
 use crate::conf::{S3Conf, S3Credentials, S3Signature};
+use crate::store::http::no_address;
 use crate::store::http::runtime::block_on;
 
 /// Where a signature needs a region and the configuration has none.
@@ -41,7 +45,7 @@ pub(super) fn build(conf: &S3Conf, options: &S3Options) -> Result<(Client, Optio
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region(conf)))
         .endpoint_resolver(FixedEndpoint::new(conf)?)
-        .http_client(http_client(conf, options, conf.https)?)
+        .http_client(http_client(conf, options, conf.https, to_store(conf, options)?)?)
         .timeout_config(timeouts)
         .interceptor(Bounded)
         // None here, because repeating is the retry decorator's work: it knows the budget of the whole pass.
@@ -82,12 +86,12 @@ fn with_credentials(config: Builder, conf: &S3Conf, options: &S3Options) -> Resu
             // a key is given.
             let role = aws_config::defaults(BehaviorVersion::latest())
                 .region(Region::new(region(conf)))
-                .http_client(BoundedClient(http_client(conf, options, true)?));
+                .http_client(BoundedClient(http_client(conf, options, true, to_services(options)?)?));
             let provider = block_on(role.load()).credentials_provider().ok_or("no provider of credentials")?;
             Ok(with_role(config, provider))
         }
         S3Credentials::MachineRole { name, endpoint } => {
-            let client = SharedHttpClient::new(BoundedClient(http_client(conf, options, true)?));
+            let client = SharedHttpClient::new(BoundedClient(http_client(conf, options, true, to_services(options)?)?));
             let provider_config =
                 ProviderConfig::without_region().with_http_client(client).with_region(Some(Region::new(region(conf))));
             let mut service = imds::Client::builder().configure(&provider_config);
@@ -135,9 +139,15 @@ impl ResolveEndpoint for FixedEndpoint {
 }
 
 /// `http://bucket.host` or `http://host/bucket`.
-fn base_url(conf: &S3Conf) -> String {
+pub(in crate::store) fn base_url(conf: &S3Conf) -> String {
     let (scheme, host, bucket) = (if conf.https { "https" } else { "http" }, conf.endpoint_host(), &conf.bucket);
     if is_virtual_host(conf) { format!("{scheme}://{bucket}.{host}") } else { format!("{scheme}://{host}/{bucket}") }
+}
+
+/// How requests for the bucket of `conf` are sent.
+pub(super) fn asked(conf: &S3Conf) -> Asked {
+    let virtual_host = is_virtual_host(conf).then(|| format!("{}.{}", conf.bucket, conf.endpoint_host()));
+    Asked { signature: conf.signature, over_tls: conf.https, virtual_host }
 }
 
 /// Whether the bucket goes into the host name: when asked for, and possible. An address has no
@@ -149,15 +159,42 @@ fn is_virtual_host(conf: &S3Conf) -> bool {
     !(conf.path_style || is_address || conf.https && conf.bucket.contains('.'))
 }
 
-/// What sends the requests. Certificates are read only where they are needed.
-fn http_client(conf: &S3Conf, options: &S3Options, https: bool) -> Result<SharedHttpClient, String> {
+/// The proxy for requests to the bucket.
+fn to_store(conf: &S3Conf, options: &S3Options) -> Result<ProxyConfig, String> {
+    let proxy = base_url(conf).parse().ok().and_then(|url| options.proxies.url_of(&url).cloned());
+    let proxy = proxy.map(|proxy| ProxyConfig::all(proxy.expose()).map_err(|error| error.to_string()));
+    Ok(proxy.transpose()?.unwrap_or_else(ProxyConfig::disabled))
+}
+
+/// The proxy for requests to services that give credentials: for the public ones, which are https. Those of this machine
+/// answer nobody else.
+fn to_services(options: &S3Options) -> Result<ProxyConfig, String> {
+    let Some((proxy, except)) = options.proxies.for_https() else { return Ok(ProxyConfig::disabled()) };
+    ProxyConfig::https(proxy.expose()).map(|proxy| proxy.no_proxy(except)).map_err(|error| error.to_string())
+}
+
+/// What sends the requests. Certificates are read only where they are needed, and for a proxy that may show one.
+fn http_client(
+    conf: &S3Conf,
+    options: &S3Options,
+    https: bool,
+    proxy: ProxyConfig,
+) -> Result<SharedHttpClient, String> {
+    let https = https || !proxy.is_disabled();
     let trust = if https { trusted(conf.ca_file.as_deref())? } else { TrustStore::empty() };
     let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| error.to_string())?;
-    Ok(aws_smithy_http_client::Builder::new()
-        .pool_max_idle_per_host(options.connections)
-        .tls_provider(Provider::rustls(CryptoMode::Ring))
-        .tls_context(context)
-        .build_with_resolver(Resolver))
+    Ok(aws_smithy_http_client::Builder::new().pool_max_idle_per_host(options.connections).build_with_connector_fn(
+        move |settings, components| {
+            let mut connector = Connector::builder();
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            connector
+                .proxy_config(proxy.clone())
+                .tls_provider(Provider::rustls(CryptoMode::Ring))
+                .tls_context(context.clone())
+                .build_with_resolver(Resolver)
+        },
+    ))
 }
 
 /// The system's resolver, with `*.localhost` at home (RFC 6761): many systems do not know that,
@@ -171,7 +208,8 @@ impl ResolveDns for Resolver {
             return DnsFuture::ready(Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]));
         }
         DnsFuture::new(async move {
-            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            let found = tokio::net::lookup_host((name, 0)).await;
+            let found = found.map_err(|error| ResolveDnsError::new(no_address(name, &error)))?;
             Ok(found.map(|address| address.ip()).collect())
         })
     }

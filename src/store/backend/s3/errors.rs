@@ -14,8 +14,27 @@ use http_body_util::LengthLimitError;
 
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
-use crate::store::http::{not_followed, wait_of};
+use crate::store::http::proxy::{LOGIN_ADVICE, Proxy, wants_login};
+use crate::store::http::{NO_ADDRESS, SIZE_ADVICE, not_followed, wait_of};
 use crate::store::witness::foreign::{Success, first_words};
+
+/// How the requests of a store are sent, for the advice in the texts of their errors.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) signature: S3Signature,
+    pub(super) over_tls: bool,
+    /// The host, where the bucket is in front of it.
+    pub(super) virtual_host: Option<String>,
+}
+
+impl Asked {
+    fn path_style_advice(&self) -> Option<String> {
+        let host = self.virtual_host.as_ref()?;
+        Some(format!(
+            "{host} is asked for, the bucket in front of the host: if the server wants it in the path, set path_style_request = true"
+        ))
+    }
+}
 
 /// What went wrong, before it is known to which object.
 #[derive(Debug)]
@@ -38,6 +57,14 @@ impl Failure {
         Self::new(ErrorKind::Timeout, format!("no answer within {} s", limit.as_secs_f32().ceil()))
     }
 
+    /// The same failure of a request that went through `proxy`, if any, which is told where no server answered.
+    pub(super) fn through(mut self, proxy: Option<&Proxy>) -> Self {
+        if let Some(proxy) = proxy.filter(|_| self.status.is_none_or(|status| status == PROXY_WANTS_LOGIN)) {
+            self.text = format!("{}; {}", self.text, proxy.told());
+        }
+        self
+    }
+
     /// An answer that is longer than any that makes sense.
     pub(super) fn too_long(kind: ErrorKind) -> Self {
         Self::new(kind, "the answer is larger than the bytes that are accepted of one of its sort")
@@ -51,8 +78,8 @@ impl Failure {
         self
     }
 
-    /// What the SDK reports. `signature` is how the request was signed, for the advice in the text.
-    pub(super) fn from_sdk<E>(error: &SdkError<E, HttpResponse>, signature: S3Signature) -> Self
+    /// What the SDK reports of a request that was sent as `asked` says.
+    pub(super) fn from_sdk<E>(error: &SdkError<E, HttpResponse>, asked: &Asked) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -63,17 +90,17 @@ impl Failure {
             return Self { status, ..Self::too_long(kind.unwrap_or(ErrorKind::Protocol)) };
         }
         match error.raw_response() {
-            Some(raw) if !raw.status().is_success() => Self::answered(error, raw, signature),
+            Some(raw) if !raw.status().is_success() => Self::answered(error, raw, asked),
             // The SDK found the error in the body of an answer whose status is a success.
             Some(raw) if error.as_service_error().is_some() => Self {
                 status: Some(raw.status().as_u16()),
                 ..Self::new(ErrorKind::ForeignAnswer, success_of(raw).told("holds an error"))
             },
-            _ => Self::unanswered(error),
+            _ => Self::unanswered(error, asked),
         }
     }
 
-    fn answered<E>(error: &SdkError<E, HttpResponse>, raw: &HttpResponse, signature: S3Signature) -> Self
+    fn answered<E>(error: &SdkError<E, HttpResponse>, raw: &HttpResponse, asked: &Asked) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -101,27 +128,37 @@ impl Failure {
             // Not S3's way to say it: some other server's page. An object must not seem gone because of it.
             kind = ErrorKind::Protocol;
         }
-        if let Some(advice) = advice(kind, status, code.as_deref(), region.as_deref(), signature) {
+        if let Some(advice) = advice(kind, status, code.as_deref(), region.as_deref(), asked.signature) {
             text.push_str("; ");
             text.push_str(&advice);
         }
+        if let Some(endpoint) = element(raw, "Endpoint") {
+            text.push_str(&format!("; the server names the endpoint {endpoint}"));
+        }
+        if let (ErrorKind::ContainerMissing, Some(advice)) = (kind, asked.path_style_advice()) {
+            text.push_str(&format!("; {advice}"));
+        }
         if let Some(target) = raw.headers().get("location").filter(|_| (300..400).contains(&status)) {
             text.push_str("; ");
-            text.push_str(&not_followed(target));
+            text.push_str(&not_followed(target, asked.over_tls));
         }
         let retry_after = raw.headers().get("retry-after").and_then(wait_of);
         Self { kind, text, retry_after, status: Some(status) }
     }
 
-    fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> Self {
+    fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>, asked: &Asked) -> Self {
         // Skipped, because the SDK's own layers only say that something below them failed.
         let inner = chain(error).skip(1).find(|cause| !cause.is::<ConnectorError>()).unwrap_or(error);
         let kind = kind_without_answer(error, inner);
         let mut text = chain_text(inner);
         let http = chain(inner).any(is_not_http).then_some("check host, port and use_https");
-        if let Some(advice) = chain(inner).find_map(tls_advice).or(http) {
+        let login = wants_login(inner).then_some(LOGIN_ADVICE);
+        if let Some(advice) = chain(inner).find_map(tls_advice).or(http).or(login) {
             text.push_str("; ");
             text.push_str(advice);
+        }
+        if let (true, Some(advice)) = (text.contains(NO_ADDRESS), asked.path_style_advice()) {
+            text.push_str(&format!("; {advice}"));
         }
         Self::new(kind, text)
     }
@@ -151,6 +188,7 @@ fn kind_without_answer<E>(error: &SdkError<E, HttpResponse>, inner: &(dyn Error 
         SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorKind::Timeout,
         SdkError::ConstructionFailure(_) => ErrorKind::Setup,
         SdkError::DispatchFailure(failure) if failure.is_user() => ErrorKind::Setup,
+        _ if wants_login(inner) => ErrorKind::Setup,
         _ if chain(inner).any(is_not_http) => ErrorKind::Protocol,
         _ if chain(inner).any(|cause| tls_advice(cause).is_some()) => ErrorKind::Setup,
         SdkError::DispatchFailure(_) => ErrorKind::Connection,
@@ -184,9 +222,12 @@ fn classify(status: u16, code: Option<&str>, elsewhere: bool) -> ErrorKind {
     }
 }
 
+/// How a proxy says that it serves nobody who does not log in.
+const PROXY_WANTS_LOGIN: u16 = 407;
+
 fn by_status(status: u16) -> ErrorKind {
     match status {
-        301 | 302 | 307 | 308 => ErrorKind::Setup,
+        301 | 302 | 307 | 308 | PROXY_WANTS_LOGIN => ErrorKind::Setup,
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
         408 => ErrorKind::Timeout,
@@ -214,6 +255,7 @@ fn advice(
         (ErrorKind::Setup, _) if region.is_some() => {
             region.map(|region| format!("the bucket is in region {region}: set aws_region and host for it"))
         }
+        (ErrorKind::Setup, _) if status == PROXY_WANTS_LOGIN => Some(LOGIN_ADVICE.to_owned()),
         (ErrorKind::Setup, _) if (300..400).contains(&status) => {
             Some("the bucket is elsewhere: check host and aws_region".to_owned())
         }
@@ -224,6 +266,7 @@ fn advice(
         (_, "InvalidRequest") if signature == S3Signature::V2 => {
             Some("the server may not take V2 signatures: try use_v4_signature = true".to_owned())
         }
+        (ErrorKind::TooLarge, "") => Some(SIZE_ADVICE.to_owned()),
         _ => None,
     }
 }
@@ -233,9 +276,14 @@ fn right_region(raw: &HttpResponse) -> Option<String> {
     if let Some(region) = raw.headers().get("x-amz-bucket-region") {
         return Some(clean(region));
     }
+    element(raw, "Region")
+}
+
+/// The text of an element of the error; `None` when there is none, or nothing in it.
+fn element(raw: &HttpResponse, name: &str) -> Option<String> {
     let body = std::str::from_utf8(raw.body().bytes()?).ok()?;
-    let (_, rest) = body.split_once("<Region>")?;
-    rest.split_once("</Region>").map(|(region, _)| clean(region)).filter(|region| !region.is_empty())
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| clean(text)).filter(|text| !text.is_empty())
 }
 
 /// A text of the server on one line and not without end, so that it cannot upset a log.
