@@ -32,7 +32,8 @@ pub enum ListError {
     },
     /// The file is another one than a list of this program. Whose it is and what for, nobody here knows.
     #[error(
-        "{} is not a list file of seaf-migrate; it was left as it is. Name a list file, as PATH.commits, PATH.fs or PATH.blocks",
+        "{} is not a list file of seaf-migrate, or its beginning is damaged; nothing of it was used, and it was left as it is. Name \
+         a list file, as PATH.commits, PATH.fs or PATH.blocks, or another PATH",
         path.display()
     )]
     NotAList {

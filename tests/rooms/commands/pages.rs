@@ -254,6 +254,7 @@ fn what_a_verification_found_is_named_and_bounded() {
         "Not as in the source: 1,200 objects",
         "Could not be checked: 2 objects",
         "Damaged in the source: 1 object",
+        "Warnings: 1",
         "By kind",
     ];
     assert_eq!(page.headings(), order);

@@ -35,7 +35,7 @@ fn every_single_changed_byte_of_a_list_is_found() {
         for mask in [1, 0x80, 0xff] {
             flip(base, at, mask);
             let error = index::open(&place.paths, &place.location).expect_err("a changed byte");
-            assert!(matches!(error, ListError::Damaged { .. }), "byte {at}: {error}");
+            assert!(matches!(error, ListError::Damaged { .. } | ListError::NotAList { .. }), "byte {at}: {error}");
             assert!(place.prepare().is_err());
             flip(base, at, mask);
         }
@@ -53,7 +53,7 @@ fn changed_bytes_of_a_big_list_are_found() {
     for _ in 0..40 {
         let (at, mask) = (random.usize(..length), random.u8(1..));
         flip(base, at, mask);
-        assert!(matches!(place.prepare(), Err(ListError::Damaged { .. })), "byte {at}");
+        assert!(matches!(place.prepare(), Err(ListError::Damaged { .. } | ListError::NotAList { .. })), "byte {at}");
         flip(base, at, mask);
     }
     place.known();
@@ -66,13 +66,19 @@ fn a_list_cut_or_lengthened_anywhere_is_refused() {
     let whole = std::fs::read(base).unwrap();
     for length in 1..whole.len() {
         std::fs::write(base, &whole[..length]).unwrap();
-        assert!(matches!(place.prepare(), Err(ListError::Damaged { .. })), "{length} bytes");
+        assert!(
+            matches!(place.prepare(), Err(ListError::Damaged { .. } | ListError::NotAList { .. })),
+            "{length} bytes"
+        );
     }
     for more in [1, 36, 200] {
         let mut longer = whole.clone();
         longer.extend(vec![0; more]);
         std::fs::write(base, &longer).unwrap();
-        assert!(matches!(place.prepare(), Err(ListError::Damaged { .. })), "{more} bytes more");
+        assert!(
+            matches!(place.prepare(), Err(ListError::Damaged { .. } | ListError::NotAList { .. })),
+            "{more} bytes more"
+        );
     }
 }
 
@@ -103,7 +109,7 @@ fn a_changed_byte_of_a_journal_is_refused_or_its_batch_is_cut() {
         flip(&fresh.paths.journal(), at, 0x40);
         match fresh.prepare() {
             Err(error) => {
-                assert!(matches!(error, ListError::Damaged { .. }), "byte {at}: {error}");
+                assert!(matches!(error, ListError::Damaged { .. } | ListError::NotAList { .. }), "byte {at}: {error}");
                 assert!(at < start + 3 * 48, "byte {at} of the last batch is no reason to refuse");
             }
             Ok(prepared) => {
@@ -133,7 +139,7 @@ fn a_page_of_the_last_batch_that_never_reached_the_disk_is_cut() {
 fn what_is_neither_list_nor_text_is_refused() {
     let place = Place::new();
     std::fs::write(place.paths.base(), b"\x7fELF and so on, no name of an object in it\n").unwrap();
-    assert!(matches!(place.prepare(), Err(ListError::Damaged { .. })));
+    assert!(matches!(place.prepare(), Err(ListError::NotAList { .. })));
     // As the old script did, an empty file is taken for none.
     std::fs::write(place.paths.base(), b"\n").unwrap();
     assert!(matches!(index::open(&place.paths, &place.location), Ok(Opened::Absent)));

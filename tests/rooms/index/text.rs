@@ -113,7 +113,7 @@ fn any_list_can_be_inspected_by_its_name() {
     let set = index::inspect(place.paths.base()).unwrap();
     assert_eq!((set.len(), set.destination()), (10, "s3:host/bucket"));
     std::fs::write(place.paths.base(), lines(&model(0..3, 1))).unwrap();
-    assert!(matches!(index::inspect(place.paths.base()), Err(ListError::Damaged { .. })));
+    assert!(matches!(index::inspect(place.paths.base()), Err(ListError::NotAList { .. })));
 }
 
 /// What comes of this text as a list.
@@ -197,7 +197,7 @@ fn a_file_with_its_first_name_far_behind_is_not_taken_for_a_list() {
     let place = Place::new();
     let text = format!("{}{}\n", "# a comment of some length\n".repeat(4000), object(1, 1).key);
     std::fs::write(place.paths.base(), &text).unwrap();
-    assert!(matches!(place.prepare(), Err(ListError::Damaged { .. })));
+    assert!(matches!(place.prepare(), Err(ListError::NotAList { .. })));
     assert_eq!(std::fs::read_to_string(place.paths.base()).unwrap(), text);
     assert_eq!(place.names(), ["list.blocks", "list.blocks.lock"]);
 }

@@ -45,7 +45,7 @@ fn more_paths_than_there_are_atoms_are_counted_and_a_few_are_named() {
     let finding = the_missing_block(&result);
     assert_eq!((&finding.what, finding.paths.len()), (&DefectKind::Missing, 20));
     assert_eq!(finding.more_paths, 200 * 200 * 200 - 20);
-    assert!(finding.to_string().ends_with("and 7999980 more paths than are named"));
+    assert!(finding.to_string().ends_with("and 7,999,980 more paths than are named"));
     let each: std::collections::BTreeSet<_> = finding.paths.iter().collect();
     assert_eq!(each.len(), 20, "each path is another one");
     assert!(each.iter().all(|path| path.split('/').count() == 4), "{each:?}");
