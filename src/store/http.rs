@@ -297,8 +297,8 @@ impl HttpClient {
         });
         let given_up = || Err(Failure::new(ErrorKind::Interrupted, runtime::GIVEN_UP_TEXT));
         answer.unwrap_or_else(given_up).map_err(|failure| match self.options.proxies.of(&request.url) {
-            Some(proxy) => failure.error.through(&proxy),
-            None => failure.error,
+            Some(proxy) if failure.error.kind != ErrorKind::Interrupted => failure.error.through(&proxy),
+            _ => failure.error,
         })
     }
 

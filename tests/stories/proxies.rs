@@ -1,12 +1,13 @@
 //! A machine that reaches its stores through a proxy, as the variables of its environment say.
 
 use crate::support::http_stub::{Reply, Stub};
-use crate::world::{Outcome, World};
+use crate::world::{Outcome, World, bucket_of};
 
 /// `check` towards a store that is known to nobody but the proxy.
 fn check(world: &World, variables: &[(&str, &str)], options: &[&str]) -> Outcome {
-    world.write_conf("new", |_| {
-        "name = s3\nbucket = b\nkey_id = id\nkey = secret\nhost = store.invalid\npath_style_request = true\n".to_owned()
+    world.write_conf("new", |kind| {
+        let bucket = format!("bucket = {}\n", bucket_of(kind));
+        format!("name = s3\n{bucket}key_id = id\nkey = secret\nhost = store.invalid\npath_style_request = true\n")
     });
     let mut command = world.program();
     command.args(["check", "--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));

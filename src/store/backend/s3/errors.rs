@@ -59,7 +59,9 @@ impl Failure {
 
     /// The same failure of a request that went through `proxy`, if any, which is told where no server answered.
     pub(super) fn through(mut self, proxy: Option<&Proxy>) -> Self {
-        if let Some(proxy) = proxy.filter(|_| self.status.is_none_or(|status| status == PROXY_WANTS_LOGIN)) {
+        let answered = self.status.is_some_and(|status| status != PROXY_WANTS_LOGIN);
+        let is_of_the_way = !answered && self.kind != ErrorKind::Interrupted;
+        if let Some(proxy) = proxy.filter(|_| is_of_the_way) {
             self.text = format!("{}; {}", self.text, proxy.told());
         }
         self
