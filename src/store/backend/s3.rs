@@ -36,6 +36,7 @@ use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, Wr
 mod bounded;
 mod client;
 mod errors;
+mod explain;
 mod heard;
 mod list;
 mod options;
@@ -265,37 +266,6 @@ impl S3Store {
         listing::page(range, |start| {
             block_on(async { if v1 { self.list_v1(&prefix, start).await } else { self.list_v2(&prefix, start).await } })
         })
-    }
-
-    /// The reason for a failed HEAD, whose answer has no body to tell it.
-    async fn explain_head(&self, key: &ObjectKey, failure: Failure) -> Failure {
-        match failure.status {
-            Some(404) => self.which_is_missing(failure).await,
-            Some(300..500) => {
-                // One byte of the object is asked for, because that is refused for the same reason, and its answer says
-                // it.
-                let request = self.client.get_object().bucket(&self.bucket).key(key.to_string()).range("bytes=0-0");
-                let told = self.within(0, with_key!(request, self.sse).send()).await.err();
-                told.filter(|told| told.status == failure.status).unwrap_or(failure)
-            }
-            _ => failure,
-        }
-    }
-
-    /// Whether it is the object that is missing or its bucket. An answer that only a bucket can
-    /// give settles it for the store's lifetime.
-    async fn which_is_missing(&self, failure: Failure) -> Failure {
-        if self.bucket_seen.load(Ordering::Relaxed) {
-            return failure;
-        }
-        let request = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
-        match self.within(0, request.send()).await {
-            Err(other) if other.kind == ErrorKind::ContainerMissing => other,
-            other => {
-                self.bucket_seen.store(other.is_ok(), Ordering::Relaxed);
-                failure
-            }
-        }
     }
 
     fn object_error(action: &'static str, key: &ObjectKey, failure: Failure) -> StoreError {
