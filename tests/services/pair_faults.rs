@@ -114,7 +114,7 @@ fn an_osd_that_hangs_for_good_ends_the_pass_and_a_rerun_completes_it() {
     let Some(pools) = pools(&cluster) else { return };
     let (from, (to, _folder)) = (folder(MANY_FOR_CEPH), impatient(&pools, "3"));
     let old = pass::conf(|kind| from.section(kind, Form::New));
-    let mut child = pass::start("run", &old, &to, &["--attempts", "2"]);
+    let mut child = pass::start("run", &old, &to, &["--patience", "20"]);
     wait_until_it_copies(&mut child);
     let frozen = cluster.freeze_osd();
     let output = pass::finish(child, 3);
@@ -122,7 +122,7 @@ fn an_osd_that_hangs_for_good_ends_the_pass_and_a_rerun_completes_it() {
     assert!(said.contains("timeout") && said.contains("taken for gone"), "{said}");
 
     // `check` finds it, too.
-    let output = pass::finish(pass::start("check", &old, &to, &["--attempts", "1"]), 3);
+    let output = pass::finish(pass::start("check", &old, &to, &["--attempts", "1", "--patience", "1"]), 3);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(said.matches(": timeout: ").count(), 3, "{said}");
 
