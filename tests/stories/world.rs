@@ -6,11 +6,15 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use seaf_migrate::commands::demo;
 use seaf_migrate::object::ObjectKind;
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use tempfile::TempDir;
 
 use crate::support::s3_server::S3Server;
@@ -22,6 +26,17 @@ pub const SECRET: &str = "StorySecretKey0123456789";
 
 pub struct World {
     dir: TempDir,
+}
+
+/// Makes the programs that this one starts heed signals, though whoever started the tests may ignore them, as shells do for
+/// what runs in the background: what is ignored is inherited, what is handled is not.
+fn heed_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            flag::register_conditional_default(signal, Arc::new(AtomicBool::new(true))).unwrap();
+        }
+    });
 }
 
 /// Lets others work for a moment, while a test waits for something that another process does.
@@ -123,6 +138,7 @@ impl World {
 
     /// The program in an environment that holds nothing but what it needs.
     pub fn program(&self) -> Command {
+        heed_signals();
         let mut command = Command::new(env!("CARGO_BIN_EXE_seaf-migrate"));
         command
             .env_clear()
