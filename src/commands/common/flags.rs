@@ -6,6 +6,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
 use crate::commands::common::patience::Patience;
+use crate::commands::common::size::ByteSize;
 use crate::object::ObjectKind;
 
 /// Which two sides to work on.
@@ -27,6 +28,15 @@ pub struct PairFlags {
     /// [default: every kind that the new side names]
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub kind: Vec<ObjectKind>,
+}
+
+/// How much memory to use.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Speed and patience")]
+pub struct MemoryFlags {
+    /// How much memory the objects that are read may take
+    #[arg(long, value_name = "SIZE", default_value = "256M", env = "SEAF_MIGRATE_MEMORY")]
+    pub memory: ByteSize,
 }
 
 /// How to talk to the stores.

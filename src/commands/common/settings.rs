@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, PairFlags, StoreFlags};
-use crate::commands::common::size::ByteSize;
+use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, MemoryFlags, PairFlags, StoreFlags};
 use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair_of};
 use crate::database;
 use crate::object::LibraryId;
@@ -20,9 +19,6 @@ use crate::sys::shutdown::Shutdown;
 
 /// How many listings run at once where each waits for a network.
 pub(crate) const REMOTE_LISTERS: usize = 32;
-
-/// The least that `--memory` may be: below it, single blocks hardly fit.
-const LEAST_MEMORY: u64 = 16 << 20;
 
 /// A usage or configuration error: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -179,15 +175,16 @@ fn resolve_list(flags: &ListFlags) -> Result<ListSettings, SettingsError> {
     Ok(ListSettings { prefix, relist: flags.relist, recheck: flags.recheck, temp_dir })
 }
 
-/// Refuses a `--memory` into which single blocks hardly fit.
+/// The least that `--memory` may be: below it, single blocks hardly fit.
+const LEAST_MEMORY: u64 = 16 << 20;
+
+/// How many bytes the objects in memory may take.
 ///
 /// # Errors
 /// When it is below 16 MiB.
-pub(crate) fn require_memory(memory: ByteSize) -> Result<(), SettingsError> {
-    if memory.0 < LEAST_MEMORY {
-        return Err(SettingsError::option("--memory", "must be at least 16M"));
-    }
-    Ok(())
+pub(crate) fn resolve_memory(flags: &MemoryFlags) -> Result<u64, SettingsError> {
+    let bytes = flags.memory.0;
+    (bytes >= LEAST_MEMORY).then_some(bytes).ok_or_else(|| SettingsError::option("--memory", "must be at least 16M"))
 }
 
 /// Where temporary files go: where `--temp-dir` says, else `TMPDIR`, else `/tmp`.

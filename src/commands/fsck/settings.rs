@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{DatabaseLoginFlags, StoreFlags};
+use crate::commands::common::flags::{DatabaseLoginFlags, MemoryFlags, StoreFlags};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, require_folder_of, require_memory, require_two_files, resolve_database, resolve_store,
+    SettingsError, StoreSettings, require_folder_of, require_two_files, resolve_database, resolve_memory, resolve_store,
 };
-use crate::commands::common::size::ByteSize;
 use crate::conf::{DatabaseConf, Environment, Role, SideConf, SideSource, load_side};
 use crate::object::LibraryId;
 
@@ -57,15 +56,9 @@ pub struct FsckFlags {
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub store: StoreFlags,
 
-    /// How much memory the objects that are read may take; beside it, a check keeps an entry for each object that it met
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "256M",
-        env = "SEAF_MIGRATE_MEMORY",
-        help_heading = "Speed and patience"
-    )]
-    pub memory: ByteSize,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub memory: MemoryFlags,
 }
 
 /// Everything that a check of one side needs.
@@ -101,7 +94,6 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
-    require_memory(flags.memory)?;
     let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
     // A side is checked as a source is: only read, and its folders must be there.
     let mut side = load_side(&source, Role::Source, env)?;
@@ -110,7 +102,7 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
         database: resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?,
         side,
         store: resolve_store(&flags.store, env)?,
-        memory: flags.memory.0,
+        memory: resolve_memory(&flags.memory)?,
         head_only: flags.head_only,
         content: flags.content,
         libraries: flags.library.clone(),

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{LeaseFlags, PairFlags, StoreFlags};
+use crate::commands::common::flags::{LeaseFlags, MemoryFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, load_sides, require_folder_of, require_memory, resolve_store, temporary_folder,
+    SettingsError, StoreSettings, load_sides, require_folder_of, resolve_memory, resolve_store, temporary_folder,
 };
-use crate::commands::common::size::ByteSize;
 use crate::conf::{Environment, SideConf};
 use crate::history::StateDir;
 
@@ -61,15 +60,9 @@ pub struct RepairFlags {
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub store: StoreFlags,
 
-    /// How much memory the objects in flight may take
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "256M",
-        env = "SEAF_MIGRATE_MEMORY",
-        help_heading = "Speed and patience"
-    )]
-    pub memory: ByteSize,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub memory: MemoryFlags,
 }
 
 /// Everything that a repair needs.
@@ -104,7 +97,6 @@ pub struct RepairSettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &RepairFlags, env: &Environment) -> Result<RepairSettings, SettingsError> {
-    require_memory(flags.memory)?;
     require_folder_of("--report", flags.report.as_deref())?;
     let lists = flags.object_list.clone().filter(|path| !path.as_os_str().is_empty());
     require_folder_of("OBJECT_LIST_FILE_PATH (--object-list)", lists.as_deref())?;
@@ -122,7 +114,7 @@ pub fn resolve(flags: &RepairFlags, env: &Environment) -> Result<RepairSettings,
         from: sources,
         to,
         store: resolve_store(&flags.store, env)?,
-        memory: flags.memory.0,
+        memory: resolve_memory(&flags.memory)?,
         dry_run: flags.dry_run,
         report: flags.report.clone(),
         lists,

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, PairFlags, StoreFlags};
+use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, MemoryFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
-    PairSettings, SettingsError, require_folder_of, require_memory, require_two_files, resolve_database, resolve_pair,
+    PairSettings, SettingsError, require_folder_of, require_two_files, resolve_database, resolve_memory, resolve_pair,
 };
-use crate::commands::common::size::ByteSize;
 use crate::commands::run::accepted;
 use crate::conf::{DatabaseConf, Environment, SideConf};
 use crate::history::StateDir;
@@ -88,15 +87,9 @@ pub struct RunFlags {
           value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Speed and patience")]
     pub maxsize: u32,
 
-    /// How much memory the objects in flight may take
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "256M",
-        env = "SEAF_MIGRATE_MEMORY",
-        help_heading = "Speed and patience"
-    )]
-    pub memory: ByteSize,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub memory: MemoryFlags,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
@@ -159,7 +152,6 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
         let what = "decrypting a store while it is migrated is not supported yet; nothing was done";
         return Err(SettingsError::option("--decrypt", what));
     }
-    require_memory(flags.memory)?;
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
@@ -168,7 +160,7 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
         heads: resolve_heads(&flags.heads, &mut plan.from, env)?,
         plan,
         queue: flags.maxsize as usize,
-        memory: flags.memory.0,
+        memory: resolve_memory(&flags.memory)?,
         report: flags.report.clone(),
         html: flags.html.clone(),
         strict: flags.strict,

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags, percent};
+use crate::commands::common::flags::{DatabaseLoginFlags, MemoryFlags, PairFlags, StoreFlags, percent};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, in_order, load_sides, require_folder_of, require_memory, require_two_files,
-    resolve_database, resolve_store, temporary_folder,
+    SettingsError, StoreSettings, in_order, load_sides, require_folder_of, require_two_files, resolve_database,
+    resolve_memory, resolve_store, temporary_folder,
 };
 use crate::commands::common::size::ByteSize;
 use crate::conf::{DatabaseConf, Environment, SideConf};
@@ -71,15 +71,9 @@ pub struct VerifyFlags {
     #[arg(long, value_name = "SIZE", help_heading = "Speed and patience")]
     pub bandwidth: Option<ByteSize>,
 
-    /// How much memory the objects in flight may take
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "256M",
-        env = "SEAF_MIGRATE_MEMORY",
-        help_heading = "Speed and patience"
-    )]
-    pub memory: ByteSize,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub memory: MemoryFlags,
 }
 
 /// Everything that a verification needs.
@@ -120,7 +114,6 @@ pub struct VerifySettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings, SettingsError> {
-    require_memory(flags.memory)?;
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
@@ -137,7 +130,7 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
         from,
         to,
         store: resolve_store(&flags.store, env)?,
-        memory: flags.memory.0,
+        memory: resolve_memory(&flags.memory)?,
         content_percent: if flags.content { 100.0 } else { flags.sample },
         bandwidth,
         libraries: in_order(&flags.library),

@@ -21,7 +21,7 @@ use crate::support::s3_server::S3Server;
 use crate::support::schema::read_report;
 
 /// What holds the copy; removed when dropped.
-enum IndexEntry {
+enum Held {
     Folder,
     Server(S3Server),
     Oss(OssServer),
@@ -31,7 +31,7 @@ enum IndexEntry {
 /// Both sides, and the stores of the copy, in which faults are planted.
 pub struct Place {
     dir: TempDir,
-    held: IndexEntry,
+    held: Held,
     stores: [Arc<dyn Store>; 3],
 }
 
@@ -52,36 +52,36 @@ impl Place {
         store.write_to_dir(&dir.path().join("old"));
         store.write_db(&dir.path().join("old/seafile.db"));
         let held = match backend {
-            Backend::Fs => IndexEntry::Folder,
+            Backend::Fs => Held::Folder,
             Backend::S3 => {
                 ObjectKind::ALL
                     .iter()
                     .for_each(|kind| std::fs::create_dir(dir.path().join(format!("buckets/b-{kind}"))).unwrap());
-                IndexEntry::Server(S3Server::start(&dir.path().join("buckets"), "access", "secret"))
+                Held::Server(S3Server::start(&dir.path().join("buckets"), "access", "secret"))
             }
-            Backend::Ceph => IndexEntry::Pools([Pool::or_skip()?, Pool::or_skip()?, Pool::or_skip()?]),
+            Backend::Ceph => Held::Pools([Pool::or_skip()?, Pool::or_skip()?, Pool::or_skip()?]),
             Backend::Oss => {
                 let server = OssServer::start();
                 ObjectKind::ALL.iter().for_each(|kind| server.create_bucket(&format!("b-{kind}")));
-                IndexEntry::Oss(server)
+                Held::Oss(server)
             }
             other => panic!("{other} is not tested here"),
         };
         let section = |kind: ObjectKind| match &held {
-            IndexEntry::Folder => format!("name = fs\ndir = {}", dir.path().join("target").display()),
-            IndexEntry::Server(server) => format!(
+            Held::Folder => format!("name = fs\ndir = {}", dir.path().join("target").display()),
+            Held::Server(server) => format!(
                 "name = s3\nbucket = b-{kind}\nkey_id = access\nkey = secret\nhost = {}\nuse_v4_signature = true\n\
                  aws_region = us-east-1\npath_style_request = true",
                 server.endpoint()
             ),
-            IndexEntry::Oss(server) => format!(
+            Held::Oss(server) => format!(
                 "name = oss\nbucket = b-{kind}\nkey_id = {}\nkey = {}\nendpoint = 127.0.0.1:{}\nregion = {}\nsignature_version = v4",
                 oss_server::KEY_ID,
                 oss_server::SECRET,
                 server.port(),
                 oss_server::REGION
             ),
-            IndexEntry::Pools(pools) => {
+            Held::Pools(pools) => {
                 let conf = &pools[kind.index()].conf;
                 format!("name = ceph\nceph_config = {}\npool = {}", conf.config_file.display(), conf.pool)
             }
@@ -106,7 +106,7 @@ impl Place {
     /// The server, where it is the stand-in for OSS.
     pub fn oss(&self) -> &OssServer {
         match &self.held {
-            IndexEntry::Oss(server) => server,
+            Held::Oss(server) => server,
             _ => panic!("not on OSS"),
         }
     }
