@@ -13,6 +13,7 @@ mod http;
 mod names;
 mod oss;
 mod patience;
+mod patience_after;
 mod proxies;
 mod redirects;
 mod retry;

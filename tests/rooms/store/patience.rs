@@ -16,10 +16,10 @@ use seaf_migrate::store::{ErrorKind, Page, Part, ReadStore, StoreError, WriteSto
 
 use crate::support::sim_clock::SimClock;
 
-const WORKERS: usize = 64;
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const WORKERS: usize = 64;
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-fn key(n: u64) -> ObjectKey {
+pub(super) fn key(n: u64) -> ObjectKey {
     let mut bytes = [0x5a; ObjectKey::LEN];
     bytes[ObjectKey::LEN - 8..].copy_from_slice(&n.to_be_bytes());
     ObjectKey::from_bytes(&bytes)
@@ -83,18 +83,18 @@ impl WriteStore for Moody {
 }
 
 /// A store with a mood behind the layer that repeats, and what was told of it.
-struct World {
+pub(super) struct World {
     store: Retry<Moody>,
     clock: SimClock,
     asked: Arc<AtomicU64>,
     told: Arc<Mutex<Vec<String>>>,
 }
 
-fn world(mood: impl Fn(Duration, Option<&ObjectKey>) -> Option<ErrorKind> + Send + Sync + 'static) -> World {
+pub(super) fn world(mood: impl Fn(Duration, Option<&ObjectKey>) -> Option<ErrorKind> + Send + Sync + 'static) -> World {
     world_with(RetryPolicy::default(), mood)
 }
 
-fn world_with(
+pub(super) fn world_with(
     policy: RetryPolicy,
     mood: impl Fn(Duration, Option<&ObjectKey>) -> Option<ErrorKind> + Send + Sync + 'static,
 ) -> World {
@@ -110,7 +110,7 @@ fn world_with(
 
 impl World {
     /// Writes so many objects with so many workers; the errors, and the time it took.
-    fn write(&self, objects: u64, workers: usize) -> (Vec<StoreError>, Duration) {
+    pub(super) fn write(&self, objects: u64, workers: usize) -> (Vec<StoreError>, Duration) {
         let (next, errors) = (AtomicU64::new(0), Mutex::new(Vec::new()));
         let took = self.clock.run(workers, || {
             loop {
@@ -142,7 +142,7 @@ fn between(from: u64, to: u64, kind: ErrorKind) -> impl Fn(Duration, Option<&Obj
 
 /// Every request takes no time, so objects are written in no time before a fault begins: this one begins when so many
 /// requests were made.
-fn after(
+pub(super) fn after(
     requests: u64,
     lasts: Duration,
     kind: ErrorKind,

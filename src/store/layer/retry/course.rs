@@ -10,6 +10,9 @@
 //! | any refusal by a store that never answered well, and everything else | final | final |
 //!
 //! A store that never answered well is not waited for: each failure counts as an attempt.
+//!
+//! What is borne for a refusal or for wrong bytes is measured from the first of them in a row, because an outage before
+//! them, and time in a queue, say nothing of them.
 
 use std::time::Duration;
 
@@ -67,6 +70,10 @@ pub(super) struct Course<'a> {
     policy: &'a RetryPolicy,
     health: &'a Health,
     began: Duration,
+    /// When it failed first.
+    failing_since: Option<Duration>,
+    /// The failures up to the last one that mean the same.
+    row: Option<Row>,
     /// The number of good answers at the last failure.
     good: u64,
     /// Failures.
@@ -77,6 +84,27 @@ pub(super) struct Course<'a> {
     own: u32,
 }
 
+/// Failures in a row that mean the same.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    meaning: Meaning,
+    since: Duration,
+    failures: u32,
+    /// The failures of this call alone before them.
+    own_before: u32,
+}
+
+/// What failures of several sorts mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// The store cannot answer now.
+    Away,
+    /// The store gives a wrong answer.
+    Wrong,
+    /// The store refuses who asks.
+    Refused,
+}
+
 /// What a failure is, where the call may be made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sort {
@@ -85,6 +113,16 @@ enum Sort {
     OfThisCall,
     Refusal,
     RefusalOfOne,
+}
+
+impl Sort {
+    const fn meaning(self) -> Meaning {
+        match self {
+            Self::Trouble | Self::TooMany => Meaning::Away,
+            Self::OfThisCall => Meaning::Wrong,
+            Self::Refusal | Self::RefusalOfOne => Meaning::Refused,
+        }
+    }
 }
 
 fn sort(kind: ErrorKind, is_proven: bool) -> Option<Sort> {
@@ -101,7 +139,7 @@ fn sort(kind: ErrorKind, is_proven: bool) -> Option<Sort> {
 impl<'a> Course<'a> {
     pub(super) fn begin(policy: &'a RetryPolicy, health: &'a Health) -> Self {
         let (began, good) = (health.clock.now(), health.good_answers());
-        Self { policy, health, began, good, failures: 0, unanswered: 0, own: 0 }
+        Self { policy, health, began, failing_since: None, row: None, good, failures: 0, unanswered: 0, own: 0 }
     }
 
     /// What is done about this failure; `store` is the store's name.
@@ -116,6 +154,7 @@ impl<'a> Course<'a> {
         if sort == Sort::TooMany {
             self.health.rate.refused();
         }
+        let row = self.continue_row(sort.meaning());
         let unanswered = self.health.failed(self.began);
         let good = self.health.good_answers();
         let answers_others = std::mem::replace(&mut self.good, good) != good;
@@ -123,8 +162,9 @@ impl<'a> Course<'a> {
         if answers_others || !proven || sort == Sort::OfThisCall {
             self.own += 1;
         }
-        let lasts = self.health.clock.now().saturating_sub(self.began);
-        match self.end(sort, error.kind(), unanswered, lasts) {
+        let lasts = self.lasts(row);
+        let unanswered = if row.meaning == Meaning::Refused { unanswered.min(lasts) } else { unanswered };
+        match self.end(sort, error.kind(), row, unanswered) {
             Some(End::OfThisCall) => {
                 let attempts = self.failures;
                 return Next::Fail(error.because(format!("gave up after {attempts} attempts")));
@@ -136,6 +176,22 @@ impl<'a> Course<'a> {
             self.health.tell_trouble(store, &error, self.bears(sort).saturating_sub(unanswered));
         }
         Next::Repeat(self.wait(sort, &error, self.bears(sort).saturating_sub(unanswered)), error)
+    }
+
+    /// Adds a failure to those in a row, or begins another row.
+    fn continue_row(&mut self, meaning: Meaning) -> Row {
+        let now = self.health.clock.now();
+        self.failing_since.get_or_insert(now);
+        let begun = Row { meaning, since: now, failures: 0, own_before: self.own };
+        let row = self.row.filter(|row| row.meaning == meaning).unwrap_or(begun);
+        *self.row.insert(Row { failures: row.failures + 1, ..row })
+    }
+
+    /// For how long the call has failed in a way that means the same; where the store cannot answer, for how long it has
+    /// failed at all, because a refusal in between makes that no shorter.
+    fn lasts(&self, row: Row) -> Duration {
+        let since = if row.meaning == Meaning::Away { self.failing_since.unwrap_or(row.since) } else { row.since };
+        self.health.clock.now().saturating_sub(since)
     }
 
     /// The error of a call whose store is given up.
@@ -160,25 +216,28 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Whether the call ends here, and on whose account.
-    fn end(&self, sort: Sort, kind: ErrorKind, unanswered: Duration, lasts: Duration) -> Option<End> {
+    /// Whether the call ends here, and on whose account. `row` ends with the failure, and the store has given nobody a good
+    /// answer for the time `unanswered`.
+    fn end(&self, sort: Sort, kind: ErrorKind, row: Row, unanswered: Duration) -> Option<End> {
         let proven = self.health.is_proven();
         let attempts = match sort {
-            Sort::RefusalOfOne => REFUSALS_OF_ONE,
             Sort::OfThisCall if kind == ErrorKind::WrongListing => self.policy.attempts.min(WRONG_PAGES),
             _ => self.policy.attempts,
         };
         let counts = !(proven && matches!(sort, Sort::TooMany | Sort::Refusal));
-        if counts && self.own >= attempts {
+        let is_believed = sort == Sort::RefusalOfOne && self.own - row.own_before >= REFUSALS_OF_ONE;
+        if is_believed || counts && self.own >= attempts {
             return Some(End::OfThisCall);
         }
-        let (bears, is_over) = (self.bears(sort), |time: Duration, bears| time >= bears);
+        let bears = self.bears(sort);
+        let is_over = self.lasts(row) >= bears;
         match sort {
-            Sort::RefusalOfOne | Sort::OfThisCall => is_over(lasts, bears).then_some(End::OfThisCall),
-            _ if !proven => is_over(lasts, bears).then_some(End::OfThisCall),
-            _ if self.health.is_gone() || is_over(unanswered, bears) => Some(End::OfStore),
+            Sort::RefusalOfOne | Sort::OfThisCall => is_over.then_some(End::OfThisCall),
+            _ if !proven => is_over.then_some(End::OfThisCall),
+            _ if self.health.is_gone() || unanswered >= bears => Some(End::OfStore),
+            Sort::Trouble => None,
             // Refused while others are not, for as long as a store would have been given up.
-            _ => is_over(lasts, bears).then_some(End::OfThisCall).filter(|_| !counts),
+            Sort::TooMany | Sort::Refusal => is_over.then_some(End::OfThisCall),
         }
     }
 
@@ -187,7 +246,9 @@ impl<'a> Course<'a> {
         let is_alone = self.unanswered > 1 || sort == Sort::Refusal;
         let is_stubborn = sort == Sort::Trouble && self.failures >= ASK_ELSEWHERE_AFTER;
         let ask_elsewhere = self.health.is_proven() && is_stubborn || sort == Sort::RefusalOfOne;
+        let in_a_row = self.row.map_or(1, |row| row.failures);
         let at_most = match sort {
+            Sort::RefusalOfOne => self.jittered(in_a_row),
             Sort::Refusal => self.health.next_turn(Turns::REFUSING).min(left),
             Sort::Trouble if is_alone && self.health.is_proven() => self.health.next_turn(Turns::IN_TROUBLE).min(left),
             Sort::TooMany => self.jittered(self.failures.min(THROTTLED_ATTEMPT)),
