@@ -120,9 +120,10 @@ impl<S> Retry<S> {
 
 impl<S: ReadStore> Retry<S> {
     fn repeat<T>(&self, call: impl Fn(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut course = Course::begin(&self.policy, &self.health);
         // The call is made even where this wait is cut short: what a pass does at its end is to be done.
         let _waited = self.health.rate.wait();
+        // After the wait, because what others wait for is no failure of this call.
+        let mut course = Course::begin(&self.policy, &self.health);
         loop {
             let error = match call(&self.inner) {
                 Ok(value) => {

@@ -1,12 +1,13 @@
-//! What comes after an outage is judged by itself.
+//! What comes after an outage, or after a long time in a queue, is judged by itself: neither is on its account.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seaf_migrate::store::ErrorKind;
+use seaf_migrate::store::layer::retry::RetryPolicy;
 
-use super::patience::{SECOND, WORKERS, after, key, world};
+use super::patience::{SECOND, WORKERS, after, key, world, world_with};
 
 /// Away from the request after the first 300 on, for so long; then, from the first request that would be answered, it
 /// refuses everybody for three seconds.
@@ -71,4 +72,34 @@ fn an_object_that_fails_before_it_is_refused_is_believed_to_be_refused_the_third
     });
     let (errors, _) = world.write(71, WORKERS);
     assert!(errors.is_empty(), "{}", errors[0]);
+}
+
+#[test]
+fn one_request_too_many_after_a_long_time_in_the_queue_fails_no_object() {
+    let (per_second, bucket) = (2.0, Mutex::new((2.0, Duration::ZERO)));
+    // The last of 64 workers waits for half a minute until it may ask.
+    let policy = RetryPolicy { patience: 20 * SECOND, ..RetryPolicy::default() };
+    let world = world_with(policy, move |time, _| {
+        let (tokens, at) = &mut *bucket.lock().unwrap();
+        *tokens = f64::min(per_second, *tokens + (time - *at).as_secs_f64() * per_second);
+        *at = time;
+        let is_borne = *tokens >= 1.0;
+        *tokens -= if is_borne { 1.0 } else { 0.0 };
+        (!is_borne).then_some(ErrorKind::Throttled)
+    });
+    let (errors, _) = world.write(400, WORKERS);
+    assert!(errors.is_empty(), "{} failed, like {}", errors.len(), errors[0]);
+}
+
+#[test]
+fn one_request_too_many_after_an_outage_of_such_refusals_fails_no_object() {
+    let outage = after(300, 590 * SECOND, ErrorKind::Throttled);
+    let answered = AtomicU64::new(0);
+    let world = world(move |time, key| {
+        let in_outage = outage(time, key);
+        let is_eighth = || answered.fetch_add(1, Ordering::SeqCst) % 8 == 7;
+        in_outage.or_else(|| is_eighth().then_some(ErrorKind::Throttled))
+    });
+    let (errors, _) = world.write(1000, WORKERS);
+    assert!(errors.is_empty(), "{} failed, like {}", errors.len(), errors[0]);
 }

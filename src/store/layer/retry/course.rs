@@ -3,7 +3,7 @@
 //! | failure | the store answers others well | nobody gets a good answer |
 //! |---|---|---|
 //! | trouble (5xx, no connection, no answer, a page of a proxy) | counts as an attempt | repeated for the patience |
-//! | too many requests | repeated for the patience, at a lower rate | the same |
+//! | too many requests | repeated for the patience and as often as attempts are made, at a lower rate | repeated for the patience |
 //! | wrong bytes or a wrong page | counts as an attempt | the same |
 //! | a refusal (credentials, bucket, account), the store having answered well before | repeated for a part of the patience | the same |
 //! | a refusal of one object, the store having answered well before | believed the third time | repeated for a short time |
@@ -236,8 +236,10 @@ impl<'a> Course<'a> {
             _ if !proven => is_over.then_some(End::OfThisCall),
             _ if self.health.is_gone() || unanswered >= bears => Some(End::OfStore),
             Sort::Trouble => None,
-            // Refused while others are not, for as long as a store would have been given up.
-            Sort::TooMany | Sort::Refusal => is_over.then_some(End::OfThisCall),
+            // Refused while others are not, for as long as a store would have been given up. Where requests are too many,
+            // most of that time may have passed in a queue.
+            Sort::TooMany => (is_over && self.own >= attempts).then_some(End::OfThisCall),
+            Sort::Refusal => is_over.then_some(End::OfThisCall),
         }
     }
 
