@@ -65,7 +65,13 @@ impl Proxies {
             return Ok(Self::default());
         }
         let except = environment.get("no_proxy").or_else(|| environment.get("NO_PROXY")).unwrap_or_default();
-        let (ports, names) = exceptions(&except.to_string_lossy());
+        let except = except.to_string_lossy();
+        let (ports, names) = exceptions(&except);
+        // Said here, because the matcher looks for it among names and not among addresses.
+        if names.contains(&"*") {
+            return Ok(Self::default());
+        }
+        let names = names.join(",");
         let exceptions = format!("{names},{NEVER}");
         let url = |variable: &Option<Variable>| variable.as_ref().map_or("", |v| v.url.expose()).to_owned();
         let matcher = Matcher::builder().http(url(&http)).https(url(&https)).no(exceptions.clone()).build();
@@ -160,8 +166,9 @@ fn is_below(host: &str, name: &str) -> bool {
     host.strip_suffix(&name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The entries of a `no_proxy` that are of one port, and the others with `*.` taken away, which is as good as nothing.
-fn exceptions(text: &str) -> (Vec<(String, u16)>, String) {
+/// The entries of a `no_proxy` that are of one port, and the others without the `*` before a dot, which says nothing; `*`
+/// alone stands for every host.
+fn exceptions(text: &str) -> (Vec<(String, u16)>, Vec<&str>) {
     let (mut ports, mut names) = (Vec::new(), Vec::new());
     for entry in text.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()) {
         let name = entry.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(entry);
@@ -173,5 +180,5 @@ fn exceptions(text: &str) -> (Vec<(String, u16)>, String) {
             _ => names.push(name),
         }
     }
-    (ports, names.join(","))
+    (ports, names)
 }

@@ -184,6 +184,23 @@ fn exceptions_are_understood_as_curl_and_others_write_them() {
 }
 
 #[test]
+fn a_star_excepts_every_host_whether_a_name_or_an_address() {
+    for no in ["*", " * ", "minio:9000,*", "10.0.0.0/8, *"] {
+        let proxies =
+            proxies(&[("http_proxy", "http://plain:3128"), ("https_proxy", "http://tls:3129"), ("no_proxy", no)]);
+        for url in [
+            "http://store.example",
+            "http://10.1.2.3:9000",
+            "https://192.0.2.7",
+            "http://[2001:db8::1]:9000",
+            "https://[2001:db8::1]",
+        ] {
+            assert!(proxies.of(&url.parse().unwrap()).is_none(), "{url} with no_proxy={no}");
+        }
+    }
+}
+
+#[test]
 fn an_empty_variable_is_none_and_one_in_lower_case_comes_first() {
     let url = "http://store.example".parse().unwrap();
     assert!(proxies(&[("http_proxy", ""), ("https_proxy", "http://x:1")]).of(&url).is_none());
