@@ -4,6 +4,7 @@ mod earlier_report;
 mod generation;
 mod heads_check;
 mod heads_check_random;
+mod lease;
 mod pages;
 mod remove;
 mod repair;

@@ -58,10 +58,10 @@ pub fn control_stores(to: &SideConf, settings: &StoreSettings) -> Result<PerKind
 }
 
 /// What is done while the lease on `to` cannot be renewed, for writes through stores of `options`; `None` where a kind
-/// is in a folder, whose writes cannot be held back.
+/// that moves is in a folder, whose writes cannot be held back. To a kind that stays nothing is written.
 pub fn outage(to: &SideConf, options: &OpenOptions) -> Option<Outage> {
-    let is_folder = |kind: &ObjectKind| to.store(*kind).location().backend == Backend::Fs;
-    let holds = !ObjectKind::ALL.iter().any(is_folder);
+    let is_written_to_folder = |kind: &ObjectKind| to.moves(*kind) && to.store(*kind).location().backend == Backend::Fs;
+    let holds = !ObjectKind::ALL.iter().any(is_written_to_folder);
     let OpenOptions { hold, retry, tell, .. } = options;
     holds.then(|| Outage { hold: hold.clone(), patience: retry.patience, tell: tell.clone() })
 }
