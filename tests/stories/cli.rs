@@ -232,6 +232,7 @@ fn numbers_out_of_their_range_are_refused_with_the_range() {
         ("--attempts", &["0", "101"], "--attempts"),
         ("--timeout", &["0", "3601", "1m"], "--timeout"),
         ("--patience", &["", "m", "-1", "10x", "745h", "1.5h"], "not a time; write a whole number"),
+        ("--patience", &["0", "0s", "0m"], "write 1s or more"),
         ("--maxsize", &["0", "10000001"], "--maxsize"),
         ("--recheck", &["-1", "101", "101%", "%", "5%%", "nan", "inf", "half"], "not a share from 0% to 100%"),
         ("--memory", &["", "M", "1.5", "-1", "256KM", "99999999999T", "1 G"], "not a size; write a number"),

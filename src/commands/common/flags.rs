@@ -57,8 +57,8 @@ pub struct StoreFlags {
           value_parser = clap::value_parser!(u32).range(1..=100))]
     pub attempts: u32,
 
-    /// How long to go on asking a store that has answered and gives no good answer any more: 10m, 90s, 2h. One that refuses
-    /// whom it knew before is asked for a fifth of it
+    /// How long to go on asking a store that has answered and gives no good answer any more: 10m, 90s, 2h; at least
+    /// 1s. One that refuses whom it knew before is asked for a fifth of it
     #[arg(long, value_name = "DURATION", default_value = "10m", env = "SEAF_MIGRATE_PATIENCE")]
     pub patience: Patience,
 
