@@ -59,8 +59,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// How long a request may go on once the process was asked to end.
 pub const LAST_SECONDS: Duration = Duration::from_secs(10);
 
-/// How long one may take that begins after another was given up: who does not answer costs no more than once.
-const LAST_MOMENT: Duration = Duration::from_secs(1);
+/// How long one may take that begins after another was given up, to whatever store: who does not answer costs as much as
+/// [`LAST_SECONDS`] no more than once, and who answers slowly has time for what is to be done at the end.
+const LAST_MOMENT: Duration = Duration::from_secs(3);
 
 /// When the process was asked to end; one for the process, as a signal is.
 static ENDING: LazyLock<watch::Sender<Option<Instant>>> = LazyLock::new(|| watch::Sender::new(None));
@@ -74,7 +75,8 @@ pub fn requests_under_way() -> u64 {
 }
 
 /// The process was asked to end: every request that gets no answer within [`LAST_SECONDS`] from now on is given up, and so
-/// is one that begins later and gets none within as long.
+/// is one that begins later and gets none within as long. Once one was given up, those that begin after that have three
+/// seconds, whatever store they go to: also the release of a lease at a destination that answers.
 pub fn end_requests() {
     ENDING.send_if_modified(|ending| ending.is_none() && ending.replace(Instant::now()).is_none());
 }
@@ -149,6 +151,19 @@ mod tests {
         assert_eq!(ended, None);
         // An answer that is there counts even then.
         assert_eq!(block_on(unless_given_up(async { 7 }, &ending, Duration::ZERO)), Some(7));
+    }
+
+    #[test]
+    fn a_store_that_takes_two_seconds_is_heard_after_another_was_given_up() {
+        start("a test").unwrap();
+        let ending = watch::Sender::new(Some(Instant::now()));
+        assert_eq!(block_on(unless_given_up(std::future::pending::<u8>(), &ending, Duration::ZERO)), None);
+        let slow = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            7
+        };
+        assert_eq!(block_on(unless_given_up(slow, &ending, LAST_SECONDS)), Some(7));
+        assert_eq!(block_on(unless_given_up(std::future::pending::<u8>(), &ending, LAST_SECONDS)), None);
     }
 
     #[test]
