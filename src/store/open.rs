@@ -39,7 +39,7 @@ pub struct OpenOptions {
     retries: Arc<AtomicU64>,
 }
 
-/// The proxies to go through, and who is told of it.
+/// The proxies to go through, and who is told of it: also where nobody is told of stores that are waited for.
 #[derive(Clone, Debug, Default)]
 struct Ways {
     proxies: Proxies,
@@ -67,21 +67,22 @@ impl OpenOptions {
         }
     }
 
-    /// The same options; what is to be told of a store that is waited for goes to `tell`.
+    /// The same options; what is to be told of a store that is waited for goes to `tell`, and so does the way to it.
     #[must_use]
     pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.tell = Teller::new(tell);
+        self.ways.tell = self.tell.clone();
         self
     }
 
-    /// The same options; requests go through what `proxies` names. Who is told of stores is told of that, too.
+    /// The same options; requests go through what `proxies` names.
     #[must_use]
     pub fn through(mut self, proxies: Proxies) -> Self {
-        self.ways = Ways { proxies, tell: self.tell.clone(), told: Arc::default() };
+        self.ways = Ways { proxies, told: Arc::default(), ..self.ways };
         self
     }
 
-    /// The same options; requests go the ways of `other`.
+    /// The same options; requests go the ways of `other`, told to whom that tells of them.
     #[must_use]
     pub fn going_as(mut self, other: &Self) -> Self {
         self.ways = other.ways.clone();
@@ -159,7 +160,7 @@ pub fn open_source(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Re
 /// As [`open_source`].
 pub fn open_destination(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn WriteStore>, StoreError> {
     if conf.stays {
-        return Ok(Arc::new(Staying::new(open_source(conf, options)?)));
+        return Ok(open_staying(conf, options)?);
     }
     open_writable(conf, options).map(|store| store as Arc<dyn WriteStore>)
 }
@@ -188,7 +189,7 @@ pub fn open_destination_to_read(
 /// As [`open_source`], and when a link on the way belongs to somebody else.
 pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn ReadStore>, StoreError> {
     if conf.stays {
-        return Ok(Arc::new(Staying::new(open_source(conf, options)?)));
+        return Ok(open_staying(conf, options)?);
     }
     match &conf.backend {
         BackendConf::Fs(fs) => Ok(Arc::new(FsStore::destination_to_read(fs, conf.kind, conf.location())?)),
@@ -202,7 +203,7 @@ pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Res
 /// As [`open_source`].
 pub fn open_destination_to_check(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
     if conf.stays {
-        return Ok(Arc::new(Staying::new(open_source(conf, options)?)));
+        return Ok(open_staying(conf, options)?);
     }
     open_writable(conf, options)
 }
@@ -214,7 +215,7 @@ pub fn open_destination_to_check(conf: &StoreConf, options: &OpenOptions) -> Res
 /// As [`open_source`].
 pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn RemoveStore>, StoreError> {
     if conf.stays {
-        return Ok(Arc::new(Staying::new(open_source(conf, options)?)));
+        return Ok(open_staying(conf, options)?);
     }
     match &conf.backend {
         BackendConf::Fs(fs) => Ok(Arc::new(FsStore::source_to_remove(fs, conf.kind, conf.location())?)),
@@ -233,6 +234,11 @@ pub fn open_quarantine(conf: &StoreConf) -> Result<Option<Arc<dyn RemoveStore>>,
     }
     let quarantine = FsStore::quarantine(fs, conf.kind, conf.location())?;
     Ok(quarantine.map(|store| Arc::new(store) as Arc<dyn RemoveStore>))
+}
+
+/// Opens the store of a kind that stays.
+fn open_staying(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<Staying>, StoreError> {
+    Ok(Arc::new(Staying::new(open_source(conf, options)?)))
 }
 
 fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
