@@ -18,8 +18,9 @@ pub use crate::flow::rate::RateLimiter;
 
 /// How many workers are started as soon as there is a task for them.
 const STARTED_AT_ONCE: usize = 64;
-/// The time between the starts of the workers after them: a hundred in a second, so that 4,096 are at work after 40 seconds,
-/// which is little in a pass that needs so many.
+/// The time between the starts of the workers after them: a hundred in a second, so that 4,096 are at work after 40 seconds
+/// where tasks are short, which is little in a pass that needs so many. A worker starts the next one when it gets a task,
+/// so where all of them are at work on long ones, the next start waits for the end of a task.
 const PACE: Duration = Duration::from_millis(10);
 
 /// Where tasks are put. Clones put into the same queue.
