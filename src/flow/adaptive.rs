@@ -51,6 +51,9 @@ struct Round {
     lowered_to: f64,
     /// How many rounds ended without a refusal since.
     quiet: u32,
+    /// The rate, when this answer lowered one that the store refused again while it answered others: then it is known to
+    /// bear few requests, and not to be away.
+    found: Option<f64>,
 }
 
 impl AdaptiveRate {
@@ -61,7 +64,15 @@ impl AdaptiveRate {
             limiter: RateLimiter::with_clock(None, Box::new(Arc::clone(&clock))),
             clock,
             is_limited: AtomicBool::new(false),
-            round: Mutex::new(Round { began, good: 0, refused: 0, rate: None, lowered_to: LOWEST, quiet: 0 }),
+            round: Mutex::new(Round {
+                began,
+                good: 0,
+                refused: 0,
+                rate: None,
+                lowered_to: LOWEST,
+                quiet: 0,
+                found: None,
+            }),
         }
     }
 
@@ -70,22 +81,18 @@ impl AdaptiveRate {
         !self.is_limited.load(Ordering::Acquire) || self.limiter.acquire(REQUEST)
     }
 
-    /// A request was answered well.
-    pub fn answered_well(&self) {
-        self.count(|round| round.good += 1);
+    /// A request was answered well. Returns how many requests a second the store bears, when that has shown in a second
+    /// that ends with this answer.
+    pub fn answered_well(&self) -> Option<f64> {
+        self.count(|round| round.good += 1)
     }
 
-    /// A request was refused because there are too many.
-    pub fn refused(&self) {
-        self.count(|round| round.refused += 1);
+    /// A request was refused because there are too many. Returns the same.
+    pub fn refused(&self) -> Option<f64> {
+        self.count(|round| round.refused += 1)
     }
 
-    /// The limit in requests a second; `None` without one.
-    pub fn limit(&self) -> Option<f64> {
-        self.round().rate
-    }
-
-    fn count(&self, answer: impl FnOnce(&mut Round)) {
+    fn count(&self, answer: impl FnOnce(&mut Round)) -> Option<f64> {
         let now = self.clock.now();
         let mut round = self.round();
         let before = round.rate;
@@ -105,6 +112,7 @@ impl AdaptiveRate {
             self.limiter.set_rate(rate);
             self.is_limited.store(rate.is_some(), Ordering::Release);
         }
+        round.found.take()
     }
 
     fn round(&self) -> MutexGuard<'_, Round> {
@@ -133,6 +141,7 @@ impl Round {
         }
         if refused > 0.0 {
             let rate = self.rate.map_or(good, |rate| good.clamp(rate / 2.0, rate * 0.9)).max(LOWEST);
+            self.found = Some(rate).filter(|_| self.rate.is_some() && good > 0.0);
             (self.rate, self.lowered_to, self.quiet) = (Some(rate), rate, 0);
             return;
         }

@@ -91,11 +91,6 @@ impl<S> Retry<S> {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// How many requests a second are made at most, by what the store refused; `None` without a limit.
-    pub fn requests_per_second(&self) -> Option<f64> {
-        self.health.rate.limit()
-    }
-
     /// The same store, its repetitions added to a counter that others share.
     #[must_use]
     pub fn counting_in(mut self, retries: Arc<AtomicU64>) -> Self {
@@ -110,7 +105,7 @@ impl<S> Retry<S> {
         self
     }
 
-    /// The same store; that it is waited for is told to `tell`.
+    /// The same store; that it is waited for, and how many requests a second it bears, is told to `tell`.
     #[must_use]
     pub fn telling(mut self, tell: Teller) -> Self {
         self.health = self.health.telling(tell);

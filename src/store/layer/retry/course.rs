@@ -152,7 +152,7 @@ impl<'a> Course<'a> {
             return Next::Fail(if repeated { error.because(format!("that was attempt {attempt}")) } else { error });
         };
         if sort == Sort::TooMany {
-            self.health.rate.refused();
+            self.health.refused(store);
         }
         let row = self.continue_row(sort.meaning());
         let unanswered = self.health.failed(self.began);

@@ -76,6 +76,8 @@ pub(super) struct Health {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) rate: AdaptiveRate,
     tell: Teller,
+    /// Whether it was told how many requests the store bears.
+    told_rate: AtomicBool,
     /// The number of good answers.
     good: AtomicU64,
     /// Whether a call succeeded ever.
@@ -103,6 +105,7 @@ impl Health {
             rate: AdaptiveRate::new(Arc::clone(&clock)),
             clock,
             tell: Teller::default(),
+            told_rate: AtomicBool::new(false),
             good: AtomicU64::new(0),
             proven: AtomicBool::new(false),
             troubled: AtomicBool::new(false),
@@ -130,7 +133,7 @@ impl Health {
         if success && !self.proven.load(Ordering::Relaxed) {
             self.proven.store(true, Ordering::Release);
         }
-        self.rate.answered_well();
+        self.tell_rate(self.rate.answered_well(), store);
         self.good.fetch_add(1, Ordering::AcqRel);
         if self.troubled.swap(false, Ordering::AcqRel) {
             let over = std::mem::take(&mut *self.state());
@@ -138,6 +141,22 @@ impl Health {
                 let lasted = self.clock.now().saturating_sub(since).as_secs();
                 self.tell.tell(&format!("{store} answers again after {lasted} s"));
             }
+        }
+    }
+
+    /// The store refused a request because there are too many.
+    pub(super) fn refused(&self, store: &dyn fmt::Display) {
+        self.tell_rate(self.rate.refused(), store);
+    }
+
+    /// Says once how many requests a second a store bears.
+    fn tell_rate(&self, found: Option<f64>, store: &dyn fmt::Display) {
+        if let Some(rate) = found
+            && !self.told_rate.swap(true, Ordering::Relaxed)
+        {
+            self.tell.tell(&format!(
+                "{store} bears about {rate:.0} requests a second; they are sent at that rate, at a higher one when it bears more"
+            ));
         }
     }
 
