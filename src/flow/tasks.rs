@@ -5,6 +5,7 @@
 //! the thousands costs nothing where there is little to do. They block while idle, so that they take no processor time from
 //! those who work.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
@@ -177,12 +178,45 @@ fn work_off<'scope, T: Send, F: Fn(&Tasks<'_, T>, T) + Sync>(
 }
 
 /// What `work` gives for each of `items`, in their order; on this thread and on as many others as there are free `seats`.
-pub fn map<T: Sync, R: Send>(seats: &Seats, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// No further item is begun after an error.
+///
+/// # Errors
+/// The error that came first.
+pub fn try_map<T: Sync, R: Send, E: Send>(
+    seats: &Seats,
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
     let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    let first_error = Mutex::new(None);
     run(seats, (0..items.len()).rev(), |_, at| {
-        let result = work(&items[at]);
-        *results[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        // Once there is an error, what waits is only taken away.
+        if unpoisoned(&first_error).is_some() {
+            return;
+        }
+        match work(&items[at]) {
+            Ok(result) => *unpoisoned(&results[at]) = Some(result),
+            Err(error) => {
+                unpoisoned(&first_error).get_or_insert(error);
+            }
+        }
     });
-    let taken = results.into_iter().map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
-    taken.map(|result| result.expect("every item was worked on")).collect()
+    match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => {
+            let taken = results.into_iter().map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
+            Ok(taken.map(|result| result.expect("every item was worked on, and none failed")).collect())
+        }
+    }
+}
+
+/// As [`try_map`], with `work` that cannot fail.
+pub fn map<T: Sync, R: Send>(seats: &Seats, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let Ok(results) = try_map(seats, items, |item| Ok::<_, Infallible>(work(item)));
+    results
+}
+
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Poison is ignored, because what is kept here is put in by one step.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -79,15 +79,24 @@ impl Watched<MemoryStore> {
         data
     }
 
+    /// Makes every later read and size of the objects that are there now fail with `kind`.
+    pub fn fail_all(&self, kind: ErrorKind) {
+        self.keys().into_iter().for_each(|key| self.fail(key, kind));
+    }
+
     /// Removes every object whose key `is_one` accepts.
     pub fn remove_all(&self, is_one: impl Fn(&ObjectKey) -> bool) {
-        let mut next = Some(Part::new(KeyRange::ALL));
+        self.keys().iter().filter(|key| is_one(key)).for_each(|key| self.inner.remove(key).unwrap());
+    }
+
+    fn keys(&self) -> Vec<ObjectKey> {
+        let (mut keys, mut next) = (Vec::new(), Some(Part::new(KeyRange::ALL)));
         while let Some(part) = next {
             let page = self.inner.list(&part).unwrap();
-            let keys = page.objects.iter().map(|object| object.key);
-            keys.filter(&is_one).for_each(|key| self.inner.remove(&key).unwrap());
+            keys.extend(page.objects.iter().map(|object| object.key));
             next = page.rest;
         }
+        keys
     }
 }
 

@@ -121,8 +121,7 @@ impl Reader<'_> {
         library: LibraryId,
         ids: &[ObjectId],
     ) -> Result<(LibraryRoots, Option<ObjectId>), StoreError> {
-        let commits = tasks::map(&self.seats, ids, |id| self.read(library, *id));
-        let commits = commits.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let commits = tasks::try_map(&self.seats, ids, |id| self.read(library, *id))?;
         let named: HashSet<ObjectId> = commits.iter().flatten().flat_map(|commit| commit.parents).flatten().collect();
         let heads: Vec<ObjectId> = ids.iter().filter(|id| !named.contains(*id)).copied().collect();
         let unnamed = ids.iter().zip(&commits).filter(|(id, _)| !named.contains(*id));

@@ -369,6 +369,16 @@ fn a_store_that_fails_on_either_side_is_never_an_answer() {
 }
 
 #[test]
+fn a_source_that_is_gone_is_asked_about_no_further_finding() {
+    let mut pair = Pair::new(small());
+    pair.destination.store(ObjectKind::Blocks).remove_all(|_| true);
+    pair.source.store(ObjectKind::Blocks).fail_all(ErrorKind::Gone);
+    assert_eq!(pair.try_check(&Shutdown::new()).unwrap_err().kind(), ErrorKind::Gone);
+    let asked = pair.source.store(ObjectKind::Blocks).asked_since();
+    assert!((1..=2).contains(&asked), "two threads asked for {asked} blocks");
+}
+
+#[test]
 fn what_the_source_cannot_read_is_no_excuse_for_what_the_destination_lacks() {
     let (kind, key, _) = victims(&small()).remove(1);
     for refused in [ErrorKind::Unreadable, ErrorKind::ObjectDenied] {

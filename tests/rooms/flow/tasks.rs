@@ -76,3 +76,22 @@ fn answers_come_in_the_order_of_the_questions() {
     assert_eq!(answers, questions.iter().map(|number| number * number).collect::<Vec<_>>());
     assert!(tasks::map(&Seats::new(5), &[] as &[usize], |number| *number).is_empty());
 }
+
+#[test]
+fn after_an_error_nothing_further_is_begun_and_the_error_is_the_answer() {
+    let items: Vec<usize> = (0..1000).collect();
+    let begun = AtomicUsize::new(0);
+    let fail_at = |bad: usize| {
+        let begun = &begun;
+        move |number: &usize| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            if *number >= bad { Err(*number) } else { Ok(*number) }
+        }
+    };
+    assert_eq!(tasks::try_map(&Seats::new(0), &items, fail_at(3)), Err(3));
+    assert_eq!(begun.swap(0, Ordering::SeqCst), 4);
+    // No thread begins a second one after its own failed.
+    assert!(tasks::try_map(&Seats::new(3), &items, fail_at(0)).is_err());
+    assert!((1..=4).contains(&begun.swap(0, Ordering::SeqCst)));
+    assert_eq!(tasks::try_map(&Seats::new(3), &items, fail_at(1000)), Ok(items));
+}

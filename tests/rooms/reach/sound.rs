@@ -161,6 +161,17 @@ fn without_a_database_the_heads_are_the_commits_that_nobody_names() {
 }
 
 #[test]
+fn without_a_database_a_store_that_is_gone_is_asked_for_no_more_commits() {
+    let side = Side::generated(&Store::generate(&Params { libraries: 1, commits: 200, ..Params::default() }));
+    let commits = side.store(ObjectKind::Commits);
+    commits.fail_all(ErrorKind::Gone);
+    let guessed = Roots::from_commits(commits, side.store(ObjectKind::Fs), options().threads, &Shutdown::new());
+    assert_eq!(guessed.unwrap_err().kind(), ErrorKind::Gone);
+    let asked = commits.asked_since();
+    assert!((1..=options().threads.get()).contains(&asked), "it was asked for {asked} commits");
+}
+
+#[test]
 fn the_real_store_is_sound_without_its_database() {
     let side = Side::sample();
     let roots = Roots::from_commits(&*side.kinds[0], &*side.kinds[1], options().threads, &Shutdown::new()).unwrap();

@@ -122,9 +122,8 @@ impl HeadsCheck<'_> {
         let judge = Judge { check: self, budget: Budget::new(self.memory) };
         let mut worst = Wrong::DamagedInSource;
         for some in library.findings.chunks(JUDGED_AT_ONCE) {
-            let judged = tasks::map(&seats, some, |finding| judge.finding(roots, finding));
-            let judged = judged.into_iter().collect::<Result<Vec<_>, _>>();
-            worst = judged?.into_iter().chain([worst]).min().unwrap_or(worst);
+            let judged = tasks::try_map(&seats, some, |finding| judge.finding(roots, finding))?;
+            worst = judged.into_iter().chain([worst]).min().unwrap_or(worst);
             if worst == Wrong::AtDestination {
                 break;
             }
