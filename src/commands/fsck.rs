@@ -86,7 +86,7 @@ fn check(
     let roots = match of_database {
         Some(roots) => roots,
         None => {
-            console.log("No database is configured: the heads are worked out from the commits");
+            console.log("No database is read: the heads are worked out from the commits");
             Roots::from_commits(&*stores[ObjectKind::Commits], &*stores[ObjectKind::Fs], threads, shutdown)?
         }
     };
@@ -170,12 +170,7 @@ impl Checked<'_> {
             not_lost(path, text.and_then(|text| json::replace(path, |out| out.write_all(&text))))?;
         }
         let Some(path) = &settings.html else { return Ok(()) };
-        let scope = Scope {
-            side: &settings.side,
-            has_database: settings.database.is_some(),
-            head_only: settings.head_only,
-            content: settings.content,
-        };
+        let scope = Scope { side: &settings.side, head_only: settings.head_only, content: settings.content };
         let took = Duration::try_from_secs_f64(times.seconds).unwrap_or_default();
         not_lost(path, write(path, &page::of(&scope, outcome, result, console.warnings(), started, took)))
     }

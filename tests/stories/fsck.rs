@@ -58,9 +58,14 @@ fn a_leftover_that_nothing_names_as_the_database_is_no_reason_not_to_look() {
         command.args(["fsck", "--conf"]).arg(world.at("old")).arg("--data-dir").arg(world.at("old/seafile-data"));
         world.finish(command.args(options).spawn().unwrap())
     };
-    let checked = check(&[]).assert_code(0);
+    let page = world.at("fsck.html");
+    let checked = check(&["--html", page.to_str().unwrap()]).assert_code(0);
     assert!(checked.stderr.contains("Nothing names this database, so it is left alone"), "{}", checked.stderr);
     assert!(checked.stdout.contains("worked out from the commits"), "{}", checked.stdout);
+    assert!(!checked.stdout.contains("No database is configured"), "{}", checked.stdout);
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("worked out from the commits, because no database was read"), "{page}");
+    assert!(!page.contains("from the database"), "{page}");
     // One that is named must answer.
     check(&["--db", world.at("old/seafile-data/seafile.db").to_str().unwrap()]).assert_code(3);
 }

@@ -16,8 +16,6 @@ use crate::report::page::{Banner, Cell, Column, Figure, Page, Part, Table};
 pub struct Scope<'a> {
     /// The side.
     pub side: &'a SideConf,
-    /// Whether the heads came from the database.
-    pub has_database: bool,
     /// Whether history was left out.
     pub head_only: bool,
     /// Whether blocks were read.
@@ -44,9 +42,9 @@ pub fn of(
     if !result.ignored.is_empty() {
         parts.push(Part::Note("Rows of the database that were ignored".to_owned(), result.ignored.join("; ")));
     }
-    let heads = match scope.has_database {
-        true => "from the database",
-        false => "worked out from the commits, because no database is configured",
+    let heads = match result.guessed {
+        true => "worked out from the commits, because no database was read",
+        false => "from the database",
     };
     let depth = format!(
         "{}; {}",

@@ -58,7 +58,7 @@ fn side() -> SideConf {
 }
 
 fn fsck_page(result: &FsckResult) -> PageText {
-    let scope = fsck_page::Scope { side: &side(), has_database: true, head_only: false, content: true };
+    let scope = fsck_page::Scope { side: &side(), head_only: false, content: true };
     let whole = FsckOutcome::Whole { libraries: result.libraries.len() as u64 };
     let page = fsck_page::of(&scope, &whole, result, Vec::new(), &jiff::Zoned::now(), Duration::from_secs(90));
     PageText::parse(&page.to_string())
@@ -117,7 +117,9 @@ fn rows_that_were_ignored_and_heads_that_were_guessed_are_told() {
     result.ignored = vec!["Repo: \"<x>\" is not a library id".to_owned()];
     let page = fsck_page(&result);
     assert!(page.part("Rows of the database").contains("Repo: \"<x>\" is not a library id"));
-    let scope = fsck_page::Scope { side: &side(), has_database: false, head_only: true, content: false };
+    assert!(page.text("facts").contains("from the database"), "{}", page.text("facts"));
+    result.guessed = true;
+    let scope = fsck_page::Scope { side: &side(), head_only: true, content: false };
     let stopped = FsckOutcome::Stopped(Failure::Store("it is <gone>".to_owned()));
     let warned = vec!["look <here>".to_owned()];
     let page = fsck_page::of(&scope, &stopped, &result, warned, &jiff::Zoned::now(), Duration::ZERO).to_string();
