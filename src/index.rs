@@ -40,7 +40,7 @@ pub use entry::IndexEntry;
 pub use error::ListError;
 pub use format::VERSION;
 pub use journal::Journal;
-pub use maintain::{confirm, forget, forget_all, merge};
+pub use maintain::{confirm, forget_all, merge};
 pub use open::{Opened, Origin, Prepared, inspect, open, open_read_only, origin, prepare};
 pub use paths::{ListLock, ListPaths};
 pub use set::{Cursor, Index, Iter, LibraryCount, ShardInfo};

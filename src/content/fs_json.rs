@@ -13,9 +13,9 @@ use super::json_text::JsonText;
 use super::{Damage, finish, malformed};
 use crate::object::ObjectId;
 
-/// The values of `type`.
-const FILE: u32 = 1;
-const DIR: u32 = 3;
+/// The values of `type`, and of the first word of the legacy format.
+pub(super) const FILE: u32 = 1;
+pub(super) const DIR: u32 = 3;
 
 /// What an fs object names.
 pub(super) enum Item<'a> {

@@ -7,7 +7,7 @@
 
 use sha1::{Digest, Sha1};
 
-use super::fs_json::{self, FsKind, Item, RawDirent};
+use super::fs_json::{self, DIR, FILE, FsKind, Item, RawDirent};
 use super::inflate::{inflate, is_zlib};
 use super::{Damage, Parsed, finish, sha1_of, wrong_id};
 use crate::object::ObjectId;
@@ -47,10 +47,6 @@ impl Dirent {
     }
 }
 
-/// The values of `type` in JSON and of the first word in the legacy format.
-const FILE: u32 = 1;
-const DIR: u32 = 3;
-
 /// The length of a legacy entry before its name, in bytes.
 const ENTRY_HEAD: usize = 4 + 40 + 4;
 /// The longest name that Seafile keeps, in bytes (`SEAF_DIR_NAME_LEN` less the NUL).
@@ -77,7 +73,8 @@ pub(super) fn id_of(data: &[u8]) -> Result<ObjectId, Damage> {
 
 impl FsObject {
     /// Parses the stored bytes of the fs object `name`. All that it names is in memory then; [`FsView`](super::FsView)
-    /// reads one of any size in little memory.
+    /// reads one of any size in little memory, and has only small legacy ones parsed here. Compressed ones are parsed here
+    /// by tests and fuzzers alone, which hold what a view says against it.
     ///
     /// # Errors
     /// When they are not an fs object.

@@ -96,11 +96,6 @@ impl SetBuilder {
         Ok(Index::new(set))
     }
 
-    /// Makes the shards durable and leaves the list unfinished, to be resumed.
-    pub(super) fn suspend(self) -> Result<(), ListError> {
-        self.into_written()?.output.sync()
-    }
-
     /// Waits until every chunk is written.
     fn into_written(self) -> Result<WrittenList, ListError> {
         Ok(WrittenList { paths: self.paths, output: self.writer.into_output()? })
@@ -119,7 +114,7 @@ impl WrittenList {
     fn with_shards_joined(self) -> Result<Self, ListError> {
         let header = self.output.header().clone();
         let builder = SetBuilder::create(&self.paths, self.paths.merging(), header)?;
-        copy_into(&builder.writer, &self.output.reopen()?, &[], std::iter::empty())?;
+        copy_into(&builder.writer, &self.output.reopen()?, std::iter::empty())?;
         builder.into_written()
     }
 }

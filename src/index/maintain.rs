@@ -1,5 +1,5 @@
-//! Changes to a complete list: merging its journal, discarding ranges so that they are listed again, and
-//! marking an imported list as confirmed.
+//! Changes to a complete list: merging its journal, removing it so that all is listed again, and marking an imported list
+//! as confirmed.
 //!
 //! Each change writes a new file beside the list and renames it, so that a crash leaves either the old list
 //! or the new one.
@@ -12,7 +12,6 @@ use super::merge::copy_into;
 use super::paths::{ListLock, ListPaths, remove_if_there, sync_folder};
 use super::set::Index;
 use super::sort::Sorter;
-use crate::object::KeyRange;
 
 /// Writes a new list with the entries of the journal, and begins an empty journal.
 ///
@@ -33,24 +32,8 @@ pub(super) fn merged_into(paths: &ListPaths, set: &Index, journal_file: &Journal
     journal_file.entries().try_for_each(|entry| sorter.push(entry?))?;
     let header = Header { set_id: fastrand::u64(1..), ..set.header().clone() };
     let builder = SetBuilder::create(paths, paths.merging(), header)?;
-    copy_into(builder.writer(), &set.file, &[], sorter.sorted()?)?;
+    copy_into(builder.writer(), &set.file, sorter.sorted()?)?;
     builder.finish()
-}
-
-/// Discards the entries of `ranges` (ascending, disjoint). The ranges count as not listed, and
-/// the list is unfinished until [`SetBuilder::start_or_resume`] and a listing of them complete it.
-///
-/// # Errors
-/// When files cannot be written; the list may then be unchanged.
-pub fn forget(lock: &ListLock, set: Index, ranges: &[KeyRange]) -> Result<(), ListError> {
-    let paths = lock.paths();
-    let header = Header { set_id: fastrand::u64(1..), ..set.header().clone() };
-    let builder = SetBuilder::create(paths, paths.building(), header)?;
-    copy_into(builder.writer(), &set.file, ranges, set.newer().iter().copied().map(Ok))?;
-    builder.suspend()?;
-    // Only now, because until here a crash must leave the whole list.
-    remove_if_there(paths.base())?;
-    sync_folder(paths.base())
 }
 
 /// Removes the list, complete or not, so that the destination is listed again.
@@ -73,6 +56,6 @@ pub fn confirm(lock: &ListLock, set: Index) -> Result<Index, ListError> {
     // The number of the index stays the same, so that its journal still belongs to it.
     let header = Header { imported: false, ..set.header().clone() };
     let builder = SetBuilder::create(paths, paths.merging(), header)?;
-    copy_into(builder.writer(), &set.file, &[], std::iter::empty())?;
+    copy_into(builder.writer(), &set.file, std::iter::empty())?;
     Ok(builder.finish()?.with_newer(set.newer().to_vec()))
 }

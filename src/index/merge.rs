@@ -1,5 +1,4 @@
-//! Writes a new list from an older one: with the entries of the journal, without ranges that are to be
-//! listed again, or with its small shards joined.
+//! Writes a new list from an older one: with the entries of the journal, or with its small shards joined.
 
 use std::iter::Peekable;
 
@@ -9,28 +8,23 @@ use super::file::SetFile;
 use super::shard::SHARD_KEYS;
 use super::shard_stream::ShardStream;
 use super::shard_writer::ShardWriter;
-use super::write::without;
 use crate::object::KeyRange;
 
-/// Copies `source` into `writer`, without the ranges `dropped` (ascending, disjoint), and with
-/// the entries `newer` (ascending, no key twice), which replace older entries of the same keys. A shard without
-/// changes is copied without decoding it.
+/// Copies `source` into `writer` with the entries `newer` (ascending, no key twice), which replace older entries of the
+/// same keys. A shard without changes is copied without decoding it.
 pub(super) fn copy_into(
     writer: &ShardWriter,
     source: &SetFile,
-    dropped: &[KeyRange],
     newer: impl Iterator<Item = Result<Entry, ListError>>,
 ) -> Result<(), ListError> {
     let mut copy = Copy { writer, stream: None, newer: newer.peekable() };
     for (at, shard) in source.shards.iter().enumerate() {
-        let range = shard.meta.range;
-        let kept = without(range, dropped);
-        let whole = kept == [range] && shard.meta.keys as usize >= SHARD_KEYS / 4;
-        if whole && !copy.has_newer(&range) {
+        let is_large = shard.meta.keys as usize >= SHARD_KEYS / 4;
+        if is_large && !copy.has_newer(&shard.meta.range) {
             copy.end_stream()?;
             writer.copy(source, at)?;
         } else {
-            copy.rewrite(source, at, &kept)?;
+            copy.rewrite(source, at)?;
         }
     }
     copy.end_stream()
@@ -49,20 +43,13 @@ impl<'b, N: Iterator<Item = Result<Entry, ListError>>> Copy<'b, N> {
         self.newer.peek().is_some_and(|next| next.as_ref().map_or(true, |entry| entry.key <= range.last()))
     }
 
-    fn rewrite(&mut self, source: &SetFile, at: usize, kept: &[KeyRange]) -> Result<(), ListError> {
-        let shard = source.shards[at].meta.range;
+    fn rewrite(&mut self, source: &SetFile, at: usize) -> Result<(), ListError> {
+        let range = source.shards[at].meta.range;
         let mut entries = source.entries(at)?.into_iter().peekable();
-        for range in kept {
-            skip_below(&mut entries, &mut self.newer, range);
-            let mut stream = self.stream_for(range)?;
-            let both = std::iter::from_fn(|| next_of(&mut entries, &mut self.newer, range));
-            stream.feed(*range, both)?;
-            self.stream = Some((*range, stream));
-        }
-        // The entries left are of a dropped range and must not get into the next shard.
-        while self.has_newer(&shard) {
-            self.newer.next().transpose()?;
-        }
+        let mut stream = self.stream_for(&range)?;
+        let both = std::iter::from_fn(|| next_of(&mut entries, &mut self.newer, &range));
+        stream.feed(range, both)?;
+        self.stream = Some((range, stream));
         Ok(())
     }
 
@@ -81,16 +68,6 @@ impl<'b, N: Iterator<Item = Result<Entry, ListError>>> Copy<'b, N> {
 }
 
 type Older = Peekable<std::vec::IntoIter<Entry>>;
-
-/// Skips the entries before `range`. An error is not skipped.
-fn skip_below(
-    older: &mut Older,
-    newer: &mut Peekable<impl Iterator<Item = Result<Entry, ListError>>>,
-    range: &KeyRange,
-) {
-    while older.next_if(|entry| entry.key < range.first()).is_some() {}
-    while newer.next_if(|entry| entry.as_ref().is_ok_and(|entry| entry.key < range.first())).is_some() {}
-}
 
 /// The next entry of the two inside `range`; the newer one when both have the key.
 fn next_of(

@@ -127,12 +127,6 @@ impl Index {
         self.file.shards.iter().map(|shard| ShardInfo { range: shard.meta.range, keys: shard.meta.keys.into() })
     }
 
-    /// The shard that covers `key`.
-    pub fn shard_of(&self, key: &ObjectKey) -> ShardInfo {
-        let shard = &self.file.shards[self.file.shard_of(key)].meta;
-        ShardInfo { range: shard.range, keys: shard.keys.into() }
-    }
-
     /// Every object of the index in ascending order, with one shard in memory at a time.
     ///
     /// # Errors

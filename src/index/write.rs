@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::error::ListError;
 use super::file::{Kind, Raw, SetFile};
 use super::format::{Header, LIST_MAGIC, Shard, ShardMeta, encode_footer};
-use super::paths::{create_private, open_if_there, publish, sync_folder};
+use super::paths::{create_private, open_if_there, publish};
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, LibraryId};
 use crate::sys::private_file::Access;
@@ -113,12 +113,6 @@ impl Output {
         let written = self.lock();
         let keys: usize = written.shards.iter().map(|shard| shard.meta.keys as usize).sum();
         written.shards.len() > 64 + 4 * keys / super::shard::SHARD_KEYS
-    }
-
-    /// Makes the file and its name durable.
-    pub(super) fn sync(&self) -> Result<(), ListError> {
-        self.file.sync_all().map_err(ListError::io("sync", &self.path))?;
-        sync_folder(&self.path)
     }
 
     /// Completes the list and renames it to `target`.

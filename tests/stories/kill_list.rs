@@ -87,13 +87,8 @@ impl World {
             0 => drop(index::merge(&lock, &set, journal).unwrap()),
             1 => {
                 drop((set, journal));
-                let (set, journal) = index::prepare(&lock, &location("host/bucket")).unwrap().known.unwrap();
-                drop(journal);
-                let (low, high) = KeyRange::ALL.halves().unwrap();
-                let range = if self.random.bool() { low } else { high.halves().unwrap().0 };
-                index::forget(&lock, set, &[range]).unwrap();
+                index::forget_all(&lock).unwrap();
             }
-            2 if self.random.u32(..4) == 0 => index::forget_all(&lock).unwrap(),
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! The borders in a list: between its parts, between libraries, and around ranges that are given up.
+//! The borders in a list: between its parts, and between libraries.
 
 use std::collections::BTreeMap;
 
@@ -8,29 +8,10 @@ use seaf_migrate::index::{Index, LibraryCount, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
 use seaf_migrate::store::Listed;
 
-use crate::support::lists::{Model, Place, assert_same, copy_files, list, model, object, objects};
+use crate::support::lists::{Model, Place, assert_same, list, model, object, objects};
 
 /// Objects enough for several parts.
 const MANY: u64 = 40_000;
-
-fn without(model: &Model, ranges: &[KeyRange]) -> Model {
-    let outside = |key: &ObjectKey| !ranges.iter().any(|range| range.contains(key));
-    model.iter().filter(|(key, _)| outside(key)).map(|(key, size)| (*key, *size)).collect()
-}
-
-/// Gives `ranges` up, and says what is to be listed then.
-fn forget(place: &Place, ranges: &[KeyRange]) -> Vec<KeyRange> {
-    let (set, journal) = place.known();
-    drop(journal);
-    let lock = place.lock();
-    index::forget(&lock, set, ranges).unwrap();
-    SetBuilder::start_or_resume(&lock, &place.location).unwrap().1
-}
-
-/// [`assert_same`] for large lists: not every key is looked up.
-fn assert_holds(set: &Index, model: &Model) {
-    assert!(set.iter().map(Result::unwrap).eq(objects(model)), "the set holds something else than the model");
-}
 
 fn counts(set: &Index) -> Vec<LibraryCount> {
     set.libraries().map(Result::unwrap).collect()
@@ -47,56 +28,6 @@ fn counts_of(model: &Model) -> Vec<LibraryCount> {
         row.unsized_objects += u64::from(size.is_none());
     }
     rows.into_values().collect()
-}
-
-#[test]
-fn ranges_that_meet_and_miss_the_seams_are_given_up_exactly() {
-    let place = Place::new();
-    let model = model(0..MANY, 3);
-    let set = place.build(&model);
-    let shards: Vec<KeyRange> = set.shards().map(|shard| shard.range).collect();
-    assert!(shards.len() >= 3);
-    let seam = shards[1].last();
-    let range = |first, last| KeyRange::new(first, last).unwrap();
-    let around = range(seam.predecessor().unwrap(), seam.successor().unwrap());
-    let one_key = range(seam, seam);
-    let whole_and_more = range(shards[1].first().predecessor().unwrap(), shards[2].first());
-    let (lowest, highest) = (range(ObjectKey::MIN, ObjectKey::MIN), range(ObjectKey::MAX, ObjectKey::MAX));
-    for ranges in [vec![lowest, around, highest], vec![whole_and_more], vec![one_key, highest]] {
-        let again = Place::new();
-        copy_files(place.folder.path(), again.folder.path());
-        assert_eq!(forget(&again, &ranges), ranges);
-        // What the destination holds there now is nothing.
-        let rest = without(&model, &ranges);
-        assert_holds(&again.build(&rest), &rest);
-    }
-}
-
-#[test]
-fn everything_can_be_given_up_and_nothing_too() {
-    let place = Place::new();
-    let model = model(0..500, 3);
-    place.build(&model);
-    assert_eq!(forget(&place, &[KeyRange::ALL]), [KeyRange::ALL]);
-    place.build(&model);
-    assert_eq!(forget(&place, &[]), []);
-    assert!(place.prepare().unwrap().known.is_none(), "the list counts as unfinished until it is finished");
-    assert_same(&place.build(&Model::new()), &model);
-}
-
-#[test]
-fn a_library_can_be_given_up_with_what_the_journal_says_of_it() {
-    let place = Place::new();
-    let mut expected = model(0..3000, 5);
-    place.build(&expected);
-    place.note(&objects(&model(3000..3100, 5)));
-    expected.extend(model(3000..3100, 5));
-    let library = KeyRange::library(object(3000, 5).key.library);
-    assert_eq!(forget(&place, &[library]), [library]);
-    expected = without(&expected, &[library]);
-    // The notes about other libraries went into the list, and those about this one are gone with it.
-    assert_same(&place.build(&expected), &expected);
-    assert_eq!(counts(&place.known().0).len(), 4);
 }
 
 #[test]
@@ -143,8 +74,8 @@ fn the_first_and_the_last_key_there_can_be_are_keys_like_others() {
     expected.insert(ObjectKey::MAX, Some(0));
     assert_same(&place.known().0, &expected);
     let set = place.known().0;
-    assert!(set.shard_of(&ObjectKey::MIN).range.contains(&ObjectKey::MIN));
-    assert!(set.shard_of(&ObjectKey::MAX).range.contains(&ObjectKey::MAX));
+    assert_eq!(set.shards().next().unwrap().range.first(), ObjectKey::MIN);
+    assert_eq!(set.shards().last().unwrap().range.last(), ObjectKey::MAX);
 }
 
 #[test]
@@ -213,57 +144,8 @@ fn of_one_object_noted_often_the_last_note_counts() {
     assert_eq!(set.len(), 10);
 }
 
-/// Up to four ranges, ascending and disjoint, that begin and end at objects or beside them.
-fn ranges() -> impl Strategy<Value = Vec<(u64, i8)>> {
-    prop::collection::vec((0u64..400, -1i8..=1), 0..9)
-}
-
-fn disjoint(ends: &[(u64, i8)]) -> Vec<KeyRange> {
-    let mut keys: Vec<ObjectKey> = ends
-        .iter()
-        .filter_map(|&(number, side)| {
-            let key = object(number, 6).key;
-            match side {
-                -1 => key.predecessor(),
-                0 => Some(key),
-                _ => key.successor(),
-            }
-        })
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let ranges: Vec<KeyRange> = keys.chunks_exact(2).map(|pair| KeyRange::new(pair[0], pair[1]).unwrap()).collect();
-    // Two that touch are one gap.
-    ranges.into_iter().fold(Vec::new(), |mut out: Vec<KeyRange>, range| {
-        match out.last_mut() {
-            Some(last) if last.is_followed_by(&range) => *last = KeyRange::new(last.first(), range.last()).unwrap(),
-            _ => out.push(range),
-        }
-        out
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
-
-    #[test]
-    fn what_is_given_up_is_what_is_listed_again(
-        listed in prop::collection::btree_set(0u64..400, 0..200),
-        noted in prop::collection::btree_set(0u64..400, 0..60),
-        ends in ranges(),
-    ) {
-        let place = Place::new();
-        let mut expected = model(listed, 6);
-        place.build(&expected);
-        place.note(&objects(&model(noted.clone(), 6)));
-        expected.extend(model(noted, 6));
-        let ranges = disjoint(&ends);
-        prop_assert_eq!(&forget(&place, &ranges), &ranges);
-        let rest = without(&expected, &ranges);
-        // Listed as empty what was given up, all else must still be known.
-        assert_same(&place.build(&Model::new()), &rest);
-        assert_same(&place.known().0, &rest);
-    }
 
     #[test]
     fn a_cursor_finds_the_same_in_any_order(
