@@ -5,8 +5,9 @@
 //! checked against their ids. Blocks are only asked for their size, or read and checked with [`WalkOptions::content`].
 //! Sizes alone detect a truncated block, because the sizes of a file's blocks must add up to its length.
 //!
-//! A store that does not answer ends the check with its error; an object counts as missing only when the store says
-//! so. When a library has defects, its directories are read again to find the affected paths.
+//! A store that does not answer, or refuses one object after the other, ends the check with its error; an object counts as
+//! missing only when the store says so, and one that it refuses to give is a defect like others. When a library has
+//! defects, its directories are read again to find the affected paths.
 //!
 //! What is read was written by the server's users, who may mean harm: trees without end, directories that name one object
 //! a thousand times, a few bytes that decompress to very many. So the bytes of objects have a budget; beside them a walk
@@ -19,8 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::database::heads::{LibraryRoots, Roots};
-use crate::flow::Budget;
 use crate::flow::tasks::{self, Seats};
+use crate::flow::{Budget, CircuitBreaker};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectId, PerKind};
 use crate::store::{ErrorKind, ReadStore, StoreError};
@@ -98,8 +99,9 @@ const FINDINGS_MIN: u64 = 10;
 /// Walks every library of `roots` in `stores`, which are only read.
 ///
 /// # Errors
-/// When a store fails with any error other than an object that is not found or cannot be read. A cancelled check is no
-/// error: its result holds the libraries that were finished and the number of the others.
+/// When a store fails. What it says of one object ([`ErrorKind::is_of_one_object`]) is no failure of it, unless it refuses
+/// very many in a row. A cancelled check is no error: its result holds the libraries that were finished and the number of
+/// the others.
 pub fn fsck(
     stores: &Stores,
     roots: &Roots,
@@ -117,6 +119,7 @@ pub fn fsck(
         counters,
         halt: Halt { stop, error: Mutex::new(None) },
         budget: Budget::new(options.memory),
+        breakers: PerKind::from_fn(|_| CircuitBreaker::default()),
         // Beside the threads that walk a library each.
         seats: Seats::new(options.threads.get().saturating_sub(at_once)),
         path_bytes: AtomicU64::new(options.memory / 8),
@@ -143,6 +146,8 @@ struct Side<'a> {
     counters: &'a WalkCounters,
     halt: Halt<'a>,
     budget: Budget,
+    /// Count the objects in a row that a store did not give though it may have them.
+    breakers: PerKind<CircuitBreaker>,
     /// The threads that read objects.
     seats: Seats,
     /// How many bytes of paths may still be kept.

@@ -11,7 +11,7 @@ use crate::content::{Commit, Dirent, FsKind, FsView};
 use crate::database::heads::LibraryRoots;
 use crate::flow::budget::{Halted, Room};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, StoreError};
+use crate::store::StoreError;
 
 /// What an entry of a known directory takes in memory, in bytes: in both collections, and a name of some length.
 const KNOWN_ENTRY: u64 = 192;
@@ -96,7 +96,7 @@ fn or_halt<T>(side: &Side<'_>, read: Result<T, StoreError>) -> Option<T> {
     match read {
         Ok(value) => Some(value),
         Err(error) => {
-            if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable) {
+            if !error.kind().is_of_one_object() {
                 side.halt.fail(error);
             }
             None

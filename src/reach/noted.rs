@@ -5,6 +5,7 @@ use super::reading::ROOM;
 use super::result::DefectKind;
 use super::seen::{Defects, Node};
 use crate::database::heads::LibraryRoots;
+use crate::flow::CircuitBreaker;
 use crate::flow::budget::{Halted, Room};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::store::{ErrorKind, StoreError};
@@ -41,7 +42,12 @@ impl Noted<'_> {
     pub(super) fn note_error(&self, node: Node, error: StoreError, missing: DefectKind) {
         match error.kind() {
             ErrorKind::NotFound => self.note(node, missing),
-            ErrorKind::Unreadable => self.note(node, DefectKind::Unreadable(error.cause().to_owned())),
+            kind if kind.may_be_outage() && self.side.breakers[node.kind()].failure() => {
+                let many = CircuitBreaker::LIMIT;
+                let why = format!("{many} objects in a row failed like this, so the store is taken for gone");
+                self.side.halt.fail(error.because(why));
+            }
+            kind if kind.is_of_one_object() => self.note(node, DefectKind::Unreadable(error.cause().to_owned())),
             _ => self.side.halt.fail(error),
         }
     }
@@ -55,7 +61,10 @@ impl Noted<'_> {
     /// The stored size of a block; `None`, and a defect, when it is not there.
     pub(super) fn block_size(&self, id: ObjectId) -> Option<u64> {
         match self.side.stores[ObjectKind::Blocks].size(&self.key(Node::Block(id))) {
-            Ok(size) => Some(size),
+            Ok(size) => {
+                self.side.breakers[ObjectKind::Blocks].success();
+                Some(size)
+            }
             Err(error) => {
                 self.note_error(Node::Block(id), error, DefectKind::Missing);
                 None

@@ -18,7 +18,7 @@ use crate::content::FsView;
 use crate::database::heads::LibraryRoots;
 use crate::flow::tasks;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, StoreError};
+use crate::store::StoreError;
 
 /// The most directories that may be above one: deeper than any user can have one, because paths end at 4,096 bytes.
 pub(super) const DEPTH_MAX: u32 = 10_000;
@@ -253,9 +253,7 @@ impl Search<'_> {
             Ok(())
         });
         match seen {
-            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable) => {
-                self.side.halt.fail(error);
-            }
+            Err(error) if !error.kind().is_of_one_object() => self.side.halt.fail(error),
             Ok(()) | Err(_) => {}
         }
     }

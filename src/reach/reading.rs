@@ -34,6 +34,7 @@ pub(super) fn read(
         Within::Bytes(data) => data,
         Within::Larger(size) => return Err(room.short(size.saturating_add(beside(size)))),
     };
+    side.breakers[kind].success();
     let size = data.len() as u64;
     room.take(size + beside(size))?;
     side.counters.read_bytes.add(size);

@@ -102,6 +102,12 @@ impl ErrorKind {
         )
     }
 
+    /// Whether it says something of this one object and nothing of the store: it is not there, or cannot be had though
+    /// others can. For those who only read; a store that says so of all its objects is still to be noticed.
+    pub const fn is_of_one_object(self) -> bool {
+        matches!(self, Self::NotFound | Self::Unreadable | Self::ObjectDenied | Self::Archived | Self::TooLarge)
+    }
+
     /// Whether the store refuses whoever asks. From a store that answered well before, that may pass: its table of users
     /// is loading, or what the credentials are checked against does not answer.
     pub const fn is_refusal(self) -> bool {

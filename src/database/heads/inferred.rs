@@ -143,7 +143,7 @@ impl Reader<'_> {
             Ok(Commit::parse(&id, &data).ok().map(|parsed| Brief::of(&parsed.object)))
         });
         match read {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable) => Ok(None),
+            Err(error) if error.kind().is_of_one_object() => Ok(None),
             read => read,
         }
     }

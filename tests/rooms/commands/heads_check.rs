@@ -369,6 +369,25 @@ fn a_store_that_fails_on_either_side_is_never_an_answer() {
 }
 
 #[test]
+fn what_neither_side_gives_is_the_sources_damage_and_what_only_the_destination_withholds_is_not() {
+    for (kind, key, _) in victims(&small()) {
+        for refused in [ErrorKind::Unreadable, ErrorKind::ObjectDenied, ErrorKind::Archived, ErrorKind::TooLarge] {
+            for both in [true, false] {
+                let mut pair = Pair::new(small());
+                pair.destination.store(kind).fail(key, refused);
+                if both {
+                    pair.source.store(kind).fail(key, refused);
+                }
+                let result = pair.check();
+                let broken = if both { &result.damaged_in_source } else { &result.not_whole };
+                assert!(names(broken).contains(&"plain 0 ✓"), "{kind} {refused:?}: {broken:?}");
+                assert_eq!(result.whole + broken.count, 8, "{kind} {refused:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_source_that_is_gone_is_asked_about_no_further_finding() {
     let mut pair = Pair::new(small());
     pair.destination.store(ObjectKind::Blocks).remove_all(|_| true);

@@ -14,7 +14,7 @@ use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 use crate::support::library::{Params, Store};
 use crate::support::sample;
-use crate::support::side::{Side, by_library, options, roots_of, small, whats};
+use crate::support::side::{Side, by_library, options, roots_of, small, suffering};
 use crate::support::watched::{Unordered, Watched};
 
 #[test]
@@ -98,15 +98,65 @@ fn a_store_that_fails_is_never_taken_for_one_that_lacks() {
     for kind in ObjectKind::ALL {
         let of_tree = library.head().tree.ids(kind).first().copied();
         let key = ObjectKey::new(library.id, of_tree.unwrap_or(library.head().commit));
-        for error in [ErrorKind::Timeout, ErrorKind::ObjectDenied, ErrorKind::ContainerMissing, ErrorKind::Protocol] {
+        for error in [ErrorKind::Timeout, ErrorKind::BadCredentials, ErrorKind::ContainerMissing, ErrorKind::Protocol] {
             let side = Side::generated(&store);
             side.store(kind).fail(key, error);
             assert_eq!(side.try_fsck().unwrap_err().kind(), error, "{kind}");
         }
-        let side = Side::generated(&store);
-        side.store(kind).fail(key, ErrorKind::Unreadable);
-        assert!(whats(&side.fsck()).contains(&DefectKind::Unreadable("made to fail by the test".to_owned())), "{kind}");
     }
+}
+
+#[test]
+fn an_object_that_the_store_does_not_give_is_named_and_every_other_library_is_checked() {
+    let store = small();
+    let library = store.library("plain 0 ✓");
+    for content in [false, true] {
+        for kind in ObjectKind::ALL {
+            let of_tree = library.head().tree.ids(kind).first().copied();
+            let key = ObjectKey::new(library.id, of_tree.unwrap_or(library.head().commit));
+            for error in [ErrorKind::Unreadable, ErrorKind::ObjectDenied, ErrorKind::Archived, ErrorKind::TooLarge] {
+                let mut side = Side::generated(&store);
+                side.options.content = content;
+                side.store(kind).fail(key, error);
+                // Another one is missing, and is found as well.
+                let other = store.library("twin").head().commit;
+                side.store(ObjectKind::Commits).take(&ObjectKey::new(store.library("twin").id, other));
+                let result = side.fsck();
+                assert_eq!((result.unfinished, result.libraries.len()), (0, side.roots.libraries.len()));
+                let found = by_library(&result);
+                let refused = DefectKind::Unreadable("made to fail by the test".to_owned());
+                for library in suffering(&store, kind, &key).into_keys().chain([library.id]) {
+                    assert!(
+                        found[&library].iter().any(|finding| finding.what == refused),
+                        "{kind} {error:?}: {found:?}"
+                    );
+                }
+                assert_eq!(found[&store.library("twin").id][0].what, DefectKind::HeadMissing);
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_database_a_commit_that_the_store_does_not_give_is_left_to_the_walk() {
+    let store = small();
+    let mut side = Side::generated(&store);
+    let library = store.library("plain 0 ✓");
+    let key = ObjectKey::new(library.id, library.head().commit);
+    side.store(ObjectKind::Commits).fail(key, ErrorKind::ObjectDenied);
+    side.roots = Roots::from_commits(&*side.kinds[0], &*side.kinds[1], options().threads, &Shutdown::new()).unwrap();
+    let found = by_library(&side.fsck());
+    let refused = DefectKind::Unreadable("made to fail by the test".to_owned());
+    assert!(found[&library.id].iter().any(|finding| finding.what == refused), "{found:?}");
+}
+
+#[test]
+fn a_store_that_gives_nobody_anything_is_a_failure_and_no_damage() {
+    let side = Side::generated(&Store::generate(&Params { files: 300, ..Params::default() }));
+    side.store(ObjectKind::Blocks).fail_all(ErrorKind::ObjectDenied);
+    let error = side.try_fsck().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ObjectDenied);
+    assert!(error.to_string().contains("100 objects in a row failed like this"), "{error}");
 }
 
 #[test]

@@ -161,7 +161,7 @@ impl Judge<'_> {
             DefectKind::Unreadable(_) => {
                 let is_unreadable = |which| {
                     let read = self.in_room(here, finding.kind, &key, which, |_, _| Ok(()));
-                    Ok::<_, StoreError>(answered(read)? == Err(ErrorKind::Unreadable))
+                    Ok::<_, StoreError>(answered(read)?.is_err_and(|kind| kind != ErrorKind::NotFound))
                 };
                 is_unreadable(Reading::First)? && is_unreadable(Reading::Second)?
             }
@@ -271,9 +271,7 @@ impl Bytes {
 fn answered<T>(answer: Result<T, StoreError>) -> Result<Result<T, ErrorKind>, StoreError> {
     match answer {
         Ok(value) => Ok(Ok(value)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unreadable | ErrorKind::ObjectDenied) => {
-            Ok(Err(error.kind()))
-        }
+        Err(error) if error.kind().is_of_one_object() => Ok(Err(error.kind())),
         Err(error) => Err(error),
     }
 }

@@ -9,7 +9,7 @@ use crate::database::heads::LibraryRoots;
 use crate::flow::{Budget, pool};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::reach::Stores;
-use crate::store::{ErrorKind, StoreError, Within, read_within};
+use crate::store::{StoreError, Within, read_within};
 use crate::sys::shutdown::Shutdown;
 
 /// How many files of a library are looked for.
@@ -145,11 +145,9 @@ impl Remembered<'_> {
         key: &ObjectKey,
         call: impl FnOnce(&Stores) -> Result<T, StoreError>,
     ) -> Result<T, Wrong> {
-        call(self.stores).map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::Unreadable | ErrorKind::ObjectDenied | ErrorKind::Archived => {
-                wrong(kind, key, &error.cause())
-            }
-            _ => Wrong::Unknown(error),
+        call(self.stores).map_err(|error| match error.kind().is_of_one_object() {
+            true => wrong(kind, key, &error.cause()),
+            false => Wrong::Unknown(error),
         })
     }
 }
