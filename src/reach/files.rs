@@ -23,6 +23,8 @@ pub(super) struct FileLength {
     /// Its length in bytes.
     pub(super) length: u64,
     pub(super) encrypted: bool,
+    /// Whether its description had its id when it was read.
+    pub(super) has_its_id: bool,
 }
 
 /// A file with few blocks, whose blocks are checked at once.
@@ -112,14 +114,35 @@ impl Files {
             }
             noted.in_room(node, DefectKind::Missing, |room| {
                 let data = reading::read(noted.side, ObjectKind::Fs, &noted.key(node), room)?;
-                // It was well formed when it was read before; what it is now is for the next check.
                 let is_wanted = || !noted.side.halt.is_on();
-                if let Ok(Some(view)) = FsView::open_while(&is_wanted, &file.id, &data) {
-                    self.is_added_up(noted, file, |each| view.blocks(each));
+                match FsView::open_while(&is_wanted, &file.id, &data) {
+                    Ok(Some(view)) => self.add_up_again(noted, file, &view),
+                    Ok(None) => {}
+                    Err(damage) => noted.note(node, DefectKind::Damaged(damage)),
                 }
                 Ok(())
             });
         });
+    }
+
+    /// Adds up the blocks of a file whose description was read a second time. Where that names others than the first one,
+    /// nobody knows what they add up to.
+    fn add_up_again(&self, noted: &Noted<'_>, file: FileLength, view: &FsView<'_>) {
+        let differs = || {
+            noted.note(
+                Node::File(file.id),
+                DefectKind::Unreadable("two readings of it name different blocks".to_owned()),
+            )
+        };
+        // The same id twice is the same blocks twice.
+        if file.has_its_id && view.wrong_id.is_some() {
+            differs();
+            return;
+        }
+        // All blocks of the first reading are known by now.
+        if self.is_added_up(noted, file, |each| view.blocks(each)).is_none() && !noted.side.halt.is_on() {
+            differs();
+        }
     }
 
     /// Compares the length of a file with the sum of its blocks' sizes; `None` while a size is unknown. `blocks` calls what it
@@ -130,7 +153,7 @@ impl Files {
         file: FileLength,
         blocks: impl FnOnce(&mut dyn FnMut(ObjectId)),
     ) -> Option<()> {
-        let FileLength { id, length, encrypted } = file;
+        let FileLength { id, length, encrypted, .. } = file;
         let (mut total, mut count, mut is_unknown, mut is_bad) = (0u64, 0u64, false, false);
         blocks(&mut |block| {
             count += 1;

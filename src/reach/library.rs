@@ -216,7 +216,8 @@ impl Walk<'_> {
             (Node::Dir(_), FsKind::Dir) => self.children(steps, &view, &known, tree),
             (Node::File(_), FsKind::File { .. }) if !tree.blocks => {}
             (Node::File(id), FsKind::File { size }) => {
-                let file = FileLength { id, length: size, encrypted: tree.encrypted };
+                let has_its_id = view.wrong_id.is_none();
+                let file = FileLength { id, length: size, encrypted: tree.encrypted, has_its_id };
                 return Ok(self.files.blocks_of(&view, file, |blocks| steps.put([Step::Blocks(blocks)])));
             }
             (Node::Dir(_), _) => self.noted.note(node, DefectKind::WrongKind { expected: "directory", found: "file" }),

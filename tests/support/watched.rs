@@ -19,12 +19,20 @@ pub struct Watched<S> {
     pub inner: S,
     failing: Mutex<HashMap<ObjectKey, ErrorKind>>,
     asked: Mutex<HashMap<ObjectKey, usize>>,
-    wrong_once: Mutex<HashMap<ObjectKey, Bytes>>,
+    /// Bytes to give once, and after how many right ones.
+    wrong_once: Mutex<HashMap<ObjectKey, (usize, Bytes)>>,
+    huge: Mutex<HashMap<ObjectKey, u64>>,
 }
 
 impl<S> Watched<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner, failing: Mutex::default(), asked: Mutex::default(), wrong_once: Mutex::default() }
+        Self {
+            inner,
+            failing: Mutex::default(),
+            asked: Mutex::default(),
+            wrong_once: Mutex::default(),
+            huge: Mutex::default(),
+        }
     }
 
     /// Makes every later read and size of this object fail with `kind`.
@@ -34,7 +42,29 @@ impl<S> Watched<S> {
 
     /// Gives these bytes for the next read of this object, and its own ones from then on.
     pub fn give_once(&self, key: ObjectKey, data: Bytes) {
-        self.wrong_once.lock().unwrap().insert(key, data);
+        self.give_after(key, 0, data);
+    }
+
+    /// Gives these bytes once, after so many reads that give the object's own ones.
+    pub fn give_after(&self, key: ObjectKey, reads: usize, data: Bytes) {
+        self.wrong_once.lock().unwrap().insert(key, (reads, data));
+    }
+
+    /// Says from now on that the object has `size` bytes. To take them is an error of whoever does.
+    pub fn say_huge(&self, key: ObjectKey, size: u64) {
+        self.huge.lock().unwrap().insert(key, size);
+    }
+
+    fn wrong(&self, key: &ObjectKey) -> Option<Bytes> {
+        let mut all = self.wrong_once.lock().unwrap();
+        let (reads, _) = all.get_mut(key)?;
+        match reads.checked_sub(1) {
+            Some(left) => {
+                *reads = left;
+                None
+            }
+            None => all.remove(key).map(|(_, data)| data),
+        }
     }
 
     /// How often each object was asked for.
@@ -119,13 +149,22 @@ impl<S: ReadStore> ReadStore for Watched<S> {
 
     fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
         self.ask("read", key)?;
-        let wrong = self.wrong_once.lock().unwrap().remove(key);
-        wrong.map_or_else(|| self.inner.read(key), Ok)
+        assert!(!self.huge.lock().unwrap().contains_key(key), "{key} was read though it is larger than any memory");
+        self.wrong(key).map_or_else(|| self.inner.read(key), Ok)
+    }
+
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        let huge = self.huge.lock().unwrap().get(key).copied();
+        if huge.is_some_and(|size| size > most) {
+            return self.ask("read", key).map(|()| None);
+        }
+        self.read(key).map(|data| (data.len() as u64 <= most).then_some(data))
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.ask("size", key)?;
-        self.inner.size(key)
+        let huge = self.huge.lock().unwrap().get(key).copied();
+        huge.map_or_else(|| self.inner.size(key), Ok)
     }
 }
 

@@ -221,3 +221,46 @@ fn a_library_without_a_head_is_found() {
     assert_eq!(whats(&result), [DefectKind::NoHead, DefectKind::NoHead]);
     assert_eq!(result.ignored.len(), 2, "{:?}", result.ignored);
 }
+
+#[test]
+fn a_file_that_names_other_blocks_when_it_is_read_again_is_not_whole() {
+    let store = small();
+    let library = store.library("plain 0 ✓").id;
+    let blocks: Vec<_> = (0..100u8).map(|number| library::objects::block(vec![number; 10])).collect();
+    let ids: Vec<_> = blocks.iter().map(|(id, _)| *id).collect();
+    let turned: Vec<_> = ids.iter().rev().copied().collect();
+    let (file, data) = library::objects::file(1, 1000, &ids);
+    let child = library::objects::Child { id: file, name: "x".to_owned(), size: Some(1000), mtime: 1 };
+    let (root, dir) = library::objects::dir(1, &[child]);
+    let text = library::objects::CommitText { root, ..commit_of(library) };
+    let (head, commit) = text.encode(library::objects::Writer::C);
+    let key = ObjectKey::new(library, file);
+    let side = || {
+        let mut side = Side::generated(&store);
+        blocks
+            .iter()
+            .for_each(|(id, data)| side.store(ObjectKind::Blocks).put(ObjectKey::new(library, *id), data.clone()));
+        side.store(ObjectKind::Fs).put(key, data.clone());
+        side.store(ObjectKind::Fs).put(ObjectKey::new(library, root), dir.clone());
+        side.store(ObjectKind::Commits).put(ObjectKey::new(library, head), commit.clone());
+        side.roots.libraries.retain(|roots| roots.id == library);
+        (side.roots.libraries[0].heads, side.roots.libraries[0].base_commits) = (vec![head], Vec::new());
+        side
+    };
+    assert!(side().fsck().is_sound());
+    let differ = DefectKind::Unreadable("two readings of it name different blocks".to_owned());
+    let strangers = library::objects::file(1, 1000, &[file, root]).1;
+    for (second, what) in [
+        (library::objects::file(1, 1000, &turned).1, differ.clone()),
+        (strangers, differ.clone()),
+        (dir.clone(), differ),
+        (Bytes::new(), DefectKind::Damaged(Damage::Empty)),
+        (data.slice(..data.len() / 2), DefectKind::Damaged(Damage::Truncated)),
+    ] {
+        let side = side();
+        side.store(ObjectKind::Fs).give_after(key, 1, second);
+        let found = by_library(&side.fsck());
+        let [finding] = &found[&library][..] else { panic!("{found:?}") };
+        assert_eq!((finding.id, &finding.what, &finding.paths[..]), (Some(file), &what, &["/x".to_owned()][..]));
+    }
+}
