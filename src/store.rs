@@ -41,7 +41,9 @@ pub use error::{ErrorKind, StoreError, found};
 pub use exclusion::{Exclusion, KernelLock};
 pub use ignored::{Ignored, IgnoredNames, NameSort};
 pub use sizes::SizeMatch;
-pub use within::{COMMIT_MAX, Within, read_within, refuse_oversized};
+pub use within::{
+    BLOCK_MAX, COMMIT_MAX, Within, first_room, read_again_in_room, read_in_room, read_within, refuse_oversized,
+};
 
 /// An object as a listing shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

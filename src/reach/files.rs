@@ -11,10 +11,14 @@ use super::seen::{Block, Blocks, Node};
 use crate::content::{Damage, FsView, IdCheck, check};
 use crate::flow::tasks;
 use crate::object::{ObjectId, ObjectKind};
+use crate::store::first_room;
 
 /// The most blocks that are checked one after the other. A file with more of them is checked by several threads, and added
 /// up at the end.
 const AT_ONCE: usize = 64;
+
+/// The most bytes that encryption adds to a block.
+const PADDING: u64 = 16;
 
 /// A file whose blocks' sizes must add up to its length.
 #[derive(Clone, Copy)]
@@ -84,20 +88,29 @@ impl Files {
 
     /// Checks the blocks of a file that nobody checks yet, and adds them up.
     pub(super) fn small_file(&self, noted: &Noted<'_>, SmallFile { file, blocks }: &SmallFile) {
-        blocks.iter().filter(|id| self.blocks.claim(**id)).for_each(|id| self.block(noted, *id));
+        // No block of it is larger than the file.
+        let room = file.length.saturating_add(PADDING).min(first_room(ObjectKind::Blocks));
+        blocks.iter().filter(|id| self.blocks.claim(**id)).for_each(|id| self.block(noted, *id, room));
         if self.is_added_up(noted, *file, |each| blocks.iter().copied().for_each(each)).is_none() {
             lock(&self.unsummed).push(*file);
         }
     }
 
-    /// Checks a block that was claimed.
-    pub(super) fn block(&self, noted: &Noted<'_>, id: ObjectId) {
+    /// Checks blocks that were claimed, of files of any length.
+    pub(super) fn large_file(&self, noted: &Noted<'_>, blocks: &[ObjectId]) {
+        blocks.iter().for_each(|id| self.block(noted, *id, first_room(ObjectKind::Blocks)));
+    }
+
+    /// Checks a block that was claimed. Reading it takes `room` bytes, and more where it turns out to be larger.
+    fn block(&self, noted: &Noted<'_>, id: ObjectId, room: u64) {
         if noted.side.halt.is_on() {
             return;
         }
         noted.side.counters.blocks.add(1);
-        let length = noted.block_size(id);
-        let length = length.filter(|length| !noted.side.options.content || is_content_good(noted, id, *length));
+        let length = match noted.side.options.content {
+            true => good_length(noted, id, room),
+            false => noted.block_size(id),
+        };
         if length == Some(0) {
             noted.note(Node::Block(id), DefectKind::Damaged(Damage::Empty));
         }
@@ -171,7 +184,7 @@ impl Files {
             return None;
         }
         // A range, because each block is encrypted separately and padded by 1 to 16 bytes.
-        let padding = if encrypted { count..=16 * count } else { 0..=0 };
+        let padding = if encrypted { count..=PADDING * count } else { 0..=0 };
         if !total.checked_sub(length).is_some_and(|extra| padding.contains(&extra)) {
             noted.note(Node::File(id), DefectKind::WrongSize { expected: length, found: total });
         }
@@ -179,17 +192,18 @@ impl Files {
     }
 }
 
-/// Whether the block's bytes, of which there should be `size`, have its id.
-fn is_content_good(noted: &Noted<'_>, id: ObjectId, size: u64) -> bool {
+/// The number of the block's bytes, which have its id; `None`, and a defect, when they do not, or cannot be read. They are
+/// read by one call, and by further ones, of which the first asks for the size, where the block does not fit in `room`.
+fn good_length(noted: &Noted<'_>, id: ObjectId, room: u64) -> Option<u64> {
     let node = Node::Block(id);
-    let checked = noted.side.budget.in_room(size.max(1), |room| {
+    let checked = noted.side.budget.in_room(room, |room| {
         let data = reading::read(noted.side, ObjectKind::Blocks, &noted.key(node), room)?;
-        Ok(check(ObjectKind::Blocks, &id, &data))
+        Ok((data.len() as u64, check(ObjectKind::Blocks, &id, &data)))
     });
     match checked {
-        Ok(IdCheck::Good) => return true,
-        Ok(IdCheck::Damaged(damage)) => noted.note(node, DefectKind::Damaged(damage)),
+        Ok((length, IdCheck::Good)) => return Some(length),
+        Ok((_, IdCheck::Damaged(damage))) => noted.note(node, DefectKind::Damaged(damage)),
         Err(error) => noted.note_error(node, error, DefectKind::Missing),
     }
-    false
+    None
 }

@@ -6,12 +6,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Side;
-use super::reading::{self, ROOM};
+use super::reading;
 use crate::content::{Commit, Dirent, FsKind, FsView};
 use crate::database::heads::LibraryRoots;
 use crate::flow::budget::{Halted, Room};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
-use crate::store::StoreError;
+use crate::store::{StoreError, first_room};
 
 /// What an entry of a known directory takes in memory, in bytes: in both collections, and a name of some length.
 const KNOWN_ENTRY: u64 = 192;
@@ -50,7 +50,7 @@ impl KnownDir {
 pub(super) fn known_root(side: &Side<'_>, roots: &LibraryRoots) -> Option<ObjectId> {
     let commit = side.options.whole.get(&roots.id)?;
     let key = ObjectKey::new(roots.id, *commit);
-    let root = side.budget.in_room(ROOM, |room| {
+    let root = side.budget.in_room(first_room(ObjectKind::Commits), |room| {
         let data = reading::read(side, ObjectKind::Commits, &key, room)?;
         let parsed = Commit::parse(commit, &data).ok().filter(|parsed| parsed.wrong_id.is_none());
         Ok(parsed.map(|parsed| parsed.object.root_id))

@@ -130,7 +130,7 @@ impl Walk<'_> {
                     self.files.small_file(&self.noted, &file);
                 }
             }
-            Step::Blocks(ids) => ids.iter().for_each(|id| self.files.block(&self.noted, *id)),
+            Step::Blocks(ids) => self.files.large_file(&self.noted, &ids),
         }
     }
 

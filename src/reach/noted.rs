@@ -1,14 +1,13 @@
 //! The defects of a library as they are found, and reading its objects within the budget.
 
 use super::Side;
-use super::reading::ROOM;
 use super::result::DefectKind;
 use super::seen::{Defects, Node};
 use crate::database::heads::LibraryRoots;
 use crate::flow::CircuitBreaker;
 use crate::flow::budget::{Halted, Room};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, first_room};
 
 /// A library, and what was found wrong with it.
 pub(super) struct Noted<'a> {
@@ -25,7 +24,7 @@ impl Noted<'_> {
         missing: DefectKind,
         visit: impl FnMut(&mut Room<'_>) -> Result<T, Halted<StoreError>>,
     ) -> Option<T> {
-        match self.side.budget.in_room(ROOM, visit) {
+        match self.side.budget.in_room(first_room(node.kind()), visit) {
             Ok(value) => Some(value),
             Err(error) => {
                 self.note_error(node, error, missing);
@@ -39,6 +38,7 @@ impl Noted<'_> {
         ObjectKey::new(library, node.id())
     }
 
+    /// Records an error of one object as its defect; any other one ends the walk.
     pub(super) fn note_error(&self, node: Node, error: StoreError, missing: DefectKind) {
         match error.kind() {
             ErrorKind::NotFound => self.note(node, missing),

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::graph::{Builder, Graph, Way};
-use super::reading::{self, ROOM};
+use super::reading;
 use super::result::DefectKind;
 use super::seen::{Node, Places, Snapshot};
 use super::{Side, lock};
@@ -18,7 +18,7 @@ use crate::content::FsView;
 use crate::database::heads::LibraryRoots;
 use crate::flow::tasks;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
-use crate::store::StoreError;
+use crate::store::{StoreError, first_room};
 
 /// The most directories that may be above one: deeper than any user can have one, because paths end at 4,096 bytes.
 pub(super) const DEPTH_MAX: u32 = 10_000;
@@ -245,7 +245,7 @@ impl Search<'_> {
             return;
         }
         let key = ObjectKey::new(self.roots.store_id(), node.id());
-        let seen: Result<(), StoreError> = self.side.budget.in_room(ROOM, |room| {
+        let seen: Result<(), StoreError> = self.side.budget.in_room(first_room(ObjectKind::Fs), |room| {
             let data = reading::read(self.side, ObjectKind::Fs, &key, room)?;
             if let Ok(Some(view)) = FsView::open_while(&|| !self.side.halt.is_on(), &node.id(), &data) {
                 see(&view);

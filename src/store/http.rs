@@ -19,7 +19,7 @@ use http::{Method, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::{ErrorKind, StoreError};
+use super::{BLOCK_MAX, ErrorKind, StoreError};
 use crate::sys::terminal::beginning;
 
 mod answer;
@@ -99,8 +99,8 @@ impl Request {
     pub const TEXT_LIMIT: u64 = 16 << 20;
     /// The limit of an answer that says that something failed; what it says is a few hundred bytes.
     pub const ERROR_LIMIT: u64 = 1 << 20;
-    /// The limit of an object: far above what Seafile writes, and below what would eat the memory.
-    pub const OBJECT_LIMIT: u64 = 2 << 30;
+    /// The limit of an object: that of the largest that is read.
+    pub const OBJECT_LIMIT: u64 = BLOCK_MAX;
 
     /// A request without headers and body, its answer limited to [`Request::TEXT_LIMIT`], and
     /// repeatable if its method is idempotent (RFC 9110, 9.2.2).

@@ -8,13 +8,11 @@ use crate::content::Commit;
 use crate::flow::Budget;
 use crate::flow::tasks::{self, Seats};
 use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, Part, ReadStore, StoreError, Within, control, found, read_within};
+use crate::store::{ErrorKind, Part, ReadStore, StoreError, control, first_room, found, read_in_room};
 use crate::sys::shutdown::Shutdown;
 
 /// The bytes that commits may take in memory while they are read.
 const MEMORY: u64 = 16 << 20;
-/// The room in bytes that is taken for a commit before its size is known.
-const ROOM: u64 = 64 << 10;
 /// The most characters of a library's name that are kept; Seafile's names have at most 255 bytes.
 const NAME_MAX: usize = 255;
 
@@ -130,16 +128,12 @@ impl Reader<'_> {
         Ok((LibraryRoots { heads, name, ..LibraryRoots::new(library) }, root))
     }
 
-    /// Reads a commit; `None` when it is damaged or vanished since the listing, which the walk reports.
+    /// Reads a commit; `None` when it is damaged, cannot be read or vanished since the listing, which the walk reports.
     fn read(&self, library: LibraryId, id: ObjectId) -> Result<Option<Brief>, StoreError> {
         interrupted(self.stop)?;
         let key = ObjectKey::new(library, id);
-        let read = self.budget.in_room(ROOM, |room| {
-            // Its strings may take as much again.
-            let data = match read_within(self.store, ObjectKind::Commits, &key, room.left() / 2)? {
-                Within::Bytes(data) => data,
-                Within::Larger(size) => return Err(room.short(size.saturating_mul(2))),
-            };
+        let read: Result<Option<Brief>, StoreError> = self.budget.in_room(first_room(ObjectKind::Commits), |room| {
+            let data = read_in_room(self.store, ObjectKind::Commits, &key, room)?;
             Ok(Commit::parse(&id, &data).ok().map(|parsed| Brief::of(&parsed.object)))
         });
         match read {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use seaf_migrate::content::Damage;
 use seaf_migrate::database::heads::{LibraryRoots, Roots};
-use seaf_migrate::object::ObjectKind;
+use seaf_migrate::object::{ObjectKey, ObjectKind};
 use seaf_migrate::reach::{Defect, DefectKind, LibraryResult};
 
 use crate::support::library::hostile::{Hostile, missing_block};
@@ -88,7 +88,7 @@ fn with_hardly_any_memory_the_same_is_found() {
         assert!(side.fsck().is_sound());
         let library = store.library("plain 0 ✓");
         let block = library.head().tree.files["/large/000000"].blocks[0];
-        side.store(ObjectKind::Blocks).take(&seaf_migrate::object::ObjectKey::new(library.id, block));
+        side.store(ObjectKind::Blocks).take(&ObjectKey::new(library.id, block));
         let found = side.fsck();
         let findings: Vec<_> = found.libraries.iter().flat_map(|library| &library.findings).collect();
         assert!(!findings.is_empty() && findings.iter().all(|finding| finding.id == Some(block)), "{found}");
@@ -103,8 +103,27 @@ fn findings_that_name_no_paths_say_so() {
     side.options.memory = 1;
     let library = store.library("plain 0 ✓");
     let block = library.head().tree.files["/same one"].blocks[0];
-    side.store(ObjectKind::Blocks).take(&seaf_migrate::object::ObjectKey::new(library.id, block));
+    side.store(ObjectKind::Blocks).take(&ObjectKey::new(library.id, block));
     let found = side.fsck();
     let named: Vec<&Defect> = found.libraries.iter().flat_map(|library| &library.findings).collect();
     assert!(named.iter().any(|finding| finding.paths.is_empty() && finding.more_paths >= 2), "{found}");
+}
+
+#[test]
+fn a_block_larger_than_any_can_be_is_named_and_not_read() {
+    let store = larger();
+    let library = store.library("plain 0 ✓");
+    let block = library.head().tree.files["/large/000000"].blocks[0];
+    for memory in [1, 16 << 20] {
+        let mut side = Side::generated(&store);
+        (side.options.memory, side.options.content) = (memory, true);
+        side.store(ObjectKind::Blocks).say_huge(ObjectKey::new(library.id, block), (2 << 30) + 1);
+        let found = side.fsck();
+        let findings: Vec<_> = found.libraries.iter().flat_map(|library| &library.findings).collect();
+        assert!(!findings.is_empty(), "{found}");
+        for finding in findings {
+            let DefectKind::Unreadable(why) = &finding.what else { panic!("{finding}") };
+            assert!(finding.id == Some(block) && why.contains("it has 2147483649 bytes"), "{finding}");
+        }
+    }
 }

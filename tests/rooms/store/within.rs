@@ -2,15 +2,21 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use seaf_migrate::conf::Location;
-use seaf_migrate::flow::RateLimiter;
+use seaf_migrate::content::FS_VIEW_MAX;
+use seaf_migrate::flow::budget::{Halted, Room};
+use seaf_migrate::flow::{Budget, RateLimiter};
 use seaf_migrate::object::{ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::layer::limit::Limited;
 use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
-use seaf_migrate::store::{COMMIT_MAX, ErrorKind, Page, Part, ReadStore, StoreError, Within, WriteStore, read_within};
+use seaf_migrate::store::{
+    BLOCK_MAX, COMMIT_MAX, ErrorKind, Page, Part, ReadStore, StoreError, Within, WriteStore, read_again_in_room,
+    read_in_room, read_within,
+};
 use seaf_migrate::sys::shutdown::Shutdown;
 
 use crate::support::folder::{ID, Place, key};
@@ -79,12 +85,17 @@ fn a_file_larger_than_all_memory_is_refused_by_its_length() {
         Err(error) => return crate::support::skip::skip("a file of 8 TiB", error),
     }
     assert_eq!(store.read_at_most(&key(ID), 1 << 30).unwrap(), None);
-    assert_eq!(read_within(&store, ObjectKind::Blocks, &key(ID), 1 << 30).unwrap(), Within::Larger(huge));
+    for most in [1 << 30, u64::MAX] {
+        let error = read_within(&store, ObjectKind::Blocks, &key(ID), most).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreadable, "{error}");
+        assert!(error.to_string().contains(&format!("it has {huge} bytes")), "{error}");
+    }
 }
 
 #[test]
-fn a_commit_or_directory_larger_than_any_can_be_is_not_read_however_much_memory_there_is() {
-    for (kind, size) in [(ObjectKind::Commits, COMMIT_MAX + 1), (ObjectKind::Fs, (256 << 20) + 1)] {
+fn an_object_larger_than_any_can_be_is_not_read_however_much_memory_there_is() {
+    let largest = [(ObjectKind::Commits, COMMIT_MAX), (ObjectKind::Fs, 256 << 20), (ObjectKind::Blocks, 2 << 30)];
+    for (kind, size) in largest.map(|(kind, most)| (kind, most + 1)) {
         let read = |says, most| read_within(&Careful::new(says), kind, &ObjectKey::MIN, most);
         for most in [0, 1000, u64::MAX] {
             let error = read(size, most).unwrap_err();
@@ -94,9 +105,78 @@ fn a_commit_or_directory_larger_than_any_can_be_is_not_read_however_much_memory_
         assert_eq!(read(size - 1, 1000).unwrap(), Within::Larger(size - 1));
         assert_eq!(read(size - 1, u64::MAX).unwrap(), Within::Bytes(Bytes::new()));
     }
-    // A block of any size can be right.
-    let block = read_within(&Careful::new(1 << 40), ObjectKind::Blocks, &ObjectKey::MIN, u64::MAX).unwrap();
-    assert_eq!(block, Within::Bytes(Bytes::new()));
+}
+
+/// A store of one object, which says how large it is and counts how often it was given.
+#[derive(Debug)]
+struct Counting {
+    inner: MemoryStore,
+    given: AtomicUsize,
+}
+
+impl Counting {
+    fn holding(bytes: usize) -> Self {
+        let inner = MemoryStore::new(ObjectKind::Fs, "counting");
+        inner.write(&ObjectKey::MIN, vec![7; bytes].into()).unwrap();
+        Self { inner, given: AtomicUsize::new(0) }
+    }
+}
+
+impl ReadStore for Counting {
+    fn location(&self) -> &Location {
+        self.inner.location()
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        self.inner.list(part)
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        self.given.fetch_add(1, Ordering::Relaxed);
+        self.inner.read(key)
+    }
+
+    fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
+        if self.inner.size(key)? <= most { self.read(key).map(Some) } else { Ok(None) }
+    }
+
+    fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.inner.size(key)
+    }
+}
+
+#[test]
+fn what_is_read_takes_room_for_its_bytes_and_for_what_they_unpack_to() {
+    type Read = fn(&dyn ReadStore, ObjectKind, &ObjectKey, &mut Room<'_>) -> Result<Bytes, Halted<StoreError>>;
+    let reads: [Read; 2] = [read_in_room, read_again_in_room];
+    let stored = 100_000;
+    for (kind, takes) in [
+        (ObjectKind::Commits, 3 * stored as u64),
+        (ObjectKind::Fs, stored as u64 + FS_VIEW_MAX),
+        (ObjectKind::Blocks, stored as u64),
+    ] {
+        for (read, room, rooms) in
+            [(reads[0], takes, 1), (reads[0], takes - 1, 2), (reads[1], takes, 1), (reads[1], 1, 2)]
+        {
+            let (store, mut lefts) = (Counting::holding(stored), Vec::new());
+            let data: Result<Bytes, StoreError> = Budget::new(1 << 30).in_room(room, |room| {
+                let data = read(&store, kind, &ObjectKey::MIN, room)?;
+                lefts.push(room.left());
+                Ok(data)
+            });
+            assert_eq!(data.unwrap().len(), stored, "{kind}");
+            // In a room that is too small, nothing was taken into memory.
+            assert_eq!((lefts.len(), store.given.into_inner()), (1, 1), "{kind} in a room of {room}");
+            assert!(rooms > 1 || lefts == [0], "{kind}: {lefts:?} is left");
+        }
+    }
+}
+
+#[test]
+fn an_object_larger_than_any_can_be_is_not_read_a_second_time_either() {
+    let read: Result<Bytes, StoreError> = Budget::new(1 << 40)
+        .in_room(1, |room| read_again_in_room(&Careful::new(BLOCK_MAX + 1), ObjectKind::Blocks, &ObjectKey::MIN, room));
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::Unreadable);
 }
 
 /// A store that never gives an object, and says that it is small.

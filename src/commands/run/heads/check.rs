@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use crate::commands::common::heads_cache::WholeHeads;
 use crate::commands::run::heads::found::{HeadsFound, Wrong};
-use crate::content::{self, Commit, FS_VIEW_MAX, FsKind, FsView, IdCheck};
+use crate::content::{self, Commit, FsKind, FsView, IdCheck};
 use crate::database::heads::{LibraryRoots, Roots};
 use crate::flow::Budget;
 use crate::flow::budget::{Halted, Room};
@@ -13,7 +13,7 @@ use crate::flow::tasks::{self, Seats};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::reach::{Defect, DefectKind, LibraryResult, Stores, WalkOptions, fsck};
-use crate::store::{ErrorKind, ReadStore, SizeMatch, StoreError, refuse_oversized};
+use crate::store::{ErrorKind, ReadStore, SizeMatch, StoreError, first_room, read_again_in_room, read_in_room};
 use crate::sys::shutdown::Shutdown;
 
 /// How many libraries are walked before their findings are judged and let go.
@@ -24,9 +24,6 @@ const FINDINGS_MAX: usize = 1000;
 const ACCEPTED_FINDINGS_MAX: usize = 1_000_000;
 /// How many findings of a library are judged before it is asked whether one is bad enough.
 const JUDGED_AT_ONCE: usize = 256;
-/// What an object is taken to have of whose size the store says nothing, in bytes: the largest block that Seafile's
-/// chunking makes.
-const UNKNOWN: u64 = 10 << 20;
 
 /// Both sides, and how to look at them.
 #[derive(Clone, Copy, Debug)]
@@ -193,15 +190,11 @@ impl Judge<'_> {
         which: Reading,
         mut see: impl FnMut(&[u8], &mut Room<'_>) -> Result<T, Halted<StoreError>>,
     ) -> Result<T, StoreError> {
-        // One whose size is not told is still read, because it is the reading that is the witness.
-        let size = store.size(key).unwrap_or(UNKNOWN);
-        refuse_oversized(kind, key, size)?;
-        self.budget.in_room(size.saturating_add(FS_VIEW_MAX), |room| {
+        self.budget.in_room(first_room(kind), |room| {
             let data = match which {
-                Reading::First => store.read(key)?,
-                Reading::Second => store.read_again(key)?,
+                Reading::First => read_in_room(store, kind, key, room)?,
+                Reading::Second => read_again_in_room(store, kind, key, room)?,
             };
-            room.take(data.len() as u64)?;
             see(&data, room)
         })
     }

@@ -4,12 +4,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::commands::common::failure::Failure;
-use crate::content::{Commit, FS_VIEW_MAX, FsKind, FsView};
+use crate::content::{Commit, FsKind, FsView};
 use crate::database::heads::LibraryRoots;
+use crate::flow::budget::Halted;
 use crate::flow::{Budget, pool};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::reach::Stores;
-use crate::store::{StoreError, Within, read_within};
+use crate::store::{StoreError, first_room, read_in_room};
 use crate::sys::shutdown::Shutdown;
 
 /// How many files of a library are looked for.
@@ -18,9 +19,6 @@ const FILES: usize = 2;
 const BLOCKS: usize = 2;
 /// How deep the way to a file is followed.
 const DEPTH: usize = 32;
-
-/// The room in bytes that is taken for an object before its size is known: enough for nearly all of them.
-const ROOM: u64 = FS_VIEW_MAX + (256 << 10);
 
 /// The destination, to be asked about libraries that are remembered as whole.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +118,8 @@ impl Remembered<'_> {
     fn blocks(&self, library: &LibraryRoots, ids: &[ObjectId]) -> Result<(), Wrong> {
         for id in ids {
             let key = ObjectKey::new(library.store_id(), *id);
-            let size = self.asked(ObjectKind::Blocks, &key, |stores| stores[ObjectKind::Blocks].size(&key))?;
+            let size = self.stores[ObjectKind::Blocks].size(&key);
+            let size = size.map_err(|error| Wrong::of(ObjectKind::Blocks, &key, error))?;
             if size == 0 {
                 return Err(wrong(ObjectKind::Blocks, &key, &"it is empty"));
             }
@@ -130,25 +129,18 @@ impl Remembered<'_> {
 
     /// Reads an object within the budget, and calls `see` with its bytes.
     fn seen<T>(&self, kind: ObjectKind, key: &ObjectKey, see: impl Fn(&[u8]) -> Result<T, Wrong>) -> Result<T, Wrong> {
-        self.budget.in_room(ROOM, |room| {
-            let most = room.left().saturating_sub(FS_VIEW_MAX);
-            match self.asked(kind, key, |stores| read_within(&*stores[kind], kind, key, most))? {
-                Within::Bytes(data) => Ok(see(&data)?),
-                Within::Larger(size) => Err(room.short(size.saturating_add(FS_VIEW_MAX))),
-            }
+        self.budget.in_room(first_room(kind), |room| match read_in_room(&*self.stores[kind], kind, key, room) {
+            Ok(data) => Ok(see(&data)?),
+            Err(Halted::Short(bytes)) => Err(Halted::Short(bytes)),
+            Err(Halted::Failed(error)) => Err(Halted::Failed(Wrong::of(kind, key, error))),
         })
     }
+}
 
-    fn asked<T>(
-        &self,
-        kind: ObjectKind,
-        key: &ObjectKey,
-        call: impl FnOnce(&Stores) -> Result<T, StoreError>,
-    ) -> Result<T, Wrong> {
-        call(self.stores).map_err(|error| match error.kind().is_of_one_object() {
-            true => wrong(kind, key, &error.cause()),
-            false => Wrong::Unknown(error),
-        })
+impl Wrong {
+    /// What an error says of the object that was asked for.
+    fn of(kind: ObjectKind, key: &ObjectKey, error: StoreError) -> Self {
+        if error.kind().is_of_one_object() { wrong(kind, key, &error.cause()) } else { Self::Unknown(error) }
     }
 }
 
