@@ -7,6 +7,7 @@ use crate::report::{Console, Outcome};
 use crate::sys::shutdown::Shutdown;
 
 pub mod accepted;
+mod again;
 mod begun;
 mod damage;
 pub mod heads;

@@ -126,11 +126,18 @@ impl Findings {
         taken
     }
 
-    /// Writes all findings as the elements of a JSON array, without its brackets.
+    /// Shows each finding to `see`, read back from the temporary file.
     ///
     /// # Errors
-    /// When they cannot be read or written, or when some could not be kept.
-    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// When they cannot be read, or when some could not be kept.
+    pub fn each(&self, mut see: impl FnMut(Finding)) -> io::Result<()> {
+        self.read_back(|_, line| {
+            see(serde_json::from_str(&line)?);
+            Ok(())
+        })
+    }
+
+    fn read_back(&self, mut see: impl FnMut(usize, String) -> io::Result<()>) -> io::Result<()> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cause) = &held.lost {
             return Err(io::Error::other(format!("some findings could not be kept in a temporary file: {cause}")));
@@ -140,10 +147,21 @@ impl Findings {
         let file = spool.get_mut();
         file.rewind()?;
         for (n, line) in BufReader::new(&*file).lines().enumerate() {
-            write!(out, "{}    {}", if n == 0 { "\n" } else { ",\n" }, line?)?;
+            see(n, line?)?;
         }
-        out.write_all(b"\n  ")?;
         file.seek(io::SeekFrom::End(0)).map(drop)
+    }
+
+    /// Writes all findings as the elements of a JSON array, without its brackets.
+    ///
+    /// # Errors
+    /// When they cannot be read or written, or when some could not be kept.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.count() == 0 {
+            return Ok(());
+        }
+        self.read_back(|n, line| write!(out, "{}    {line}", if n == 0 { "\n" } else { ",\n" }))?;
+        out.write_all(b"\n  ")
     }
 }
 

@@ -106,6 +106,22 @@ impl CheckedReader<'_> {
         }
     }
 
+    /// As [`CheckedReader::read`], of an object that was measured with `most` bytes just before: more are not taken into memory.
+    ///
+    /// # Errors
+    /// As [`CheckedReader::read`]; [`ErrorKind::Contradiction`] when it has more bytes.
+    pub fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<CheckedRead, StoreError> {
+        let read = self.store.read_at_most(key, most).and_then(|data| {
+            let cause = format!("the store said that it has {most} bytes, and it has more");
+            data.ok_or_else(|| StoreError::object(ErrorKind::Contradiction, "read", key, cause))
+        });
+        match self.judge(key, None, read)? {
+            FirstRead::Good(data) => Ok(CheckedRead::Good { data, wrong_once: None }),
+            FirstRead::Doubtful(doubt) => self.again(key, &doubt),
+            FirstRead::Gone => Ok(CheckedRead::Gone),
+        }
+    }
+
     /// Reads an object anew, whatever was kept of an earlier read; a second time when the first answer is wrong.
     ///
     /// # Errors

@@ -83,10 +83,101 @@ fn damage_that_one_pass_named_is_named_by_every_later_one_until_it_is_mended() {
     command.arg("--data-dir").arg(world.at("old/seafile-data")).args(strict).arg("--report").arg(&report);
     let mended = world.finish(command.spawn().unwrap()).assert_code(1);
     assert!(mended.stderr.contains("damaged at the destination"), "{}", mended.stderr);
+    // So it is as long as nobody writes it anew, whatever the lists say.
+    for options in [&["--object-list", &list][..], &["--object-list", &list, "--relist"]] {
+        let later = world.run(options).assert_code(1);
+        assert_ending(&later, 1, "failures", "some objects are NOT at the destination");
+        let failures = later.rows("failures");
+        assert_eq!((failures.len(), &failures[0]["object"]), (1, &named[0]["object"]), "{failures:?}");
+        assert_eq!(later.report.as_ref().unwrap()["safe_to_switch"]["yes"], false);
+    }
     let retry = ["--object-list", &list, "--retry-failed", report.to_str().unwrap()];
     assert_eq!(world.run(&retry).assert_code(0).total("copied"), 1);
     world.assert_same(&world.at("target/storage"));
-    assert_eq!(world.run(&strict).assert_code(0).rows("damaged").len(), 0);
+    let last = world.run(&strict).assert_code(0);
+    assert_eq!((last.rows("damaged").len(), last.rows("failures").len()), (0, 0));
+    assert!(!world.at("objects.damaged").exists());
+}
+
+/// The first block of the old side, and its bytes.
+fn a_block(world: &World) -> (std::path::PathBuf, Vec<u8>) {
+    let (path, good) = objects_below(&world.source().join("blocks")).pop_first().unwrap();
+    (world.source().join("blocks").join(path), good)
+}
+
+#[test]
+fn damage_that_could_not_be_written_anew_is_not_forgotten() {
+    let world = World::with_sample();
+    let (object, good) = a_block(&world);
+    fs::write(&object, [&good[..], b"x"].concat()).unwrap();
+    let list = world.at("objects").display().to_string();
+    let options = ["--object-list", &list, "--relist"];
+    world.run(&options).assert_code(0);
+    fs::write(&object, &good).unwrap();
+    let copy = world.at("target/storage").join(object.strip_prefix(world.source()).unwrap());
+    let bad = fs::read(&copy).unwrap();
+    fs::remove_file(&copy).unwrap();
+    fs::create_dir(&copy).unwrap();
+    world.run(&options).assert_code(1);
+    // As when a disk gives again what it did not for a while.
+    fs::remove_dir(&copy).unwrap();
+    fs::write(&copy, bad).unwrap();
+    let later = world.run(&options).assert_code(1);
+    assert!(later.stderr.contains("damaged at the destination"), "{}", later.stderr);
+}
+
+#[test]
+fn damage_whose_last_copy_is_at_the_destination_is_named_in_the_same_words_by_every_pass() {
+    let world = World::with_sample();
+    let (object, good) = a_block(&world);
+    fs::write(&object, [&good[..], b"x"].concat()).unwrap();
+    let list = world.at("objects").display().to_string();
+    let strict = ["--strict", "--object-list", &list];
+    world.run(&strict).assert_code(5);
+    fs::remove_file(&object).unwrap();
+    let rows = [0; 3].map(|_| world.run(&strict).assert_code(5).rows("damaged"));
+    assert!(rows[0].len() == 1 && rows[0] == rows[1] && rows[1] == rows[2], "{rows:?}");
+    let cause = rows[0][0]["cause"].as_str().unwrap();
+    assert!(cause.contains("gone from the source") && cause.matches("an earlier pass").count() == 1, "{cause}");
+}
+
+#[test]
+fn an_empty_object_is_named_once_by_each_pass() {
+    let world = World::with_sample();
+    let (object, _) = a_block(&world);
+    fs::write(&object, b"").unwrap();
+    let list = world.at("objects").display().to_string();
+    for _ in 0..3 {
+        let pass = world.run(&["--strict", "--object-list", &list]).assert_code(5);
+        assert_eq!((pass.rows("damaged").len(), pass.total("damaged"), pass.total("copied") > 0), (1, 1, true));
+        assert!(pass.stderr.contains("1 OBJECT DAMAGED in the source"), "{}", pass.stderr);
+    }
+}
+
+#[test]
+fn a_pass_that_copies_anew_what_was_mended_in_the_source_ends_well() {
+    let world = World::with_sample();
+    let (object, good) = a_block(&world);
+    fs::write(&object, &good[..good.len() / 2]).unwrap();
+    let list = world.at("objects").display().to_string();
+    let strict = ["--strict", "--object-list", &list];
+    world.run(&strict).assert_code(5);
+    fs::write(&object, &good).unwrap();
+    let mended = world.run(&strict).assert_code(0);
+    assert_eq!((mended.total("copied"), mended.rows("damaged").len(), mended.rows("failures").len()), (1, 0, 0));
+    world.assert_same(&world.at("target/storage"));
+}
+
+#[test]
+fn what_remembers_damage_and_cannot_be_understood_is_no_reason_to_forget_it() {
+    let world = World::with_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    let file = world.at("objects.damaged");
+    fs::write(&file, b"{").unwrap();
+    let refused = world.run(&["--object-list", &list]).assert_code(2);
+    assert!(refused.stderr.contains("objects.damaged cannot be read"), "{}", refused.stderr);
+    assert_eq!(fs::read(&file).unwrap(), b"{");
 }
 
 #[test]

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::again::Again;
 use super::begun::Begun;
-use super::damage::{Again, DamageMemory};
+use super::damage::{DamageMemory, Remembered};
 use super::heads::result::Heads;
 use super::heads::{self, NotedHeads, Noting, StoresOfSides};
 use super::outcome::{Finished, RunOutcome};
@@ -25,7 +26,7 @@ use crate::commands::common::staying;
 use crate::commands::common::verified_view::VerifiedView;
 use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
-use crate::metrics::{Counters, Finding, ObjectFindings};
+use crate::metrics::{Counters, ObjectFindings};
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::progress::during;
 use crate::report::{Console, format};
@@ -53,14 +54,8 @@ struct Shared {
     findings: ObjectFindings,
     breaker: CircuitBreaker,
     budget: Budget,
-    /// What earlier passes found damaged and nobody read again.
-    damaged_before: Mutex<Vec<Finding>>,
-}
-
-impl Shared {
-    fn before(&self) -> MutexGuard<'_, Vec<Finding>> {
-        self.damaged_before.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// What earlier passes found damaged, and this one has neither named so nor seen to be right.
+    damaged_before: Mutex<Remembered>,
 }
 
 /// What the copying came to.
@@ -101,9 +96,7 @@ impl<'a> Pass<'a> {
         let memory = DamageMemory::of(self.settings);
         let (begun, copied) = match Begun::begin(self.settings, self.options, self.console, self.shutdown) {
             Ok(mut begun) => {
-                *shared.before() = memory.as_ref().map(DamageMemory::load).unwrap_or_default();
-                let copied = self.copy(&mut begun, &shared);
-                self.remember(memory.as_ref(), &shared);
+                let copied = self.copy_remembering(memory.as_ref(), &mut begun, &shared);
                 (Some(begun), copied)
             }
             Err(failure) => (None, Copied::failed(failure)),
@@ -116,42 +109,42 @@ impl<'a> Pass<'a> {
         PassResult { outcome, counters, findings, heads, names }
     }
 
-    /// Keeps what is damaged in the source for the next pass.
-    fn remember(&self, memory: Option<&DamageMemory>, shared: &Shared) {
-        let Some(memory) = memory else { return };
-        if let Err(error) = memory.save(&shared.before(), &shared.findings.damage) {
-            let path = memory.path().display();
-            self.console.warning(format_args!(
-                "{path} could not be written: {error}. The next pass does not name what is damaged in the source"
-            ));
+    /// Copies. What earlier passes found damaged is loaded before, and what of it is open still is kept for the next one.
+    fn copy_remembering(&self, memory: Option<&DamageMemory>, begun: &mut Begun<'_>, shared: &Shared) -> Copied {
+        let Some(memory) = memory else { return self.copy(begun, shared) };
+        let before = || shared.damaged_before.lock().unwrap_or_else(PoisonError::into_inner);
+        match memory.load() {
+            Ok(remembered) => *before() = remembered,
+            Err(failure) => return Copied::failed(failure),
         }
+        let copied = self.copy(begun, shared);
+        let path = memory.path().display();
+        match memory.save(&before(), &shared.findings.damage) {
+            Ok(0) => {}
+            Ok(left_out) => self.console.warning(format_args!(
+                "{path} has no room for {}, which the next pass does not name again",
+                format::plural(left_out, "more damaged object")
+            )),
+            Err(error) => self.console.warning(format_args!(
+                "{path} could not be written: {error}. The next pass does not name what is damaged in the source"
+            )),
+        }
+        copied
     }
 
-    /// Names what earlier passes found damaged in the source, where it is still.
-    fn name_damaged_before(
-        &self,
-        known: &[(ObjectKind, DestinationIndex)],
-        sides: &Sides,
-        shared: &Shared,
-    ) -> Result<(), Failure> {
-        let remembered = shared.before().clone();
-        for (kind, held) in known.iter().filter(|_| !remembered.is_empty()) {
-            let again = Again {
-                kind: *kind,
-                source: &*sides.from[*kind],
-                destination: &*sides.to[*kind],
-                held,
-                workers: self.settings.plan.store.workers,
-                budget: &shared.budget,
-                counters: &shared.counters,
-                findings: &shared.findings,
-                breaker: &shared.breaker,
-            };
-            again.name(&remembered, &|| self.shutdown.requested())?;
-            self.go_on()?;
-        }
-        shared.before().clear();
-        Ok(())
+    /// Names what earlier passes found damaged and this one has not named itself, where it is not right by now.
+    fn name_damaged_before(&self, sides: &Sides, shared: &Shared) -> Result<(), Failure> {
+        let again = Again {
+            sides,
+            open: &shared.damaged_before,
+            workers: self.settings.plan.store.workers,
+            budget: &shared.budget,
+            counters: &shared.counters,
+            findings: &shared.findings,
+            breaker: &shared.breaker,
+        };
+        again.name(&|| self.shutdown.requested())?;
+        self.go_on()
     }
 
     fn outcome(&self, shared: &Shared, heads: &Heads, failure: Option<Failure>) -> RunOutcome {
@@ -228,15 +221,13 @@ impl<'a> Pass<'a> {
         self.go_on()?;
         begun.begin_writing()?;
         let sides = &begun.sides;
-        self.name_damaged_before(&known, sides, shared)?;
         let kinds = known.iter().map(|(kind, _)| *kind).collect();
         let progress = CopyProgress::new(kinds, &shared.counters, &shared.findings.failures);
-        during(&progress, console, || self.copy_kinds(&known, sides, shared, &progress))?;
-        for kind in plan.to.staying() {
-            self.go_on()?;
-            staying::count(kind, &*sides.from[kind], self.listers(kind), &shared.counters, console, shutdown)?;
-        }
-        self.go_on()?;
+        during(&progress, console, || {
+            self.copy_kinds(&known, sides, shared, &progress)?;
+            self.name_damaged_before(sides, shared)?;
+            self.count_staying(sides, shared, &progress)
+        })?;
         self.require_all_kinds(sides, shared).map(|()| known)
     }
 
@@ -257,6 +248,17 @@ impl<'a> Pass<'a> {
             self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
         }
         Ok(())
+    }
+
+    /// Lists the kinds that stay where they are.
+    fn count_staying(&self, sides: &Sides, shared: &Shared, progress: &CopyProgress<'_>) -> Result<(), Failure> {
+        for kind in self.settings.plan.to.staying() {
+            self.go_on()?;
+            progress.begin(kind);
+            let (counters, listers) = (&shared.counters, self.listers(kind));
+            staying::count(kind, &*sides.from[kind], listers, counters, self.console, self.shutdown)?;
+        }
+        self.go_on()
     }
 
     /// Nothing is claimed of a source that holds objects where nobody finds them, or of which a kind listed nothing and is
