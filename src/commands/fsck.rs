@@ -34,7 +34,6 @@ use settings::FsckSettings;
 /// Checks a side, prints the result, and writes the report and the page if they are wanted.
 pub fn run(settings: &FsckSettings, console: &Console, shutdown: &Shutdown) -> FsckOutcome {
     let (began, started) = (Instant::now(), jiff::Zoned::now());
-    settings.side.notes.iter().for_each(|note| console.log(note));
     for warning in &settings.side.warnings {
         console.warning(warning);
     }

@@ -92,22 +92,41 @@ pub(crate) struct DatabaseText<'a> {
     pub(crate) disk: bool,
 }
 
-/// The database of a side; `None` when it names none, or one that this program cannot read.
-pub(crate) fn read_database(text: &DatabaseText<'_>, findings: &mut Findings) -> Option<DatabaseConf> {
+/// The database of a side.
+#[derive(Debug)]
+pub(crate) struct FoundDatabase {
+    /// `None` when the side names none, or one that this program cannot read.
+    pub(crate) conf: Option<DatabaseConf>,
+    /// Whether neither a type nor an address says that it is this one.
+    pub(crate) is_guessed: bool,
+}
+
+impl FoundDatabase {
+    const fn named(conf: Option<DatabaseConf>) -> Self {
+        Self { conf, is_guessed: false }
+    }
+
+    fn guessed(conf: Option<DatabaseConf>) -> Self {
+        Self { is_guessed: conf.is_some(), conf }
+    }
+}
+
+/// Finds the database of a side.
+pub(crate) fn read_database(text: &DatabaseText<'_>, findings: &mut Findings) -> FoundDatabase {
     let given = |name: &str| text.variables.get(name).filter(|value| value.refused || !value.text.is_empty());
     let host = given("SEAFILE_MYSQL_DB_HOST");
     let Some(section) = text.section else {
         return match (host, given("SEAFILE_MYSQL_DB_USER")) {
             (Some(host), _) => {
                 let mut options = Options::of_variables(text.variables, DATABASE.to_vec(), &host.place, findings);
-                read_mysql(&mut options, Some(SEAFILE_DB))
+                FoundDatabase::named(read_mysql(&mut options, Some(SEAFILE_DB)))
             }
             (None, Some(user)) => {
                 let problem = "is not set, though the user of a database is: heads cannot be checked";
                 findings.warn(&ConfError::new(&user.place, problem).option("SEAFILE_MYSQL_DB_HOST"));
-                None
+                FoundDatabase::named(None)
             }
-            (None, None) => sqlite_in_data_folder(text, findings),
+            (None, None) => FoundDatabase::guessed(sqlite_in_data_folder(text)),
         };
     };
     let is_overridden = DATABASE.iter().any(|(_, name)| given(name).is_some());
@@ -116,33 +135,30 @@ pub(crate) fn read_database(text: &DatabaseText<'_>, findings: &mut Findings) ->
     let name = options.text("type").map(|name| name.to_ascii_lowercase());
     // As in the server: names in any case, variables before the type, and without either what says where MySQL is.
     let says_where = ["host", "user", "unix_socket"].iter().any(|option| options.text(option).is_some());
-    match name.as_deref() {
+    // The variables that name another one may be set where this program does not see them.
+    if name.is_none() && host.is_none() && !says_where {
+        return FoundDatabase::guessed(sqlite(&mut options, text.data_dir));
+    }
+    FoundDatabase::named(match name.as_deref() {
         Some("mysql") => read_mysql(&mut options, is_overridden.then_some(SEAFILE_DB)),
         _ if host.is_some() => read_mysql(&mut options, Some(SEAFILE_DB)),
-        None if says_where => read_mysql(&mut options, Some(SEAFILE_DB)),
-        None | Some("sqlite") => sqlite(&mut options, text.data_dir),
+        None => read_mysql(&mut options, Some(SEAFILE_DB)),
+        Some("sqlite") => sqlite(&mut options, text.data_dir),
         Some(other) => {
             let problem = format!("{other:?} is not read by this command, which knows mysql and sqlite{}", hint(other));
             options.warn("type", format!("{problem}: heads cannot be checked"));
             None
         }
-    }
+    })
 }
 
 /// The database's name where nothing names it, as in the server.
 const SEAFILE_DB: &str = "seafile_db";
 
-/// The file that a server without `[database]` uses, where there is one.
-fn sqlite_in_data_folder(text: &DatabaseText<'_>, findings: &mut Findings) -> Option<DatabaseConf> {
+/// The file that a server without `[database]` uses, where there is one. Nothing names it, so it may be a leftover.
+fn sqlite_in_data_folder(text: &DatabaseText<'_>) -> Option<DatabaseConf> {
     let path = text.data_dir?.join("seafile.db");
-    if !text.disk || !path.is_file() {
-        return None;
-    }
-    let file = path.display().to_string();
-    findings.note(format!(
-        "There is no [database], so {file} is taken for the server's database; name another one with --db"
-    ));
-    Some(DatabaseConf::Sqlite { path })
+    (text.disk && path.is_file()).then_some(DatabaseConf::Sqlite { path })
 }
 
 fn sqlite(options: &mut Options<'_>, data_dir: Option<&Path>) -> Option<DatabaseConf> {

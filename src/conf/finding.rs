@@ -113,7 +113,6 @@ pub(crate) struct Findings {
     errors: Vec<ConfError>,
     more: usize,
     warnings: Vec<String>,
-    notes: Vec<String>,
 }
 
 /// How many errors, and how many warnings, are kept: more than a real file can have, few enough to compare each
@@ -135,16 +134,6 @@ impl Findings {
         if self.warnings.len() < MOST && !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
-    }
-
-    /// Adds what is taken to be so and is no reason to worry, a sentence.
-    pub(crate) fn note(&mut self, note: String) {
-        self.notes.push(note);
-    }
-
-    /// Removes and returns the notes found so far.
-    pub(crate) fn take_notes(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notes)
     }
 
     /// Removes and returns the warnings found so far.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::aliases::misspelt_variables;
 use super::backend::{Backend, BackendConf, StoreConf};
-use super::database::{self, DatabaseConf, DatabaseText};
+use super::database::{self, DatabaseText};
 use super::dotenv::{self, Variables};
 use super::find::{find_files, names_volume};
 use super::finding::{ConfError, ConfErrors, Findings, Place};
@@ -140,12 +140,10 @@ fn build(
             path: text.path.clone(),
             stores: placed.each_ref().map(|(store, _)| store.clone()),
             described_by,
-            database_is_guessed: matches!(database, Some(DatabaseConf::Sqlite { .. }))
-                && !sections.contains_key("database"),
-            database,
+            database_is_guessed: database.is_guessed,
+            database: database.conf,
             data_dir,
             keep_days,
-            notes: findings.take_notes(),
             warnings: Vec::new(),
         },
         places: placed.map(|(_, place)| place),

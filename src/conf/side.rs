@@ -83,15 +83,13 @@ pub struct SideConf {
     pub described_by: DescribedBy,
     /// The server's database; `None` when the side names none.
     pub database: Option<DatabaseConf>,
-    /// Whether nothing names that database: it is the file in the data folder, which may be a leftover.
+    /// Whether neither a type nor an address names that database: it is the file in the data folder, which may be a leftover.
     pub database_is_guessed: bool,
     /// The seafile-data folder, where it is known.
     pub data_dir: Option<PathBuf>,
     /// The days of history that libraries without a limit of their own keep (`keep_days` of `[history]`); all history
     /// when it is `None` or negative.
     pub keep_days: Option<i64>,
-    /// What was taken to be so because nothing says otherwise, a sentence each.
-    pub notes: Vec<String>,
     /// The warnings, one line each.
     pub warnings: Vec<String>,
 }

@@ -52,6 +52,7 @@ fn without_a_database_the_heads_come_from_the_commits() {
 #[test]
 fn a_leftover_that_nothing_names_as_the_database_is_no_reason_not_to_look() {
     let world = World::with_sample();
+    fs::write(world.at("old/seafile.conf"), "").unwrap();
     fs::write(world.at("old/seafile-data/seafile.db"), "no database").unwrap();
     let check = |options: &[&str]| {
         let mut command = world.program();

@@ -72,22 +72,30 @@ impl World {
         world
     }
 
+    /// As [`World::new`], and the old side's conf says that its database is the file in its data folder.
+    pub fn with_database() -> Self {
+        let world = Self::new();
+        fs::write(world.at("old/seafile.conf"), "[database]\ntype = sqlite\n").unwrap();
+        world
+    }
+
     /// As [`World::new`], with a small store that real servers wrote as the old side.
     pub fn with_sample() -> Self {
-        let world = Self::new();
+        let world = Self::with_database();
         sample::unpack_small(&world.at("old"));
         world
     }
 
     /// As [`World::with_sample`], with a thousand objects in libraries of every kind.
     pub fn with_whole_sample() -> Self {
-        let world = Self::new();
+        let world = Self::with_database();
         demo::unpack_sample(&world.at("old")).unwrap();
         world
     }
 
-    /// Takes the server's database away, which a server without `[database]` has in its data folder.
+    /// Takes the server's database away, of which the old side's conf says nothing any more.
     pub fn lose_database(&self) {
+        fs::write(self.at("old/seafile.conf"), "").unwrap();
         fs::remove_file(self.at("old/seafile-data/seafile.db")).unwrap();
     }
 

@@ -3,7 +3,9 @@
 use clap::Args;
 
 use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags};
-use crate::commands::common::settings::{SettingsError, StoreSettings, load_sides, resolve_database, resolve_store};
+use crate::commands::common::settings::{
+    SettingsError, StoreSettings, load_sides, resolve_database, resolve_store, warn_of_guess,
+};
 use crate::conf::{DatabaseConf, Environment, SideConf};
 
 /// The options of `check`.
@@ -48,6 +50,7 @@ pub struct CheckSettings {
 /// All that is wrong with the configuration at once.
 pub fn resolve(flags: &CheckFlags, env: &Environment) -> Result<CheckSettings, SettingsError> {
     let (mut from, to) = load_sides(&flags.pair, env)?;
+    warn_of_guess(flags.db.as_deref(), &mut from);
     let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?;
     let is_database_named = flags.db.is_some();
     Ok(CheckSettings { from, to, database, is_database_named, store: resolve_store(&flags.store, env)? })

@@ -121,6 +121,26 @@ pub(crate) fn resolve_database(
     Ok(choice.database)
 }
 
+/// The file that is taken for the database because nothing names one, neither `named`, which the user did, nor the side's
+/// conf: what a server without `[database]` uses, or the leftover of one that has another database by now.
+pub(crate) fn guessed_database(named: Option<&str>, side: &SideConf) -> Option<PathBuf> {
+    match &side.database {
+        Some(DatabaseConf::Sqlite { path }) if named.is_none() && side.database_is_guessed => Some(path.clone()),
+        _ => None,
+    }
+}
+
+/// Adds to the warnings of a side that a file is taken for its database ([`guessed_database`]). Returns the file.
+pub(crate) fn warn_of_guess(named: Option<&str>, side: &mut SideConf) -> Option<PathBuf> {
+    let file = guessed_database(named, side)?;
+    side.warnings.push(format!(
+        "nothing names the server's database, so {} is taken for it. It may be a leftover: if it is, name the database with \
+         --db, or with a type in [database] of the conf",
+        file.display()
+    ));
+    Some(file)
+}
+
 /// Both sides, how to talk to them, and what is known of the destination.
 ///
 /// # Errors

@@ -29,9 +29,8 @@ pub fn open(from: &SideConf, to: &SideConf, options: &OpenOptions) -> Result<Sid
     Ok(Sides { from: PerKind::try_from_fn(source)?, to: PerKind::try_from_fn(destination)? })
 }
 
-/// Says what was taken to be so, and where each kind is on both sides, so that a place that was taken by mistake is seen before it is written to.
+/// Says where each kind is on both sides, so that a place that was taken by mistake is seen before it is written to.
 pub fn log_places(from: &SideConf, to: &SideConf, console: &Console) {
-    from.notes.iter().for_each(|note| console.log(note));
     for (kind, store) in from.stores.iter() {
         let (here, there) = (store.location(), to.store(kind).location());
         match to.moves(kind) {

@@ -6,7 +6,8 @@ use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{DatabaseLoginFlags, MemoryFlags, StoreFlags};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, require_folder_of, require_two_files, resolve_database, resolve_memory, resolve_store,
+    SettingsError, StoreSettings, require_folder_of, require_two_files, resolve_database, resolve_memory,
+    resolve_store, warn_of_guess,
 };
 use crate::conf::{DatabaseConf, Environment, Role, SideConf, SideSource, load_side};
 use crate::object::LibraryId;
@@ -98,7 +99,7 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
     // A side is checked as a source is: only read, and its folders must be there.
     let mut side = load_side(&source, Role::Source, env)?;
     Ok(FsckSettings {
-        database_is_guessed: flags.db.is_none() && side.database_is_guessed,
+        database_is_guessed: warn_of_guess(flags.db.as_deref(), &mut side).is_some(),
         database: resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?,
         side,
         store: resolve_store(&flags.store, env)?,

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, in_order, load_sides, require_folder_of, resolve_database, resolve_store,
-    temporary_folder,
+    SettingsError, StoreSettings, guessed_database, in_order, load_sides, require_folder_of, resolve_database,
+    resolve_store, temporary_folder,
 };
 use crate::conf::{BackendConf, DatabaseConf, Environment, SideConf, StoreConf};
 use crate::history::{Pair, StateDir};
@@ -125,7 +125,7 @@ pub struct RemoveSettings {
     pub rate: Option<u32>,
     /// Where each object is noted before it is removed.
     pub journal: PathBuf,
-    /// Where the heads are.
+    /// Where the heads are; `None` also where nothing names the database.
     pub database: Option<DatabaseConf>,
     /// Whether the user vouches that no server works on the old stores.
     pub server_is_stopped: bool,
@@ -162,8 +162,12 @@ pub fn resolve(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings,
         let what = "the report would replace the journal; name another file";
         return Err(SettingsError::option("--report", what));
     }
+    let named = flags.db.as_deref();
+    let is_guessed = guessed_database(named, &from).is_some();
+    let database = resolve_database(named, &flags.login, &mut from, env)?;
     Ok(RemoveSettings {
-        database: resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?,
+        // The heads of a leftover rest for ever, whatever the server does: it is no witness.
+        database: database.filter(|_| !is_guessed),
         from,
         to,
         store: resolve_store(&flags.store, env)?,

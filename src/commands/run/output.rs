@@ -58,11 +58,10 @@ impl RunResult<'_> {
         };
         let problem = format!("the {what} {path} could not be written: {error}");
         console.warning(&problem);
-        let plan = &self.settings.plan;
         // All is not well then, because somebody asked for the file to decide by it.
         if self.pass.outcome.exit_code() == 0 {
             self.pass.outcome = RunOutcome::FileNotWritten(problem);
-            self.verdict = Verdict::of(&self.pass.outcome, &self.pass.heads).between(&plan.from, &plan.to);
+            self.verdict = Verdict::of(&self.pass.outcome, &self.pass.heads, &self.settings.how_to_switch());
         }
     }
 

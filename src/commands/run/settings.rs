@@ -9,8 +9,10 @@ use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, 
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
     PairSettings, SettingsError, require_folder_of, require_two_files, resolve_database, resolve_memory, resolve_pair,
+    warn_of_guess,
 };
 use crate::commands::run::accepted;
+use crate::commands::run::switching::how_to_switch;
 use crate::conf::{DatabaseConf, Environment, SideConf};
 use crate::history::StateDir;
 use crate::object::LibraryId;
@@ -139,8 +141,17 @@ pub struct HeadsSettings {
     pub when: WhenHeads,
     /// The server's database, where it is known.
     pub database: Option<DatabaseConf>,
+    /// Its file, where nothing names it.
+    pub guessed: Option<PathBuf>,
     /// The libraries whose damage in the source the user accepts.
     pub accepted: BTreeSet<LibraryId>,
+}
+
+impl RunSettings {
+    /// How to switch the server when that is safe.
+    pub(super) fn how_to_switch(&self) -> String {
+        how_to_switch(&self.plan.from, &self.plan.to, self.heads.guessed.as_deref())
+    }
 }
 
 /// What `run` needs.
@@ -184,5 +195,6 @@ fn resolve_heads(flags: &HeadsFlags, from: &mut SideConf, env: &Environment) -> 
         return Err(SettingsError::option("--check-heads", what));
     }
     let accepted = accepted::resolve(&flags.accept_damage, from)?;
-    Ok(HeadsSettings { when, database, accepted })
+    let guessed = if when == WhenHeads::Never { None } else { warn_of_guess(flags.db.as_deref(), from) };
+    Ok(HeadsSettings { when, database, guessed, accepted })
 }

@@ -1,11 +1,14 @@
 //! What to change in a server's configuration so that it works with the destination.
 
+use std::path::Path;
+
 use crate::conf::{DescribedBy, SideConf, section_of};
 use crate::object::ObjectKind;
 
 /// How to switch a server that `from` describes to `to`, in sentences. Where variables say where the stores are, the server
 /// does not look at its seafile.conf for that, so a new one in its place would change nothing.
-pub fn how_to_switch(from: &SideConf, to: &SideConf) -> String {
+/// Where nothing names the database that says so, the file `guessed` is to be looked at first.
+pub fn how_to_switch(from: &SideConf, to: &SideConf, guessed: Option<&Path>) -> String {
     const VARIABLE: &str = "SEAF_SERVER_STORAGE_TYPE";
     let what = match (&from.described_by, &to.described_by) {
         (DescribedBy::Conf, DescribedBy::Conf) if to.staying().is_empty() => {
@@ -22,7 +25,10 @@ pub fn how_to_switch(from: &SideConf, to: &SideConf) -> String {
             to.path.display()
         ),
     };
-    format!("{what} If the server was not stopped before this pass began, stop it and run again first.")
+    let first = guessed.map_or(String::new(), |file| {
+        format!("First see that {} is this server's database, because nothing names it. ", file.display())
+    });
+    format!("{first}{what} If the server was not stopped before this pass began, stop it and run again first.")
 }
 
 /// What to do with seafile.conf where some kinds stay: the new one is not the whole truth, so it must not replace the old one.

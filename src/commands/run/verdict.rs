@@ -5,8 +5,6 @@ use serde::Serialize;
 use crate::commands::common::failure::Failure;
 use crate::commands::run::heads::result::{Heads, HeadsResult, Moved};
 use crate::commands::run::outcome::RunOutcome;
-use crate::commands::run::switching::how_to_switch;
-use crate::conf::SideConf;
 use crate::report::format;
 
 /// How many libraries are named in a sentence.
@@ -33,12 +31,12 @@ impl Verdict {
         Self { yes: false, why: why.into(), next: next.into() }
     }
 
-    /// Judges a pass by how it ended and by what became of the heads. Safe is only what was seen to be: a complete
-    /// pass, every library whole at the destination, and no head that moved meanwhile.
-    pub fn of(outcome: &RunOutcome, heads: &Heads) -> Self {
+    /// Judges a pass by how it ended and by what became of the heads; `how_to_switch` is what to do next when it is safe. Safe
+    /// is only what was seen to be: a complete pass, every library whole at the destination, and no head that moved meanwhile.
+    pub fn of(outcome: &RunOutcome, heads: &Heads, how_to_switch: &str) -> Self {
         match outcome {
             RunOutcome::Complete | RunOutcome::DamagedSource | RunOutcome::NotWhole | RunOutcome::SourceIncomplete => {
-                Self::of_heads(heads)
+                Self::of_heads(heads, how_to_switch)
             }
             RunOutcome::Retried { .. } | RunOutcome::NothingToRetry { .. } => Self::no(
                 "only what had failed before was looked at.",
@@ -58,13 +56,7 @@ impl Verdict {
         }
     }
 
-    /// The same, with what to change in the configuration of a server that is to be switched from `from` to `to`.
-    #[must_use]
-    pub fn between(self, from: &SideConf, to: &SideConf) -> Self {
-        if self.yes { Self { next: how_to_switch(from, to), ..self } } else { self }
-    }
-
-    fn of_heads(heads: &Heads) -> Self {
+    fn of_heads(heads: &Heads, how_to_switch: &str) -> Self {
         let result = match heads {
             Heads::NotChecked { why, next } => {
                 return Self::no(format!("whether every library is whole was not checked: {why}."), next);
@@ -100,7 +92,7 @@ impl Verdict {
                 format!("whether libraries changed while the pass ran is not known: {why}."),
                 "See that the database answers, and run again with the server stopped.",
             ),
-            Moved::Known { count: 0, .. } if result.is_every_library_judged() => Self::yes(result),
+            Moved::Known { count: 0, .. } if result.is_every_library_judged() => Self::yes(result, how_to_switch),
             Moved::Known { count: 0, .. } => Self::no(
                 "not every library could be judged.",
                 "Run again; the lines that begin with \"heads:\" and the report name the libraries.",
@@ -112,7 +104,7 @@ impl Verdict {
         }
     }
 
-    fn yes(result: &HeadsResult) -> Self {
+    fn yes(result: &HeadsResult, next: &str) -> Self {
         let damaged = match result.damaged_in_source.count {
             0 => String::new(),
             n => format!(" {} damaged in the source already, and no worse at the destination.", libraries_are(n)),
@@ -131,7 +123,7 @@ impl Verdict {
             why: format!(
                 "everything that the pass saw is at the destination, {whole} whole there, and none changed while it ran.{accepted}{damaged}"
             ),
-            next: "Put the new seafile.conf in place and start the server with it.".to_owned(),
+            next: next.to_owned(),
         }
     }
 }

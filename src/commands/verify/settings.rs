@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use crate::commands::common::flags::{DatabaseLoginFlags, MemoryFlags, PairFlags, StoreFlags, percent};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, in_order, load_sides, require_folder_of, require_two_files, resolve_database,
-    resolve_memory, resolve_store, temporary_folder,
+    resolve_memory, resolve_store, temporary_folder, warn_of_guess,
 };
 use crate::commands::common::size::ByteSize;
 use crate::conf::{DatabaseConf, Environment, SideConf};
@@ -125,6 +125,7 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
     }
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
     let (mut from, to) = load_sides(&flags.pair, env)?;
+    warn_of_guess(flags.db.as_deref(), &mut from);
     Ok(VerifySettings {
         database: resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?,
         from,

@@ -55,7 +55,7 @@ fn write(path: &Path, objects: &[FailedObject], outcome: &RunOutcome) {
         process: Process { times, from, to },
         retried: None,
         heads: Heads::default(),
-        safe_to_switch: Verdict::of(outcome, &Heads::default()),
+        safe_to_switch: Verdict::of(outcome, &Heads::default(), "Start it."),
     };
     report::write(path, &head, &BTreeMap::new(), &Counters::default(), &findings).unwrap();
 }

@@ -38,7 +38,6 @@ fn to_bucket(others_stay: bool) -> SideConf {
         database_is_guessed: false,
         data_dir: None,
         keep_days: None,
-        notes: Vec::new(),
         warnings: Vec::new(),
     }
 }

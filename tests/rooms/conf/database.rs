@@ -25,7 +25,8 @@ fn mysql(side: &SideConf) -> (&str, u16, &str, &str) {
 fn a_section_without_a_type_is_sqlite_in_the_data_folder() {
     let expected = Some(DatabaseConf::Sqlite { path: "/data/seafile.db".into() });
     for conf in ["[database]\n", "[database]\ntype =\n", "[database]\ncreate_tables = true\n"] {
-        assert_eq!(parse(conf).unwrap().database, expected, "{conf}");
+        let side = parse(conf).unwrap();
+        assert_eq!((side.database, side.database_is_guessed), (expected.clone(), true), "{conf}");
     }
 }
 
@@ -45,7 +46,8 @@ fn the_type_is_taken_in_any_case_as_the_server_takes_it() {
         assert_eq!(mysql(&side), ("db", 3306, "u", "d"), "{name}");
         assert!(side.warnings.is_empty(), "{:?}", side.warnings);
     }
-    assert!(matches!(parse("[database]\ntype = SQLite\n").unwrap().database, Some(DatabaseConf::Sqlite { .. })));
+    let side = parse("[database]\ntype = SQLite\n").unwrap();
+    assert!(matches!(side.database, Some(DatabaseConf::Sqlite { .. })) && !side.database_is_guessed);
 }
 
 #[test]
@@ -236,6 +238,6 @@ fn without_a_section_the_file_of_sqlite_in_the_data_folder_is_the_database() {
     let side = load();
     let expected = data.canonicalize().unwrap().join("seafile.db");
     assert_eq!(side.database, Some(DatabaseConf::Sqlite { path: expected }));
-    assert_says(&side.notes.join("\n"), &["There is no [database], so ", "seafile.db is taken", "--db"]);
+    assert!(side.database_is_guessed, "nothing names it");
     assert!(side.warnings.is_empty(), "{:?}", side.warnings);
 }

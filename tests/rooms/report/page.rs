@@ -268,7 +268,7 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
         (stopped(Failure::Locked, "pid 7"), &none, false, "pid 7", "run again"),
         (stopped(Failure::Refused, "no"), &none, false, "no", "run again"),
     ] {
-        let verdict = Verdict::of(&outcome, heads);
+        let verdict = Verdict::of(&outcome, heads, "Put the new seafile.conf in place and start the server with it.");
         assert_eq!(verdict.yes, yes, "{outcome:?}: {verdict:?}");
         assert!(verdict.why.contains(why) && verdict.next.contains(next), "{outcome:?}: {verdict:?}");
     }
@@ -276,7 +276,7 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
 
 #[test]
 fn nothing_is_safe_by_default() {
-    assert!(!Verdict::of(&RunOutcome::Complete, &Heads::default()).yes);
+    assert!(!Verdict::of(&RunOutcome::Complete, &Heads::default(), "Start it.").yes);
 }
 
 #[test]

@@ -178,6 +178,23 @@ fn without_a_database_the_user_must_vouch_that_the_server_is_stopped() {
 }
 
 #[test]
+fn a_database_that_nothing_names_is_no_witness_of_a_server_at_rest() {
+    let world = ready();
+    let before = left(&world);
+    for conf in ["", "[database]\n", "[database]\nmax_connections = 9\n"] {
+        fs::write(world.at("old/seafile.conf"), conf).unwrap();
+        for says in ["no database of the server is configured; name it with --db", "add --server-is-stopped"] {
+            assert_refused(&world, &before, without_database(&world, &["--yes"]), 2, says);
+        }
+    }
+    let dry = without_database(&world, &[]);
+    assert_refused(&world, &before, dry, 2, "add --server-is-stopped");
+    // One that is named is one, in the conf as well as by the option.
+    fs::write(world.at("old/seafile.conf"), "[database]\ntype = sqlite\n").unwrap();
+    assert_eq!(sum(&without_database(&world, &["--yes"]).assert_code(0), "removed"), OBJECTS);
+}
+
+#[test]
 fn a_verification_without_the_database_does_not_tell_whether_a_head_moved() {
     let world = ready();
     change_note(&world, |note| note.heads = None);
