@@ -133,6 +133,38 @@ fn what_stays_has_no_list_and_no_lease_and_lists_of_other_migrations_are_left_al
 }
 
 #[test]
+fn damage_of_all_kinds_is_remembered_over_a_pass_of_one() {
+    let world = World::with_whole_sample();
+    for kind in ["fs", "blocks"] {
+        let (path, data) = objects_below(&world.source().join(kind)).pop_first().unwrap();
+        fs::write(world.source().join(kind).join(path), [&data[..], b"x"].concat()).unwrap();
+    }
+    let list = world.at("objects").display().to_string();
+    let strict = ["--object-list", &list, "--strict"];
+    let named = world.run(&strict).assert_code(5).rows("damaged");
+    assert_eq!(named.len(), 2);
+    for kind in ["blocks", "commits"] {
+        world.run(&["--object-list", &list, "--kind", kind]).assert_code(0);
+        let later = world.run(&strict).assert_code(5).rows("damaged");
+        assert!(later.len() == 2 && named.iter().all(|row| later.contains(row)), "{kind}: {later:?}");
+    }
+}
+
+#[test]
+fn what_stays_keeps_the_lists_of_the_passes_that_move_it() {
+    let world = World::with_whole_sample();
+    let list = world.at("objects").display().to_string();
+    world.run(&["--object-list", &list]).assert_code(0);
+    for kinds in ["blocks", "commits,fs"] {
+        world.run(&["--object-list", &list, "--kind", kinds]).assert_code(0);
+        let full = world.run(&["--object-list", &list]).assert_code(0);
+        assert!(!full.stderr.contains("made anew") && !full.stderr.contains("cannot be used"), "{}", full.stderr);
+        assert!(!full.stdout.contains("Start to list"), "{}", full.stdout);
+        next_of(&full);
+    }
+}
+
+#[test]
 fn blocks_alone_go_to_s3_while_the_rest_stays_in_its_folder() {
     let world = World::with_whole_sample();
     let before = old(&world);

@@ -29,6 +29,8 @@ where
 #[derive(Debug)]
 pub struct Generation {
     stores: PerKind<Arc<dyn WriteStore>>,
+    /// The side that they are.
+    to: SideConf,
     now: PerKind<Incarnation>,
     /// Says of the list files what they are of; `None` when none are kept.
     lists: Option<ListState>,
@@ -64,9 +66,9 @@ impl Generation {
         let now = PerKind::from_fn(|kind| shown[kind].clone().unwrap_or_else(Incarnation::first));
         let lists = prefix.map(ListState::beside);
         // Only after the lists of other states are gone, because from here on every list counts as one of this state.
-        lists.as_ref().map_or(Ok(()), |lists| lists.bind(&now, None))?;
+        lists.as_ref().map_or(Ok(()), |lists| lists.bind(to, &now, None))?;
         at_once(stores, |kind, store| shown[kind].as_ref().map_or_else(|| now[kind].write(&**store), |_| Ok(())))?;
-        Ok(Self { stores: stores.clone(), now, lists })
+        Ok(Self { stores: stores.clone(), to: to.clone(), now, lists })
     }
 
     /// Begins the generation in which the pass writes. The lease must be confirmed.
@@ -131,11 +133,11 @@ impl Generation {
 
     fn move_to(&mut self, next: PerKind<Incarnation>) -> Result<(), Failure> {
         if let Some(lists) = &self.lists {
-            lists.bind(&self.now, Some(&next))?;
+            lists.bind(&self.to, &self.now, Some(&next))?;
         }
         self.write(&next)?;
         // No list is good for the old generation any more, because objects follow that it does not have.
-        self.lists.as_ref().map_or(Ok(()), |lists| lists.bind(&next, None))?;
+        self.lists.as_ref().map_or(Ok(()), |lists| lists.bind(&self.to, &next, None))?;
         self.now = next;
         Ok(())
     }

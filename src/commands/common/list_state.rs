@@ -35,7 +35,8 @@ struct Valid {
 #[derive(Serialize, Deserialize)]
 struct Document {
     version: u32,
-    stores: PerKind<Valid>,
+    /// `None` for a kind that no pass with these lists has moved yet.
+    stores: PerKind<Option<Valid>>,
 }
 
 /// The file.
@@ -80,12 +81,22 @@ impl ListState {
         Self { path: path.into() }
     }
 
-    /// Says, durably, that the lists are valid while the stores show `current`, or, where there is one, `next`.
+    /// Says, durably, that the lists of the kinds that `to` moves are valid while the stores show `current`, or, where there
+    /// is one, `next`. What it says of a kind that stays is of another migration, and stands.
     ///
     /// # Errors
     /// When the file cannot be written; what it said then stands.
-    pub fn bind(&self, current: &PerKind<Incarnation>, next: Option<&PerKind<Incarnation>>) -> Result<(), Failure> {
-        let valid = |kind| Valid { current: current[kind].clone(), next: next.map(|next| next[kind].clone()) };
+    pub fn bind(
+        &self,
+        to: &SideConf,
+        current: &PerKind<Incarnation>,
+        next: Option<&PerKind<Incarnation>>,
+    ) -> Result<(), Failure> {
+        let recorded = self.read().ok();
+        let valid = |kind| match to.moves(kind) {
+            true => Some(Valid { current: current[kind].clone(), next: next.map(|next| next[kind].clone()) }),
+            false => recorded.as_ref().and_then(|recorded| recorded.stores[kind].clone()),
+        };
         let document = Document { version: VERSION, stores: PerKind::from_fn(valid) };
         private_file::replace(&self.path, |out| Ok(serde_json::to_writer_pretty(out, &document)?))
             .map_err(|error| Failure::local(&format!("write {}", self.path.display()), &error))
@@ -93,8 +104,9 @@ impl ListState {
 
     /// Why the list of `kind` must not be used for a store that shows `shown`; `None` when it may be.
     fn doubt(&self, kind: ObjectKind, shown: Option<&Incarnation>) -> Option<Doubt> {
-        let valid = match self.read() {
-            Ok(document) => document.stores[kind].clone(),
+        let valid = match self.read().map(|document| document.stores[kind].clone()) {
+            Ok(Some(valid)) => valid,
+            Ok(None) => return Some(Doubt::NoState(format!("{} does not say it of [{kind}]", self.path.display()))),
             Err(error) => return Some(Doubt::NoState(self.told(&error))),
         };
         let Some(shown) = shown else { return Some(Doubt::NoIdentity) };
