@@ -12,6 +12,7 @@ mod begun;
 mod damage;
 pub mod heads;
 pub mod kinds;
+mod listed_less;
 pub mod outcome;
 mod output;
 mod page;

@@ -45,8 +45,13 @@ fn a_source_that_lists_fewer_than_were_copied_before_is_told() {
     assert!(!said.contains("lists now"), "{said}");
     let gone = objects_below(&world.source()).into_keys().find(|path| path.starts_with("blocks")).unwrap();
     std::fs::remove_file(world.source().join(&gone)).unwrap();
-    let said = world.run(&["--no-check-heads"]).assert_code(0).stderr;
-    assert!(said.contains("held 1 object of [blocks] more than") && said.contains("lists now"), "{said}");
+    let page = world.at("page.html").display().to_string();
+    let outcome = world.run(&["--no-check-heads", "--html", &page]).assert_code(0);
+    let (said, warnings) = (&outcome.stderr, outcome.report.as_ref().unwrap()["warnings"].to_string());
+    for told in [said, &warnings, &std::fs::read_to_string(page).unwrap()] {
+        assert!(told.contains("held 1 object of [blocks] more than") && told.contains("lists now"), "{told}");
+    }
+    assert_eq!(said.matches("lists now").count(), 1, "{said}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::begun::Begun;
 use super::damage::{DamageMemory, Remembered};
 use super::heads::result::Heads;
 use super::heads::{self, NotedHeads, Noting, StoresOfSides};
+use super::listed_less::warn_of_less;
 use super::outcome::{Finished, RunOutcome};
 use super::progress::CopyProgress;
 use super::result::PassResult;
@@ -225,6 +226,7 @@ impl<'a> Pass<'a> {
         let progress = CopyProgress::new(kinds, &shared.counters, &shared.findings.failures);
         during(&progress, console, || {
             self.copy_kinds(&known, sides, shared, &progress)?;
+            warn_of_less(&shared.counters, &plan.from, console);
             self.name_damaged_before(sides, shared)?;
             self.count_staying(sides, shared, &progress)
         })?;

@@ -1,7 +1,6 @@
 //! The end of a pass in a table that a tired admin understands.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::kinds::{self, Scope};
@@ -82,7 +81,6 @@ impl Summary<'_> {
     fn print_findings(&self, console: &Console) {
         let ObjectFindings { failures, damage, vanished, wrong_once } = self.findings;
         self.warn_of_wrong_answers(console);
-        self.tell_what_the_source_lists_no_more(console);
         show(wrong_once, console);
         if vanished.count() > 0 {
             console.problem(format_args!(
@@ -108,23 +106,6 @@ impl Summary<'_> {
         if failures.count() > 0 {
             console.problem(format_args!("\n{} not at the destination:", format::plural(failures.count(), "object")));
             show(failures, console);
-        }
-    }
-
-    /// Once for each kind of which the destination held more than the source lists now: what earlier passes copied is a
-    /// second witness of how many there were.
-    fn tell_what_the_source_lists_no_more(&self, console: &Console) {
-        for kind in ObjectKind::ALL {
-            let numbers = self.counters.kind(kind);
-            let more = numbers.held.get().saturating_sub(numbers.listed.get());
-            if more > 0 && numbers.source_listed.load(Ordering::Relaxed) {
-                console.problem(format_args!(
-                    "\nWarning: the destination held {} of [{kind}] more than {} lists now. Garbage collection on the old\n\
-                     server does that; if there was none, the listing was not whole: see `verify`",
-                    format::plural(more, "object"),
-                    self.from.store(kind).location(),
-                ));
-            }
         }
     }
 
