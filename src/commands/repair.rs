@@ -217,8 +217,11 @@ impl<'a> Repair<'a> {
         for kind in ObjectKind::COPY_ORDER {
             let (sources, counters) = (sources(kind), &self.counters[kind]);
             let keys = std::mem::replace(&mut kinds[kind], UniqueKeys::new(&self.settings.temp_dir)).sorted()?;
+            let stays = !self.settings.to.moves(kind);
+            let mender = stores.mender(kind, &sources, &budget);
             let repair = KindRepair {
-                mender: stores.mender(kind, &sources, &budget),
+                mender: Mender { writer: mender.writer.filter(|_| !stays), ..mender },
+                stays,
                 workers: self.settings.store.workers,
                 counters,
                 findings: &self.findings,

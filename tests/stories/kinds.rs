@@ -165,6 +165,49 @@ fn what_stays_keeps_the_lists_of_the_passes_that_move_it() {
 }
 
 #[test]
+fn a_repair_with_the_same_kinds_mends_what_moved_and_never_what_stays() {
+    let world = World::with_whole_sample();
+    let blocks = ["--kind", "blocks"];
+    world.run(&blocks).assert_code(0);
+    // A second source, in which nothing stays for this migration: it is only read.
+    for (path, data) in old(&world) {
+        let path = world.at("backup-store/storage").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, data).unwrap();
+    }
+    let backup = world.at("backup-store").display().to_string();
+    world.write_conf("backup", |_| format!("name = fs\ndir = {backup}\n"));
+    let (moved, good) = of_kind(&old(&world), "blocks").pop_first().unwrap();
+    let (stays, right) = of_kind(&old(&world), "fs").pop_first().unwrap();
+    let whole = old(&world);
+    fs::write(world.at("target/storage").join(&moved), b"bad").unwrap();
+    fs::write(world.source().join(&stays), b"bad").unwrap();
+    let found = world.verify(&[&blocks[..], &["--content"]].concat()).assert_code(1);
+    let report = world.at("verify.json");
+    fs::write(&report, serde_json::to_vec(found.report.as_ref().unwrap()).unwrap()).unwrap();
+
+    let repair = |options: &[&str]| {
+        let mut command = world.program();
+        command.arg("repair").arg(&report).arg("--to").arg(world.at("new"));
+        command.arg("--from").arg(world.at("old")).arg("--from").arg(world.at("backup"));
+        command.arg("--data-dir").arg(world.at("old/seafile-data")).arg("--report").arg(world.at("report.json"));
+        world.finish(command.args(options).spawn().unwrap())
+    };
+    let other = repair(&[]).assert_code(2);
+    assert!(other.stderr.contains("it is about"), "{}", other.stderr);
+    for options in [&["--kind", "blocks", "--dry-run"][..], &blocks] {
+        let outcome = repair(options).assert_code(1);
+        assert_eq!((outcome.number("blocks", "repaired"), outcome.number("fs", "left")), (1, 1));
+        let left = &outcome.rows("left")[0];
+        assert!(left["cause"].as_str().unwrap().contains("never written"), "{left}");
+    }
+    assert_eq!(fs::read(world.at("target/storage").join(&moved)).unwrap(), good);
+    assert_eq!(fs::read(world.source().join(&stays)).unwrap(), b"bad");
+    fs::write(world.source().join(&stays), right).unwrap();
+    assert_only_blocks_are_there(&world, &whole);
+}
+
+#[test]
 fn blocks_alone_go_to_s3_while_the_rest_stays_in_its_folder() {
     let world = World::with_whole_sample();
     let before = old(&world);

@@ -30,6 +30,8 @@ pub(super) struct RepairFindings {
 #[derive(Clone, Copy)]
 pub(super) struct KindRepair<'a> {
     pub(super) mender: Mender<'a>,
+    /// Whether the migration leaves the kind where it is, so that what is not right there is only named.
+    pub(super) stays: bool,
     /// How many objects are worked on at once.
     pub(super) workers: usize,
     pub(super) counters: &'a RepairCounters,
@@ -55,6 +57,7 @@ impl KindRepair<'_> {
         for (key, mended) in self.each(keys, |key| self.mender.mend(key)) {
             match mended {
                 Ok(Mended::Right) => self.counters.right.add(1),
+                Ok(Mended::Written(object)) if self.stays => self.left_where_it_stays(&key, &object),
                 Ok(Mended::Written(object)) => written.push((key, object)),
                 Ok(Mended::Left(why, cause)) => self.left(&key, why, &cause),
                 Err(error) => self.failed(&key, error),
@@ -103,6 +106,15 @@ impl KindRepair<'_> {
         self.counters.repaired_bytes.add(*size);
         let cause = format!("at the destination: {was}; right in {}", self.mender.sources[*source].location());
         self.findings.repaired.add(Finding::new(self.mender.kind, key, "repair", "repaired", cause));
+    }
+
+    fn left_where_it_stays(&self, key: &ObjectKey, Written { was, source, .. }: &Written) {
+        let cause = format!(
+            "there: {was}; right in {}. What stays is never written for a migration: repair that side by itself, named with \
+             --to",
+            self.mender.sources[*source].location()
+        );
+        self.left(key, "not right where it stays", &cause);
     }
 
     fn left(&self, key: &ObjectKey, why: &str, cause: &str) {

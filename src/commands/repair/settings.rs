@@ -12,6 +12,7 @@ use crate::commands::common::settings::{
 };
 use crate::conf::{Environment, SideConf};
 use crate::history::StateDir;
+use crate::object::ObjectKind;
 
 /// The options of `repair`.
 #[derive(Clone, Debug, Args)]
@@ -32,6 +33,11 @@ pub struct RepairFlags {
     /// The old server's seafile-data folder, for kinds that are on a filesystem without `dir`
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: Option<PathBuf>,
+
+    /// Repair the destination of a migration that moves only this kind of object, one of commits, fs and blocks, and leaves
+    /// the others where the first --from has them; may be repeated [default: every kind that the new side names]
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<ObjectKind>,
 
     /// Say what would be repaired, and write nothing
     #[arg(long)]
@@ -102,11 +108,11 @@ pub fn resolve(flags: &RepairFlags, env: &Environment) -> Result<RepairSettings,
     require_folder_of("OBJECT_LIST_FILE_PATH (--object-list)", lists.as_deref())?;
     let (mut sources, mut destination) = (Vec::new(), None);
     for from in &flags.from {
-        let pair =
-            PairFlags { from: from.clone(), to: flags.to.clone(), data_dir: flags.data_dir.clone(), kind: Vec::new() };
-        let (from, to) = load_sides(&pair, env)?;
+        let (data_dir, kind) = (flags.data_dir.clone(), flags.kind.clone());
+        let (from, to) = load_sides(&PairFlags { from: from.clone(), to: flags.to.clone(), data_dir, kind }, env)?;
         sources.push(from);
-        destination = Some(to);
+        // What stays is where the first one has it; the others are only read.
+        destination.get_or_insert(to);
     }
     let to = destination.ok_or_else(|| SettingsError::option("--from", "name a side that has the objects right"))?;
     Ok(RepairSettings {
