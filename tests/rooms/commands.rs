@@ -9,4 +9,5 @@ mod pages;
 mod remove;
 mod repair;
 mod run_outcome;
+mod switching;
 mod verified_view;

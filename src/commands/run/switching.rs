@@ -18,7 +18,7 @@ pub fn how_to_switch(from: &SideConf, to: &SideConf, guessed: Option<&Path>) -> 
         (DescribedBy::Variables { place, storage_type }, DescribedBy::Conf) => format!(
             "Set {VARIABLE} to nothing, which is {storage_type} in {place}: as long as it has a value, the server does not \
              look into seafile.conf for its stores. {} Start the server with both.",
-            if to.staying().is_empty() { "Put the new seafile.conf in place.".to_owned() } else { sections(to) }
+            if to.staying().is_empty() { "Put the new seafile.conf in place.".to_owned() } else { all_sections(to) }
         ),
         (_, DescribedBy::Variables { storage_type, .. }) => format!(
             "Give the server the variables of {}, {VARIABLE} = {storage_type} among them, and start it with them.",
@@ -33,13 +33,37 @@ pub fn how_to_switch(from: &SideConf, to: &SideConf, guessed: Option<&Path>) -> 
 
 /// What to do with seafile.conf where some kinds stay: the new one is not the whole truth, so it must not replace the old one.
 fn sections(to: &SideConf) -> String {
-    let moving = ObjectKind::ALL.into_iter().filter(|kind| to.moves(*kind));
-    let moving: Vec<String> = moving.map(|kind| format!("[{}]", section_of(kind))).collect();
-    let staying = to.staying().into_iter();
-    let staying: Vec<String> = staying.map(|kind| format!("{kind} stay in {}", to.store(kind).location())).collect();
     format!(
         "Put only {} of the new seafile.conf into that of the server, which must go on saying where the others are: {}.",
-        moving.join(", "),
-        staying.join(", ")
+        moving(to),
+        staying(to)
     )
+}
+
+/// The same where variables said until now where everything is, so that the server's seafile.conf need not say it of anything.
+fn all_sections(to: &SideConf) -> String {
+    let of_staying: Vec<String> = to.staying().into_iter().map(in_brackets).collect();
+    format!(
+        "Then its seafile.conf decides, which must name all three stores: {} as in the new seafile.conf, and {} with where the \
+         others are, as the variables say: {}.",
+        moving(to),
+        of_staying.join(", "),
+        staying(to)
+    )
+}
+
+fn in_brackets(kind: ObjectKind) -> String {
+    format!("[{}]", section_of(kind))
+}
+
+/// The sections of the kinds that move.
+fn moving(to: &SideConf) -> String {
+    let moving = ObjectKind::ALL.into_iter().filter(|kind| to.moves(*kind));
+    moving.map(in_brackets).collect::<Vec<_>>().join(", ")
+}
+
+/// Where each of the others stays.
+fn staying(to: &SideConf) -> String {
+    let place = |kind| format!("{kind} stay in {}", to.store(kind).location());
+    to.staying().into_iter().map(place).collect::<Vec<_>>().join(", ")
 }
