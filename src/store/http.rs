@@ -1,4 +1,4 @@
-//! The HTTP client that the Swift and OSS backends share.
+//! The HTTP client that the S3, Swift and OSS backends share.
 //!
 //! It blocks: a caller's thread sends one request and gets the whole answer. Connections are kept
 //! and shared by all threads. Every wait has an end ([`HttpOptions`]), every answer a size limit,
@@ -29,16 +29,17 @@ mod failure;
 pub mod proxy;
 mod resolve;
 pub mod runtime;
+mod trust;
 mod way;
 
-pub(super) use answer::{SIZE_ADVICE, not_followed, wait_of};
+pub(super) use answer::{SIZE_ADVICE, not_followed};
 pub use answer::{kind_of_status, retry_after};
 
 use body::{Deadline, Limit, Upload, collect};
 use connect::Connector;
 use failure::Failure;
 use proxy::{Proxies, Proxy};
-pub(super) use resolve::{NO_ADDRESS, no_address};
+pub(super) use resolve::NO_ADDRESS;
 
 /// How long to wait for what, and whom to trust.
 #[derive(Clone, Debug)]
@@ -286,19 +287,26 @@ impl HttpClient {
     /// [`ErrorKind::TooLarge`] for an answer above the limit; [`ErrorKind::Setup`] for a certificate
     /// that nobody here trusts, and for a URL without TLS where only TLS is allowed.
     pub fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        let given_up = || Err(HttpError::new(ErrorKind::Interrupted, runtime::GIVEN_UP_TEXT));
+        runtime::block_on_request(self.answer(request)).unwrap_or_else(given_up)
+    }
+
+    /// The same without blocking, and without giving up when the process is asked to end: for whoever is driven by
+    /// [`runtime::block_on_request`] already.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(super) async fn answer(&self, request: &Request) -> Result<Response, HttpError> {
         if self.options.https_only && request.url.scheme() != Some(&Scheme::HTTPS) {
             return Err(HttpError::new(ErrorKind::Setup, unsafe_url(&request.url.to_string())));
         }
-        let answer = runtime::block_on_request(async {
-            match self.attempt(request).await {
-                Err(failure) if failure.unanswered && request.repeatable => self.attempt(request).await,
-                outcome => outcome,
-            }
-        });
-        let given_up = || Err(Failure::new(ErrorKind::Interrupted, runtime::GIVEN_UP_TEXT));
-        answer.unwrap_or_else(given_up).map_err(|failure| match self.options.proxies.of(&request.url) {
-            Some(proxy) if failure.error.kind != ErrorKind::Interrupted => failure.error.through(&proxy),
-            _ => failure.error,
+        let answer = match self.attempt(request).await {
+            Err(failure) if failure.unanswered && request.repeatable => self.attempt(request).await,
+            outcome => outcome,
+        };
+        answer.map_err(|failure| match self.options.proxies.of(&request.url) {
+            Some(proxy) => failure.error.through(&proxy),
+            None => failure.error,
         })
     }
 
@@ -320,6 +328,18 @@ impl HttpClient {
             over_tls: request.url.scheme() == Some(&Scheme::HTTPS),
         })
     }
+}
+
+/// The header Host of requests to `url`: without the port that is the scheme's own, as clients write it. `None` where it
+/// names no host.
+pub(super) fn host_header(url: &Uri) -> Option<HeaderValue> {
+    let (host, port) = (url.host().filter(|host| !host.is_empty())?, url.port_u16());
+    let usual = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let text = match port.filter(|port| *port != usual) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    HeaderValue::from_str(&text).ok()
 }
 
 /// How much of a URL that a server names is shown, in characters.

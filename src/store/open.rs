@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::backend::ceph::{CephOptions, CephStore};
 use super::backend::fs::FsStore;
 use super::backend::oss::OssStore;
-use super::backend::s3::{S3Options, S3Store, base_url};
+use super::backend::s3::{S3Store, base_url};
 use super::backend::swift::SwiftStore;
 use super::http::HttpOptions;
 use super::http::proxy::Proxies;
@@ -110,15 +110,6 @@ impl OpenOptions {
 
     fn ceph(&self) -> CephOptions {
         CephOptions { timeout: self.timeout, ..CephOptions::default() }
-    }
-
-    fn s3(&self) -> S3Options {
-        S3Options {
-            connections: self.connections,
-            read_timeout: self.timeout,
-            proxies: self.ways.proxies.clone(),
-            ..S3Options::default()
-        }
     }
 }
 
@@ -246,7 +237,7 @@ fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Stor
     options.ways.tell_of(conf);
     Ok(match &conf.backend {
         BackendConf::Fs(fs) => Arc::new(FsStore::destination(fs, conf.kind, location)?),
-        BackendConf::S3(s3) => Arc::new(options.retrying(S3Store::open(s3, location, &options.s3())?)),
+        BackendConf::S3(s3) => Arc::new(options.retrying(S3Store::open(s3, location, options.http())?)),
         BackendConf::Swift(swift) => Arc::new(options.retrying(SwiftStore::open(swift, location, options.http())?)),
         BackendConf::Ceph(ceph) => Arc::new(options.retrying(CephStore::open(ceph, location, &options.ceph())?)),
         BackendConf::Oss(oss) => Arc::new(options.retrying(OssStore::open(oss, location, options.http())?)),

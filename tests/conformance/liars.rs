@@ -11,7 +11,7 @@ use seaf_migrate::conf::backend::{
 use seaf_migrate::conf::{Location, Secret};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::oss::OssStore;
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
@@ -73,7 +73,7 @@ fn s3(host: String, signature: S3Signature, sse_c_key: Option<Secret>) -> Arc<dy
         sse_c_key,
         ca_file: None,
     };
-    Arc::new(S3Store::open(&conf, location(BackendConf::S3(conf.clone())), &S3Options::default()).unwrap())
+    Arc::new(S3Store::open(&conf, location(BackendConf::S3(conf.clone())), HttpOptions::default()).unwrap())
 }
 
 /// A liar, and a store that believes it to be its service.

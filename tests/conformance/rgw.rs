@@ -8,7 +8,8 @@ use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
 use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, S3Signature, Secret, StoreConf};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
+use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::http::runtime::block_on;
 
 use super::harness::{FullStore, Harness};
@@ -17,7 +18,7 @@ use crate::support::skip::{Missing, variable};
 
 fn open(conf: &S3Conf) -> Result<S3Store, StoreError> {
     let location = StoreConf::new(ObjectKind::Blocks, BackendConf::S3(conf.clone())).location();
-    S3Store::open(conf, location, &S3Options::default())
+    S3Store::open(conf, location, HttpOptions::default())
 }
 
 fn full(conf: &S3Conf) -> Result<Arc<dyn FullStore>, StoreError> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, S3Signature, Secret, StoreConf};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
+use seaf_migrate::store::http::HttpOptions;
 
 use super::harness::{FullStore, Harness};
 use super::samples::LIBRARIES;
@@ -17,7 +18,7 @@ const BUCKET: &str = "seafile-blocks";
 
 fn open(conf: &S3Conf) -> Result<S3Store, StoreError> {
     let location = StoreConf::new(ObjectKind::Blocks, BackendConf::S3(conf.clone())).location();
-    S3Store::open(conf, location, &S3Options::default())
+    S3Store::open(conf, location, HttpOptions::default())
 }
 
 fn full(conf: &S3Conf) -> Result<Arc<dyn FullStore>, StoreError> {

@@ -7,7 +7,8 @@ use std::net::TcpListener;
 use bytes::Bytes;
 use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, StoreConf};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
+use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::{ErrorKind, ReadStore, StoreError, WriteStore};
 
 use crate::support::program::only;
@@ -24,7 +25,7 @@ fn bucket() -> tempfile::TempDir {
 
 fn open(conf: &S3Conf) -> Result<S3Store, StoreError> {
     let location = StoreConf::new(ObjectKind::Blocks, BackendConf::S3(conf.clone())).location();
-    S3Store::open(conf, location, &S3Options::default())
+    S3Store::open(conf, location, HttpOptions::default())
 }
 
 fn write_and_read(conf: &S3Conf) -> Result<(), StoreError> {

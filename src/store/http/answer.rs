@@ -37,12 +37,7 @@ pub fn kind_of_status(status: StatusCode, headers: &HeaderMap) -> ErrorKind {
 /// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, 10.2.3). A date that is over
 /// asks for no wait at all.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    wait_of(headers.get(RETRY_AFTER)?.to_str().ok()?)
-}
-
-/// The wait that the value of a `Retry-After` stands for.
-pub(in crate::store) fn wait_of(text: &str) -> Option<Duration> {
-    let text = text.trim();
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }

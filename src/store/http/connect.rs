@@ -1,26 +1,18 @@
-//! New connections: TLS, and an end to waiting. The way there is in `way`, the names in `resolve`.
+//! New connections: TLS, and an end to waiting. The way there is in `way`, the names in `resolve`, who is trusted in `trust`.
 
 use std::io;
-use std::path::Path;
-use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use tower_service::Service;
 
 use super::resolve::{BoxError, BoxFuture, Resolver};
+use super::trust::tls_config;
 use super::way::{Reached, Way};
-use super::{ErrorKind, HttpError, HttpOptions};
-
-/// Certificates of the system, read once, because each client wants them and the folder is large.
-static SYSTEM_ROOTS: LazyLock<Vec<CertificateDer<'static>>> =
-    LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
+use super::{HttpError, HttpOptions};
 
 /// Opens connections over http and https, each within the connect timeout.
 #[derive(Clone)]
@@ -35,7 +27,7 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(30)));
-        let tls = tls_config(options.ca_file.as_deref())?;
+        let tls = tls_config(options.ca_file.as_deref(), options.https_only)?;
         let way = Way::new(tcp, tls.clone(), options.proxies.clone());
         let https =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(way);
@@ -61,29 +53,4 @@ impl Service<Uri> for Connector {
             })
         })
     }
-}
-
-fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, HttpError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(SYSTEM_ROOTS.iter().cloned());
-    if let Some(path) = ca_file {
-        add_file(&mut roots, path)
-            .map_err(|why| HttpError::new(ErrorKind::Setup, format!("CA file {}: {why}", path.display())))?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| HttpError::new(ErrorKind::Setup, error.to_string()))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let before = roots.len();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
-        roots.add(certificate.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
-    }
-    if roots.len() == before {
-        return Err("holds no certificate (PEM, -----BEGIN CERTIFICATE-----)".to_owned());
-    }
-    Ok(())
 }

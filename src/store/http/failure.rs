@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::proxy::{LOGIN_ADVICE, wants_login};
+use super::trust::is_of_an_authority;
 use super::{ErrorKind, HttpError};
 
 /// An error, and whether the connection ended without a byte of an answer.
@@ -47,21 +48,32 @@ impl Failure {
         }
         let hyper = find::<hyper::Error>(&error);
         if hyper.is_some_and(hyper::Error::is_parse) {
-            return Self::new(ErrorKind::Protocol, format!("the answer is not HTTP: {cause}"));
+            return Self::new(
+                ErrorKind::Protocol,
+                format!("the answer is not HTTP: {cause}; check host, port and use_https"),
+            );
         }
         let closed = matches!(io, Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
             || hyper.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed());
         Self { unanswered: closed && !error.is_connect(), ..Self::new(ErrorKind::Connection, cause) }
     }
 
+    /// Ends that cannot agree, however often they try, are a matter of the configuration.
     fn of_tls(tls: &rustls::Error, cause: String) -> Self {
-        match tls {
-            rustls::Error::InvalidCertificate(_) => Self::new(
-                ErrorKind::Setup,
-                format!("{cause}; if the server's certificate is of your own making, name its CA in ca_file"),
-            ),
-            _ => Self::new(ErrorKind::Connection, cause),
-        }
+        use rustls::CertificateError::UnknownIssuer;
+        use rustls::Error::{InvalidCertificate, InvalidMessage, PeerIncompatible};
+        let advice = match tls {
+            InvalidCertificate(UnknownIssuer) => "name the file with the certificate of its authority in ca_file",
+            refused if is_of_an_authority(refused) => {
+                "the server shows an authority's certificate (CA:TRUE) as its own: name that certificate in ca_file, or give \
+                 the server one that is not (CA:FALSE)"
+            }
+            InvalidCertificate(_) => "check host, and the server's certificate",
+            InvalidMessage(_) => "the server does not speak TLS there: check the port, or set use_https = false",
+            PeerIncompatible(_) => "the server's TLS is too old: it needs version 1.2 or 1.3",
+            _ => return Self::new(ErrorKind::Connection, cause),
+        };
+        Self::new(ErrorKind::Setup, format!("{cause}; {advice}"))
     }
 }
 

@@ -20,15 +20,16 @@ const NEVER: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fd00:ec2::254";
 
 /// The proxies that the environment names; by default none.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies(Option<Arc<Named>>);
+pub struct Proxies {
+    named: Option<Arc<Named>>,
+    https_only: bool,
+}
 
 #[derive(Debug)]
 struct Named {
     matcher: Matcher,
     http: Option<Variable>,
     https: Option<Variable>,
-    /// The names of `no_proxy` without their ports, and [`NEVER`].
-    exceptions: String,
     /// Those of `no_proxy` that are of one port only.
     ports: Vec<(String, u16)>,
 }
@@ -71,37 +72,27 @@ impl Proxies {
         if names.contains(&"*") {
             return Ok(Self::default());
         }
-        let names = names.join(",");
-        let exceptions = format!("{names},{NEVER}");
+        let exceptions = format!("{},{NEVER}", names.join(","));
         let url = |variable: &Option<Variable>| variable.as_ref().map_or("", |v| v.url.expose()).to_owned();
-        let matcher = Matcher::builder().http(url(&http)).https(url(&https)).no(exceptions.clone()).build();
-        Ok(Self(Some(Arc::new(Named { matcher, http, https, exceptions, ports }))))
+        let matcher = Matcher::builder().http(url(&http)).https(url(&https)).no(exceptions).build();
+        Ok(Self { named: Some(Arc::new(Named { matcher, http, https, ports })), https_only: false })
     }
 
     /// The proxy through which a request to `target` goes; `None` when it goes there directly.
     pub fn of(&self, target: &Uri) -> Option<Proxy> {
-        let named = self.0.as_ref()?;
+        let named = self.named.as_ref()?;
         let (host, https) = (target.host()?, target.scheme_str() == Some("https"));
         let port = target.port_u16().unwrap_or(if https { 443 } else { 80 });
         if host.ends_with(".localhost") || named.ports.iter().any(|(name, of)| *of == port && is_below(host, name)) {
             return None;
         }
-        let variable = if https { &named.https } else { &named.http }.as_ref()?;
+        let variable = if https { &named.https } else { &named.http }.as_ref().filter(|_| https || !self.https_only)?;
         Some(Proxy { way: named.matcher.intercept(target)?, variable: variable.name })
     }
 
-    /// The address of the proxy for `target` with what logs in there, for clients that connect on their own.
-    pub(in crate::store) fn url_of(&self, target: &Uri) -> Option<&Secret> {
-        self.of(target)?;
-        let named = self.0.as_ref()?;
-        let variable = if target.scheme_str() == Some("https") { &named.https } else { &named.http };
-        variable.as_ref().map(|variable| &variable.url)
-    }
-
-    /// The address of the proxy for everything that is https, and the names that are not asked for through it.
-    pub(in crate::store) fn for_https(&self) -> Option<(&Secret, &str)> {
-        let named = self.0.as_ref()?;
-        Some((&named.https.as_ref()?.url, &named.exceptions))
+    /// The same for what is https alone: what is not goes there directly.
+    pub(in crate::store) fn of_https_only(self) -> Self {
+        Self { https_only: true, ..self }
     }
 }
 
@@ -154,7 +145,7 @@ pub(in crate::store) const LOGIN_ADVICE: &str =
     "the proxy wants a name and a password: write them in the variable that names it, http://NAME:PASSWORD@HOST:PORT";
 
 /// Whether `error` or what caused it says that a proxy opens no tunnel for whom it does not know.
-pub(in crate::store) fn wants_login(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn wants_login(error: &(dyn Error + 'static)) -> bool {
     // By its words, because the error's type is the crate's own.
     let says = |error: &(dyn Error + 'static)| error.to_string().contains("proxy authorization required");
     std::iter::successors(Some(error), |&error| error.source()).any(says)

@@ -50,6 +50,6 @@ impl Service<Name> for Resolver {
 pub(in crate::store) const NO_ADDRESS: &str = "no address is known of the host";
 
 /// The error of a `host` that was not resolved, which the system's own does not name.
-pub(in crate::store) fn no_address(host: &str, error: &io::Error) -> io::Error {
+fn no_address(host: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{NO_ADDRESS} {host}: {error}"))
 }

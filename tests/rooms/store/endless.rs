@@ -10,7 +10,7 @@ use seaf_migrate::conf::backend::{
 };
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::oss::OssStore;
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
@@ -58,7 +58,7 @@ fn s3(host: &str, signature: S3Signature) -> S3Store {
         sse_c_key: None,
         ca_file: None,
     };
-    S3Store::open(&conf, location(BackendConf::S3(conf.clone())), &S3Options::default()).unwrap()
+    S3Store::open(&conf, location(BackendConf::S3(conf.clone())), HttpOptions::default()).unwrap()
 }
 
 fn oss(host: &str) -> OssStore {

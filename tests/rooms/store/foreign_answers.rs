@@ -11,7 +11,7 @@ use seaf_migrate::conf::backend::{
 };
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::oss::OssStore;
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::{Page, Part, ReadStore, StoreError};
@@ -96,8 +96,12 @@ fn s3(server: &Server) -> S3Store {
         sse_c_key: None,
         ca_file: None,
     };
-    let options = S3Options { read_timeout: Duration::from_secs(20), ..S3Options::default() };
-    S3Store::open(&conf, location(BackendConf::S3(conf.clone())), &options).unwrap()
+    let options = HttpOptions {
+        answer_timeout: Duration::from_secs(20),
+        stall_timeout: Duration::from_secs(20),
+        ..HttpOptions::default()
+    };
+    S3Store::open(&conf, location(BackendConf::S3(conf.clone())), options).unwrap()
 }
 
 /// An answer of S3 or OSS with six objects and two strangers, more to come or not.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use seaf_migrate::conf::{BackendConf, S3Conf, S3Signature, Secret, StoreConf};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
+use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 use crate::support::s3_server::S3Server;
@@ -21,7 +22,7 @@ fn bucket() -> tempfile::TempDir {
 
 fn open(conf: &S3Conf) -> Result<S3Store, StoreError> {
     let location = StoreConf::new(ObjectKind::Blocks, BackendConf::S3(conf.clone())).location();
-    S3Store::open(conf, location, &S3Options::default())
+    S3Store::open(conf, location, HttpOptions::default())
 }
 
 /// Writes, lists, reads and removes an object.

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use seaf_migrate::conf::backend::{Backend, Location};
 use seaf_migrate::conf::{S3Conf, S3Credentials, Secret};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
+use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 use seaf_migrate::sys::shutdown::Shutdown;
@@ -33,8 +34,12 @@ fn world() -> World {
 
 fn open(conf: &S3Conf) -> S3Store {
     let location = Location { backend: Backend::S3, kind: ObjectKind::Blocks, place: "test".to_owned() };
-    let options = S3Options { read_timeout: Duration::from_secs(5), ..S3Options::default() };
-    S3Store::open(conf, location, &options).unwrap()
+    let options = HttpOptions {
+        answer_timeout: Duration::from_secs(5),
+        stall_timeout: Duration::from_secs(5),
+        ..HttpOptions::default()
+    };
+    S3Store::open(conf, location, options).unwrap()
 }
 
 impl World {
@@ -190,9 +195,13 @@ fn a_lost_answer_to_a_write_is_transient() {
 #[test]
 fn a_silent_server_is_a_timeout() {
     let world = world();
-    let options = S3Options { read_timeout: Duration::from_millis(200), ..S3Options::default() };
+    let options = HttpOptions {
+        answer_timeout: Duration::from_millis(200),
+        stall_timeout: Duration::from_millis(200),
+        ..HttpOptions::default()
+    };
     let location = Location { backend: Backend::S3, kind: ObjectKind::Blocks, place: "test".to_owned() };
-    let store = S3Store::open(&world.server.conf(BUCKET), location, &options).unwrap();
+    let store = S3Store::open(&world.server.conf(BUCKET), location, options).unwrap();
     world.server.faults().delay(60_000);
     assert_eq!(store.read(&key(1)).unwrap_err().kind(), ErrorKind::Timeout);
 }
@@ -204,7 +213,7 @@ fn nobody_there_is_a_connection_error() {
     assert_eq!(open(&conf).read(&key(1)).unwrap_err().kind(), ErrorKind::Connection);
     conf.host = Some("not a host".to_owned());
     let location = Location { backend: Backend::S3, kind: ObjectKind::Blocks, place: "test".to_owned() };
-    assert_eq!(S3Store::open(&conf, location, &S3Options::default()).unwrap_err().kind(), ErrorKind::Setup);
+    assert_eq!(S3Store::open(&conf, location, HttpOptions::default()).unwrap_err().kind(), ErrorKind::Setup);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{Location, OssConf, OssSignature};
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::oss::OssStore;
-use seaf_migrate::store::backend::s3::{S3Options, S3Store};
+use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
 use seaf_migrate::store::{Part, ReadStore};
@@ -60,7 +60,7 @@ fn a_page_of_s3_that_is_wrong_once_hides_nothing() {
         // The first page, the one in the middle, the last one, and the answer that confirms the end.
         for right in 0..4 {
             server.faults().wrong_list_once(wrong, right);
-            let store = S3Store::open(&server.conf(BUCKET), location(Backend::S3), &S3Options::default()).unwrap();
+            let store = S3Store::open(&server.conf(BUCKET), location(Backend::S3), HttpOptions::default()).unwrap();
             assert_lists_all(store, &(wrong, right));
             assert!(server.faults().was_listed_wrongly(), "{wrong:?} after {right}");
         }

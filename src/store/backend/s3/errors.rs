@@ -1,4 +1,4 @@
-//! From what the SDK and the server say to a kind of failure and a text.
+//! From what the server says to a kind of failure and a text.
 //!
 //! Codes are those of the S3 API reference ("Error responses") and of Ceph RGW and MinIO where
 //! they have their own.
@@ -7,16 +7,13 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::RequestId;
-use http_body_util::LengthLimitError;
+use serde::Deserialize;
 
 use crate::conf::S3Signature;
 use crate::store::ErrorKind;
-use crate::store::http::proxy::{LOGIN_ADVICE, Proxy, wants_login};
-use crate::store::http::{NO_ADDRESS, SIZE_ADVICE, not_followed, wait_of};
-use crate::store::witness::foreign::{Success, first_words};
+use crate::store::http::proxy::{LOGIN_ADVICE, Proxy};
+use crate::store::http::{HttpError, NO_ADDRESS, Response, SIZE_ADVICE, not_followed, retry_after};
+use crate::store::witness::foreign::first_words;
 
 /// How the requests of a store are sent, for the advice in the texts of their errors.
 #[derive(Clone, Debug)]
@@ -52,11 +49,6 @@ impl Failure {
         Self { kind, text: text.into(), retry_after: None, status: None }
     }
 
-    /// No answer within `limit`.
-    pub(super) fn timeout(limit: Duration) -> Self {
-        Self::new(ErrorKind::Timeout, format!("no answer within {} s", limit.as_secs_f32().ceil()))
-    }
-
     /// The same failure of a request that went through `proxy`, if any, which is told where no server answered.
     pub(super) fn through(mut self, proxy: Option<&Proxy>) -> Self {
         let answered = self.status.is_some_and(|status| status != PROXY_WANTS_LOGIN);
@@ -67,11 +59,6 @@ impl Failure {
         self
     }
 
-    /// An answer that is longer than any that makes sense.
-    pub(super) fn too_long(kind: ErrorKind) -> Self {
-        Self::new(kind, "the answer is larger than the bytes that are accepted of one of its sort")
-    }
-
     /// The same after a write or a listing: what those do not find is the bucket.
     pub(super) fn about_bucket(mut self) -> Self {
         if self.kind == ErrorKind::NotFound {
@@ -80,122 +67,92 @@ impl Failure {
         self
     }
 
-    /// What the SDK reports of a request that was sent as `asked` says.
-    pub(super) fn from_sdk<E>(error: &SdkError<E, HttpResponse>, asked: &Asked) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        if is_too_long(error) {
-            // Its status alone proves nothing but trouble: not that an object is missing.
-            let status = error.raw_response().map(|raw| raw.status().as_u16());
-            let kind = status.map(by_status).filter(|kind| kind.is_transient());
-            return Self { status, ..Self::too_long(kind.unwrap_or(ErrorKind::Protocol)) };
-        }
-        match error.raw_response() {
-            Some(raw) if !raw.status().is_success() => Self::answered(error, raw, asked),
-            // The SDK found the error in the body of an answer whose status is a success.
-            Some(raw) if error.as_service_error().is_some() => Self {
-                status: Some(raw.status().as_u16()),
-                ..Self::new(ErrorKind::ForeignAnswer, success_of(raw).told("holds an error"))
-            },
-            _ => Self::unanswered(error, asked),
-        }
-    }
-
-    fn answered<E>(error: &SdkError<E, HttpResponse>, raw: &HttpResponse, asked: &Asked) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let status = raw.status().as_u16();
-        let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
-        // A HEAD has no body, so the SDK makes up the code "NotFound" from the status.
-        let code = meta.and_then(|meta| meta.code()).map(clean);
-        let mut text = format!("HTTP {status}");
-        for part in [code.clone(), meta.and_then(|meta| meta.message()).map(clean)].into_iter().flatten() {
-            text.push_str(if text.ends_with(char::is_numeric) { " " } else { ": " });
-            text.push_str(&part);
-        }
-        if code.is_none() {
-            // Whoever answered is not S3, so its words are all there is to tell who it was.
-            let words = first_words(raw.body().bytes().unwrap_or_default());
-            text.push_str(if words.is_empty() { "" } else { ": " });
-            text.push_str(&words);
-        }
-        if let Some(id) = error.request_id() {
-            text.push_str(&format!(" (request {})", clean(id)));
-        }
-        let region = right_region(raw);
-        let mut kind = classify(status, code.as_deref(), region.is_some());
-        if kind == ErrorKind::NotFound && code.is_none() && raw.body().bytes().is_some_and(|body| !body.is_empty()) {
-            // Not S3's way to say it: some other server's page. An object must not seem gone because of it.
-            kind = ErrorKind::Protocol;
-        }
-        if let Some(advice) = advice(kind, status, code.as_deref(), region.as_deref(), asked.signature) {
-            text.push_str("; ");
-            text.push_str(&advice);
-        }
-        if let Some(endpoint) = element(raw, "Endpoint") {
-            text.push_str(&format!("; the server names the endpoint {endpoint}"));
-        }
-        if let (ErrorKind::ContainerMissing, Some(advice)) = (kind, asked.path_style_advice()) {
-            text.push_str(&format!("; {advice}"));
-        }
-        if let Some(target) = raw.headers().get("location").filter(|_| (300..400).contains(&status)) {
-            text.push_str("; ");
-            text.push_str(&not_followed(target, asked.over_tls));
-        }
-        let retry_after = raw.headers().get("retry-after").and_then(wait_of);
-        Self { kind, text, retry_after, status: Some(status) }
-    }
-
-    fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>, asked: &Asked) -> Self {
-        // Skipped, because the SDK's own layers only say that something below them failed.
-        let inner = chain(error).skip(1).find(|cause| !cause.is::<ConnectorError>()).unwrap_or(error);
-        let kind = kind_without_answer(error, inner);
-        let mut text = chain_text(inner);
-        let http = chain(inner).any(is_not_http).then_some("check host, port and use_https");
-        let login = wants_login(inner).then_some(LOGIN_ADVICE);
-        if let Some(advice) = chain(inner).find_map(tls_advice).or(http).or(login) {
-            text.push_str("; ");
-            text.push_str(advice);
-        }
+    /// A request that got no whole answer.
+    pub(super) fn unanswered(error: &HttpError, asked: &Asked) -> Self {
+        let mut text = error.cause().to_owned();
         if let (true, Some(advice)) = (text.contains(NO_ADDRESS), asked.path_style_advice()) {
             text.push_str(&format!("; {advice}"));
         }
-        Self::new(kind, text)
+        Self::new(error.kind(), text)
     }
-}
 
-/// What of an answer without a body of its own shows who gave it.
-fn success_of(raw: &HttpResponse) -> Success<'_> {
-    Success {
-        status: raw.status().as_u16(),
-        content_type: raw.headers().get("content-type"),
-        etag: raw.headers().get("etag"),
-        encrypted: false,
-        body: raw.body().bytes().unwrap_or_default(),
-    }
-}
-
-fn kind_without_answer<E>(error: &SdkError<E, HttpResponse>, inner: &(dyn Error + 'static)) -> ErrorKind {
-    if let Some(role) = chain(inner).find_map(|cause| cause.downcast_ref()) {
-        return match role {
+    /// A role whose service gives no keys.
+    pub(super) fn of_role(error: &CredentialsError) -> Self {
+        let kind = match error {
             CredentialsError::ProviderTimedOut(_) => ErrorKind::Timeout,
             CredentialsError::ProviderError(_) => ErrorKind::Unavailable,
             _ => ErrorKind::Setup,
         };
+        Self::new(kind, chain_text(error))
     }
-    match error {
-        SdkError::TimeoutError(_) => ErrorKind::Timeout,
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorKind::Timeout,
-        SdkError::ConstructionFailure(_) => ErrorKind::Setup,
-        SdkError::DispatchFailure(failure) if failure.is_user() => ErrorKind::Setup,
-        _ if wants_login(inner) => ErrorKind::Setup,
-        _ if chain(inner).any(is_not_http) => ErrorKind::Protocol,
-        _ if chain(inner).any(|cause| tls_advice(cause).is_some()) => ErrorKind::Setup,
-        SdkError::DispatchFailure(_) => ErrorKind::Connection,
-        _ if chain(inner).any(is_transport) => ErrorKind::Connection,
-        _ => ErrorKind::Protocol,
+
+    /// What an answer that is no success says to a request that was sent as `asked` says.
+    pub(super) fn answered(answer: &Response, asked: &Asked) -> Self {
+        let (status, said) = (answer.status.as_u16(), Said::of(answer));
+        let code = said.code.as_deref();
+        let region = answer.header("x-amz-bucket-region").map(clean).or(said.region);
+        let mut kind = classify(status, code, region.is_some());
+        if kind == ErrorKind::NotFound && code.is_none() && !answer.body.is_empty() {
+            // Not S3's way to say it: some other server's page. An object must not seem gone because of it.
+            kind = ErrorKind::Protocol;
+        }
+        let mut text = format!("HTTP {status}");
+        match (code, &said.message) {
+            // Whoever answered is not S3, so its words are all there is to tell who it was.
+            (None, _) => push(&mut text, ": ", Some(first_words(&answer.body)).filter(|words| !words.is_empty())),
+            (Some(code), message) => {
+                push(&mut text, " ", Some(code));
+                push(&mut text, ": ", message.as_ref());
+            }
+        }
+        let id = said.request_id.or_else(|| answer.header("x-amz-request-id").map(clean));
+        push(&mut text, " (request ", id.map(|id| format!("{id})")));
+        push(&mut text, "; ", advice(kind, status, code, region.as_deref(), asked.signature));
+        push(&mut text, "; the server names the endpoint ", said.endpoint);
+        push(&mut text, "; ", asked.path_style_advice().filter(|_| kind == ErrorKind::ContainerMissing));
+        let target = answer.header("location").filter(|_| (300..400).contains(&status));
+        push(&mut text, "; ", target.map(|target| not_followed(target, asked.over_tls)));
+        Self { kind, text, retry_after: retry_after(&answer.headers), status: Some(status) }
+    }
+}
+
+fn push(text: &mut String, before: &str, part: Option<impl AsRef<str>>) {
+    if let Some(part) = part {
+        text.push_str(before);
+        text.push_str(part.as_ref());
+    }
+}
+
+/// An error where there is a sign that the answer is not that of S3.
+pub(super) fn own(sign: Option<String>) -> Result<(), Failure> {
+    sign.map_or(Ok(()), |why| Err(Failure::new(ErrorKind::ForeignAnswer, why)))
+}
+
+/// The words of a refusal, `<Error>`.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Said {
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    /// The region that is the right one.
+    region: Option<String>,
+    /// The endpoint that is the right one.
+    endpoint: Option<String>,
+}
+
+impl Said {
+    fn of(answer: &Response) -> Self {
+        let text = std::str::from_utf8(&answer.body).ok();
+        let said: Self = text.and_then(|text| quick_xml::de::from_str(text).ok()).unwrap_or_default();
+        let cleaned = |part: Option<String>| part.map(|text| clean(&text)).filter(|text| !text.is_empty());
+        Self {
+            code: cleaned(said.code),
+            message: cleaned(said.message),
+            request_id: cleaned(said.request_id),
+            region: cleaned(said.region),
+            endpoint: cleaned(said.endpoint),
+        }
     }
 }
 
@@ -273,28 +230,13 @@ fn advice(
     }
 }
 
-/// The region that the server says is right: a header, or an element of the error.
-fn right_region(raw: &HttpResponse) -> Option<String> {
-    if let Some(region) = raw.headers().get("x-amz-bucket-region") {
-        return Some(clean(region));
-    }
-    element(raw, "Region")
-}
-
-/// The text of an element of the error; `None` when there is none, or nothing in it.
-fn element(raw: &HttpResponse, name: &str) -> Option<String> {
-    let body = std::str::from_utf8(raw.body().bytes()?).ok()?;
-    let (_, rest) = body.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(text, _)| clean(text)).filter(|text| !text.is_empty())
-}
-
 /// A text of the server on one line and not without end, so that it cannot upset a log.
 fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
 
 /// An error and what caused it, outermost first. What an `io::Error` carries is its cause.
-pub(super) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| match error.downcast_ref::<std::io::Error>() {
         Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
         None => error.source(),
@@ -311,35 +253,6 @@ pub(super) fn chain_text(error: &(dyn Error + 'static)) -> String {
         }
     }
     text
-}
-
-/// Whether an error says that an answer is longer than its limit.
-pub(super) fn is_too_long(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|cause| cause.is::<LengthLimitError>())
-}
-
-fn is_transport(error: &(dyn Error + 'static)) -> bool {
-    error.is::<std::io::Error>() || error.is::<hyper::Error>()
-}
-
-/// What to do where the two ends cannot agree, however often they try.
-fn tls_advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    use rustls::CertificateError::{Other, UnknownIssuer};
-    use rustls::Error::{InvalidCertificate, InvalidMessage, PeerIncompatible};
-    match error.downcast_ref()? {
-        InvalidCertificate(UnknownIssuer) => Some("name the file with the certificate of its authority in ca_file"),
-        InvalidCertificate(Other(cause)) if cause.to_string().contains("CaUsedAsEndEntity") => {
-            Some("the server shows an authority's certificate (CA:TRUE) as its own: give it one that is not (CA:FALSE)")
-        }
-        InvalidCertificate(_) => Some("check host, and the server's certificate"),
-        InvalidMessage(_) => Some("the server does not speak TLS there: check the port, or set use_https = false"),
-        PeerIncompatible(_) => Some("the server's TLS is too old: it needs version 1.2 or 1.3"),
-        _ => None,
-    }
-}
-
-fn is_not_http(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
 }
 
 #[cfg(test)]

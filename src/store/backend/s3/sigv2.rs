@@ -1,29 +1,12 @@
 //! Signature version 2, Seafile's default: HMAC-SHA1 over the request line, the date, every
 //! `x-amz-*` header and the resource.
 //!
-//! Source: "Signing and authenticating REST requests" of the Amazon S3 User Guide. The SDK knows
-//! version 4 only; this plugs into it as one more way to sign.
+//! Source: "Signing and authenticating REST requests" of the Amazon S3 User Guide.
 
-use aws_sdk_s3::config::auth::{Params, ResolveAuthScheme};
-use aws_sdk_s3::config::http::HttpRequest;
-use aws_sdk_s3::config::{ConfigBag, Credentials, RuntimeComponents};
-use aws_sdk_s3::error::BoxError;
-use aws_smithy_runtime_api::client::auth::{
-    AuthScheme, AuthSchemeEndpointConfig, AuthSchemeId, AuthSchemeOption, AuthSchemeOptionsFuture, Sign,
-};
-use aws_smithy_runtime_api::client::identity::{Identity, SharedIdentityResolver};
-use aws_smithy_runtime_api::client::runtime_components::GetIdentityResolver;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
 use sha1::Sha1;
-
-const SCHEME: AuthSchemeId = AuthSchemeId::new("seafile-sigv2");
-
-/// Under this name the SDK keeps the credentials.
-const CREDENTIALS: AuthSchemeId = AuthSchemeId::new("sigv4");
 
 /// Query parameters that are part of the resource.
 const SUB_RESOURCES: [&str; 25] = [
@@ -54,75 +37,16 @@ const SUB_RESOURCES: [&str; 25] = [
     "website",
 ];
 
-/// The scheme, for `push_auth_scheme`.
-#[derive(Debug)]
-pub(super) struct SigV2(Signer);
-
-impl SigV2 {
-    /// `virtual_host` is the bucket when it is in the host name; the resource begins with it then.
-    pub(super) fn new(virtual_host: Option<String>) -> Self {
-        Self(Signer { virtual_host })
-    }
-}
-
-impl AuthScheme for SigV2 {
-    fn scheme_id(&self) -> AuthSchemeId {
-        SCHEME
-    }
-
-    fn identity_resolver(&self, resolvers: &dyn GetIdentityResolver) -> Option<SharedIdentityResolver> {
-        resolvers.identity_resolver(CREDENTIALS)
-    }
-
-    fn signer(&self) -> &dyn Sign {
-        &self.0
-    }
-}
-
-/// Chooses [`SigV2`] for every request, for `auth_scheme_resolver`.
-#[derive(Debug)]
-pub(super) struct AlwaysV2;
-
-impl ResolveAuthScheme for AlwaysV2 {
-    fn resolve_auth_scheme<'a>(
-        &'a self,
-        _: &'a Params,
-        _: &'a ConfigBag,
-        _: &'a RuntimeComponents,
-    ) -> AuthSchemeOptionsFuture<'a> {
-        AuthSchemeOptionsFuture::ready(Ok(vec![AuthSchemeOption::from(SCHEME)]))
-    }
-}
-
-#[derive(Debug)]
-struct Signer {
-    virtual_host: Option<String>,
-}
-
-impl Sign for Signer {
-    fn sign_http_request(
-        &self,
-        request: &mut HttpRequest,
-        identity: &Identity,
-        _: AuthSchemeEndpointConfig<'_>,
-        _: &RuntimeComponents,
-        _: &ConfigBag,
-    ) -> Result<(), BoxError> {
-        let credentials = identity.data::<Credentials>().ok_or("the identity is no access key")?;
-        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now())?;
-        let headers = request.headers_mut();
-        headers.try_insert("date", date)?;
-        if let Some(token) = credentials.session_token() {
-            headers.try_insert("x-amz-security-token", token.to_owned())?;
-        }
-        let uri: http::Uri = request.uri().parse()?;
-        let headers: Vec<_> = request.headers().iter().collect();
-        let text = string_to_sign(request.method(), &uri, self.virtual_host.as_deref(), &headers);
-        let signature = sign(credentials.secret_access_key(), &text);
-        let header = format!("AWS {}:{signature}", credentials.access_key_id());
-        request.headers_mut().try_insert("authorization", header)?;
-        Ok(())
-    }
+/// The header Authorization; `virtual_host` is the bucket when it is in the host name, and `headers` are names in lower
+/// case and values.
+pub(super) fn authorization(
+    (id, secret): (&str, &str),
+    method: &str,
+    uri: &http::Uri,
+    virtual_host: Option<&str>,
+    headers: &[(&str, &str)],
+) -> String {
+    format!("AWS {id}:{}", sign(secret, &string_to_sign(method, uri, virtual_host, headers)))
 }
 
 fn sign(secret: &str, text: &str) -> String {

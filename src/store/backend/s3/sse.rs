@@ -3,17 +3,19 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use http::header::HeaderValue;
 use md5::{Digest, Md5};
 
 use crate::conf::Secret;
+use crate::store::http::Request;
 
 /// The header values that carry the key.
 #[derive(Debug)]
 pub(super) struct SseKey {
-    /// The key in base64.
-    pub(super) key: Secret,
+    /// The key in base64; it is shown as `Sensitive`.
+    key: HeaderValue,
     /// The MD5 of the key in base64, by which the server sees that it came over whole.
-    pub(super) md5: String,
+    md5: HeaderValue,
 }
 
 impl SseKey {
@@ -23,21 +25,17 @@ impl SseKey {
         if bytes.len() != 32 {
             return Err(format!("sse_c_key has {} bytes, it must have 32", bytes.len()));
         }
-        let md5 = BASE64_STANDARD.encode(Md5::digest(bytes));
-        Ok(Self { key: Secret::new(BASE64_STANDARD.encode(bytes)), md5 })
+        let header = |text: String| HeaderValue::from_str(&text).map_err(|error| error.to_string());
+        let mut key = header(BASE64_STANDARD.encode(bytes))?;
+        key.set_sensitive(true);
+        Ok(Self { key, md5: header(BASE64_STANDARD.encode(Md5::digest(bytes)))? })
+    }
+
+    /// The request with the key's three headers.
+    pub(super) fn with(&self, request: Request) -> Request {
+        request
+            .header("x-amz-server-side-encryption-customer-algorithm", HeaderValue::from_static("AES256"))
+            .header("x-amz-server-side-encryption-customer-key", self.key.clone())
+            .header("x-amz-server-side-encryption-customer-key-md5", self.md5.clone())
     }
 }
-
-/// The request with the key's three headers, where there is a key.
-macro_rules! with_key {
-    ($request:expr, $key:expr) => {
-        match &$key {
-            None => $request,
-            Some(key) => $request
-                .sse_customer_algorithm("AES256")
-                .sse_customer_key(key.key.expose())
-                .sse_customer_key_md5(&key.md5),
-        }
-    };
-}
-pub(super) use with_key;
