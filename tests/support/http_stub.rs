@@ -87,6 +87,8 @@ pub enum Fault {
     Raw(Vec<u8>),
     /// The head, and then the body again and again until the client has had enough.
     Endless,
+    /// A byte of the body every so many milliseconds.
+    Drip(u64),
     /// A proper answer, and then the connection ends without having said so.
     CloseAfter,
 }
@@ -311,6 +313,7 @@ fn send<S: Read + Write>(stream: &mut BufReader<Patient<'_, S>>, asked: &Asked, 
     let sent = match &reply.fault {
         Fault::Hangup => return Ok(false),
         Fault::Silence => Vec::new(),
+        Fault::Drip(_) => head.clone().into_bytes(),
         Fault::Raw(bytes) => bytes.clone(),
         Fault::CutBody(length) | Fault::Stall(length) => [head.as_bytes(), &body[..*length]].concat(),
         Fault::None | Fault::NoLength | Fault::Endless | Fault::CloseAfter => [head.as_bytes(), body].concat(),
@@ -318,6 +321,13 @@ fn send<S: Read + Write>(stream: &mut BufReader<Patient<'_, S>>, asked: &Asked, 
     let writer = &mut stream.get_mut().stream;
     writer.write_all(&sent)?;
     writer.flush()?;
+    if let Fault::Drip(milliseconds) = reply.fault {
+        for byte in body {
+            writer.write_all(&[*byte])?;
+            writer.flush()?;
+            thread::sleep(Duration::from_millis(milliseconds));
+        }
+    }
     if reply.fault == Fault::Endless {
         loop {
             writer.write_all(&reply.body)?;

@@ -118,17 +118,46 @@ impl Limit {
     }
 }
 
+/// How many bytes must come within the time of a stall: a body that drips would hold its worker for days. Some 100 bytes a
+/// second, far below what a share of the slowest line gives.
+const DRIP: usize = 4 << 10;
+
+/// What came of a body since when.
+struct Pace {
+    since: Instant,
+    bytes: usize,
+}
+
+impl Pace {
+    fn begin() -> Self {
+        Self { since: Instant::now(), bytes: 0 }
+    }
+
+    /// `bytes` more came; whether enough did within the last `stall`.
+    fn goes_on(&mut self, bytes: usize, stall: Duration) -> bool {
+        self.bytes += bytes;
+        let (is_over, enough) = (self.since.elapsed() >= stall, self.bytes >= DRIP);
+        if is_over {
+            *self = Self::begin();
+        }
+        !is_over || enough
+    }
+}
+
 /// Reads the whole body of an answer within `limit`, each piece within `stall`.
 pub(super) async fn collect(mut body: Incoming, limit: Limit, stall: Duration) -> Result<Bytes, Failure> {
     let expected = body.size_hint().lower();
     if expected > limit.bytes {
         return Err(limit.exceeded());
     }
-    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    let (mut first, mut rest, mut pace) = (Bytes::new(), BytesMut::new(), Pace::begin());
     while let Some(frame) = timeout(stall, body.frame()).await.map_err(|_| Failure::stalled(stall))? {
         let Ok(piece) = frame.map_err(Failure::of_body)?.into_data() else { continue };
         if (first.len() + rest.len() + piece.len()) as u64 > limit.bytes {
             return Err(limit.exceeded());
+        }
+        if !pace.goes_on(piece.len(), stall) {
+            return Err(Failure::drips(stall, DRIP));
         }
         if first.is_empty() && rest.is_empty() {
             // Kept as it came, because most objects arrive in one piece, which then needs no copy.

@@ -28,6 +28,12 @@ impl Failure {
         Self::new(ErrorKind::Timeout, format!("the answer stalled for {} s", stall.as_secs_f32()))
     }
 
+    /// Fewer than `least` bytes of a body came within `stall`.
+    pub(super) fn drips(stall: Duration, least: usize) -> Self {
+        let text = format!("fewer than {least} bytes of the answer came within {} s", stall.as_secs_f32());
+        Self::new(ErrorKind::Timeout, text)
+    }
+
     /// A body that broke off, whatever the reason: never a short object.
     pub(super) fn of_body(error: hyper::Error) -> Self {
         let kind = if error.is_parse() { ErrorKind::Protocol } else { ErrorKind::Connection };

@@ -50,7 +50,7 @@ impl Server {
     }
 }
 
-fn location(backend: BackendConf) -> seaf_migrate::conf::Location {
+pub(super) fn location(backend: BackendConf) -> seaf_migrate::conf::Location {
     StoreConf::new(ObjectKind::Blocks, backend).location()
 }
 

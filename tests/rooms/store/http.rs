@@ -94,6 +94,11 @@ fn every_wait_ends() {
     assert_eq!(get(&stub, impatient()).unwrap_err().kind(), ErrorKind::Timeout);
     let stub = Stub::start(|_| Reply::new(200).body(vec![0; 100]).fault(Fault::Stall(50)));
     assert_eq!(get(&stub, impatient()).unwrap_err().kind(), ErrorKind::Timeout);
+    // One that keeps moving, and would take two minutes.
+    let stub = Stub::start(|_| Reply::new(200).body(vec![0; 6000]).fault(Fault::Drip(20)));
+    let error = get(&stub, impatient()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.cause().contains("fewer than 4096 bytes"), "{}", error.cause());
 }
 
 #[test]
@@ -200,7 +205,7 @@ fn a_ca_file_without_a_certificate_is_refused_at_once() {
     for path in [empty.path().to_owned(), PathBuf::from("/nowhere/ca.pem")] {
         let error = HttpClient::new(HttpOptions { ca_file: Some(path), ..options() }, "store").err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Setup);
-        assert!(error.to_string().contains("CA file"), "{error}");
+        assert!(error.to_string().contains("ca_file"), "{error}");
     }
 }
 
