@@ -1,13 +1,13 @@
 //! The HTTP client that the S3, Swift and OSS backends share.
 //!
-//! It blocks: a caller's thread sends one request and gets the whole answer. Connections are kept
-//! and shared by all threads. Every wait has an end ([`HttpOptions`]), every answer a size limit,
+//! It blocks: a caller's thread sends one request and gets the whole answer. Connections are kept for the next one. Every wait has an end ([`HttpOptions`]), every answer a size limit,
 //! and a body that ends before its announced length is an error, never a short answer. Redirects
 //! are not followed, because a request signed for one host must not be carried to another: the
 //! error says where the server pointed to. Where TLS is configured, nothing is ever sent without it, whatever URL a
 //! server names.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,8 +16,6 @@ use http::header::{
 };
 use http::uri::Scheme;
 use http::{Method, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::{BLOCK_MAX, ErrorKind, StoreError};
 use crate::sys::terminal::beginning;
@@ -25,21 +23,25 @@ use crate::sys::terminal::beginning;
 mod answer;
 mod body;
 mod connect;
+mod event_loop;
 mod failure;
 pub mod proxy;
 mod resolve;
 pub mod runtime;
 mod trust;
 mod way;
+mod wire;
 
 pub(super) use answer::{SIZE_ADVICE, not_followed};
 pub use answer::{kind_of_status, retry_after};
 
 use body::{Deadline, Limit, Upload, collect};
 use connect::Connector;
+use event_loop::Host;
 use failure::Failure;
 use proxy::{Proxies, Proxy};
 pub(super) use resolve::NO_ADDRESS;
+use wire::Wire;
 
 /// How long to wait for what, and whom to trust.
 #[derive(Clone, Debug)]
@@ -50,9 +52,7 @@ pub struct HttpOptions {
     pub answer_timeout: Duration,
     /// For the next bytes while a body is being sent or received.
     pub stall_timeout: Duration,
-    /// How many connections to a host are kept while nobody uses them.
-    pub idle_connections: usize,
-    /// How long such a connection is kept.
+    /// How long a connection is kept while nobody uses it.
     pub idle_timeout: Duration,
     /// Certificates (PEM) to trust beside those of the system.
     pub ca_file: Option<PathBuf>,
@@ -68,7 +68,6 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(30),
-            idle_connections: 256,
             // Shorter than what common servers and load balancers allow, so that it is us who close.
             idle_timeout: Duration::from_secs(20),
             ca_file: None,
@@ -254,11 +253,16 @@ impl HttpError {
     }
 }
 
-/// A client with its connections; shared by any number of threads.
+/// A client; shared by any number of threads. Its connections are on the event loops of those that call it.
 pub struct HttpClient {
-    client: Client<Connector, Upload>,
+    /// By this its connections are known.
+    id: u64,
+    connector: Connector,
     options: HttpOptions,
 }
+
+/// The number of the next client.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 impl HttpClient {
     /// A client without a connection yet.
@@ -269,26 +273,20 @@ impl HttpClient {
     pub fn new(options: HttpOptions, store: &str) -> Result<Self, StoreError> {
         runtime::start(store)?;
         let connector = Connector::new(&options).map_err(|error| error.into_store("open", store))?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(options.idle_timeout)
-            .pool_max_idle_per_host(options.idle_connections)
-            .build(connector);
-        Ok(Self { client, options })
+        Ok(Self { id: NEXT.fetch_add(1, Ordering::Relaxed), connector, options })
     }
 
     /// Sends `request` and waits for the whole answer, whatever its status.
     ///
-    /// A request that may be repeated is sent once more when the connection ended before the first
-    /// byte of an answer: a server may close a kept connection at the very moment we use it again.
+    /// A request that may be repeated is sent once more over a new connection when one ended before the first
+    /// byte of an answer: a server may close a kept one at the very moment we use it again.
     ///
     /// # Errors
     /// [`ErrorKind::Connection`], [`ErrorKind::Timeout`], [`ErrorKind::Protocol`];
     /// [`ErrorKind::TooLarge`] for an answer above the limit; [`ErrorKind::Setup`] for a certificate
     /// that nobody here trusts, and for a URL without TLS where only TLS is allowed.
     pub fn send(&self, request: &Request) -> Result<Response, HttpError> {
-        let given_up = || Err(HttpError::new(ErrorKind::Interrupted, runtime::GIVEN_UP_TEXT));
-        runtime::block_on_request(self.answer(request)).unwrap_or_else(given_up)
+        runtime::block_on_request(self.answer(request))?
     }
 
     /// The same without blocking, and without giving up when the process is asked to end: for whoever is driven by
@@ -300,8 +298,11 @@ impl HttpClient {
         if self.options.https_only && request.url.scheme() != Some(&Scheme::HTTPS) {
             return Err(HttpError::new(ErrorKind::Setup, unsafe_url(&request.url.to_string())));
         }
-        let answer = match self.attempt(request).await {
-            Err(failure) if failure.unanswered && request.repeatable => self.attempt(request).await,
+        let host = Host::of(&request.url);
+        // Only for one that can be repeated, because what became of a connection meanwhile shows when it is used.
+        let kept = request.repeatable.then(|| event_loop::kept(self.id, &host)).flatten();
+        let answer = match self.attempt(kept, &host, request).await {
+            Err(failure) if failure.unanswered && request.repeatable => self.attempt(None, &host, request).await,
             outcome => outcome,
         };
         answer.map_err(|failure| match self.options.proxies.of(&request.url) {
@@ -310,16 +311,26 @@ impl HttpClient {
         })
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Response, Failure> {
+    async fn attempt(&self, wire: Option<Wire>, host: &Host, request: &Request) -> Result<Response, Failure> {
         let deadline = Deadline::after(self.options.connect_timeout + self.options.answer_timeout);
-        let sending = self.client.request(request.to_http(&deadline, &self.options));
-        let answer = deadline.bound(sending).await.ok_or_else(Failure::no_answer)?.map_err(Failure::of_request)?;
+        let sending = async {
+            let mut wire = match wire {
+                Some(wire) => wire,
+                None => Wire::open(&self.connector, &request.url).await?,
+            };
+            let answer = wire.send(request.to_http(&deadline, &self.options)).await?;
+            Ok((wire, answer))
+        };
+        let (mut wire, answer) = deadline.bound(sending).await.ok_or_else(Failure::no_answer)??;
         let (parts, body) = answer.into_parts();
         let body_end_known = request.method == Method::HEAD
             || hyper::body::Body::size_hint(&body).exact().is_some()
             || parts.headers.contains_key(TRANSFER_ENCODING);
         let limit = Limit::of(parts.status, request.answer_limit);
-        let body = collect(body, limit, self.options.stall_timeout).await?;
+        let body = wire.driving(collect(body, limit, self.options.stall_timeout)).await?;
+        if wire.is_open() {
+            event_loop::keep(self.id, host.clone(), wire, self.options.idle_timeout);
+        }
         Ok(Response {
             status: parts.status,
             headers: parts.headers,
@@ -327,6 +338,12 @@ impl HttpClient {
             body_end_known,
             over_tls: request.url.scheme() == Some(&Scheme::HTTPS),
         })
+    }
+}
+
+impl Drop for HttpClient {
+    fn drop(&mut self) {
+        event_loop::forget(self.id);
     }
 }
 

@@ -100,12 +100,7 @@ impl OpenOptions {
     }
 
     fn http(&self) -> HttpOptions {
-        HttpOptions {
-            answer_timeout: self.timeout,
-            idle_connections: self.connections,
-            proxies: self.ways.proxies.clone(),
-            ..HttpOptions::default()
-        }
+        HttpOptions { answer_timeout: self.timeout, proxies: self.ways.proxies.clone(), ..HttpOptions::default() }
     }
 
     fn ceph(&self) -> CephOptions {

@@ -23,7 +23,7 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(options: &HttpOptions) -> Result<Self, HttpError> {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new());
+        let mut tcp = HttpConnector::new_with_resolver(Resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(30)));

@@ -40,19 +40,29 @@ impl Failure {
         Self::new(kind, format!("the answer broke off: {}", chain(&error)))
     }
 
-    pub(super) fn of_request(error: hyper_util::client::legacy::Error) -> Self {
-        let cause = chain(&error);
-        if let Some(tls) = find::<rustls::Error>(&error) {
+    /// There is no connection to be had.
+    pub(super) fn of_connecting(error: &(dyn Error + 'static)) -> Self {
+        Self { unanswered: false, ..Self::of(error, None) }
+    }
+
+    /// A request was not answered over a connection that there was.
+    pub(super) fn of_exchange(error: &hyper::Error) -> Self {
+        Self::of(error, Some(error))
+    }
+
+    fn of(error: &(dyn Error + 'static), hyper: Option<&hyper::Error>) -> Self {
+        let cause = chain(error);
+        if let Some(tls) = find::<rustls::Error>(error) {
             return Self::of_tls(tls, cause);
         }
-        if wants_login(&error) {
+        if wants_login(error) {
             return Self::new(ErrorKind::Setup, format!("{cause}; {LOGIN_ADVICE}"));
         }
-        let io = find::<io::Error>(&error).map(io::Error::kind);
+        let io = find::<io::Error>(error).map(io::Error::kind);
         if io == Some(io::ErrorKind::TimedOut) {
             return Self::new(ErrorKind::Timeout, cause);
         }
-        let hyper = find::<hyper::Error>(&error);
+        let hyper = hyper.or_else(|| find(error));
         if hyper.is_some_and(hyper::Error::is_parse) {
             return Self::new(
                 ErrorKind::Protocol,
@@ -61,7 +71,7 @@ impl Failure {
         }
         let closed = matches!(io, Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
             || hyper.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed());
-        Self { unanswered: closed && !error.is_connect(), ..Self::new(ErrorKind::Connection, cause) }
+        Self { unanswered: closed, ..Self::new(ErrorKind::Connection, cause) }
     }
 
     /// Ends that cannot agree, however often they try, are a matter of the configuration.

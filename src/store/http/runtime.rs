@@ -1,59 +1,26 @@
-//! The one tokio runtime under every store that speaks HTTP.
-//!
-//! The traits block, the HTTP clients do not: a caller's own thread drives its request to the end
-//! here, and two threads of the runtime watch the sockets and keep the connections. Two are enough
-//! because they only pass bytes on; hashing, signing and parsing stay on the caller's thread.
+//! The requests that are under way, and their end when the process is asked to end.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
+use super::{HttpError, event_loop};
 use crate::store::{ErrorKind, StoreError};
 
-static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
+pub use super::event_loop::block_on;
 
-const THREADS: usize = 2;
-
-fn runtime() -> &'static Result<Runtime, String> {
-    RUNTIME.get_or_init(|| {
-        Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("http")
-            .enable_all()
-            .build()
-            .map_err(|error| error.to_string())
-    })
-}
-
-/// Starts the runtime if it is not running yet. Whoever opens a store that uses [`block_on`] calls
-/// this first, so that a machine out of threads or files is an error there and not a panic later.
+/// Prepares what requests need. Whoever opens a store that sends some calls this first, so that a machine out of files is
+/// an error there.
 ///
 /// # Errors
-/// [`ErrorKind::Setup`] when the system gives no threads or no event queue.
+/// [`ErrorKind::Setup`] when the system gives no event queue.
 pub fn start(store: &str) -> Result<(), StoreError> {
-    match runtime() {
-        Ok(_) => Ok(()),
-        Err(cause) => {
-            Err(StoreError::new(ErrorKind::Setup, "open", store, format_args!("cannot start threads: {cause}"))
-                .because("raise the limits of processes and open files (ulimit -u, ulimit -n)"))
-        }
-    }
-}
-
-/// Runs `future` to its end on the calling thread, its sockets and timers on the shared runtime.
-///
-/// Must not be called from inside a future.
-///
-/// # Panics
-/// When the runtime could not be started, which [`start`] reports as an error beforehand.
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    runtime().as_ref().expect("a store starts the runtime when it is opened").block_on(future)
+    event_loop::prepare().map_err(|error| StoreError::new(ErrorKind::Setup, "open", store, error))
 }
 
 /// How long a request may go on once the process was asked to end.
@@ -81,9 +48,17 @@ pub fn end_requests() {
     ENDING.send_if_modified(|ending| ending.is_none() && ending.replace(Instant::now()).is_none());
 }
 
-/// What a request that is made by `request` gives; `None` when it was given up because the process was asked to end.
-pub fn block_on_request<F: Future>(request: F) -> Option<F::Output> {
-    block_on(unless_given_up(request, &ENDING, LAST_SECONDS))
+/// What a request that is made by `request` gives.
+///
+/// # Errors
+/// [`ErrorKind::Interrupted`] when it was given up because the process was asked to end, [`ErrorKind::Setup`] when this
+/// process has too many files open to send it.
+pub fn block_on_request<F: Future>(request: F) -> Result<F::Output, HttpError> {
+    match block_on(unless_given_up(request, &ENDING, LAST_SECONDS)) {
+        Ok(Some(answer)) => Ok(answer),
+        Ok(None) => Err(HttpError::new(ErrorKind::Interrupted, GIVEN_UP_TEXT)),
+        Err(no_loop) => Err(HttpError::new(ErrorKind::Setup, no_loop.to_string())),
+    }
 }
 
 async fn unless_given_up<F: Future>(
@@ -126,21 +101,24 @@ impl Drop for UnderWay {
 }
 
 /// What is said of a request that was given up.
-pub const GIVEN_UP_TEXT: &str = "given up without an answer, because the run is ending";
+const GIVEN_UP_TEXT: &str = "given up without an answer, because the run is ending";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn on_a_loop<F: Future>(future: F) -> F::Output {
+        block_on(future).unwrap()
+    }
+
     #[test]
     fn a_request_without_an_answer_is_given_up_once_the_process_is_to_end_and_not_before() {
-        start("a test").unwrap();
         let ending = watch::Sender::new(None);
         let answered = unless_given_up(async { 7 }, &ending, Duration::ZERO);
-        assert_eq!(block_on(answered), Some(7));
+        assert_eq!(on_a_loop(answered), Some(7));
         let ended = std::thread::scope(|scope| {
             let silent =
-                scope.spawn(|| block_on(unless_given_up(std::future::pending::<u8>(), &ending, Duration::ZERO)));
+                scope.spawn(|| on_a_loop(unless_given_up(std::future::pending::<u8>(), &ending, Duration::ZERO)));
             while ending.receiver_count() == 0 {
                 std::thread::yield_now();
             }
@@ -150,37 +128,18 @@ mod tests {
         });
         assert_eq!(ended, None);
         // An answer that is there counts even then.
-        assert_eq!(block_on(unless_given_up(async { 7 }, &ending, Duration::ZERO)), Some(7));
+        assert_eq!(on_a_loop(unless_given_up(async { 7 }, &ending, Duration::ZERO)), Some(7));
     }
 
     #[test]
     fn a_store_that_takes_two_seconds_is_heard_after_another_was_given_up() {
-        start("a test").unwrap();
         let ending = watch::Sender::new(Some(Instant::now()));
-        assert_eq!(block_on(unless_given_up(std::future::pending::<u8>(), &ending, Duration::ZERO)), None);
+        assert_eq!(on_a_loop(unless_given_up(std::future::pending::<u8>(), &ending, Duration::ZERO)), None);
         let slow = async {
             tokio::time::sleep(Duration::from_secs(2)).await;
             7
         };
-        assert_eq!(block_on(unless_given_up(slow, &ending, LAST_SECONDS)), Some(7));
-        assert_eq!(block_on(unless_given_up(std::future::pending::<u8>(), &ending, LAST_SECONDS)), None);
-    }
-
-    #[test]
-    fn many_threads_share_it() {
-        std::thread::scope(|scope| {
-            let handles: Vec<_> = (0..8)
-                .map(|n| {
-                    scope.spawn(move || {
-                        super::block_on(async move {
-                            tokio::time::sleep(Duration::from_millis(1)).await;
-                            n
-                        })
-                    })
-                })
-                .collect();
-            let sum: i32 = handles.into_iter().map(|handle| handle.join().expect("no panic")).sum();
-            assert_eq!(sum, 28);
-        });
+        assert_eq!(on_a_loop(unless_given_up(slow, &ending, LAST_SECONDS)), Some(7));
+        assert_eq!(on_a_loop(unless_given_up(std::future::pending::<u8>(), &ending, LAST_SECONDS)), None);
     }
 }

@@ -95,6 +95,7 @@ fn sign_v4(signer: &RequestSigner, credential: &Credential, request: &mut Reques
     *head.headers_mut() = request.headers.clone();
     let (mut parts, ()) = head.into_parts();
     runtime::block_on(signer.sign_request(&Context::new(), &mut parts, Some(credential), None))
+        .map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())?;
     request.headers = parts.headers;
     Ok(())

@@ -12,7 +12,6 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use super::errors::Failure;
 use super::keys::Keys;
 use crate::conf::Secret;
-use crate::store::ErrorKind;
 use crate::store::http::runtime;
 
 /// How long before they expire they are renewed.
@@ -64,8 +63,10 @@ impl Role {
         if let Some(good) = self.held_for(EARLY) {
             return Ok(good);
         }
-        let given_up = || Err(Failure::new(ErrorKind::Interrupted, runtime::GIVEN_UP_TEXT));
-        runtime::block_on_request(self.renewed()).map_or_else(given_up, |given| given.map_err(|e| Failure::of_role(&e)))
+        match runtime::block_on_request(self.renewed()) {
+            Ok(given) => given.map_err(|error| Failure::of_role(&error)),
+            Err(error) => Err(Failure::new(error.kind(), error.cause())),
+        }
     }
 
     /// A request that was sent at `sent` was refused for its keys: they are not used again, unless they are newer than

@@ -42,7 +42,10 @@ pub(super) fn credentials(conf: &S3Conf, options: &HttpOptions, store: &str) -> 
             // a key is given.
             let client = Services::client(options, store)?;
             let role = aws_config::defaults(BehaviorVersion::latest()).region(region()).http_client(client);
-            let provider = block_on(role.load()).credentials_provider().ok_or("no provider of credentials")?;
+            let provider = block_on(role.load())
+                .map_err(|error| error.to_string())?
+                .credentials_provider()
+                .ok_or("no provider of credentials")?;
             Ok(Credentials::Role(Role::new(provider)))
         }
         S3Credentials::MachineRole { name, endpoint } => {
