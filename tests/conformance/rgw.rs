@@ -10,10 +10,10 @@ use seaf_migrate::object::ObjectKind;
 use seaf_migrate::store::StoreError;
 use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::http::HttpOptions;
-use seaf_migrate::store::http::runtime::block_on;
 
 use super::harness::{FullStore, Harness};
 use super::samples::LIBRARIES;
+use crate::support::places::block_on;
 use crate::support::skip::{Missing, variable};
 
 fn open(conf: &S3Conf) -> Result<S3Store, StoreError> {

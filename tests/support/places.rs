@@ -1,18 +1,28 @@
 //! Places that objects can be moved to and from: three folders, buckets, pools or containers of a test's own, which are
 //! removed with the value.
 
+use std::sync::LazyLock;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
 use http::Method;
 use seaf_migrate::conf::Backend;
 use seaf_migrate::object::ObjectKind;
-use seaf_migrate::store::http::runtime::block_on;
 use seaf_migrate::store::http::{HttpClient, HttpOptions, Request};
 
 use super::ceph::{Pool, Shared};
 use super::oss_server::{self, OssServer};
 use super::pass;
 use super::skip::{Missing, variable};
+
+/// What the other client runs on: its connections go on while nobody waits.
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
+
+/// Runs what the other client does to its end.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    RUNTIME.block_on(future)
+}
 
 /// How a client speaks to a server: each test uses another mix, so that all are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ impl Host {
 
 /// The system gives no event loop: this process has too many files open.
 #[derive(Debug)]
-pub struct NoLoop(io::Error);
+pub(in crate::store) struct NoLoop(io::Error);
 
 impl fmt::Display for NoLoop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,7 +77,7 @@ pub(super) fn prepare() -> Result<(), NoLoop> {
 ///
 /// # Errors
 /// When there is no loop to be had; the future has not begun then.
-pub fn block_on<F: Future>(future: F) -> Result<F::Output, NoLoop> {
+pub(in crate::store) fn block_on<F: Future>(future: F) -> Result<F::Output, NoLoop> {
     let held = Held::take()?;
     Ok(held.run(future))
 }

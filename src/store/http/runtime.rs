@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{HttpError, event_loop};
 use crate::store::{ErrorKind, StoreError};
 
-pub use super::event_loop::block_on;
+pub(in crate::store) use super::event_loop::block_on;
 
 /// Prepares what requests need. Whoever opens a store that sends some calls this first, so that a machine out of files is
 /// an error there.
