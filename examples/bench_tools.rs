@@ -1,13 +1,16 @@
 //! What `benches/run.sh` needs beside the program: objects to copy, and a server to copy them to.
 //!
 //! `bench_tools generate DIR N [MIN MAX]` makes a Seafile store of N objects of MIN to MAX bytes (0.2-4 KB) in DIR;
-//! `bench_tools serve DIR` serves the folders in DIR as S3 buckets, prints host:port, and runs until killed.
+//! `bench_tools serve DIR` serves the folders in DIR as S3 buckets, prints host:port, and runs until killed;
+//! `bench_tools sink` does so from memory, checks nothing and costs nearly nothing.
 #![allow(missing_docs, clippy::print_stdout, reason = "a tool speaks to a script")]
 
 #[path = "../tests/support/library.rs"]
 mod library;
 #[path = "../tests/support/s3_server.rs"]
 mod s3_server;
+#[path = "../benches/support/sink.rs"]
+mod sink;
 
 use std::path::Path;
 
@@ -36,6 +39,12 @@ fn main() -> anyhow::Result<()> {
                 std::thread::park();
             }
         }
-        _ => bail!("usage: bench_tools generate DIR N [MIN MAX] | serve DIR"),
+        ["sink"] => {
+            println!("{}", sink::start());
+            loop {
+                std::thread::park();
+            }
+        }
+        _ => bail!("usage: bench_tools generate DIR N [MIN MAX] | serve DIR | sink"),
     }
 }

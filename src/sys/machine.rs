@@ -15,11 +15,12 @@ use rustix::process::{Resource, getrlimit, getuid, setrlimit};
 
 /// The files that are open whatever the number of workers: lists, journals, reports, locks, libraries, the event queue.
 const FILES_BESIDE: u64 = 64;
-/// The files that a lister may have open at once, on both sides.
-const FILES_A_LISTER: u64 = 2;
-/// The files that a worker may have open at once: a connection or a file on each side, and the folders on the way.
-const FILES_A_WORKER: u64 = 4;
-/// The threads that run beside the workers: progress, signals, the HTTP runtime, the lease, the confirmer, encoders.
+/// The files that a lister may have open at once: an event loop (three), and a connection or a folder on each side.
+const FILES_A_LISTER: u64 = 5;
+/// The files that a worker may have open at once: an event loop (three), a connection or a file on each side, and the folders
+/// on the way.
+const FILES_A_WORKER: u64 = 7;
+/// The threads that run beside the workers: progress, signals, who resolves names, the lease, the confirmer, encoders.
 const THREADS_BESIDE: usize = 16;
 
 /// The most threads that are started to see whether they can be. More are believed by the limits that the system names,

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use http::header::HeaderValue;
 
 use self::errors::{Asked, Failure};
-use self::keys::Credentials;
 use self::list::Version;
 use self::payload::Uploads;
+use self::services::Credentials;
 use self::sign::Signer;
 use self::sse::SseKey;
 use crate::conf::S3Conf;

@@ -19,6 +19,9 @@ use super::wire::Wire;
 /// The loops that nobody uses now, the one that was used last at the end.
 static IDLE: Mutex<Vec<Loop>> = Mutex::new(Vec::new());
 
+/// How many connections a loop keeps: a copy has one to the source and one to the destination.
+const MOST_KEPT: usize = 2;
+
 /// How many events one look at the system brings at most: a loop has the sockets of one request.
 const EVENTS: usize = 16;
 
@@ -119,13 +122,17 @@ fn new_runtime() -> io::Result<Runtime> {
 pub(super) fn kept(client: u64, host: &Host) -> Option<Wire> {
     CONNECTIONS.with_borrow_mut(|connections| {
         let found = connections.iter().position(|kept| kept.client == client && kept.host == *host)?;
-        Some(connections.swap_remove(found).wire)
+        Some(connections.remove(found).wire)
     })
 }
 
 /// Leaves a connection on this loop for the next request of `client` to `host` within `longest`.
 pub(super) fn keep(client: u64, host: Host, wire: Wire, longest: Duration) {
     CONNECTIONS.with_borrow_mut(|connections| {
+        if connections.len() >= MOST_KEPT {
+            // The one that was used longest ago.
+            connections.remove(0);
+        }
         connections.push(Kept { client, host, wire, since: Instant::now(), longest });
     });
 }

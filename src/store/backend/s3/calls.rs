@@ -8,8 +8,8 @@ use http::header::{HOST, HeaderValue};
 
 use super::S3Store;
 use super::errors::{Failure, own};
-use super::keys::Credentials;
 use super::payload::Payload;
+use super::services::Credentials;
 use crate::conf::S3Signature;
 use crate::object::ObjectKey;
 use crate::store::ErrorKind;

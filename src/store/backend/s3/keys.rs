@@ -1,12 +1,10 @@
 //! The keys that requests are signed with.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
-use super::errors::Failure;
-use super::role::Role;
 use crate::conf::Secret;
 
 /// An access key, and what is derived from it for the day. It belongs to one store, and so to one region.
@@ -47,27 +45,5 @@ impl Keys {
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({})", self.id)
-    }
-}
-
-/// Where a store has its keys from.
-#[derive(Debug)]
-pub(super) enum Credentials {
-    /// The configuration.
-    Fixed(Arc<Keys>),
-    /// A role.
-    Role(Role),
-}
-
-impl Credentials {
-    /// The keys to sign with now.
-    ///
-    /// # Errors
-    /// That the role's service gives none.
-    pub(super) fn keys(&self) -> Result<Arc<Keys>, Failure> {
-        match self {
-            Self::Fixed(keys) => Ok(Arc::clone(keys)),
-            Self::Role(role) => role.keys(),
-        }
     }
 }

@@ -21,13 +21,35 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use bytes::Bytes;
 
 use super::address::region;
-use super::errors::chain_text;
-use super::keys::{Credentials, Keys};
+use super::errors::{Failure, chain_text};
+use super::keys::Keys;
 use super::role::Role;
 use crate::conf::{S3Conf, S3Credentials};
 use crate::store::ErrorKind;
 use crate::store::http::runtime::block_on;
 use crate::store::http::{HttpClient, HttpError, HttpOptions, Request};
+
+/// Where a store has its keys from.
+#[derive(Debug)]
+pub(super) enum Credentials {
+    /// The configuration.
+    Fixed(Arc<Keys>),
+    /// A role.
+    Role(Role),
+}
+
+impl Credentials {
+    /// The keys to sign with now.
+    ///
+    /// # Errors
+    /// That the role's service gives none.
+    pub(super) fn keys(&self) -> Result<Arc<Keys>, Failure> {
+        match self {
+            Self::Fixed(keys) => Ok(Arc::clone(keys)),
+            Self::Role(role) => role.keys(),
+        }
+    }
+}
 
 /// Where the store of `conf` has its keys from.
 ///
