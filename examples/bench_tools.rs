@@ -2,7 +2,7 @@
 //!
 //! `bench_tools generate DIR N [MIN MAX]` makes a Seafile store of N objects of MIN to MAX bytes (0.2-4 KB) in DIR;
 //! `bench_tools serve DIR` serves the folders in DIR as S3 buckets, prints host:port, and runs until killed;
-//! `bench_tools sink` does so from memory, checks nothing and costs nearly nothing.
+//! `bench_tools sink [MILLISECONDS]` does so from memory, checks nothing and costs nearly nothing; each answer takes so long.
 #![allow(missing_docs, clippy::print_stdout, reason = "a tool speaks to a script")]
 
 #[path = "../tests/support/library.rs"]
@@ -13,6 +13,7 @@ mod s3_server;
 mod sink;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use s3_server::S3Server;
@@ -39,12 +40,13 @@ fn main() -> anyhow::Result<()> {
                 std::thread::park();
             }
         }
-        ["sink"] => {
-            println!("{}", sink::start());
+        ["sink", ref delay @ ..] => {
+            let delay = delay.first().map_or(Ok(0), |delay| delay.parse()).context("the delay is in milliseconds")?;
+            println!("{}", sink::start(Duration::from_millis(delay)));
             loop {
                 std::thread::park();
             }
         }
-        _ => bail!("usage: bench_tools generate DIR N [MIN MAX] | serve DIR | sink"),
+        _ => bail!("usage: bench_tools generate DIR N [MIN MAX] | serve DIR | sink [MILLISECONDS]"),
     }
 }

@@ -190,12 +190,16 @@ fn dispatch(command: Command, console: &Console) -> anyhow::Result<u8> {
 /// Makes ready what the machine has for a command, and lowers the number of workers to what it holds.
 fn fit(store: &mut StoreFlags, console: &Console) -> anyhow::Result<()> {
     let listers = store.listers.map_or(REMOTE_LISTERS, usize::from);
-    let machine = Machine::measure(store.nworker.into(), listers);
-    let workers = machine.workers(store.nworker.into()).map_err(|why| anyhow::anyhow!("--nworker: {why}"))?;
-    if let Some(fewer) = workers.fewer {
+    let workers = store.nworker.0;
+    let machine = Machine::measure(workers.most(), listers);
+    let to_begin_with = machine.workers(workers.count).map_err(|why| anyhow::anyhow!("--nworker: {why}"))?;
+    if let Some(fewer) = to_begin_with.fewer {
         console.warning(format_args!("--nworker: {fewer}"));
     }
-    store.nworker = u16::try_from(workers.count).unwrap_or(store.nworker);
+    store.most_listers = machine.listers();
+    // Without a word where there is room for those to begin with, because more are a matter of speed.
+    let most = machine.workers(workers.most()).map_or(to_begin_with.count, |most| most.count);
+    store.nworker = store.nworker.at_most(most);
     start_computing()
 }
 

@@ -15,7 +15,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
-use crate::flow::pool::{self, Queue};
+use crate::flow::pool::{self, Queue, Workers};
 use crate::metrics::{Counters, ObjectFindings};
 use crate::object::ObjectKind;
 use crate::store::{Listed, ReadStore, StoreError, WriteStore};
@@ -49,7 +49,7 @@ const SPOOL_WAIT: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug)]
 pub struct TransferLimits {
     /// Objects copied at once.
-    pub workers: usize,
+    pub workers: Workers,
     /// Objects that wait in memory for a worker at most.
     pub queue: usize,
     /// The folder of the temporary file in which objects wait for the queue.
@@ -191,7 +191,7 @@ impl Running<'_> {
         let Transfer { kind, counters, limits, shutdown, .. } = *self.transfer;
         while !shutdown.requested() {
             // Each time, because workers are started as they are needed, and the system refuses one only then.
-            counters.kind(kind).workers_missing.set(limits.workers.saturating_sub(queue.workers()) as u64);
+            counters.kind(kind).workers_missing.set(limits.workers.count.saturating_sub(queue.workers()) as u64);
             match self.spool.take(SPOOL_READ, SPOOL_WAIT) {
                 Ok(Some(objects)) => {
                     if !objects.into_iter().all(|object| !shutdown.requested() && queue.put(object)) {

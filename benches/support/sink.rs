@@ -12,6 +12,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::Bound;
 use std::sync::{Arc, RwLock};
 use std::thread;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -29,8 +30,8 @@ struct Object {
 
 type Objects = Arc<RwLock<BTreeMap<String, Object>>>;
 
-/// Serves on a free port of this machine until the process ends.
-pub fn start() -> SocketAddr {
+/// Serves on a free port of this machine until the process ends; each answer takes `delay`.
+pub fn start(delay: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let objects = Objects::default();
@@ -38,7 +39,10 @@ pub fn start() -> SocketAddr {
         for stream in listener.incoming().flatten() {
             let objects = Arc::clone(&objects);
             // A connection that breaks off is the client's business.
-            thread::Builder::new().stack_size(256 << 10).spawn(move || drop(connection(stream, &objects))).unwrap();
+            thread::Builder::new()
+                .stack_size(256 << 10)
+                .spawn(move || drop(connection(stream, &objects, delay)))
+                .unwrap();
         }
     });
     address
@@ -64,12 +68,15 @@ impl Asked {
     }
 }
 
-fn connection(stream: TcpStream, objects: &Objects) -> io::Result<()> {
+fn connection(stream: TcpStream, objects: &Objects, delay: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::with_capacity(64 << 10, stream.try_clone()?);
     let mut stream = stream;
     while let Some(asked) = read_request(&mut reader, &mut stream)? {
         let answer = answer(&asked, objects);
+        if !delay.is_zero() {
+            thread::sleep(delay);
+        }
         stream.write_all(&answer)?;
     }
     Ok(())

@@ -12,6 +12,7 @@ pub mod incarnations;
 pub mod lease;
 pub mod list_state;
 pub mod named_libraries;
+pub mod nworker;
 pub mod other_layout;
 pub mod patience;
 pub mod report_file;

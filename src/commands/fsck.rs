@@ -74,7 +74,7 @@ fn check(
 ) -> Result<FsckResult, Failure> {
     let stores = Stores::try_from_fn(|kind| open_source(settings.side.store(kind), options))?;
     stores.values().try_for_each(|store| other_layout::require_none_at_first("the checked side", &**store))?;
-    let threads = NonZeroUsize::new(settings.store.workers).unwrap_or(NonZeroUsize::MIN);
+    let threads = NonZeroUsize::new(settings.store.workers()).unwrap_or(NonZeroUsize::MIN);
     let of_database = match settings.database.as_ref().map(Roots::from_conf) {
         Some(Err(error)) if settings.database_is_guessed => {
             console.warning(format_args!("{error}. Nothing names this database, so it is left alone"));

@@ -222,7 +222,7 @@ impl<'a> Repair<'a> {
             let repair = KindRepair {
                 mender: Mender { writer: mender.writer.filter(|_| !stays), ..mender },
                 stays,
-                workers: self.settings.store.workers,
+                workers: self.settings.store.workers(),
                 counters,
                 findings: &self.findings,
                 failures: &self.failures,

@@ -3,16 +3,18 @@
 //! The queue holds at most `capacity` tasks, so whoever fills it waits for whoever empties it, and
 //! memory does not grow with the amount of work. Workers are started as they are needed: one waits for a task, and starts
 //! the next one when it has got one. The first of them are started at once, the others at a steady pace. So thousands of
-//! them cost nothing where there is little to do, and a server is not met by thousands of connections in one moment.
+//! them cost nothing where there is little to do, and a server is not met by thousands of connections in one moment. Their
+//! number may be found out on the way ([`Workers::growing`]).
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, Builder, Scope};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::growth::Growth;
 pub use crate::flow::budget::Budget;
 pub use crate::flow::rate::RateLimiter;
 
@@ -22,6 +24,36 @@ const STARTED_AT_ONCE: usize = 64;
 /// where tasks are short, which is little in a pass that needs so many. A worker starts the next one when it gets a task,
 /// so where all of them are at work on long ones, the next start waits for the end of a task.
 const PACE: Duration = Duration::from_millis(10);
+
+/// How long a worker that there may not be just now waits before it looks again by itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How many workers there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// So many, or so many to begin with.
+    pub count: usize,
+    /// As many as this where more get more done; `None` where the number is fixed.
+    pub up_to: Option<usize>,
+}
+
+impl Workers {
+    /// As many as get the most done: `count` to begin with, never fewer, and never more than `up_to`.
+    pub const fn growing(count: usize, up_to: usize) -> Self {
+        Self { count, up_to: Some(up_to) }
+    }
+
+    /// The most that there may be.
+    pub fn most(&self) -> usize {
+        self.up_to.unwrap_or(self.count).max(self.count)
+    }
+}
+
+impl From<usize> for Workers {
+    fn from(count: usize) -> Self {
+        Self { count, up_to: None }
+    }
+}
 
 /// Where tasks are put. Clones put into the same queue.
 #[derive(Debug)]
@@ -55,6 +87,12 @@ impl<T> Queue<T> {
 struct Crew {
     /// How many there may be.
     most: usize,
+    /// How many of them there may be now, where that is found out.
+    growth: Option<Growth>,
+    /// How many are at work or wait for a task, where their number is found out.
+    active: AtomicUsize,
+    gate: Mutex<()>,
+    opened: Condvar,
     started: AtomicUsize,
     /// How many of them wait for a task.
     idle: AtomicUsize,
@@ -67,10 +105,59 @@ struct Crew {
 }
 
 impl Crew {
+    fn new(workers: Workers) -> Self {
+        let first = workers.count.max(1);
+        Self {
+            most: workers.most().max(1),
+            growth: workers.up_to.map(|most| Growth::new(first, most, Duration::ZERO)),
+            active: AtomicUsize::new(0),
+            gate: Mutex::new(()),
+            opened: Condvar::new(),
+            started: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            is_full: AtomicBool::new(false),
+            began: Instant::now(),
+            next_start_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// How many workers there may be now.
+    fn limit(&self) -> usize {
+        self.growth.as_ref().map_or(self.most, Growth::limit)
+    }
+
+    /// Waits until there may be one more that waits for a task.
+    fn enter(&self) {
+        if self.growth.is_none() {
+            return;
+        }
+        loop {
+            let one_more = |active| (active < self.limit()).then_some(active + 1);
+            if self.active.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok() {
+                return;
+            }
+            let closed = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+            // By the clock too, because the number may have changed before this wait began.
+            drop(self.opened.wait_timeout(closed, LOOK_AGAIN));
+        }
+    }
+
+    /// One that entered has done its task, or got none.
+    fn leave(&self, did_one: bool) {
+        let Some(growth) = &self.growth else { return };
+        let active = self.active.fetch_sub(1, Ordering::AcqRel);
+        let all_busy = active >= growth.limit() && self.idle.load(Ordering::Acquire) <= 1;
+        if did_one && growth.done(self.began.elapsed(), all_busy) {
+            self.opened.notify_all();
+        } else if self.started.load(Ordering::Acquire) > growth.limit() {
+            self.opened.notify_one();
+        }
+    }
+
     /// Takes the number of one more worker, where there may be one now.
     fn place(&self) -> Option<usize> {
         // Two workers may be here at once: the last idle one, and one that became idle and got a task meanwhile.
-        let one_more = |n| (n < self.most && (n < STARTED_AT_ONCE || self.is_time())).then_some(n + 1);
+        let one_more = |n| (n < self.limit() && (n < STARTED_AT_ONCE || self.is_time())).then_some(n + 1);
         self.started.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()
     }
 
@@ -95,19 +182,19 @@ fn ms(time: Duration) -> u64 {
 ///
 /// # Errors
 /// When not even one thread could be started; `fill` was not called then.
-pub fn run<T, R, F, W>(workers: usize, capacity: usize, fill: F, work: W) -> io::Result<R>
+pub fn run<T, R, F, W>(workers: impl Into<Workers>, capacity: usize, fill: F, work: W) -> io::Result<R>
 where
     T: Send,
     F: FnOnce(Queue<T>) -> R,
     W: Fn(T) + Sync,
 {
-    run_on(|n| Builder::new().name(format!("worker-{n}")), workers, capacity, fill, work)
+    run_on(|n| Builder::new().name(format!("worker-{n}")), workers.into(), capacity, fill, work)
 }
 
 /// As [`run`], on threads of the caller's making: `thread` gives the one with that number.
 fn run_on<T, R, F, W>(
     thread: impl Fn(usize) -> Builder + Sync,
-    workers: usize,
+    workers: Workers,
     capacity: usize,
     fill: F,
     work: W,
@@ -118,14 +205,7 @@ where
     W: Fn(T) + Sync,
 {
     let (sender, receiver) = bounded::<T>(capacity.max(1));
-    let crew = Arc::new(Crew {
-        most: workers.max(1),
-        started: AtomicUsize::new(0),
-        idle: AtomicUsize::new(0),
-        is_full: AtomicBool::new(false),
-        began: Instant::now(),
-        next_start_ms: AtomicU64::new(0),
-    });
+    let crew = Arc::new(Crew::new(workers));
     let start = Start { crew: &crew, thread, work };
     thread::scope(|scope| {
         // The receiver is the workers' own, so that whoever fills the queue learns of it when the last worker is gone.
@@ -168,7 +248,14 @@ impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
         W: Fn(T) + Sync,
     {
         let Crew { idle, is_full, .. } = self.crew;
-        for task in tasks {
+        // Whoever started it counts it as idle already.
+        let mut counted = true;
+        loop {
+            self.crew.enter();
+            if !std::mem::take(&mut counted) {
+                idle.fetch_add(1, Ordering::AcqRel);
+            }
+            let Ok(task) = tasks.recv() else { return self.crew.leave(false) };
             // The last that was idle sees to it that somebody waits for the next task before it begins with its own, which
             // may take long. Where it is not yet time for one more, whoever gets the next task tries again.
             let was_last = idle.fetch_sub(1, Ordering::AcqRel) == 1;
@@ -176,7 +263,7 @@ impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
                 is_full.store(true, Ordering::Release);
             }
             (self.work)(task);
-            idle.fetch_add(1, Ordering::AcqRel);
+            self.crew.leave(true);
         }
     }
 }
@@ -207,7 +294,7 @@ mod tests {
             }
             sum.fetch_add(n, Ordering::Relaxed);
         };
-        run_on(thread, workers, 3, fill, add).map(|workers| (workers, sum.into_inner()))
+        run_on(thread, workers.into(), 3, fill, add).map(|workers| (workers, sum.into_inner()))
     }
 
     #[test]
@@ -291,7 +378,7 @@ mod tests {
         let work = |()| {
             done.fetch_add(1, Ordering::AcqRel);
         };
-        run_on(thread, 4096, 10, fill, work).unwrap();
+        run_on(thread, 4096.into(), 10, fill, work).unwrap();
         let started = started.into_inner();
         assert!((1..100).contains(&started), "one task at a time had {started} threads");
     }
@@ -310,6 +397,22 @@ mod tests {
         let paces = usize::try_from(began.elapsed().as_millis() / PACE.as_millis()).unwrap();
         let most = most.into_inner();
         assert!(most <= STARTED_AT_ONCE + paces + 1, "{most} after {paces} paces");
+    }
+
+    #[test]
+    fn a_number_that_is_found_out_grows_where_tasks_wait_for_others_and_every_task_is_done() {
+        let (at_work, most, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = |_| {
+            most.fetch_max(at_work.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+            thread::sleep(Duration::from_millis(20));
+            at_work.fetch_sub(1, Ordering::AcqRel);
+            done.fetch_add(1, Ordering::AcqRel);
+        };
+        let fill = |queue: Queue<usize>| assert!((0..3000).all(|n| queue.put(n)));
+        run(Workers::growing(4, 64), 100, fill, work).unwrap();
+        assert_eq!(done.into_inner(), 3000);
+        let most = most.into_inner();
+        assert!((6..=64).contains(&most), "{most}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Machine {
     files_beside: u64,
     /// How many threads can be started; `None` for as many as were asked for.
     threads: Option<usize>,
+    /// How many listers there is room for.
+    listers: usize,
 }
 
 /// How many workers there are to be.
@@ -56,8 +58,20 @@ impl Machine {
     /// Finds out what the machine holds for `workers` and `listers`: raises the limit of open files as far as this user may,
     /// starts some threads for a moment, and asks the system for the limits of more.
     pub fn measure(workers: usize, listers: usize) -> Self {
-        let files_beside = FILES_BESIDE + FILES_A_LISTER * listers as u64;
-        Self { files: raise_open_files(), files_beside, threads: threads_possible(workers + threads_beside()) }
+        let files = raise_open_files();
+        Self { files, threads: threads_possible(workers + threads_beside()), ..Self::with_files(files, listers) }
+    }
+
+    fn with_files(files: Option<u64>, listers: usize) -> Self {
+        // An eighth of the files at most, so that what is listed can be copied, too.
+        let room = files.map_or(usize::MAX, |files| usize::try_from(files / 8 / FILES_A_LISTER).unwrap_or(usize::MAX));
+        let listers = listers.min(room).max(1);
+        Self { files, files_beside: FILES_BESIDE + FILES_A_LISTER * listers as u64, threads: None, listers }
+    }
+
+    /// How many listers there is room for, of those that were asked for; at least one.
+    pub const fn listers(&self) -> usize {
+        self.listers
     }
 
     /// As many of `wanted` workers as there is room for.
@@ -209,7 +223,7 @@ mod tests {
     use super::*;
 
     fn machine(files: u64, threads: usize) -> Machine {
-        Machine { files: Some(files), files_beside: FILES_BESIDE, threads: Some(threads) }
+        Machine { files: Some(files), files_beside: FILES_BESIDE, threads: Some(threads), listers: 1 }
     }
 
     #[test]
@@ -236,5 +250,18 @@ mod tests {
     #[test]
     fn the_threads_that_were_tried_are_over_when_they_are_counted() {
         assert_eq!((started_at_once(20), threads_possible(20)), (20, None));
+    }
+
+    #[test]
+    fn where_files_are_few_listers_leave_room_for_workers() {
+        let room = |files, listers| {
+            let machine = Machine::with_files(Some(files), listers);
+            (machine.listers(), machine.workers(4096).map_or(0, |workers| workers.count))
+        };
+        assert_eq!(room(60, 32), (1, 0));
+        assert_eq!(room(200, 32), (5, 15));
+        assert_eq!(room(1024, 32), (25, 119));
+        assert_eq!(room(1024, 2), (2, 135));
+        assert_eq!(room(1 << 20, 32), (32, 4096));
     }
 }

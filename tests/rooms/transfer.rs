@@ -107,7 +107,7 @@ fn settings(folder: &Path) -> RunSettings {
 
 /// Limits of a transfer with four workers.
 fn limits(temp_dir: &Path) -> TransferLimits {
-    TransferLimits { workers: 4, queue: 10, temp_dir: temp_dir.to_owned(), batch: BatchLimits::default() }
+    TransferLimits { workers: 4.into(), queue: 10, temp_dir: temp_dir.to_owned(), batch: BatchLimits::default() }
 }
 
 /// A pass over one kind, and what is left of it.

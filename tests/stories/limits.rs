@@ -39,7 +39,7 @@ fn with_few_files_there_are_fewer_workers_and_with_very_few_none() {
     let world = World::with_sample();
     let checked = |limits: &str| world.finish(fsck_with(&world, limits, "64").spawn().unwrap());
     let few = checked("ulimit -n 200").assert_code(0);
-    assert!(few.stderr.contains("Warning: --nworker: 18 instead of 64 workers: only 200 files may be open"), "{few:?}");
+    assert!(few.stderr.contains("Warning: --nworker: 15 instead of 64 workers: only 200 files may be open"), "{few:?}");
     let very_few = checked("ulimit -n 60").assert_code(2);
     assert!(very_few.stderr.contains("--nworker: there is no room for a single worker"), "{very_few:?}");
     assert!(very_few.stderr.contains("raise that limit"), "{very_few:?}");

@@ -296,7 +296,7 @@ fn sampled(
     shutdown: &Shutdown,
 ) -> Result<Option<String>, Failure> {
     let (kind, wanted) = (set.kind(), recheck::sample_size(set, settings.list.recheck));
-    let Sampled { asked, wrong } = recheck::sample(set, stores, wanted, settings.store.workers, shutdown)?;
+    let Sampled { asked, wrong } = recheck::sample(set, stores, wanted, settings.store.workers(), shutdown)?;
     let Some(first) = wrong.first() else {
         console.log(format_args!("[{kind}] {asked} objects of the list rechecked, all are at the destination"));
         return Ok(None);

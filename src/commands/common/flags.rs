@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
+use crate::commands::common::nworker::Nworker;
 use crate::commands::common::patience::Patience;
 use crate::commands::common::size::ByteSize;
 use crate::object::ObjectKind;
@@ -43,14 +44,18 @@ pub struct MemoryFlags {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Speed and patience")]
 pub struct StoreFlags {
-    /// How many objects to work on at once
-    #[arg(long, value_name = "N", default_value_t = 64, env = "SEAF_MIGRATE_NWORKER",
-          value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub nworker: u16,
+    /// How many objects to work on at once, 1 to 4096; with auto 64, and up to 512 where copying and verifying get more
+    /// done by more
+    #[arg(long, value_name = "N", default_value = "auto", env = "SEAF_MIGRATE_NWORKER")]
+    pub nworker: Nworker,
 
     /// How many listings to run at once [default: 32; on filesystems the number of processors]
     #[arg(long, value_name = "N", env = "SEAF_MIGRATE_LISTERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub listers: Option<u16>,
+
+    /// How many listings the machine has room for; found out, and no option.
+    #[arg(skip = usize::MAX)]
+    pub most_listers: usize,
 
     /// How often to try a request that fails for a passing reason while the store answers others
     #[arg(long, value_name = "N", default_value_t = 10, env = "SEAF_MIGRATE_ATTEMPTS",

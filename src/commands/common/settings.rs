@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, MemoryFlags, PairFlags, StoreFlags};
 use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair_of};
 use crate::database;
+use crate::flow::pool::Workers;
 use crate::object::LibraryId;
 use crate::report::Console;
 use crate::store::http::proxy::Proxies;
@@ -40,9 +41,11 @@ pub enum SettingsError {
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
     /// How many objects to copy at once.
-    pub workers: usize,
+    pub workers: Workers,
     /// How many listings to run at once; `None` leaves it to the backend.
     pub listers: Option<usize>,
+    /// How many the machine has room for.
+    pub most_listers: usize,
     /// How often and how patiently to repeat.
     pub retry: RetryPolicy,
     /// How long to wait for an answer.
@@ -85,20 +88,26 @@ impl SettingsError {
 }
 
 impl StoreSettings {
+    /// How many objects are looked at or moved at once where their number is fixed.
+    pub const fn workers(&self) -> usize {
+        self.workers.count
+    }
+
     /// The options to open stores with. That a store is waited for is told on the console.
     pub fn open_options(&self, console: &Console, shutdown: &Shutdown) -> OpenOptions {
         let console = console.clone();
         let tell = move |sentence: &str| console.warning(format_args!("{sentence}"));
-        let options = OpenOptions::new(self.workers, self.timeout, self.retry, shutdown);
+        let options = OpenOptions::new(self.workers.most(), self.timeout, self.retry, shutdown);
         options.telling(tell).through(self.proxies.clone())
     }
 
     /// How many listings to run at once in a store.
     pub fn listers_for(&self, conf: &StoreConf) -> usize {
-        self.listers.unwrap_or_else(|| match conf.location().backend {
+        let wanted = self.listers.unwrap_or_else(|| match conf.location().backend {
             Backend::Fs => std::thread::available_parallelism().map_or(2, usize::from),
             _ => REMOTE_LISTERS,
-        })
+        });
+        wanted.min(self.most_listers)
     }
 }
 
@@ -176,8 +185,9 @@ pub fn resolve_store(flags: &StoreFlags, env: &Environment) -> Result<StoreSetti
     };
     let proxies = proxies.map_err(|(variable, what)| SettingsError::option(variable, what))?;
     Ok(StoreSettings {
-        workers: flags.nworker.into(),
+        workers: flags.nworker.0,
         listers: flags.listers.map(usize::from),
+        most_listers: flags.most_listers,
         retry: RetryPolicy { attempts: flags.attempts, patience: flags.patience.0, ..RetryPolicy::default() },
         timeout: Duration::from_secs(flags.timeout),
         proxies,

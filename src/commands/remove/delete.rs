@@ -197,7 +197,7 @@ impl Removal<'_> {
 
     /// Calls `work` for the objects, many at once, as long as `may_go_on`.
     fn each(&self, objects: &[Listed], may_go_on: impl Fn() -> bool, work: impl Fn(Listed) + Sync) {
-        let (workers, room) = (self.settings.store.workers.min(objects.len()).max(1), objects.len());
+        let (workers, room) = (self.settings.store.workers().min(objects.len()).max(1), objects.len());
         let fill = |queue: Queue<Listed>| objects.iter().all(|object| may_go_on() && queue.put(*object));
         if let Err(error) = pool::run(workers, room, fill, work) {
             self.failures.end(Failure::local("start a worker thread", &error));

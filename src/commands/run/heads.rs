@@ -115,7 +115,7 @@ pub fn check_heads(
     let mut whole = memory.as_ref().map(Memory::load).unwrap_or_default();
     let count = format::libraries(noted.roots.libraries.len() as u64);
     console.log(format_args!("Start to check the heads of {count}"));
-    let threads = NonZeroUsize::new(settings.plan.store.workers).unwrap_or(NonZeroUsize::MIN);
+    let threads = NonZeroUsize::new(settings.plan.store.workers()).unwrap_or(NonZeroUsize::MIN);
     let counters = WalkCounters::default();
     let StoresOfSides { source, destination } = stores;
     let accepted = &settings.heads.accepted;
@@ -149,7 +149,7 @@ pub fn ask(
     let libraries: Vec<&LibraryRoots> = noted.roots.libraries.iter().filter(is_remembered).collect();
     let count = format::libraries(libraries.len() as u64);
     let stores = destination.clone().map(|store| store as Arc<dyn ReadStore>);
-    let (workers, budget) = (settings.plan.store.workers, &Budget::new(settings.memory));
+    let (workers, budget) = (settings.plan.store.workers(), &Budget::new(settings.memory));
     let wrong = Remembered { stores: &stores, workers, budget, shutdown }.ask(&libraries)?;
     if wrong.is_none() && !libraries.is_empty() {
         console.log(format_args!("heads: {count} remembered as whole, and some files of each are at the destination"));

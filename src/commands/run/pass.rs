@@ -138,7 +138,7 @@ impl<'a> Pass<'a> {
         let again = Again {
             sides,
             open: &shared.damaged_before,
-            workers: self.settings.plan.store.workers,
+            workers: self.settings.plan.store.workers(),
             budget: &shared.budget,
             counters: &shared.counters,
             findings: &shared.findings,
