@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(few_files.count, 10);
         assert_eq!(
             few_files.fewer.unwrap(),
-            "10 instead of 64 workers: only 104 files may be open (ulimit -n), of which 64 are for listings and lists"
+            "10 instead of 64 workers: only 134 files may be open (ulimit -n), of which 64 are for listings and lists"
         );
         let few_threads = machine(1 << 20, beside + 3).workers(64).unwrap();
         assert_eq!(few_threads.count, 3);
