@@ -34,6 +34,8 @@ pub(super) struct Growth {
 struct State {
     began: Duration,
     done: u64,
+    /// How many of them left others waiting when they were begun.
+    waited: u64,
     phase: Phase,
 }
 
@@ -51,7 +53,7 @@ enum Phase {
 impl Growth {
     /// Begins with `least` workers; there are never fewer, and never more than `most`.
     pub(super) fn new(least: usize, most: usize, now: Duration) -> Self {
-        let state = State { began: now, done: 0, phase: Phase::Measuring };
+        let state = State { began: now, done: 0, waited: 0, phase: Phase::Measuring };
         Self { least, most: most.max(least), limit: AtomicUsize::new(least), state: Mutex::new(state) }
     }
 
@@ -60,24 +62,25 @@ impl Growth {
         self.limit.load(Ordering::Acquire)
     }
 
-    /// A task was done at `now`. `all_busy`: every worker that there may be has one, so that their number is what limits.
-    /// Returns whether the number has changed.
-    pub(super) fn done(&self, now: Duration, all_busy: bool) -> bool {
+    /// A task was done at `now`. `others_waited`: there were more of them than workers. Returns whether the number has
+    /// changed.
+    pub(super) fn done(&self, now: Duration, others_waited: bool) -> bool {
         // Poison is ignored, because nothing panics between two changes of the numbers.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all_busy {
-            // The rate is that of whoever brings tasks, and says nothing of the workers.
-            (state.began, state.done) = (now, 0);
-            return false;
-        }
         state.done += 1;
+        state.waited += u64::from(others_waited);
         let (time, limit) = (now.saturating_sub(state.began), self.limit());
         if time < WINDOW || state.done < TASKS.max(2 * limit as u64) {
             return false;
         }
+        if state.waited < state.done - state.done / 10 {
+            // The rate is that of whoever brings tasks, and says nothing of the workers.
+            (state.began, state.done, state.waited) = (now, 0, 0);
+            return false;
+        }
         let rate = state.done as f64 / time.as_secs_f64();
         let (next, phase) = self.judge(state.phase, limit, rate, now);
-        *state = State { began: now, done: 0, phase };
+        *state = State { began: now, done: 0, waited: 0, phase };
         self.limit.store(next, Ordering::Release);
         next != limit
     }
@@ -175,7 +178,7 @@ mod tests {
     fn a_source_that_brings_too_little_says_nothing_of_the_workers() {
         let growth = growth();
         for n in 0..100_000 {
-            assert!(!growth.done(Duration::from_millis(n), n % 50 == 1));
+            assert!(!growth.done(Duration::from_millis(n), n % 3 == 1));
         }
         assert_eq!(growth.limit(), 64);
     }

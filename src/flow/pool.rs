@@ -142,12 +142,13 @@ impl Crew {
         }
     }
 
-    /// One that entered has done its task, or got none.
-    fn leave(&self, did_one: bool) {
+    /// One that entered has done its task, or got none (`None`). `others_waited`: when it got it, there were more.
+    fn leave(&self, others_waited: Option<bool>) {
         let Some(growth) = &self.growth else { return };
-        let active = self.active.fetch_sub(1, Ordering::AcqRel);
-        let all_busy = active >= growth.limit() && self.idle.load(Ordering::Acquire) <= 1;
-        if did_one && growth.done(self.began.elapsed(), all_busy) {
+        self.active.fetch_sub(1, Ordering::AcqRel);
+        let all_are_there = self.started.load(Ordering::Acquire) >= growth.limit();
+        let changed = others_waited.is_some_and(|waited| growth.done(self.began.elapsed(), waited && all_are_there));
+        if changed {
             self.opened.notify_all();
         } else if self.started.load(Ordering::Acquire) > growth.limit() {
             self.opened.notify_one();
@@ -255,7 +256,8 @@ impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
             if !std::mem::take(&mut counted) {
                 idle.fetch_add(1, Ordering::AcqRel);
             }
-            let Ok(task) = tasks.recv() else { return self.crew.leave(false) };
+            let Ok(task) = tasks.recv() else { return self.crew.leave(None) };
+            let others_wait = !tasks.is_empty();
             // The last that was idle sees to it that somebody waits for the next task before it begins with its own, which
             // may take long. Where it is not yet time for one more, whoever gets the next task tries again.
             let was_last = idle.fetch_sub(1, Ordering::AcqRel) == 1;
@@ -263,7 +265,7 @@ impl<B: Fn(usize) -> Builder + Sync, W> Start<'_, B, W> {
                 is_full.store(true, Ordering::Release);
             }
             (self.work)(task);
-            self.crew.leave(true);
+            self.crew.leave(Some(others_wait));
         }
     }
 }
