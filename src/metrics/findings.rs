@@ -11,11 +11,14 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
-use crate::store::StoreError;
+use crate::store::{ErrorKind, StoreError};
 use crate::sys::private_file::in_folder;
 
 /// The number of findings that the summary shows.
 pub const SHOWN: usize = 10;
+
+/// How many storage classes of archives are told apart.
+const CLASSES: usize = 20;
 
 /// An object and its failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,9 @@ pub struct Finding {
     pub error: String,
     /// The answer of the store, or the result of the check.
     pub cause: String,
+    /// The storage class of an object that is in an archive, where the store named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_class: Option<String>,
 }
 
 impl Finding {
@@ -44,6 +50,7 @@ impl Finding {
             step: step.to_owned(),
             error: error.to_owned(),
             cause: cause.to_string(),
+            archive_class: None,
         }
     }
 
@@ -54,7 +61,13 @@ impl Finding {
 
     /// The finding for a call on a store that failed.
     pub fn from_error(kind: ObjectKind, key: &ObjectKey, error: &StoreError) -> Self {
-        Self::new(kind, key, error.action(), error.kind().as_str(), error.cause())
+        let archive_class = error.archive_class().map(str::to_owned);
+        Self { archive_class, ..Self::new(kind, key, error.action(), error.kind().as_str(), error.cause()) }
+    }
+
+    /// Whether the object must be restored from an archive first.
+    fn is_archived(&self) -> bool {
+        self.error == ErrorKind::Archived.as_str()
     }
 }
 
@@ -75,6 +88,8 @@ pub struct Findings(Mutex<Held>);
 struct Held {
     first: Vec<Finding>,
     sorts: BTreeMap<(ObjectKind, String), FindingSort>,
+    /// The objects in archives, by kind and class.
+    archived: BTreeMap<(ObjectKind, Option<String>), FindingSort>,
     count: u64,
     spool: Option<BufWriter<File>>,
     /// Why a finding could not be kept.
@@ -90,7 +105,9 @@ impl Findings {
             held.lost.get_or_insert(error.to_string());
         }
         held.sort(&finding);
-        if held.first.len() < SHOWN {
+        if finding.is_archived() {
+            held.add_archived(finding);
+        } else if held.first.len() < SHOWN {
             held.first.push(finding);
         }
     }
@@ -100,12 +117,17 @@ impl Findings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).sorts.values().cloned().collect()
     }
 
+    /// The objects in archives by kind and storage class: restoring is done for a class, and there may be millions.
+    pub fn archived(&self) -> Vec<FindingSort> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).archived.values().cloned().collect()
+    }
+
     /// How many findings were added.
     pub fn count(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// The first [`SHOWN`] findings, for the summary.
+    /// The first [`SHOWN`] findings, for the summary; without those of [`Self::archived`].
     pub fn first(&self) -> Vec<Finding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).first.clone()
     }
@@ -170,6 +192,17 @@ impl Held {
         let sort = (finding.kind, finding.error.clone());
         let new = || FindingSort { first: finding.clone(), count: 0 };
         self.sorts.entry(sort).or_insert_with(new).count += 1;
+    }
+
+    /// Adds an object to those of its class; where there are very many classes, to those of none.
+    fn add_archived(&mut self, mut finding: Finding) {
+        let is_new =
+            |class: &Option<String>, archived: &BTreeMap<_, _>| !archived.contains_key(&(finding.kind, class.clone()));
+        if self.archived.len() >= CLASSES && is_new(&finding.archive_class, &self.archived) {
+            finding.archive_class = None;
+        }
+        let sort = (finding.kind, finding.archive_class.clone());
+        self.archived.entry(sort).or_insert(FindingSort { first: finding, count: 0 }).count += 1;
     }
 
     fn keep(&mut self, finding: &Finding) -> io::Result<()> {

@@ -9,6 +9,9 @@ use crate::sys::terminal::{OneLine, beginning};
 /// The longest cause, in characters: a server may send a megabyte of words with each of a million failures.
 const LONGEST_CAUSE: usize = 1500;
 
+/// The longest name of a storage class, in characters.
+const LONGEST_CLASS: usize = 40;
+
 /// What kind of failure it was. The kind alone decides whether a call is repeated and whether the
 /// pass goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,6 +155,7 @@ pub struct StoreError {
     subject: String,
     cause: String,
     retry_after: Option<Duration>,
+    archive_class: Option<String>,
 }
 
 impl StoreError {
@@ -164,7 +168,7 @@ impl StoreError {
     pub fn new(kind: ErrorKind, action: &'static str, subject: impl Into<String>, cause: impl fmt::Display) -> Self {
         // On one line, because servers choose words of it, and a line of their own could pass for one of ours.
         let cause = beginning(&OneLine(cause).to_string(), LONGEST_CAUSE).into_owned();
-        Self { kind, action, subject: subject.into(), cause, retry_after: None }
+        Self { kind, action, subject: subject.into(), cause, retry_after: None, archive_class: None }
     }
 
     /// The same error with the time that the store asked to wait for.
@@ -172,6 +176,18 @@ impl StoreError {
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
+    }
+
+    /// The same error of an object in an archive, with the storage class where the store named one, and what to do.
+    #[must_use]
+    pub fn in_archive(self, class: Option<&str>) -> Self {
+        let is_name = |class: &&str| {
+            (1..=LONGEST_CLASS).contains(&class.len())
+                && class.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        let archive_class = class.filter(is_name).map(str::to_owned);
+        let place = archive_class.as_ref().map_or_else(String::new, |class| format!("in the archive class {class}: "));
+        Self { archive_class, ..self.because(format_args!("{place}restore it first")) }
     }
 
     /// The same error, known to concern a single object: what is [`ErrorKind::Denied`] is then
@@ -211,6 +227,11 @@ impl StoreError {
     /// What the store said.
     pub fn cause(&self) -> &str {
         &self.cause
+    }
+
+    /// The storage class of an object that is in an archive, where the store named it.
+    pub fn archive_class(&self) -> Option<&str> {
+        self.archive_class.as_deref()
     }
 
     /// How long the store asked to be left alone.

@@ -51,7 +51,7 @@ impl RemovalSummary<'_> {
         for (reason, count) in self.counts.reasons() {
             console.problem(format_args!("  {}: {}", format::plural(*count, "object"), reason.as_str()));
         }
-        for Finding { kind, library, object, step, error, cause } in self.kept.first() {
+        for Finding { kind, library, object, step, error, cause, .. } in self.kept.first() {
             console.problem(format_args!("  [{kind}] {library}/{object}: {step}: {error}: {cause}"));
         }
         if let more @ 1.. = self.kept.count().saturating_sub(SHOWN as u64) {

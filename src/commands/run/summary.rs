@@ -8,7 +8,7 @@ use super::outcome::RunOutcome;
 use super::verdict::Verdict;
 use crate::commands::common::ignored_names::left_alone;
 use crate::conf::SideConf;
-use crate::metrics::findings::SHOWN;
+use crate::metrics::findings::FindingSort;
 use crate::metrics::{Counters, Finding, Findings, ObjectFindings};
 use crate::object::ObjectKind;
 use crate::preflight::owner::ForeignOwner;
@@ -126,11 +126,32 @@ impl Summary<'_> {
 }
 
 fn show(findings: &Findings, console: &Console) {
-    for Finding { kind, library, object, step, error, cause } in findings.first() {
+    let (first, archived) = (findings.first(), findings.archived());
+    let told = first.len() as u64 + archived.iter().map(|sort| sort.count).sum::<u64>();
+    for Finding { kind, library, object, step, error, cause, .. } in first {
         console.problem(format_args!("  [{kind}] {library}/{object}: {step}: {error}: {cause}"));
     }
-    let more = findings.count().saturating_sub(SHOWN as u64);
+    for sort in archived {
+        console.problem(format_args!("  {}", in_archive(&sort)));
+    }
+    let more = findings.count().saturating_sub(told);
     if more > 0 {
         console.problem(format_args!("  … and {} more; --report FILE names each of them", format::count(more)));
     }
+}
+
+/// The objects of one kind that are in an archive class, and what to do.
+fn in_archive(FindingSort { first, count }: &FindingSort) -> String {
+    let class = first
+        .archive_class
+        .as_ref()
+        .map_or_else(|| "an archive".to_owned(), |class| format!("the archive class {class}"));
+    let (are, them) = if *count == 1 { ("is", "it") } else { ("are", "them") };
+    format!(
+        "[{}] {} {are} in {class}: restore {them} first, then run again (the first: {}/{})",
+        first.kind,
+        format::plural(*count, "object"),
+        first.library,
+        first.object
+    )
 }

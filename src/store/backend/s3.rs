@@ -104,7 +104,9 @@ impl S3Store {
     }
 
     fn object_error(action: &'static str, key: &ObjectKey, failure: Failure) -> StoreError {
-        StoreError::object(failure.kind, action, key, failure.text).with_retry_after(failure.retry_after)
+        let class = failure.archive_class;
+        let error = StoreError::object(failure.kind, action, key, failure.text).with_retry_after(failure.retry_after);
+        if failure.kind == ErrorKind::Archived { error.in_archive(class.as_deref()) } else { error }
     }
 
     fn list_error(&self, fault: Fault<Failure>) -> StoreError {

@@ -149,6 +149,7 @@ fn finding(number: u16) -> Finding {
         step: "verify".to_owned(),
         error: "missing".to_owned(),
         cause: "not at <the> destination".to_owned(),
+        archive_class: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Write;
 use seaf_migrate::metrics::findings::SHOWN;
 use seaf_migrate::metrics::{Finding, Findings};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::store::{ErrorKind, StoreError};
 use serde_json::Value;
 
 fn finding(number: u32, cause: &str) -> Finding {
@@ -105,4 +106,30 @@ fn the_first_of_many_findings_are_read_back_without_losing_the_others() {
     findings.add(finding(50, "last"));
     assert_eq!((findings.count(), written(&findings).len()), (51, 51));
     assert_eq!(findings.take(51).unwrap()[50], finding(50, "last"));
+}
+
+#[test]
+fn objects_in_archives_are_told_by_class_and_are_all_in_the_report() {
+    let findings = Findings::default();
+    let archived = |number, class: Option<&str>| {
+        let key = finding(number, "").key();
+        let error = StoreError::object(ErrorKind::Archived, "read", &key, "HTTP 403").in_archive(class);
+        findings.add(Finding::from_error(ObjectKind::Blocks, &key, &error));
+    };
+    (0..500).for_each(|number| archived(number, Some("GLACIER")));
+    (500..503).for_each(|number| archived(number, Some("DEEP_ARCHIVE")));
+    // No name of a class, so none is told.
+    archived(503, Some("a\u{1b}[2J class"));
+    findings.add(finding(504, "slow"));
+    let told: Vec<_> = findings.archived().into_iter().map(|sort| (sort.first.archive_class, sort.count)).collect();
+    let class = |name: &str| Some(name.to_owned());
+    assert_eq!(told, [(None, 1), (class("DEEP_ARCHIVE"), 3), (class("GLACIER"), 500)]);
+    assert_eq!(findings.first().len(), 1, "the others are told one by one");
+    let rows = written(&findings);
+    assert_eq!((rows.len(), rows[0]["archive_class"].as_str(), findings.count()), (505, Some("GLACIER"), 505));
+    assert!(rows[504].get("archive_class").is_none(), "{}", rows[504]);
+    // A server that names a class of its own for each object fills no memory.
+    (600..1600).for_each(|number| archived(number, Some(&format!("CLASS_{number}"))));
+    assert!(findings.archived().len() < 50, "{}", findings.archived().len());
+    assert_eq!(findings.archived().iter().map(|sort| sort.count).sum::<u64>(), 1504);
 }

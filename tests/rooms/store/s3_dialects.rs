@@ -116,6 +116,33 @@ fn an_object_in_chunks_is_whole_once_the_last_chunk_came() {
 }
 
 #[test]
+fn an_object_that_ends_with_its_connection_is_whole_when_it_is_as_long_as_the_server_says_elsewhere() {
+    let told = |size: usize| {
+        store(S3Signature::V4, move |asked| match asked.method.as_str() {
+            "HEAD" => Reply::new(200).header("Content-Length", size.to_string()),
+            _ => Reply::new(200).body(DATA).fault(Fault::NoLength),
+        })
+    };
+    let (_stub, good, _) = told(DATA.len());
+    assert_eq!(good.read(&KEY).unwrap(), DATA);
+    assert_eq!(good.read_at_most(&KEY, DATA.len() as u64 - 1).unwrap(), None);
+    let (_stub, cut, _) = told(DATA.len() + 1);
+    let error = cut.read(&KEY).unwrap_err();
+    assert!(error.kind() == ErrorKind::Connection && error.to_string().contains("ended after"), "{error}");
+}
+
+#[test]
+fn an_object_in_an_archive_is_told_with_its_class_and_what_to_do() {
+    for (more, class) in [("<StorageClass>DEEP_ARCHIVE</StorageClass>", Some("DEEP_ARCHIVE")), ("", None)] {
+        let body = format!("<Error><Code>InvalidObjectState</Code><Message>no</Message>{more}</Error>");
+        let (_stub, store, _) = store(S3Signature::V4, move |_| Reply::new(403).body(body.clone()));
+        let error = store.read(&KEY).unwrap_err();
+        assert_eq!((error.kind(), error.archive_class()), (ErrorKind::Archived, class));
+        assert!(error.to_string().ends_with("restore it first"), "{error}");
+    }
+}
+
+#[test]
 fn uploads_are_hashed_for_a_server_that_wants_it_from_its_first_refusal_on() {
     for (status, code) in [(400, "XAmzContentSHA256Mismatch"), (400, "InvalidArgument"), (403, "AccessDenied")] {
         let (_stub, store, heard) = store(S3Signature::V4, move |asked| {

@@ -352,6 +352,14 @@ fn answers_of_all_kinds_are_told_apart() {
         ("403 Forbidden", "", error_xml("AccessDenied", ""), ErrorKind::Denied, "AccessDenied: What the server says"),
         ("403 Forbidden", "", error_xml("RequestTimeTooSkewed", ""), ErrorKind::Setup, "clock"),
         ("403 Forbidden", "", error_xml("InvalidObjectState", ""), ErrorKind::Archived, "InvalidObjectState"),
+        ("400 Bad Request", "", error_xml("KMS.DisabledException", ""), ErrorKind::Denied, "KMS.DisabledException"),
+        (
+            "400 Bad Request",
+            "",
+            "<html><h1>The plain HTTP request was sent to HTTPS port</h1></html>".to_owned(),
+            ErrorKind::Other,
+            "set use_https = true",
+        ),
         ("400 Bad Request", "", error_xml("EntityTooLarge", ""), ErrorKind::TooLarge, "EntityTooLarge"),
         ("400 Bad Request", "", error_xml("AuthorizationHeaderMalformed", region), ErrorKind::Setup, "eu-west-3"),
         (

@@ -15,7 +15,7 @@ pub(super) fn kind_of(error: &io::Error) -> ErrorKind {
         Some(Errno::ACCESS | Errno::PERM) => ErrorKind::Denied,
         Some(Errno::FBIG) => ErrorKind::TooLarge,
         // Worth another try, because network file systems say this while their server is away or was restarted.
-        Some(Errno::STALE) => ErrorKind::Unavailable,
+        Some(Errno::STALE | Errno::INTR) => ErrorKind::Unavailable,
         Some(Errno::TIMEDOUT) => ErrorKind::Timeout,
         Some(Errno::NOTCONN | Errno::CONNRESET | Errno::HOSTDOWN | Errno::HOSTUNREACH | Errno::NETUNREACH) => {
             ErrorKind::Connection
@@ -30,5 +30,21 @@ pub(super) fn while_reading(error: &io::Error) -> ErrorKind {
     match kind_of(error) {
         ErrorKind::Denied | ErrorKind::Other => ErrorKind::Unreadable,
         kind => kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_on_a_network_file_system_is_tried_again() {
+        for errno in [Errno::STALE, Errno::INTR, Errno::TIMEDOUT, Errno::NOTCONN] {
+            for kind in [kind_of(&errno.into()), while_reading(&errno.into())] {
+                assert!(kind.is_transient(), "{errno}: {kind:?}");
+            }
+        }
+        // A bad sector is bad the next time, too.
+        assert_eq!(while_reading(&Errno::IO.into()), ErrorKind::Unreadable);
     }
 }

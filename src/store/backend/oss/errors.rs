@@ -72,6 +72,7 @@ impl Said {
             response.error_of(kind, action, subject, self.words())
         };
         match advice(kind) {
+            _ if kind == ErrorKind::Archived => error.in_archive(response.header("x-oss-storage-class")),
             Some(advice) => error.because(advice),
             None => error,
         }
@@ -95,7 +96,6 @@ const fn advice(kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::ContainerMissing => Some("create the bucket, or correct `bucket` in seafile.conf"),
         ErrorKind::BadCredentials => Some("check `key_id` and `key`"),
-        ErrorKind::Archived => Some("restore the object first"),
         ErrorKind::Setup => Some("set this machine's clock"),
         _ => None,
     }

@@ -70,7 +70,21 @@ impl S3Store {
     ) -> Result<Bytes, Failure> {
         let answer = self.send(Method::GET, Some(key), "", |get| fill(get.answer_limit(most)))?;
         own(answer.success(self.has_other_etag(&answer)).not_the_object())?;
+        if !answer.body_end_known {
+            return self.whole_by_size(key, answer.body);
+        }
         answer.whole_body().map_err(|error| Failure::unanswered(&error, &self.asked))
+    }
+
+    /// The body of an answer that told neither its length nor its end, which old proxies make of an object. The connection
+    /// may have ended early, so it is the object only when it is as long as the server says of that.
+    fn whole_by_size(&self, key: &ObjectKey, body: Bytes) -> Result<Bytes, Failure> {
+        let (came, size) = (body.len() as u64, self.head(key)?);
+        if came == size {
+            return Ok(body);
+        }
+        let text = format!("the connection ended after {came} bytes of an object that has {size}");
+        Err(Failure::new(ErrorKind::Connection, text))
     }
 
     /// Puts the object, its MD5 along, and looks at the answer. The text of a doubt that only reading the object back can

@@ -41,12 +41,14 @@ pub(super) struct Failure {
     pub(super) retry_after: Option<Duration>,
     /// The server's HTTP status, where it answered.
     pub(super) status: Option<u16>,
+    /// The storage class that the server names for an object in an archive.
+    pub(super) archive_class: Option<String>,
 }
 
 impl Failure {
     /// A failure on our side or on the way, without an answer of the server.
     pub(super) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), retry_after: None, status: None }
+        Self { kind, text: text.into(), retry_after: None, status: None, archive_class: None }
     }
 
     /// The same failure of a request that went through `proxy`, if any, which is told where no server answered.
@@ -112,7 +114,11 @@ impl Failure {
         push(&mut text, "; ", asked.path_style_advice().filter(|_| kind == ErrorKind::ContainerMissing));
         let target = answer.header("location").filter(|_| (300..400).contains(&status));
         push(&mut text, "; ", target.map(|target| not_followed(target, asked.over_tls)));
-        Self { kind, text, retry_after: retry_after(&answer.headers), status: Some(status) }
+        if code.is_none() && !asked.over_tls && first_words(&answer.body).contains(WANTS_TLS) {
+            push(&mut text, "; ", Some("set use_https = true"));
+        }
+        let retry_after = retry_after(&answer.headers);
+        Self { kind, text, retry_after, status: Some(status), archive_class: said.storage_class }
     }
 }
 
@@ -139,6 +145,8 @@ struct Said {
     region: Option<String>,
     /// The endpoint that is the right one.
     endpoint: Option<String>,
+    /// The class of an object that is in an archive.
+    storage_class: Option<String>,
 }
 
 impl Said {
@@ -152,6 +160,7 @@ impl Said {
             request_id: cleaned(said.request_id),
             region: cleaned(said.region),
             endpoint: cleaned(said.endpoint),
+            storage_class: cleaned(said.storage_class),
         }
     }
 }
@@ -177,9 +186,15 @@ fn classify(status: u16, code: Option<&str>, elsewhere: bool) -> ErrorKind {
         "InvalidObjectState" => ErrorKind::Archived,
         "EntityTooLarge" => ErrorKind::TooLarge,
         "QuotaExceeded" | "XMinioStorageFull" => ErrorKind::NoSpace,
+        // The key of this object is disabled or deleted, or not for us; others may have another key.
+        "KMS.ThrottlingException" => ErrorKind::Throttled,
+        code if code.starts_with("KMS.") && (400..500).contains(&status) => ErrorKind::Denied,
         _ => by_status(status),
     }
 }
+
+/// What nginx answers on a port of TLS to whoever speaks without it, with status 400.
+const WANTS_TLS: &str = "plain HTTP request was sent to HTTPS port";
 
 /// How a proxy says that it serves nobody who does not log in.
 const PROXY_WANTS_LOGIN: u16 = 407;
@@ -270,6 +285,9 @@ mod tests {
             (403, Some("RequestTimeTooSkewed"), ErrorKind::Setup),
             (403, Some("InvalidObjectState"), ErrorKind::Archived),
             (403, Some("QuotaExceeded"), ErrorKind::NoSpace),
+            (400, Some("KMS.DisabledException"), ErrorKind::Denied),
+            (400, Some("KMS.ThrottlingException"), ErrorKind::Throttled),
+            (500, Some("KMS.InternalException"), ErrorKind::Unavailable),
             (400, Some("RequestTimeout"), ErrorKind::Timeout),
             (400, Some("EntityTooLarge"), ErrorKind::TooLarge),
             (503, Some("SlowDown"), ErrorKind::Throttled),
