@@ -35,6 +35,9 @@ pub use control::PROBE;
 /// How long a check waits for an answer. A pass waits longer, since it has more to lose.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Where a pass is to wait for longer than this, the store is known to be slow, and a check waits as long.
+const SLOW: Duration = Duration::from_secs(60);
+
 /// The same for Ceph, where the stores of one cluster connect one after the other.
 const CEPH_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -182,7 +185,8 @@ fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
 fn brief(options: &OpenOptions, conf: &StoreConf) -> OpenOptions {
     let longest = if matches!(conf.backend, BackendConf::Ceph(_)) { CEPH_TIMEOUT } else { TIMEOUT };
     let retry = RetryPolicy { patience: PATIENCE, ..options.retry };
-    OpenOptions::new(options.connections, options.timeout.min(longest), retry, &options.stop).going_as(options)
+    let timeout = if options.timeout > SLOW { options.timeout } else { options.timeout.min(longest) };
+    OpenOptions::new(options.connections, timeout, retry, &options.stop).going_as(options)
 }
 
 /// The folders that are there for the probe alone, outer ones before inner ones.

@@ -115,6 +115,19 @@ impl<S> Retry<S> {
 
 impl<S: ReadStore> Retry<S> {
     fn repeat<T>(&self, call: impl Fn(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.repeat_until(call, || self.health.answered(true, self.inner.location()))
+    }
+
+    /// As `repeat`, for a call that succeeds in some stores without asking them: that says nothing of how they answer.
+    fn repeat_unproven<T>(&self, call: impl Fn(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.repeat_until(call, || {})
+    }
+
+    fn repeat_until<T>(
+        &self,
+        call: impl Fn(&S) -> Result<T, StoreError>,
+        succeeded: impl FnOnce(),
+    ) -> Result<T, StoreError> {
         // The call is made even where this wait is cut short: what a pass does at its end is to be done.
         let _waited = self.health.rate.wait();
         // After the wait, because what others wait for is no failure of this call.
@@ -122,7 +135,7 @@ impl<S: ReadStore> Retry<S> {
         loop {
             let error = match call(&self.inner) {
                 Ok(value) => {
-                    self.health.answered(true, self.inner.location());
+                    succeeded();
                     return Ok(value);
                 }
                 Err(error) => error,
@@ -207,7 +220,7 @@ impl<S: ReadStore> ReadStore for Retry<S> {
     }
 
     fn parts(&self, within: &KeyRange) -> Result<Vec<Part>, StoreError> {
-        self.repeat(|store| store.parts(within))
+        self.repeat_unproven(|store| store.parts(within))
     }
 
     fn list(&self, part: &Part) -> Result<Page, StoreError> {
@@ -268,11 +281,11 @@ impl<S: RemoveStore> RemoveStore for Retry<S> {
     }
 
     fn written_at(&self, key: &ObjectKey) -> Result<Option<SystemTime>, StoreError> {
-        self.repeat(|store| store.written_at(key))
+        self.repeat_unproven(|store| store.written_at(key))
     }
 
     fn remove_empty_folders(&self, within: &KeyRange) -> Result<u64, StoreError> {
-        self.repeat(|store| store.remove_empty_folders(within))
+        self.repeat_unproven(|store| store.remove_empty_folders(within))
     }
 
     fn quarantine(&self) -> Option<PathBuf> {
@@ -280,7 +293,7 @@ impl<S: RemoveStore> RemoveStore for Retry<S> {
     }
 
     fn put_back(&self, key: &ObjectKey) -> Result<bool, StoreError> {
-        self.repeat(|store| store.put_back(key))
+        self.repeat_unproven(|store| store.put_back(key))
     }
 }
 

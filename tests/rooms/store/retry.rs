@@ -193,3 +193,14 @@ fn workers_that_fail_together_share_the_count_and_none_of_their_objects() {
     assert_eq!(listed, 81, "and the one that was there");
     assert!(store.retries() > 0);
 }
+
+#[test]
+fn a_store_that_was_never_asked_has_not_answered_well() {
+    let refusing = faulty().fail_calls(Action::List, 1, u64::MAX, ErrorKind::BadCredentials);
+    let policy = RetryPolicy { patience: Duration::from_millis(50), ..QUICK };
+    let store = Retry::new(refusing, policy, Shutdown::new());
+    // Cutting a range needs no answer of most stores, so the refusal after it is the first word, and final.
+    store.parts(&KeyRange::ALL).unwrap();
+    assert_eq!(store.list(&Part::new(KeyRange::ALL)).unwrap_err().kind(), ErrorKind::BadCredentials);
+    assert_eq!(store.retries(), 0);
+}
