@@ -103,6 +103,12 @@ impl OpenOptions {
         HttpOptions { answer_timeout: self.timeout, proxies: self.ways.proxies.clone(), ..HttpOptions::default() }
     }
 
+    /// A folder to read from. A file that cannot be read now cannot be read a second later, but a file system on the network
+    /// may be away for a while (ESTALE, a server that was restarted).
+    fn reading(&self, store: FsStore) -> Retry<FsStore> {
+        self.retrying(store).believing_refusals()
+    }
+
     fn ceph(&self) -> CephOptions {
         CephOptions { timeout: self.timeout, ..CephOptions::default() }
     }
@@ -134,8 +140,7 @@ impl Ways {
 pub fn open_source(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn ReadStore>, StoreError> {
     let location = conf.location();
     match &conf.backend {
-        // A file that cannot be read now cannot be read a second later: nothing to repeat.
-        BackendConf::Fs(fs) => Ok(Arc::new(FsStore::source(fs, conf.kind, location)?)),
+        BackendConf::Fs(fs) => Ok(Arc::new(options.reading(FsStore::source(fs, conf.kind, location)?))),
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
 }
@@ -178,7 +183,9 @@ pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Res
         return Ok(open_staying(conf, options)?);
     }
     match &conf.backend {
-        BackendConf::Fs(fs) => Ok(Arc::new(FsStore::destination_to_read(fs, conf.kind, conf.location())?)),
+        BackendConf::Fs(fs) => {
+            Ok(Arc::new(options.reading(FsStore::destination_to_read(fs, conf.kind, conf.location())?)))
+        }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
 }

@@ -114,6 +114,14 @@ impl<S> Retry<S> {
 }
 
 impl<S: ReadStore> Retry<S> {
+    /// The same for a store whose refusals do not pass, whatever it answered before: the permissions of files, a folder that
+    /// is not there any more.
+    #[must_use]
+    pub fn believing_refusals(mut self) -> Self {
+        self.health.refusals_pass = false;
+        self
+    }
+
     fn repeat<T>(&self, call: impl Fn(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.repeat_until(call, || self.health.answered(true, self.inner.location()))
     }

@@ -204,3 +204,14 @@ fn a_store_that_was_never_asked_has_not_answered_well() {
     assert_eq!(store.list(&Part::new(KeyRange::ALL)).unwrap_err().kind(), ErrorKind::BadCredentials);
     assert_eq!(store.retries(), 0);
 }
+
+#[test]
+fn a_folder_that_is_refused_is_refused_at_once_and_what_passes_is_repeated() {
+    for (kind, repeated) in [(ErrorKind::Denied, 0), (ErrorKind::ContainerMissing, 0), (ErrorKind::Unavailable, 2)] {
+        let store = faulty().fail_calls(Action::List, 2, 3, kind);
+        let store = Retry::new(store, QUICK, Shutdown::new()).believing_refusals();
+        store.list(&Part::new(KeyRange::ALL)).unwrap();
+        let again = store.list(&Part::new(KeyRange::ALL));
+        assert_eq!((again.is_ok(), store.retries()), (repeated > 0, repeated), "{kind:?}");
+    }
+}

@@ -257,7 +257,9 @@ impl FsStore {
         match stat {
             Ok(stat) => Ok(size_of_file(&stat).map_or(Found::NoFile, Found::File)),
             Err(Errno::NOENT) if !kind.is_symlink() => Ok(Found::Gone),
-            Err(Errno::ACCESS) => Err(list_error(entry.path(), Errno::ACCESS.into())),
+            Err(errno) if errno == Errno::ACCESS || kind_of(&errno.into()).is_transient() => {
+                Err(list_error(entry.path(), errno.into()))
+            }
             Err(_) => Ok(Found::NoFile),
         }
     }

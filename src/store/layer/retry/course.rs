@@ -146,7 +146,7 @@ impl<'a> Course<'a> {
     pub(super) fn after(&mut self, error: StoreError, store: &dyn std::fmt::Display) -> Next {
         self.failures += 1;
         let proven = self.health.is_proven();
-        let Some(sort) = sort(error.kind(), proven) else {
+        let Some(sort) = sort(error.kind(), proven && self.health.refusals_pass) else {
             let repeated = self.failures > 1;
             let attempt = self.failures;
             return Next::Fail(if repeated { error.because(format!("that was attempt {attempt}")) } else { error });

@@ -82,6 +82,8 @@ pub(super) struct Health {
     good: AtomicU64,
     /// Whether a call succeeded ever.
     proven: AtomicBool,
+    /// Whether a refusal by a store that answered well before may pass.
+    pub(super) refusals_pass: bool,
     /// Whether a call failed since the last good answer.
     troubled: AtomicBool,
     state: Mutex<State>,
@@ -108,6 +110,7 @@ impl Health {
             told_rate: AtomicBool::new(false),
             good: AtomicU64::new(0),
             proven: AtomicBool::new(false),
+            refusals_pass: true,
             troubled: AtomicBool::new(false),
             state: Mutex::default(),
         }
