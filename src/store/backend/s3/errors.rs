@@ -85,7 +85,14 @@ impl Failure {
             CredentialsError::ProviderError(_) => ErrorKind::Unavailable,
             _ => ErrorKind::Setup,
         };
-        Self::new(kind, chain_text(error))
+        let mut text = chain_text(error);
+        if text.contains("IMDS session token") {
+            text.push_str(
+                "; a role of the machine needs version 2 of its metadata service, which answers in a container only where its \
+                 hop limit is 2 or more",
+            );
+        }
+        Self::new(kind, text)
     }
 
     /// What an answer that is no success says to a request that was sent as `asked` says.
@@ -273,6 +280,14 @@ pub(super) fn chain_text(error: &(dyn Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_metadata_service_out_of_reach_of_a_container_is_told_with_the_limit_to_raise() {
+        let error = CredentialsError::provider_error("failed to load IMDS session token");
+        let failure = Failure::of_role(&error);
+        assert!(failure.kind.is_transient() && failure.text.contains("hop limit"), "{}", failure.text);
+        assert!(!Failure::of_role(&CredentialsError::provider_error("no role")).text.contains("hop limit"));
+    }
 
     #[test]
     fn codes_win_over_statuses() {
