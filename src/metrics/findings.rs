@@ -87,6 +87,8 @@ pub struct Findings(Mutex<Held>);
 #[derive(Debug, Default)]
 struct Held {
     first: Vec<Finding>,
+    /// The first of those that are not in archives.
+    first_others: Vec<Finding>,
     sorts: BTreeMap<(ObjectKind, String), FindingSort>,
     /// The objects in archives, by kind and class.
     archived: BTreeMap<(ObjectKind, Option<String>), FindingSort>,
@@ -105,10 +107,13 @@ impl Findings {
             held.lost.get_or_insert(error.to_string());
         }
         held.sort(&finding);
+        if held.first.len() < SHOWN {
+            held.first.push(finding.clone());
+        }
         if finding.is_archived() {
             held.add_archived(finding);
-        } else if held.first.len() < SHOWN {
-            held.first.push(finding);
+        } else if held.first_others.len() < SHOWN {
+            held.first_others.push(finding);
         }
     }
 
@@ -127,9 +132,14 @@ impl Findings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// The first [`SHOWN`] findings, for the summary; without those of [`Self::archived`].
+    /// The first [`SHOWN`] findings, for the summary.
     pub fn first(&self) -> Vec<Finding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).first.clone()
+    }
+
+    /// The first [`SHOWN`] findings without those of [`Self::archived`], for a summary that tells these by class.
+    pub fn first_others(&self) -> Vec<Finding> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).first_others.clone()
     }
 
     /// The first `most` findings, read back from the temporary file.

@@ -126,7 +126,7 @@ impl Summary<'_> {
 }
 
 fn show(findings: &Findings, console: &Console) {
-    let (first, archived) = (findings.first(), findings.archived());
+    let (first, archived) = (findings.first_others(), findings.archived());
     let told = first.len() as u64 + archived.iter().map(|sort| sort.count).sum::<u64>();
     for Finding { kind, library, object, step, error, cause, .. } in first {
         console.problem(format_args!("  [{kind}] {library}/{object}: {step}: {error}: {cause}"));
