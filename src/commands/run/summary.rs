@@ -155,3 +155,28 @@ fn in_archive(FindingSort { first, count }: &FindingSort) -> String {
         first.object
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::ObjectKey;
+
+    #[test]
+    fn objects_in_an_archive_are_a_line_a_class_with_what_to_do() {
+        let told = |class: Option<&str>, count| {
+            let first = Finding::new(ObjectKind::Blocks, &ObjectKey::MIN, "read", "object archived", "why");
+            let first = Finding { archive_class: class.map(str::to_owned), ..first };
+            in_archive(&FindingSort { first, count })
+        };
+        let many = told(Some("GLACIER"), 1500);
+        assert!(
+            many.starts_with("[blocks] 1,500 objects are in the archive class GLACIER: restore them first"),
+            "{many}"
+        );
+        let one = told(None, 1);
+        assert!(
+            one.starts_with("[blocks] 1 object is in an archive: restore it first") && one.contains("0000"),
+            "{one}"
+        );
+    }
+}
