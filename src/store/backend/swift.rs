@@ -78,7 +78,10 @@ impl SwiftStore {
         let mut session = self.account.session(&self.client)?;
         for _ in 0..TOKENS_TRIED {
             let request = request(&session)?.header("x-auth-token", session.token.clone());
-            let response = self.client.send(&request).map_err(|error| error.into_store(action, subject))?;
+            let response = self.client.send(&request).map_err(|error| {
+                let address = &session.storage_url;
+                error.into_store(action, subject).because(format_args!("asked at {address}, which the login named"))
+            })?;
             if response.status != StatusCode::UNAUTHORIZED {
                 return Ok(response);
             }

@@ -371,3 +371,12 @@ fn a_storage_url_that_is_none_is_told_at_the_login() {
         assert!(error.to_string().contains(url), "{error}");
     }
 }
+
+#[test]
+fn an_account_that_cannot_be_reached_is_told_with_the_address_that_the_login_named() {
+    let elsewhere = "http://127.0.0.1:1/v1/AUTH_x";
+    let server = Server::start(v1(elsewhere));
+    let error = server.read(&server.conf(SwiftAuth::V1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(error.to_string().contains(&format!("asked at {elsewhere}, which the login named")), "{error}");
+}
