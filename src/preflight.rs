@@ -185,8 +185,12 @@ fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
 fn brief(options: &OpenOptions, conf: &StoreConf) -> OpenOptions {
     let longest = if matches!(conf.backend, BackendConf::Ceph(_)) { CEPH_TIMEOUT } else { TIMEOUT };
     let retry = RetryPolicy { patience: PATIENCE, ..options.retry };
-    let timeout = if options.timeout > SLOW { options.timeout } else { options.timeout.min(longest) };
-    OpenOptions::new(options.connections, timeout, retry, &options.stop).going_as(options)
+    OpenOptions::new(options.connections, wait(options.timeout, longest), retry, &options.stop).going_as(options)
+}
+
+/// How long a check waits for an answer, where a pass waits for `timeout` and a check for `longest` otherwise.
+fn wait(timeout: Duration, longest: Duration) -> Duration {
+    if timeout > SLOW { timeout } else { timeout.min(longest) }
 }
 
 /// The folders that are there for the probe alone, outer ones before inner ones.
@@ -338,4 +342,16 @@ fn write_and_read(store: &dyn Store) -> Result<Bytes, StoreError> {
         return Err(StoreError::object(ErrorKind::Protocol, "read", &PROBE, cause));
     }
     Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_waits_for_a_store_that_is_known_to_be_slow_as_long_as_a_pass() {
+        let of_pass = Duration::from_secs;
+        let of_check = [5, 60, 61, 200].map(|seconds| wait(of_pass(seconds), TIMEOUT).as_secs());
+        assert_eq!(of_check, [5, 30, 61, 200]);
+    }
 }
