@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use crate::object::{KeyRange, ObjectKind};
 use crate::store::backend::fs::FsStore;
 use crate::store::layer::retry::RetryPolicy;
 use crate::store::open::{OpenOptions, Store, open_destination_to_check, open_source};
-use crate::store::{ErrorKind, Ignored, Part, StoreError, control};
+use crate::store::{ErrorKind, Ignored, Part, StoreError, StoreName, control};
 
 mod look;
 pub mod owner;
@@ -54,11 +55,11 @@ pub enum Side {
 }
 
 impl Side {
-    /// `from` or `to`.
+    /// `old` or `new`.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::From => "from",
-            Self::To => "to",
+            Self::From => "old",
+            Self::To => "new",
         }
     }
 }
@@ -209,8 +210,7 @@ fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
 
 fn source_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> StoreProbe {
     let opened = open_source(conf, options);
-    // Set whatever came of it, because the destinations wait for it.
-    sources[conf.kind].get_or_init(|| opened.as_ref().ok().cloned());
+    let store = opened.as_ref().ok().cloned();
     let probes = match opened {
         Ok(store) => {
             let Look { ignored, listed, read, damaged } = look::at_first_object(&*store, conf.kind);
@@ -218,6 +218,9 @@ fn source_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> Sto
         }
         Err(error) => Probes::unreachable(error),
     };
+    // Set whatever came of it, because the destinations wait for it; and only now, so that one that does not work is told
+    // in its own row and not once more in that of each destination.
+    sources[conf.kind].get_or_init(|| store.filter(|_| probes.are_good()));
     probes.row(conf, Side::From, None)
 }
 
@@ -275,8 +278,18 @@ impl Probes {
         Self::of(Probe::Bad(error), Probe::Untried, Probe::Untried)
     }
 
+    /// Whether nothing that was tried failed.
+    fn are_good(&self) -> bool {
+        [&self.reachable, &self.list, &self.read, &self.write].iter().all(|probe| !matches!(probe, Probe::Bad(_)))
+    }
+
     fn row(self, conf: &StoreConf, side: Side, durability: Option<String>) -> StoreProbe {
         let Self { reachable, list, read, write, ignored, damaged, undeletable } = self;
+        let name = Arc::new(StoreName::of(conf));
+        let [reachable, list, read, write] = [reachable, list, read, write].map(|probe| match probe {
+            Probe::Bad(error) => Probe::Bad(error.of_store(&name)),
+            probe => probe,
+        });
         let (kind, location) = (conf.kind, conf.location());
         StoreProbe { kind, side, location, reachable, list, read, write, durability, ignored, damaged, undeletable }
     }

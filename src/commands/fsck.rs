@@ -9,7 +9,7 @@ use jiff::Zoned;
 use serde::Serialize;
 
 use crate::commands::common::empty_kinds::SideToLookAt;
-use crate::commands::common::failure::Failure;
+use crate::commands::common::failure::{self, Failure};
 use crate::commands::common::other_layout;
 use crate::conf::SideId;
 use crate::database::heads::{Roots, Standing};
@@ -80,6 +80,7 @@ fn check(
             console.warning(format_args!("{error}. Nothing names this database, so it is left alone"));
             None
         }
+        Some(Err(error)) => return Err(failure::of_named_database(&error)),
         of_database => of_database.transpose()?,
     };
     let roots = match of_database {

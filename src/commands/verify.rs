@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::commands::check::{self, Apart};
 use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
-use crate::commands::common::failure::Failure;
+use crate::commands::common::failure::{self, Failure};
 use crate::commands::common::incarnations;
 use crate::commands::common::named_libraries;
 use crate::commands::common::sides;
@@ -193,6 +193,7 @@ impl<'a> Verification<'a> {
         let Some(database) = &self.settings.database else { return Ok(None) };
         let roots = match Roots::from_conf(database) {
             Ok(roots) => roots,
+            Err(error) if self.settings.database_is_named => return Err(failure::of_named_database(&error)),
             Err(error) => {
                 let warning = "the newest commits are not noted, because the database did not answer";
                 self.console.warning(format_args!("{warning}: {error}"));

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::option_names::OptionNames;
+use super::role::Role;
 use super::{Secret, host};
 use crate::object::ObjectKind;
 
@@ -66,6 +68,10 @@ pub struct StoreConf {
     pub backend: BackendConf,
     /// Whether the migration leaves the kind in this store: it is read on both sides, and never written.
     pub stays: bool,
+    /// The side that it is of, in a migration; `None` where there is one side only.
+    pub side: Option<Role>,
+    /// Whether environment variables describe it, and not a seafile.conf.
+    pub is_of_variables: bool,
 }
 
 /// The settings of a store's backend.
@@ -223,7 +229,22 @@ pub struct OssConf {
 impl StoreConf {
     /// A store that takes part in a migration.
     pub const fn new(kind: ObjectKind, backend: BackendConf) -> Self {
-        Self { kind, backend, stays: false }
+        Self { kind, backend, stays: false, side: None, is_of_variables: false }
+    }
+
+    /// What messages call the store: its side, where there are two, and its kind, such as `old blocks`.
+    pub fn title(&self) -> String {
+        self.side.map_or_else(|| self.kind.to_string(), |side| format!("{side} {}", self.kind))
+    }
+
+    /// What the user calls the options of the store.
+    pub const fn option_names(&self) -> OptionNames {
+        match &self.backend {
+            BackendConf::S3(_) if self.is_of_variables => OptionNames::S3Variables(self.kind),
+            BackendConf::Swift(_) => OptionNames::Swift,
+            BackendConf::Oss(_) => OptionNames::Oss,
+            BackendConf::S3(_) | BackendConf::Fs(_) | BackendConf::Ceph(_) => OptionNames::S3,
+        }
     }
 
     /// The location of this store. Two configurations have equal locations when, judged by their names, they reach the

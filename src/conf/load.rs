@@ -53,16 +53,24 @@ pub fn load_pair_of(
     let old_warnings = findings.take_warnings();
     let staying = Staying { old: old.as_ref(), moving };
     let new = to_text.and_then(|text| build(&text, Role::Destination, env, true, Some(staying), &mut findings));
+    if let (Some(old), Some(new)) = (&old, &new) {
+        conflict::check_pair(old, new, &mut findings);
+    }
+    // In any case, because whether there is an error is known only now.
+    let new_warnings = findings.take_warnings();
     let pair = old.zip(new).map(|(mut old, mut new)| {
-        conflict::check_pair(&old, &new, &mut findings);
         for (kind, store) in old.conf.stores.iter_mut() {
-            store.stays = new.conf.stores[kind].stays;
+            let twin = &mut new.conf.stores[kind];
+            store.stays = twin.stays;
+            store.side = Some(Role::Source);
+            // One that stays is the old one, whatever it is opened for.
+            twin.side = Some(if twin.stays { Role::Source } else { Role::Destination });
         }
         old.conf.warnings = old_warnings.clone();
-        new.conf.warnings = findings.take_warnings();
+        new.conf.warnings = new_warnings.clone();
         (old.conf, new.conf)
     });
-    findings.finish(pair, old_warnings)
+    findings.finish(pair, old_warnings.into_iter().chain(new_warnings))
 }
 
 /// Reads one side.
@@ -244,6 +252,7 @@ fn of_variables(
     context: &Context<'_>,
     findings: &mut Findings,
 ) -> Option<(StoreConf, Place)> {
+    let store = StoreConf { is_of_variables: true, ..store };
     match context.staying.filter(|staying| staying.is_asked(store.kind)) {
         Some(staying) => staying.of_variables(store.kind, &store, &place, findings),
         None => Some((store, place)),

@@ -7,18 +7,9 @@ use zeroize::Zeroize;
 use super::backend::StoreConf;
 use super::database::DatabaseConf;
 use super::finding::Place;
+pub use super::role::Role;
 use super::side_id::SideId;
 use crate::object::{ObjectKind, PerKind};
-
-/// The role of a side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The old side, or any side that is only read. The environment of the process belongs to it, as to the running
-    /// server.
-    Source,
-    /// The new side.
-    Destination,
-}
 
 /// The paths by which the user names a side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -31,7 +31,7 @@ impl fmt::Display for SamePlace {
     }
 }
 
-/// The stores of the source as they are opened, each once; `None` for one that could not be.
+/// The stores of the source as they are opened, each once; `None` for one that does not work.
 pub(super) type Sources = PerKind<OnceLock<Option<Arc<dyn ReadStore>>>>;
 
 /// Which stores of the source show `data` under the name `key`, which was just written at the destination.
@@ -41,7 +41,7 @@ pub(super) type Sources = PerKind<OnceLock<Option<Arc<dyn ReadStore>>>>;
 pub(super) fn showing(sources: &Sources, key: &ObjectKey, data: &Bytes) -> Result<Vec<ObjectKind>, StoreError> {
     let mut same = Vec::new();
     for (kind, source) in sources.iter() {
-        // One that could not be opened is told in its own row.
+        // One that does not work is told in its own row.
         let Some(source) = source.wait() else { continue };
         let read = found(source.read(key)).map_err(|error| {
             error.because(format_args!("so it is not known whether the source's {kind} store is the same as this one"))

@@ -1,8 +1,11 @@
 //! What can go wrong with a store, told so that the pass can decide without knowing the backend.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::conf::StoreConf;
+use crate::conf::backend::Location;
 use crate::object::ObjectKey;
 use crate::sys::terminal::{OneLine, beginning};
 
@@ -156,6 +159,23 @@ pub struct StoreError {
     cause: String,
     retry_after: Option<Duration>,
     archive_class: Option<String>,
+    store: Option<Arc<StoreName>>,
+}
+
+/// Which store of a migration it is, for the texts of its errors.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StoreName {
+    /// Its side, where there are two, and its kind, such as `old blocks`.
+    pub title: String,
+    /// Where it is.
+    pub location: Location,
+}
+
+impl StoreName {
+    /// The name of the store that `conf` describes.
+    pub fn of(conf: &StoreConf) -> Self {
+        Self { title: conf.title(), location: conf.location() }
+    }
 }
 
 impl StoreError {
@@ -168,7 +188,7 @@ impl StoreError {
     pub fn new(kind: ErrorKind, action: &'static str, subject: impl Into<String>, cause: impl fmt::Display) -> Self {
         // On one line, because servers choose words of it, and a line of their own could pass for one of ours.
         let cause = beginning(&OneLine(cause).to_string(), LONGEST_CAUSE).into_owned();
-        Self { kind, action, subject: subject.into(), cause, retry_after: None, archive_class: None }
+        Self { kind, action, subject: subject.into(), cause, retry_after: None, archive_class: None, store: None }
     }
 
     /// The same error with the time that the store asked to wait for.
@@ -207,6 +227,13 @@ impl StoreError {
         self
     }
 
+    /// The same error, known to come from the store `name`, unless it names its store already.
+    #[must_use]
+    pub fn of_store(mut self, name: &Arc<StoreName>) -> Self {
+        self.store.get_or_insert_with(|| Arc::clone(name));
+        self
+    }
+
     /// The same error, its cause continued by `more`.
     #[must_use]
     pub fn because(mut self, more: impl fmt::Display) -> Self {
@@ -242,7 +269,13 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}: {}", self.action, self.subject, self.kind.as_str(), self.cause)
+        write!(f, "{} {}", self.action, self.subject)?;
+        match &self.store {
+            Some(store) if self.subject.contains(&store.location.place) => write!(f, " ({})", store.title)?,
+            Some(store) => write!(f, " ({} in {})", store.title, store.location)?,
+            None => {}
+        }
+        write!(f, ": {}: {}", self.kind.as_str(), self.cause)
     }
 }
 

@@ -18,6 +18,7 @@ use http::uri::Scheme;
 use http::{Method, StatusCode, Uri};
 
 use super::{BLOCK_MAX, ErrorKind, StoreError};
+use crate::conf::OptionNames;
 use crate::sys::terminal::beginning;
 
 mod answer;
@@ -60,6 +61,8 @@ pub struct HttpOptions {
     pub https_only: bool,
     /// The proxies to go through.
     pub proxies: Proxies,
+    /// What the user calls the options that errors advise to look at.
+    pub names: OptionNames,
 }
 
 impl Default for HttpOptions {
@@ -73,6 +76,7 @@ impl Default for HttpOptions {
             ca_file: None,
             https_only: false,
             proxies: Proxies::default(),
+            names: OptionNames::default(),
         }
     }
 }
@@ -192,6 +196,8 @@ pub struct Response {
     pub body_end_known: bool,
     /// Whether it came over TLS.
     pub over_tls: bool,
+    /// What the user calls the options that errors advise to look at.
+    pub names: OptionNames,
 }
 
 impl Response {
@@ -296,7 +302,7 @@ impl HttpClient {
     /// As [`Self::send`].
     pub(super) async fn answer(&self, request: &Request) -> Result<Response, HttpError> {
         if self.options.https_only && request.url.scheme() != Some(&Scheme::HTTPS) {
-            return Err(HttpError::new(ErrorKind::Setup, unsafe_url(&request.url.to_string())));
+            return Err(HttpError::new(ErrorKind::Setup, unsafe_url(&request.url.to_string(), self.options.names)));
         }
         let host = Host::of(&request.url);
         // Only for one that can be repeated, because what became of a connection meanwhile shows when it is used.
@@ -305,9 +311,12 @@ impl HttpClient {
             Err(failure) if failure.unanswered && request.repeatable => self.attempt(None, &host, request).await,
             outcome => outcome,
         };
-        answer.map_err(|failure| match self.options.proxies.of(&request.url) {
-            Some(proxy) => failure.error.through(&proxy),
-            None => failure.error,
+        answer.map_err(|failure| {
+            let error = failure.advised(self.options.names);
+            match self.options.proxies.of(&request.url) {
+                Some(proxy) => error.through(&proxy),
+                None => error,
+            }
         })
     }
 
@@ -337,6 +346,7 @@ impl HttpClient {
             body,
             body_end_known,
             over_tls: request.url.scheme() == Some(&Scheme::HTTPS),
+            names: self.options.names,
         })
     }
 }
@@ -363,11 +373,12 @@ pub(super) fn host_header(url: &Uri) -> Option<HeaderValue> {
 const LONGEST_URL: usize = 300;
 
 /// Why nothing is sent to a URL without TLS, and what to do.
-pub(in crate::store) fn unsafe_url(url: &str) -> String {
+pub(in crate::store) fn unsafe_url(url: &str, names: OptionNames) -> String {
+    let https = names.of("use_https");
     let url = beginning(url, LONGEST_URL);
     format!(
-        "nothing was sent to {url}: it is not https, and the configuration says use_https = true; have the service name \
-         an https:// address, or set use_https = false if everybody on the way may see the requests"
+        "nothing was sent to {url}: it is not https, and the configuration says {https} = true; have the service name \
+         an https:// address, or set {https} = false if everybody on the way may see the requests"
     )
 }
 

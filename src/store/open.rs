@@ -13,6 +13,7 @@ use super::backend::s3::{S3Store, base_url};
 use super::backend::swift::SwiftStore;
 use super::http::HttpOptions;
 use super::http::proxy::Proxies;
+use super::layer::named::Named;
 use super::layer::retry::{Retry, RetryPolicy, Teller};
 use super::layer::staying::Staying;
 use super::{ErrorKind, ReadStore, RemoveStore, StoreError, WriteStore};
@@ -99,8 +100,18 @@ impl OpenOptions {
         retry.counting_in(Arc::clone(&self.retries)).telling(self.tell.clone()).held_by(self.hold.clone())
     }
 
-    fn http(&self) -> HttpOptions {
-        HttpOptions { answer_timeout: self.timeout, proxies: self.ways.proxies.clone(), ..HttpOptions::default() }
+    /// What `open` makes, its calls repeated, and its name in its errors.
+    fn retrying_named<S: Store + 'static>(
+        &self,
+        conf: &StoreConf,
+        open: impl FnOnce() -> Result<S, StoreError>,
+    ) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::new(Named::open(conf, || open().map(|store| self.retrying(store)))?))
+    }
+
+    fn http(&self, conf: &StoreConf) -> HttpOptions {
+        let (answer_timeout, proxies, names) = (self.timeout, self.ways.proxies.clone(), conf.option_names());
+        HttpOptions { answer_timeout, proxies, names, ..HttpOptions::default() }
     }
 
     /// A folder to read from. A file that cannot be read now cannot be read a second later, but a file system on the network
@@ -138,9 +149,11 @@ impl Ways {
 /// # Errors
 /// When its settings make no client, or a folder is not there.
 pub fn open_source(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn ReadStore>, StoreError> {
-    let location = conf.location();
     match &conf.backend {
-        BackendConf::Fs(fs) => Ok(Arc::new(options.reading(FsStore::source(fs, conf.kind, location)?))),
+        BackendConf::Fs(fs) => {
+            let open = || FsStore::source(fs, conf.kind, conf.location()).map(|store| options.reading(store));
+            Ok(Arc::new(Named::open(conf, open)?))
+        }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
 }
@@ -184,7 +197,8 @@ pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Res
     }
     match &conf.backend {
         BackendConf::Fs(fs) => {
-            Ok(Arc::new(options.reading(FsStore::destination_to_read(fs, conf.kind, conf.location())?)))
+            let open = || FsStore::destination_to_read(fs, conf.kind, conf.location());
+            Ok(Arc::new(Named::open(conf, || open().map(|store| options.reading(store)))?))
         }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
@@ -211,7 +225,9 @@ pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<
         return Ok(open_staying(conf, options)?);
     }
     match &conf.backend {
-        BackendConf::Fs(fs) => Ok(Arc::new(FsStore::source_to_remove(fs, conf.kind, conf.location())?)),
+        BackendConf::Fs(fs) => {
+            Ok(Arc::new(Named::open(conf, || FsStore::source_to_remove(fs, conf.kind, conf.location()))?))
+        }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn RemoveStore>),
     }
 }
@@ -225,8 +241,8 @@ pub fn open_quarantine(conf: &StoreConf) -> Result<Option<Arc<dyn RemoveStore>>,
     if conf.stays {
         return Ok(None);
     }
-    let quarantine = FsStore::quarantine(fs, conf.kind, conf.location())?;
-    Ok(quarantine.map(|store| Arc::new(store) as Arc<dyn RemoveStore>))
+    let quarantine = || FsStore::quarantine(fs, conf.kind, conf.location());
+    Ok(Named::open_if_there(conf, quarantine)?.map(|store| Arc::new(store) as Arc<dyn RemoveStore>))
 }
 
 /// Opens the store of a kind that stays.
@@ -235,13 +251,13 @@ fn open_staying(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<Staying>,
 }
 
 fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
-    let location = conf.location();
+    let (location, http) = (conf.location(), options.http(conf));
     options.ways.tell_of(conf);
     Ok(match &conf.backend {
-        BackendConf::Fs(fs) => Arc::new(FsStore::destination(fs, conf.kind, location)?),
-        BackendConf::S3(s3) => Arc::new(options.retrying(S3Store::open(s3, location, options.http())?)),
-        BackendConf::Swift(swift) => Arc::new(options.retrying(SwiftStore::open(swift, location, options.http())?)),
-        BackendConf::Ceph(ceph) => Arc::new(options.retrying(CephStore::open(ceph, location, &options.ceph())?)),
-        BackendConf::Oss(oss) => Arc::new(options.retrying(OssStore::open(oss, location, options.http())?)),
+        BackendConf::Fs(fs) => Arc::new(Named::open(conf, || FsStore::destination(fs, conf.kind, location))?),
+        BackendConf::S3(s3) => options.retrying_named(conf, || S3Store::open(s3, location, http))?,
+        BackendConf::Swift(swift) => options.retrying_named(conf, || SwiftStore::open(swift, location, http))?,
+        BackendConf::Ceph(ceph) => options.retrying_named(conf, || CephStore::open(ceph, location, &options.ceph()))?,
+        BackendConf::Oss(oss) => options.retrying_named(conf, || OssStore::open(oss, location, http))?,
     })
 }

@@ -1,10 +1,13 @@
 //! A lock on a file of this machine, which one process at a time holds.
 //!
 //! It is an advisory lock of the kernel (`flock`), which lets go of it however the process ends: nothing is ever left
-//! to be cleaned up. The file stays, with a line about whoever held it last, which is for messages only.
+//! to be cleaned up. The file stays, with a line about whoever held it last, which is for messages only; or its holder
+//! removes it, so that such files do not pile up. Then two could have it, one the removed file and one a new one of that
+//! name. So a lock counts only when the path still names the file that is locked, and only who has the lock removes it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -22,7 +25,9 @@ const NOTE_MAX: u64 = 100;
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+    is_passing: bool,
 }
 
 /// Why a lock was not acquired.
@@ -53,17 +58,28 @@ impl FileLock {
     /// When another process holds it, or the file cannot be used.
     pub fn acquire(path: &Path) -> Result<Self, FileLockError> {
         let failed = |cause| FileLockError::Io { path: path.to_owned(), cause };
-        let mut file = private_file::open_or_create(path).map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                return Err(FileLockError::Held { holder: read_note(&mut file), path: path.to_owned() });
+        let mut file = loop {
+            let mut file = private_file::open_or_create(path).map_err(failed)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if is_named(&file, path).map_err(failed)? => break file,
+                // Its holder removed it between the two calls: what has the name now, if anything, is the lock.
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(FileLockError::Held { holder: read_note(&mut file), path: path.to_owned() });
+                }
+                Err(errno) => return Err(failed(errno.into())),
             }
-            Err(errno) => return Err(failed(errno.into())),
-        }
+        };
         let note = format!("process {}, since {}\n", std::process::id(), jiff::Zoned::now().strftime("%F %T"));
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file, path: path.to_owned(), is_passing: false })
+    }
+
+    /// The same lock; its file is removed when it is let go of.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.is_passing = true;
+        self
     }
 
     /// Acquires the lock, and waits for another holder up to `patience`.
@@ -91,6 +107,25 @@ impl FileLock {
     }
 }
 
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // While the lock is held. A failure is passed over, because a file that stays does no harm.
+        if self.is_passing && is_named(&self.file, &self.path).unwrap_or(false) {
+            let _ = private_file::remove_if_there(&self.path);
+        }
+    }
+}
+
+/// Whether `path` is a name of this very file.
+fn is_named(file: &File, path: &Path) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// What the holder wrote, as far as it is a line that this program writes.
 fn read_note(file: &mut File) -> String {
     let mut note = String::new();
@@ -103,6 +138,8 @@ fn read_note(file: &mut File) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -118,6 +155,55 @@ mod tests {
         assert_eq!(FileLock::holder(&path), None);
         assert_eq!(FileLock::holder(&dir.path().join("none")), None);
         FileLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn a_passing_lock_leaves_no_file_and_a_file_that_lost_its_name_is_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = FileLock::acquire(&path).unwrap().passing();
+        // Somebody opened the file before its holder removes it, and locks it only afterwards.
+        let early = private_file::open_or_create(&path).unwrap();
+        drop(first);
+        assert!(!path.exists());
+        flock(&early, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert!(!is_named(&early, &path).unwrap());
+        let second = FileLock::acquire(&path).unwrap().passing();
+        assert!(!is_named(&early, &path).unwrap());
+        assert!(matches!(FileLock::acquire(&path), Err(FileLockError::Held { .. })));
+        // A file that is another's is not removed.
+        std::fs::remove_file(&path).unwrap();
+        let third = FileLock::acquire(&path).unwrap();
+        drop(second);
+        assert!(matches!(FileLock::acquire(&path), Err(FileLockError::Held { .. })));
+        drop(third);
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn of_many_that_come_and_go_one_at_a_time_has_a_passing_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let (inside, entries) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    while entries.load(Ordering::Relaxed) < 400 {
+                        match FileLock::acquire(&path).map(FileLock::passing) {
+                            Ok(_held) => {
+                                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                                std::thread::yield_now();
+                                inside.fetch_sub(1, Ordering::SeqCst);
+                                entries.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Err(FileLockError::Held { .. }) => std::thread::yield_now(),
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                });
+            }
+        });
+        assert!(!path.exists());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One run per destination at a time, of the runs of this user on this machine that call it by the same name. The
 //! [lease](crate::lease) is for all others; this lock is asked first, because it costs no request.
 //!
-//! The lock is a [`FileLock`] on a small file named after the destination. The file is in a folder that nobody else can
+//! The lock is a [`FileLock`] on a small file named after the destination, which goes with the lock. The file is in a folder that nobody else can
 //! write to: in one of everybody's, others could plant files that are waited for, believed or shown.
 
 use std::fs::{self, DirBuilder, Permissions};
@@ -56,12 +56,12 @@ impl DestinationLock {
     /// When another run holds it, or the lock file cannot be used.
     pub fn take(location: &str) -> Result<Self, LockError> {
         let failed = |cause| LockError::Folder { cause };
-        Self::take_file(&path_of(location).map_err(failed)?, location)
+        Self::take_file(&file_of(location).map_err(failed)?, location)
     }
 
     /// Who holds the lock of a destination; `None` when nobody does, or it cannot be told. Nothing is taken or written.
     pub fn holder(location: &str) -> Option<String> {
-        Self::holder_of_file(&path_of(location).ok()?, location)
+        Self::holder_of_file(&file_of(location).ok()?, location)
     }
 
     fn holder_of_file(path: &Path, location: &str) -> Option<String> {
@@ -70,14 +70,18 @@ impl DestinationLock {
 
     fn take_file(path: &Path, location: &str) -> Result<Self, LockError> {
         match FileLock::acquire(path) {
-            Ok(file) => Ok(Self { _file: file }),
+            Ok(file) => Ok(Self { _file: file.passing() }),
             Err(FileLockError::Held { holder, .. }) => Err(LockError::Held { location: location.to_owned(), holder }),
             Err(FileLockError::Io { path, cause }) => Err(LockError::Io { path, cause }),
         }
     }
 }
 
-fn path_of(location: &str) -> io::Result<PathBuf> {
+/// The file of the lock of a destination, which is there as long as a run has it.
+///
+/// # Errors
+/// When there is no folder for it.
+pub fn file_of(location: &str) -> io::Result<PathBuf> {
     Ok(lock_dir()?.join(format!("{}.lock", name_of(location))))
 }
 
@@ -188,6 +192,7 @@ mod tests {
         let holder = DestinationLock::holder_of_file(&path, location).unwrap();
         assert!(holder.contains(&format!("process {}", std::process::id())), "{holder}");
         drop(held);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert_eq!(DestinationLock::holder_of_file(&path, location), None);
         assert_eq!(DestinationLock::holder_of_file(&dir.path().join("none"), location), None);
         DestinationLock::take_file(&path, location).unwrap();

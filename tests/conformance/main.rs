@@ -80,6 +80,7 @@ mod samples;
 mod ceph;
 mod fs;
 mod memory;
+mod named;
 mod oss;
 mod retry;
 mod rgw;

@@ -23,7 +23,9 @@ fn row(outcome: &Outcome, kind: &str, side: &str) -> String {
     let is_of = |line: &&str| line.split_whitespace().take(2).eq([kind, side]);
     let mut rows = outcome.stdout.lines().chain(outcome.stderr.lines()).filter(is_of);
     let row = rows.next().unwrap_or_else(|| panic!("no row of {kind} {side}: {outcome:?}"));
-    row.split_whitespace().skip(3).collect::<Vec<_>>().join(" ")
+    let words: Vec<&str> = row.split_whitespace().skip(2).collect();
+    // The last is its place.
+    words[..words.len() - 1].join(" ")
 }
 
 /// How many files are below `folder`.
@@ -43,7 +45,7 @@ fn two_good_sides_are_ready_and_nothing_is_left_behind() {
     let outcome = check(&world, "old").assert_code(0);
     for kind in ["commits", "fs", "blocks"] {
         assert_eq!(
-            (row(&outcome, kind, "from"), row(&outcome, kind, "to")),
+            (row(&outcome, kind, "old"), row(&outcome, kind, "new")),
             ("ok ok ok -".into(), "ok ok - ok".into())
         );
     }
@@ -68,10 +70,10 @@ fn the_database_has_a_row_and_one_that_is_named_must_answer() {
     };
     let (there, gone) = (world.at("old/seafile-data/seafile.db"), world.at("gone.db"));
     let good = checking(&["--db", there.to_str().unwrap()]).assert_code(0);
-    assert_eq!(row(&good, "database", "from"), "ok - ok -");
+    assert_eq!(row(&good, "database", "old"), "ok - ok -");
     assert!(good.stdout.contains("The database names "), "{}", good.stdout);
     let bad = checking(&["--db", gone.to_str().unwrap()]).assert_code(3);
-    assert_eq!(row(&bad, "database", "from"), "failed - - -");
+    assert_eq!(row(&bad, "database", "old"), "failed - - -");
     assert!(bad.stderr.contains("the database failed") && bad.stderr.contains("gone.db"), "{}", bad.stderr);
 }
 
@@ -85,7 +87,7 @@ fn a_destination_that_forbids_removals_is_warned_of_and_migrated_to() {
         let mut left = Vec::new();
         for _ in 0..2 {
             let outcome = check(&world, "old").assert_code(0);
-            assert_eq!(row(&outcome, "blocks", "to"), "ok ok - ok");
+            assert_eq!(row(&outcome, "blocks", "new"), "ok ok - ok");
             assert!(
                 outcome.stderr.contains("Warning: ") && outcome.stderr.contains("lets nothing be deleted"),
                 "{outcome:?}"
@@ -122,11 +124,11 @@ fn everything_that_is_wrong_is_told_at_once_with_every_store_in_one_table() {
     });
     fs::remove_dir_all(world.source().join("blocks")).unwrap();
     let outcome = check(&world, "old").assert_code(3);
-    assert_eq!(row(&outcome, "commits", "from"), "ok ok ok -");
-    assert_eq!(row(&outcome, "commits", "to"), "ok credentials refused - -");
-    assert_eq!(row(&outcome, "fs", "to"), "ok bucket, container, pool or folder missing - -");
-    assert_eq!(row(&outcome, "blocks", "from"), "bucket, container, pool or folder missing - - -");
-    assert_eq!(row(&outcome, "blocks", "to"), "connection failed - - -");
+    assert_eq!(row(&outcome, "commits", "old"), "ok ok ok -");
+    assert_eq!(row(&outcome, "commits", "new"), "ok credentials refused - -");
+    assert_eq!(row(&outcome, "fs", "new"), "ok bucket, container, pool or folder missing - -");
+    assert_eq!(row(&outcome, "blocks", "old"), "bucket, container, pool or folder missing - - -");
+    assert_eq!(row(&outcome, "blocks", "new"), "connection failed - - -");
     for text in ["no-such-bucket", &format!("127.0.0.1:{closed}"), "NotTheRightSecret"] {
         assert_eq!(outcome.stdout.contains(text), text != "NotTheRightSecret", "{text}: {}", outcome.stdout);
     }
@@ -134,7 +136,7 @@ fn everything_that_is_wrong_is_told_at_once_with_every_store_in_one_table() {
 
     // A pass says the same, and copies nothing.
     let refused = world.run(&["--attempts", "3"]).assert_code(3);
-    assert_eq!(row(&refused, "blocks", "to"), "connection failed - - -");
+    assert_eq!(row(&refused, "blocks", "new"), "connection failed - - -");
     assert_eq!((refused.total("listed"), server.faults().count("PUT")), (0, 0));
 }
 
@@ -146,8 +148,8 @@ fn a_destination_that_refuses_writing_is_found_by_the_probe() {
     // The server keeps a library in a folder, and cannot make one where a file is.
     fs::write(world.at("buckets/seafile-fs/ffffffff-ffff-ffff-ffff-ffffffffffff"), "in the way").unwrap();
     let outcome = check(&world, "old").assert_code(3);
-    assert!(row(&outcome, "fs", "to").starts_with("ok ok - ") && !row(&outcome, "fs", "to").ends_with("ok"));
-    assert_eq!(row(&outcome, "blocks", "to"), "ok ok - ok");
+    assert!(row(&outcome, "fs", "new").starts_with("ok ok - ") && !row(&outcome, "fs", "new").ends_with("ok"));
+    assert_eq!(row(&outcome, "blocks", "new"), "ok ok - ok");
 }
 
 #[test]
@@ -219,8 +221,8 @@ fn a_source_that_can_be_listed_and_not_read_is_not_ready() {
     };
     let outcome = as_nobody("check").assert_code(3);
     for kind in ["commits", "fs", "blocks"] {
-        assert!(row(&outcome, kind, "from").starts_with("ok ok ") && row(&outcome, kind, "from").ends_with(" -"));
-        assert_ne!(row(&outcome, kind, "from"), "ok ok ok -");
+        assert!(row(&outcome, kind, "old").starts_with("ok ok ") && row(&outcome, kind, "old").ends_with(" -"));
+        assert_ne!(row(&outcome, kind, "old"), "ok ok ok -");
     }
     assert!(outcome.stdout.contains("Permission denied"), "{}", outcome.stdout);
     as_nobody("run").assert_code(3);
@@ -238,5 +240,5 @@ fn one_bad_object_of_the_source_is_told_and_is_no_reason_not_to_begin() {
     // Nor is one that cannot be read at all.
     fs::remove_file(world.source().join("blocks").join(&first)).unwrap();
     fs::create_dir(world.source().join("blocks").join(&first)).unwrap();
-    assert_eq!(row(&check(&world, "old").assert_code(0), "blocks", "from"), "ok ok ok -");
+    assert_eq!(row(&check(&world, "old").assert_code(0), "blocks", "old"), "ok ok ok -");
 }

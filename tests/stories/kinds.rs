@@ -238,8 +238,8 @@ fn check_and_plan_say_what_stays_and_write_nothing_there() {
     let check = command(&world, "check", &[]).assert_code(0);
     let words = |line: &'static str| line.split_whitespace().collect::<Vec<_>>();
     let rows: Vec<Vec<&str>> = check.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
-    let row = rows.iter().find(|row| row.starts_with(&words("commits to"))).unwrap();
-    assert!(row.ends_with(&words("- - - -")), "{row:?}");
+    let row = rows.iter().find(|row| row.starts_with(&words("commits new"))).unwrap();
+    assert!(row[2..].starts_with(&words("- - - -")), "{row:?}");
     let plan = command(&world, "plan", &[]).assert_code(0);
     assert!(plan.stdout.contains("[fs] stays in fs:"), "{}", plan.stdout);
     let blocks = of_kind(&before, "blocks").len();

@@ -33,6 +33,7 @@ mod lock;
 mod lost_destination;
 mod migrate_sh;
 mod model;
+mod naming;
 mod network;
 mod other_layout;
 mod owner;

@@ -42,8 +42,8 @@ impl DatabaseProbe {
             Self::Bad(error) => (error.database.as_str(), [mark(false, "failed"), Cell::of("-")]),
         };
         let [reachable, read] = tried;
-        let (kind, side) = (Cell::of("database"), Cell::of("from"));
-        vec![kind, side, Cell::of(name), reachable, Cell::of("-"), read, Cell::of("-")]
+        let (kind, side) = (Cell::of("database"), Cell::of("old"));
+        vec![kind, side, reachable, Cell::of("-"), read, Cell::of("-"), Cell::of(name)]
     }
 
     /// What is to be said of it below the table.

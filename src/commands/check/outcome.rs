@@ -25,8 +25,10 @@ pub enum CheckOutcome {
 /// The stores that are not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unready {
-    /// Kind, side and place of each.
+    /// Side, kind and place of each, and in words what is wrong.
     pub stores: Vec<String>,
+    /// All that the first of them said.
+    pub first: String,
     /// How many stores were asked.
     pub asked: usize,
     /// Whether nothing is wrong with them but that they are full.
@@ -37,17 +39,23 @@ impl Unready {
     /// The stores that are not ready; `None` when all are.
     pub fn of(report: &PreflightReport) -> Option<Self> {
         let is_bad = |row: &&StoreProbe| row.problems().next().is_some();
-        let name = |row: &StoreProbe| format!("{} {} {}", row.kind, row.side.as_str(), row.location);
+        let name = |row: &StoreProbe| {
+            let wrong = row.problems().next().map_or("", |error| error.kind().as_str());
+            format!("{} {} in {}: {wrong}", row.side.as_str(), row.kind, row.location)
+        };
         let stores: Vec<String> = report.rows.iter().filter(is_bad).map(name).collect();
+        let first = report.problems().next().map(|error| error.cause().to_owned()).unwrap_or_default();
         let only_full = report.problems().all(|error| error.kind() == ErrorKind::NoSpace);
-        (!stores.is_empty()).then_some(Self { stores, asked: report.rows.len(), only_full })
+        (!stores.is_empty()).then_some(Self { stores, first, asked: report.rows.len(), only_full })
     }
 }
 
 impl fmt::Display for Unready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.stores.len() == 1 { "is" } else { "are" };
-        write!(f, "{} of {} stores {verb} not ready ({})", self.stores.len(), self.asked, self.stores.join("; "))
+        let which = if self.stores.len() == 1 { "it" } else { "the first" };
+        let (count, stores) = (self.stores.len(), self.stores.join("; "));
+        write!(f, "{count} of {} stores {verb} not ready ({stores}); {which} said: {}", self.asked, self.first)
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) fn text(report: &PreflightReport, database: Option<&DatabaseProbe>) -
     let mut text = table(&report.rows, database).to_string() + "\n";
     for row in &report.rows {
         for error in row.problems() {
-            text += &format!("\n{} {} {}: {error}", row.kind, row.side.as_str(), row.location);
+            text += &format!("\n{error}");
         }
     }
     if let Some(database) = database {
@@ -19,7 +19,7 @@ pub(super) fn text(report: &PreflightReport, database: Option<&DatabaseProbe>) -
 }
 
 fn table(stores: &[StoreProbe], database: Option<&DatabaseProbe>) -> Table {
-    let columns = ["Kind", "Side", "Store", "Reachable", "List", "Read", "Write"];
+    let columns = ["Kind", "Side", "Reachable", "List", "Read", "Write", "Store"];
     let mut table = Table::new(columns.map(Column::Text).into());
     table.rows = stores.iter().map(row).chain(database.map(DatabaseProbe::row)).collect();
     table
@@ -33,5 +33,6 @@ fn row(store: &StoreProbe) -> Vec<Cell> {
     };
     let StoreProbe { kind, side, location, .. } = store;
     let tried = [&store.reachable, &store.list, &store.read, &store.write].map(probe);
-    [Cell::of(kind), Cell::of(side.as_str()), Cell::of(location)].into_iter().chain(tried).collect()
+    // The place last, because it may be long: a terminal that breaks the line breaks nothing else.
+    [Cell::of(kind), Cell::of(side.as_str())].into_iter().chain(tried).chain([Cell::of(location)]).collect()
 }

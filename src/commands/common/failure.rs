@@ -92,6 +92,11 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The failure of a database that must answer, because the user named it or asked for what only it tells.
+pub fn of_named_database(error: &DatabaseError) -> Failure {
+    Failure::Database(format!("{error}. Mend that, or go on without it with --no-check-heads"))
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error.kind() {

@@ -33,6 +33,10 @@ pub struct FsckFlags {
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub login: DatabaseLoginFlags,
 
+    /// Ask no database for the heads, whatever --db or the conf says, and work them out from the commits
+    #[arg(long)]
+    pub no_check_heads: bool,
+
     /// Check only the newest commit of each library, not its history
     #[arg(long)]
     pub head_only: bool,
@@ -98,9 +102,14 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
     let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
     // A side is checked as a source is: only read, and its folders must be there.
     let mut side = load_side(&source, Role::Source, env)?;
+    if flags.no_check_heads {
+        side.database = None;
+    }
+    let database_is_guessed = warn_of_guess(flags.db.as_deref(), &mut side).is_some();
+    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?;
     Ok(FsckSettings {
-        database_is_guessed: warn_of_guess(flags.db.as_deref(), &mut side).is_some(),
-        database: resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?,
+        database_is_guessed,
+        database: database.filter(|_| !flags.no_check_heads),
         side,
         store: resolve_store(&flags.store, env)?,
         memory: resolve_memory(&flags.memory)?,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use crate::commands::common::failure::Failure;
+use crate::commands::common::failure::{self, Failure};
 use crate::commands::common::heads_cache::{Memory, WholeHeads};
 use crate::commands::run::settings::{HeadsSettings, RunSettings, WhenHeads};
 use crate::conf::DatabaseConf;
@@ -92,7 +92,7 @@ pub fn note(settings: &HeadsSettings, console: &Console) -> Result<Noting, Failu
             console.log(format_args!("Noted the heads of {count}"));
             Ok(Noting::Noted(NotedHeads { roots, database: database.clone() }))
         }
-        Err(error) if settings.when == WhenHeads::Demanded => Err(error.into()),
+        Err(error) if settings.when == WhenHeads::Demanded => Err(failure::of_named_database(&error)),
         Err(error) => {
             console.warning(format_args!("{error}. Whether every library is whole will not be checked"));
             Ok(Noting::not_noted(error.to_string(), "See that the database answers, and run again."))

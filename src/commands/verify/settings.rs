@@ -43,6 +43,10 @@ pub struct VerifyFlags {
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub login: DatabaseLoginFlags,
 
+    /// Do not note the newest commits, and do not ask the database for them; whoever deletes the old side later needs them
+    #[arg(long)]
+    pub no_check_heads: bool,
+
     /// Keep in DIR what is known, so that an interrupted verification goes on from there; removed at its end
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub checkpoint: Option<PathBuf>,
@@ -95,6 +99,8 @@ pub struct VerifySettings {
     pub libraries: Vec<LibraryId>,
     /// The server's tables; `None` notes no newest commits.
     pub database: Option<DatabaseConf>,
+    /// Whether the user named that database, so that it must answer.
+    pub database_is_named: bool,
     /// Where to keep what is known, so that it can be gone on with.
     pub checkpoint: Option<PathBuf>,
     /// Where temporary files go without a checkpoint.
@@ -126,8 +132,10 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
     let (mut from, to) = load_sides(&flags.pair, env)?;
     warn_of_guess(flags.db.as_deref(), &mut from);
+    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?;
     Ok(VerifySettings {
-        database: resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?,
+        database: database.filter(|_| !flags.no_check_heads),
+        database_is_named: flags.db.is_some(),
         from,
         to,
         store: resolve_store(&flags.store, env)?,

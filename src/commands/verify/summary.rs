@@ -8,7 +8,7 @@ use crate::report::{Console, format};
 
 /// Prints the table and the first findings.
 pub(super) fn print(verified: &Verified<'_>, console: &Console) {
-    console.line(format_args!("\n{}", tables::kinds(&verified.kinds)));
+    console.line(format_args!("\n{}", tables::numbers(&verified.kinds)));
     print_findings(verified, console);
     console.line("");
 }

@@ -19,6 +19,20 @@ pub(super) fn kinds(kinds: &PerKind<KindTotals>) -> Table {
     table("By kind", "Kind", rows, Some(row(Cell::of("total"), &total)))
 }
 
+/// A row a number and a column a kind: what [`kinds`] holds, in fewer columns than a terminal has.
+pub(super) fn numbers(kinds: &PerKind<KindTotals>) -> Table {
+    let by_kind = self::kinds(kinds);
+    let columns: Vec<&Vec<Cell>> = by_kind.rows.iter().chain(&by_kind.total).collect();
+    let row = |(at, name): (usize, &str)| {
+        let cells = columns.iter().filter_map(|column| column.get(at + 1).cloned());
+        [Cell::of(name)].into_iter().chain(cells).collect()
+    };
+    let names = kinds.iter().map(|(kind, _)| Column::Number(kind.as_str())).chain([Column::Number("total")]);
+    let mut table = Table::new([Column::Text("")].into_iter().chain(names).collect());
+    table.rows = NUMBERS.into_iter().enumerate().map(row).collect();
+    table
+}
+
 /// The largest libraries, those with something wrong before all others; `None` when there is no library.
 pub(super) fn libraries(tallies: BTreeMap<LibraryId, PerKind<Tally>>) -> Option<Table> {
     let mut all: Vec<(LibraryId, Tally)> =
@@ -71,5 +85,17 @@ mod tests {
         assert_eq!((lines.len(), lines[0].len()), (5, 10));
         assert_eq!(lines[1], ["commits", "1,234,567", "5", "1.5 kB", "2", "7", "0", "0", "0", "0"]);
         assert_eq!(lines[4], ["total", "2,469,134", "10", "3.0 kB", "4", "14", "0", "0", "0", "0"]);
+    }
+
+    #[test]
+    fn on_a_terminal_of_80_columns_no_line_is_broken_whatever_the_numbers() {
+        let objects = 123_456_789_012;
+        let tally = Tally { objects, read: objects, read_bytes: u64::MAX / 4, missing: objects, ..Tally::default() };
+        let text = numbers(&PerKind::from_fn(|_| KindTotals { tally, ..KindTotals::default() })).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), NUMBERS.len() + 1);
+        assert!(lines.iter().all(|line| line.chars().count() < 80), "{text}");
+        let cells: Vec<&str> = lines[1].split_whitespace().collect();
+        assert_eq!((cells[0], cells[1], cells[4]), ("Compared", "123,456,789,012", "370,370,367,036"));
     }
 }

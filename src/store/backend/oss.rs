@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
 
+use crate::conf::OptionNames;
 use crate::conf::backend::{Location, OssConf};
 use crate::object::ObjectKey;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response, at_most};
@@ -55,7 +56,10 @@ impl OssStore {
         let store = location.to_string();
         let signer = Signer::new(conf).map_err(|why| StoreError::new(ErrorKind::Setup, "open", &store, why))?;
         let ca_file = conf.ca_file.clone().or(options.ca_file);
-        let client = HttpClient::new(HttpOptions { ca_file, https_only: conf.https, ..options }, &store)?;
+        let client = HttpClient::new(
+            HttpOptions { ca_file, https_only: conf.https, names: OptionNames::Oss, ..options },
+            &store,
+        )?;
         Ok(Self { location, bucket: conf.bucket.clone(), url: bucket_url(conf), client, signer })
     }
 

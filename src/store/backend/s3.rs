@@ -81,13 +81,14 @@ impl S3Store {
         let setup = |cause| StoreError::new(ErrorKind::Setup, "open", &store, cause);
         let url = base_url(conf);
         let ca_file = conf.ca_file.clone().or(options.ca_file);
+        let names = options.names;
         let options = HttpOptions { ca_file, https_only: conf.https, ..options };
         Ok(Self {
-            host: address::host_of(&url).map_err(setup)?,
+            host: address::host_of(&url, names).map_err(setup)?,
             credentials: services::credentials(conf, &options, &store).map_err(setup)?,
-            signer: Signer::new(conf),
-            asked: address::asked(conf),
-            sse: conf.sse_c_key.as_ref().map(SseKey::new).transpose().map_err(setup)?,
+            signer: Signer::new(conf, names),
+            asked: address::asked(conf, names),
+            sse: conf.sse_c_key.as_ref().map(|key| SseKey::new(key, names)).transpose().map_err(setup)?,
             proxy: url.parse().ok().and_then(|url| options.proxies.of(&url)),
             client: HttpClient::new(options, &store)?,
             url,

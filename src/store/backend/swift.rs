@@ -10,6 +10,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::conf::OptionNames;
 use crate::conf::backend::{Location, SwiftConf};
 use crate::object::ObjectKey;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response, at_most};
@@ -58,8 +59,10 @@ impl SwiftStore {
     /// [`ErrorKind::Setup`] when the CA file is no good or the machine gives no threads.
     pub fn open(conf: &SwiftConf, location: Location, options: HttpOptions) -> Result<Self, StoreError> {
         let ca_file = conf.ca_file.clone().or(options.ca_file);
-        let client =
-            HttpClient::new(HttpOptions { ca_file, https_only: conf.https, ..options }, &location.to_string())?;
+        let client = HttpClient::new(
+            HttpOptions { ca_file, https_only: conf.https, names: OptionNames::Swift, ..options },
+            &location.to_string(),
+        )?;
         Ok(Self { location, container: escape(&conf.container), client, account: Account::new(conf.clone()) })
     }
 

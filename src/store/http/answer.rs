@@ -8,6 +8,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::proxy::LOGIN_ADVICE;
 use super::{ErrorKind, LONGEST_URL, Response, StoreError};
+use crate::conf::OptionNames;
 use crate::store::witness::foreign::{Success, first_words};
 use crate::sys::terminal::beginning;
 
@@ -52,11 +53,14 @@ pub(in crate::store) const SIZE_ADVICE: &str =
 
 /// What an error says of a redirect to `target`.
 /// `over_tls`: that was how it was asked.
-pub(in crate::store) fn not_followed(target: &str, over_tls: bool) -> String {
+pub(in crate::store) fn not_followed(target: &str, over_tls: bool, names: OptionNames) -> String {
     let shown = beginning(target, LONGEST_URL);
     let advice = match !over_tls && target.starts_with("https://") {
-        true => "it wants to be asked over TLS: set use_https = true, and the port if it is another one",
-        false => "configure that address if it is the right one",
+        true => {
+            let https = names.of("use_https");
+            format!("it wants to be asked over TLS: set {https} = true, and the port if it is another one")
+        }
+        false => "configure that address if it is the right one".to_owned(),
     };
     format!("the server points to {shown}, which is not followed: {advice}")
 }
@@ -98,7 +102,9 @@ impl Response {
             _ => error,
         };
         match self.headers.get(LOCATION).filter(|_| self.status.is_redirection()) {
-            Some(target) => error.because(not_followed(&String::from_utf8_lossy(target.as_bytes()), self.over_tls)),
+            Some(target) => {
+                error.because(not_followed(&String::from_utf8_lossy(target.as_bytes()), self.over_tls, self.names))
+            }
             None => error,
         }
     }

@@ -27,7 +27,7 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(30)));
-        let tls = tls_config(options.ca_file.as_deref(), options.https_only)?;
+        let tls = tls_config(options.ca_file.as_deref(), options.https_only, options.names)?;
         let way = Way::new(tcp, tls.clone(), options.proxies.clone());
         let https =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(way);

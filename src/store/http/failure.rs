@@ -7,17 +7,31 @@ use std::time::Duration;
 use super::proxy::{LOGIN_ADVICE, wants_login};
 use super::trust::is_of_an_authority;
 use super::{ErrorKind, HttpError};
+use crate::conf::OptionNames;
 
 /// An error, and whether the connection ended without a byte of an answer.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: HttpError,
     pub(super) unanswered: bool,
+    /// What to do about it, by the names of the options.
+    advice: Option<Advice>,
 }
+
+/// Says what to do, by what the user calls the options.
+type Advice = fn(OptionNames) -> String;
 
 impl Failure {
     pub(super) fn new(kind: ErrorKind, cause: impl Into<String>) -> Self {
-        Self { error: HttpError::new(kind, cause), unanswered: false }
+        Self { error: HttpError::new(kind, cause), unanswered: false, advice: None }
+    }
+
+    /// The error with what to do about it.
+    pub(super) fn advised(self, names: OptionNames) -> HttpError {
+        match self.advice {
+            Some(advice) => HttpError::new(self.error.kind(), format!("{}; {}", self.error.cause(), advice(names))),
+            None => self.error,
+        }
     }
 
     pub(super) fn no_answer() -> Self {
@@ -64,10 +78,9 @@ impl Failure {
         }
         let hyper = hyper.or_else(|| find(error));
         if hyper.is_some_and(hyper::Error::is_parse) {
-            return Self::new(
-                ErrorKind::Protocol,
-                format!("the answer is not HTTP: {cause}; check host, port and use_https"),
-            );
+            let advice: Advice = |names| format!("check {}, port and {}", names.of("host"), names.of("use_https"));
+            let failure = Self::new(ErrorKind::Protocol, format!("the answer is not HTTP: {cause}"));
+            return Self { advice: Some(advice), ..failure };
         }
         let closed = matches!(io, Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
             || hyper.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed());
@@ -78,18 +91,26 @@ impl Failure {
     fn of_tls(tls: &rustls::Error, cause: String) -> Self {
         use rustls::CertificateError::UnknownIssuer;
         use rustls::Error::{InvalidCertificate, InvalidMessage, PeerIncompatible};
-        let advice = match tls {
-            InvalidCertificate(UnknownIssuer) => "name the file with the certificate of its authority in ca_file",
-            refused if is_of_an_authority(refused) => {
-                "the server shows an authority's certificate (CA:TRUE) as its own: name that certificate in ca_file, or give \
-                 the server one that is not (CA:FALSE)"
+        let advice: Advice = match tls {
+            InvalidCertificate(UnknownIssuer) => {
+                |names| format!("name the file with the certificate of its authority in {}", names.of("ca_file"))
             }
-            InvalidCertificate(_) => "check host, and the server's certificate",
-            InvalidMessage(_) => "the server does not speak TLS there: check the port, or set use_https = false",
-            PeerIncompatible(_) => "the server's TLS is too old: it needs version 1.2 or 1.3",
+            refused if is_of_an_authority(refused) => |names| {
+                let ca_file = names.of("ca_file");
+                format!(
+                    "the server shows an authority's certificate (CA:TRUE) as its own: name that certificate in {ca_file}, or \
+                     give the server one that is not (CA:FALSE)"
+                )
+            },
+            InvalidCertificate(_) => |names| format!("check {}, and the server's certificate", names.of("host")),
+            InvalidMessage(_) => |names| {
+                let https = names.of("use_https");
+                format!("the server does not speak TLS there: check the port, or set {https} = false")
+            },
+            PeerIncompatible(_) => |_| "the server's TLS is too old: it needs version 1.2 or 1.3".to_owned(),
             _ => return Self::new(ErrorKind::Connection, cause),
         };
-        Self::new(ErrorKind::Setup, format!("{cause}; {advice}"))
+        Self { advice: Some(advice), ..Self::new(ErrorKind::Setup, cause) }
     }
 }
 

@@ -16,6 +16,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootC
 use rustls_pki_types::pem::PemObject;
 
 use super::{ErrorKind, HttpError};
+use crate::conf::OptionNames;
 
 /// Certificates of the system, read once, because each client wants them and the folder is large.
 static SYSTEM_ROOTS: LazyLock<Vec<CertificateDer<'static>>> =
@@ -26,20 +27,24 @@ static SYSTEM_ROOTS: LazyLock<Vec<CertificateDer<'static>>> =
 /// # Errors
 /// [`ErrorKind::Setup`] when the CA file cannot be read or holds no certificate, and when TLS is needed and nobody is
 /// trusted.
-pub(super) fn tls_config(ca_file: Option<&Path>, is_needed: bool) -> Result<ClientConfig, HttpError> {
+pub(super) fn tls_config(
+    ca_file: Option<&Path>,
+    is_needed: bool,
+    names: OptionNames,
+) -> Result<ClientConfig, HttpError> {
     let setup = |why: String| HttpError::new(ErrorKind::Setup, why);
-    let mut roots = RootCertStore::empty();
+    let (mut roots, option) = (RootCertStore::empty(), names.of("ca_file"));
     roots.add_parsable_certificates(SYSTEM_ROOTS.iter().cloned());
     let own = match ca_file {
-        Some(path) => certificates(path).map_err(|why| setup(format!("ca_file {}: {why}", path.display())))?,
+        Some(path) => certificates(path).map_err(|why| setup(format!("{option} {}: {why}", path.display())))?,
         None => Vec::new(),
     };
     for (certificate, path) in own.iter().zip(ca_file.iter().cycle()) {
-        let unusable = |error: Error| setup(format!("ca_file {}: {error}", path.display()));
+        let unusable = |error: Error| setup(format!("{option} {}: {error}", path.display()));
         roots.add(certificate.clone()).map_err(unusable)?;
     }
     if is_needed && roots.is_empty() {
-        return Err(setup("https needs certificates to trust: install ca-certificates, or set ca_file".to_owned()));
+        return Err(setup(format!("https needs certificates to trust: install ca-certificates, or set {option}")));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))

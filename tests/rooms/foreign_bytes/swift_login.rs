@@ -2,8 +2,8 @@
 //! allows, and an error is short, is on one line and shows no token.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use seaf_migrate::conf::Secret;
 use seaf_migrate::conf::backend::{SwiftAuth, SwiftConf};
+use seaf_migrate::conf::{OptionNames, Secret};
 use seaf_migrate::store::http::Response;
 use seaf_migrate::store::replay::swift_login;
 
@@ -32,7 +32,14 @@ pub fn run(data: &[u8]) {
     }
     let status = [200, 201, 302, 401, 404, 503][usize::from(status) % 6];
     let status = StatusCode::from_u16(status).expect("a status");
-    let answer = Response { status, headers, body: body.to_vec().into(), body_end_known: true, over_tls: false };
+    let answer = Response {
+        status,
+        headers,
+        body: body.to_vec().into(),
+        body_end_known: true,
+        over_tls: false,
+        names: OptionNames::Swift,
+    };
     match swift_login(&conf, &answer) {
         Ok((token, url)) => {
             assert!(status.is_success() && !token.is_empty() && token.len() <= LONGEST_TOKEN);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::header::HeaderValue;
 
 use super::errors::Asked;
-use crate::conf::S3Conf;
+use crate::conf::{OptionNames, S3Conf};
 use crate::store::http::host_header;
 
 /// Where a signature needs a region and the configuration has none.
@@ -26,16 +26,18 @@ pub(in crate::store) fn base_url(conf: &S3Conf) -> String {
 ///
 /// # Errors
 /// Why `base` is no address.
-pub(super) fn host_of(base: &str) -> Result<HeaderValue, String> {
-    let bad = |why: String| format!("{base} is not an address ({why}): check host and bucket");
+pub(super) fn host_of(base: &str, names: OptionNames) -> Result<HeaderValue, String> {
+    let bad = |why: String| {
+        format!("{base} is not an address ({why}): check {} and {}", names.of("host"), names.of("bucket"))
+    };
     let url: http::Uri = base.parse().map_err(|error: http::uri::InvalidUri| bad(error.to_string()))?;
     host_header(&url).ok_or_else(|| bad("it names no host".to_owned()))
 }
 
 /// How requests for the bucket of `conf` are sent.
-pub(super) fn asked(conf: &S3Conf) -> Asked {
+pub(super) fn asked(conf: &S3Conf, names: OptionNames) -> Asked {
     let virtual_host = is_virtual_host(conf).then(|| format!("{}.{}", conf.bucket, conf.endpoint_host()));
-    Asked { signature: conf.signature, over_tls: conf.https, virtual_host }
+    Asked { signature: conf.signature, over_tls: conf.https, virtual_host, names }
 }
 
 /// Whether the bucket goes into the host name: when asked for, and possible. An address has no

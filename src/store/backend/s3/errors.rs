@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_credential_types::provider::error::CredentialsError;
 use serde::Deserialize;
 
-use crate::conf::S3Signature;
+use crate::conf::{OptionNames, S3Signature};
 use crate::store::ErrorKind;
 use crate::store::http::proxy::{LOGIN_ADVICE, Proxy};
 use crate::store::http::{HttpError, NO_ADDRESS, Response, SIZE_ADVICE, not_followed, retry_after};
@@ -22,13 +22,16 @@ pub(super) struct Asked {
     pub(super) over_tls: bool,
     /// The host, where the bucket is in front of it.
     pub(super) virtual_host: Option<String>,
+    /// What the user calls the options.
+    pub(super) names: OptionNames,
 }
 
 impl Asked {
     fn path_style_advice(&self) -> Option<String> {
         let host = self.virtual_host.as_ref()?;
+        let path_style = self.names.of("path_style_request");
         Some(format!(
-            "{host} is asked for, the bucket in front of the host: if the server wants it in the path, set path_style_request = true"
+            "{host} is asked for, the bucket in front of the host: if the server wants it in the path, set {path_style} = true"
         ))
     }
 }
@@ -116,13 +119,13 @@ impl Failure {
         }
         let id = said.request_id.or_else(|| answer.header("x-amz-request-id").map(clean));
         push(&mut text, " (request ", id.map(|id| format!("{id})")));
-        push(&mut text, "; ", advice(kind, status, code, region.as_deref(), asked.signature));
+        push(&mut text, "; ", advice(kind, status, code, region.as_deref(), asked));
         push(&mut text, "; the server names the endpoint ", said.endpoint);
         push(&mut text, "; ", asked.path_style_advice().filter(|_| kind == ErrorKind::ContainerMissing));
         let target = answer.header("location").filter(|_| (300..400).contains(&status));
-        push(&mut text, "; ", target.map(|target| not_followed(target, asked.over_tls)));
+        push(&mut text, "; ", target.map(|target| not_followed(target, asked.over_tls, asked.names)));
         if code.is_none() && !asked.over_tls && first_words(&answer.body).contains(WANTS_TLS) {
-            push(&mut text, "; ", Some("set use_https = true"));
+            push(&mut text, "; ", Some(format!("set {} = true", asked.names.https)));
         }
         let retry_after = retry_after(&answer.headers);
         Self { kind, text, retry_after, status: Some(status), archive_class: said.storage_class }
@@ -222,30 +225,27 @@ fn by_status(status: u16) -> ErrorKind {
 }
 
 /// What the admin can do about it, where that is known.
-fn advice(
-    kind: ErrorKind,
-    status: u16,
-    code: Option<&str>,
-    region: Option<&str>,
-    signature: S3Signature,
-) -> Option<String> {
+fn advice(kind: ErrorKind, status: u16, code: Option<&str>, region: Option<&str>, asked: &Asked) -> Option<String> {
+    let name = |option| asked.names.of(option);
     match (kind, code.unwrap_or_default()) {
         (ErrorKind::Setup, "RequestTimeTooSkewed") => {
             Some("this machine's clock is off by more than the server bears: set it (NTP)".to_owned())
         }
         (ErrorKind::Setup, _) if region.is_some() => {
-            region.map(|region| format!("the bucket is in region {region}: set aws_region and host for it"))
+            let (own, host) = (name("aws_region"), name("host"));
+            region.map(|region| format!("the bucket is in region {region}: set {own} and {host} for it"))
         }
         (ErrorKind::Setup, _) if status == PROXY_WANTS_LOGIN => Some(LOGIN_ADVICE.to_owned()),
         (ErrorKind::Setup, _) if (300..400).contains(&status) => {
-            Some("the bucket is elsewhere: check host and aws_region".to_owned())
+            Some(format!("the bucket is elsewhere: check {} and {}", name("host"), name("aws_region")))
         }
         (ErrorKind::BadCredentials, "SignatureDoesNotMatch") => {
-            Some("check key, and that use_v4_signature and path_style_request are as the server wants them".to_owned())
+            let [key, v4, path_style] = ["key", "use_v4_signature", "path_style_request"].map(name);
+            Some(format!("check {key}, and that {v4} and {path_style} are as the server wants them"))
         }
-        (ErrorKind::BadCredentials, "InvalidAccessKeyId") => Some("check key_id".to_owned()),
-        (_, "InvalidRequest") if signature == S3Signature::V2 => {
-            Some("the server may not take V2 signatures: try use_v4_signature = true".to_owned())
+        (ErrorKind::BadCredentials, "InvalidAccessKeyId") => Some(format!("check {}", name("key_id"))),
+        (_, "InvalidRequest") if asked.signature == S3Signature::V2 => {
+            Some(format!("the server may not take V2 signatures: try {} = true", name("use_v4_signature")))
         }
         (ErrorKind::TooLarge, "") => Some(SIZE_ADVICE.to_owned()),
         _ => None,

@@ -8,7 +8,7 @@ use super::address::{is_virtual_host, region};
 use super::keys::Keys;
 use super::payload::Payload;
 use super::{sigv2, sigv4};
-use crate::conf::{S3Conf, S3Signature};
+use crate::conf::{OptionNames, S3Conf, S3Signature};
 use crate::store::http::Request;
 
 /// Signs the requests of a store.
@@ -18,14 +18,16 @@ pub(super) struct Signer {
     region: String,
     /// The bucket, where it is in the host name.
     virtual_host: Option<String>,
+    names: OptionNames,
 }
 
 impl Signer {
-    pub(super) fn new(conf: &S3Conf) -> Self {
+    pub(super) fn new(conf: &S3Conf, names: OptionNames) -> Self {
         Self {
             version: conf.signature,
             region: region(conf).to_owned(),
             virtual_host: is_virtual_host(conf).then(|| conf.bucket.clone()),
+            names,
         }
     }
 
@@ -35,19 +37,19 @@ impl Signer {
     /// A key or a token that fits into no header.
     pub(super) fn sign(&self, request: &mut Request, keys: &Keys, payload: Payload) -> Result<(), String> {
         if let Some(token) = &keys.token {
-            add(request, HeaderName::from_static("x-amz-security-token"), token.expose())?;
+            self.add(request, HeaderName::from_static("x-amz-security-token"), token.expose())?;
         }
         let now = Timestamp::now();
         let authorization = match self.version {
             S3Signature::V2 => self.v2(request, keys, now)?,
             S3Signature::V4 => self.v4(request, keys, now, payload)?,
         };
-        add(request, AUTHORIZATION, &authorization)
+        self.add(request, AUTHORIZATION, &authorization)
     }
 
     fn v2(&self, request: &mut Request, keys: &Keys, now: Timestamp) -> Result<String, String> {
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).map_err(|error| error.to_string())?;
-        add(request, DATE, &date)?;
+        self.add(request, DATE, &date)?;
         let (method, bucket) = (request.method.as_str(), self.virtual_host.as_deref());
         let key = (keys.id.as_str(), keys.secret.expose());
         Ok(sigv2::authorization(key, method, &request.url, bucket, &headers(request)?))
@@ -64,8 +66,8 @@ impl Signer {
             }
         };
         let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-        add(request, HeaderName::from_static("x-amz-date"), &time)?;
-        add(request, HeaderName::from_static("x-amz-content-sha256"), payload)?;
+        self.add(request, HeaderName::from_static("x-amz-date"), &time)?;
+        self.add(request, HeaderName::from_static("x-amz-content-sha256"), payload)?;
         let (method, path) = (request.method.as_str(), request.url.path());
         let query = request.url.query().unwrap_or_default();
         let mut headers = headers(request)?;
@@ -73,6 +75,15 @@ impl Signer {
         headers.sort_unstable();
         let signed = sigv4::Signed { method, path, query, headers: &headers, payload };
         Ok(sigv4::authorization(keys, &self.region, &time, &signed))
+    }
+
+    fn add(&self, request: &mut Request, name: HeaderName, value: &str) -> Result<(), String> {
+        let value = HeaderValue::from_str(value).map_err(|_| {
+            let [id, region] = ["key_id", "aws_region"].map(|option| self.names.of(option));
+            format!("the header {name} cannot hold what is in it: check {id} and {region}")
+        })?;
+        request.headers.insert(name, value);
+        Ok(())
     }
 }
 
@@ -86,11 +97,4 @@ fn headers(request: &Request) -> Result<Vec<(&str, &str)>, String> {
         Ok((name.as_str(), value.to_str().map_err(|_| format!("the header {name} is not ASCII"))?))
     }
     request.headers.iter().map(text).collect()
-}
-
-fn add(request: &mut Request, name: HeaderName, value: &str) -> Result<(), String> {
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| format!("the header {name} cannot hold what is in it: check key_id and aws_region"))?;
-    request.headers.insert(name, value);
-    Ok(())
 }

@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::header::HeaderValue;
 use md5::{Digest, Md5};
 
-use crate::conf::Secret;
+use crate::conf::{OptionNames, Secret};
 use crate::store::http::Request;
 
 /// The header values that carry the key.
@@ -20,10 +20,10 @@ pub(super) struct SseKey {
 
 impl SseKey {
     /// The 32 characters of `sse_c_key` as a 256-bit key.
-    pub(super) fn new(key: &Secret) -> Result<Self, String> {
+    pub(super) fn new(key: &Secret, names: OptionNames) -> Result<Self, String> {
         let bytes = key.expose().as_bytes();
         if bytes.len() != 32 {
-            return Err(format!("sse_c_key has {} bytes, it must have 32", bytes.len()));
+            return Err(format!("{} has {} bytes, it must have 32", names.of("sse_c_key"), bytes.len()));
         }
         let header = |text: String| HeaderValue::from_str(&text).map_err(|error| error.to_string());
         let mut key = header(BASE64_STANDARD.encode(bytes))?;

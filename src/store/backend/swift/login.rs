@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::conf::OptionNames;
 use crate::conf::backend::{SwiftAuth, SwiftConf};
 use crate::store::http::{HttpClient, Request, Response, unsafe_url};
 use crate::store::{ErrorKind, StoreError};
@@ -80,7 +81,7 @@ fn is_safe(storage_url: &str, https: bool) -> Result<(), Lack> {
     if https && url.scheme() != Some(&Scheme::HTTPS) {
         return Err((
             ErrorKind::Setup,
-            format!("the login names a storage URL without TLS: {}", unsafe_url(storage_url)),
+            format!("the login names a storage URL without TLS: {}", unsafe_url(storage_url, OptionNames::Swift)),
         ));
     }
     Ok(())
