@@ -186,7 +186,7 @@ where
                 ErrorKind::Protocol,
                 "list",
                 self.store.location().to_string(),
-                format!("the listing of {:?} went on at {:?}", part.range, rest.range),
+                format!("the listing of {} went on at {}", part.range, rest.range),
             ))),
         }
     }

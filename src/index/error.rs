@@ -116,7 +116,7 @@ pub enum ListError {
         what: String,
     },
     /// The list cannot be finished, because parts of the destination have not been listed.
-    #[error("the listing of {store} is not complete: {missing} parts are missing, the first is {first:?}")]
+    #[error("the listing of {store} is not complete: {missing} parts are missing, the first is {first}")]
     Incomplete {
         /// The store listed.
         store: String,

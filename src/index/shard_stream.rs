@@ -39,17 +39,17 @@ impl<'b> ShardStream<'b> {
     fn fits(&self, covered: &KeyRange, objects: &[Listed]) -> Result<(), String> {
         let whole = self.writer.range();
         if whole.intersection(covered) != Some(*covered) {
-            return Err(format!("{covered:?} came, which is not in {whole:?}"));
+            return Err(format!("{covered} came, which is not in {whole}"));
         }
         if let Some(open) = self.open.as_ref().filter(|open| !open.range.is_followed_by(covered)) {
-            return Err(format!("{:?} came after {:?}", covered, open.range));
+            return Err(format!("{} came after {}", covered, open.range));
         }
         if let Some(pair) = objects.windows(2).find(|pair| pair[0].key > pair[1].key) {
             return Err(format!("{} came after {}", pair[1].key, pair[0].key));
         }
         let (first, last) = (objects.first(), objects.last());
         match first.into_iter().chain(last).find(|object| !covered.contains(&object.key)) {
-            Some(stray) => Err(format!("{} came in the listing of {covered:?}", stray.key)),
+            Some(stray) => Err(format!("{} came in the listing of {covered}", stray.key)),
             None => Ok(()),
         }
     }

@@ -144,7 +144,7 @@ impl Output {
         };
         shards.sort_unstable_by_key(|shard| shard.meta.range.first());
         match shards.windows(2).find(|pair| !pair[0].meta.range.is_followed_by(&pair[1].meta.range)) {
-            Some(pair) => Err(ListError::Order { store, what: format!("{:?} was listed twice", pair[1].meta.range) }),
+            Some(pair) => Err(ListError::Order { store, what: format!("{} was listed twice", pair[1].meta.range) }),
             None => Ok(Written { end, shards, failed: None }),
         }
     }

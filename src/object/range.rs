@@ -97,8 +97,15 @@ fn midpoint(low: ObjectKey, high: ObjectKey) -> ObjectKey {
     ObjectKey::from_bytes(&out)
 }
 
+impl fmt::Display for KeyRange {
+    /// The first key and the last one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.first, self.last)
+    }
+}
+
 impl fmt::Debug for KeyRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..={}", self.first, self.last)
+        fmt::Display::fmt(self, f)
     }
 }

@@ -234,7 +234,8 @@ impl fmt::Display for LibraryResult {
         let [commits, files, blocks] =
             [(commits, "commit", "commits"), (files, "file", "files"), (blocks, "block", "blocks")]
                 .map(|(count, one, many)| counted(count, one, many));
-        write!(f, "  ({commits}, {dirs}, {files}, {blocks}")?;
+        // On a line of its own, because a terminal has room for an id and a name.
+        write!(f, "\n    ({commits}, {dirs}, {files}, {blocks}")?;
         f.write_str(if self.trashed { ", in the trash)" } else { ")" })?;
         for finding in &self.findings {
             write!(f, "\n  {finding}")?;

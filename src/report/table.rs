@@ -29,6 +29,8 @@ pub enum Column {
     Text(&'static str),
     /// Numbers, to the right, digit below digit.
     Number(&'static str),
+    /// What several rows share: in text a line of its own above the first of them. Only as the first column.
+    Shared(&'static str),
 }
 
 /// What is in a row and a column.
@@ -69,6 +71,9 @@ impl Table {
 /// name has none; of several texts in a cell, the first stands in the row and the others below it.
 impl Display for Table {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(Column::Shared(_)) = self.columns.first() {
+            return self.fmt_shared(f);
+        }
         let head = self.columns.iter().map(|column| column.name().to_owned()).collect::<Vec<_>>();
         let rows = self.rows.iter().chain(&self.total).flat_map(|cells| lines_of(cells));
         let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
@@ -78,11 +83,34 @@ impl Display for Table {
             let mut text = String::new();
             for ((cell, column), width) in line.iter().zip(&self.columns).zip(&widths) {
                 match column {
-                    Column::Text(_) => text += &format!("{cell:<width$}  "),
+                    Column::Text(_) | Column::Shared(_) => text += &format!("{cell:<width$}  "),
                     Column::Number(_) => text += &format!("{cell:>width$}  "),
                 }
             }
             write!(f, "{}{}", if n == 0 { "" } else { "\n" }, text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    /// The lines of a table whose first column is shared. Each row is one line of those of the table without that column.
+    fn fmt_shared(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let rest = Self {
+            columns: self.columns[1..].to_vec(),
+            rows: self.rows.iter().map(|row| row[1..].to_vec()).collect(),
+            ..Self::default()
+        };
+        let text = rest.to_string();
+        let (mut lines, mut above) = (text.lines(), String::new());
+        f.write_str(lines.next().unwrap_or_default())?;
+        for (row, line) in self.rows.iter().zip(lines) {
+            let shared = OneLine(row[0].texts().join(" ")).to_string();
+            if shared != above {
+                write!(f, "\n{shared}")?;
+                above = shared;
+            }
+            write!(f, "\n{line}")?;
         }
         Ok(())
     }
@@ -102,7 +130,7 @@ impl Column {
     /// Its heading.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Text(name) | Self::Number(name) => name,
+            Self::Text(name) | Self::Number(name) | Self::Shared(name) => name,
         }
     }
 }
@@ -138,6 +166,15 @@ mod tests {
             "                   two",
             "total   1,234,574",
         ];
+        assert_eq!(table.to_string().lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_rows_share_stands_above_them_once() {
+        let mut table = Table::new(vec![Column::Shared("Library"), Column::Text("Kind"), Column::Number("Objects")]);
+        let row = |library: &str, kind: &str| vec![Cell::Id(library.to_owned()), Cell::of(kind), Cell::of(1_000)];
+        table.rows = vec![row("a-b", "fs"), row("a-b", "blocks"), row("c-d", "fs")];
+        let expected = ["Kind    Objects", "a-b", "fs         1000", "blocks     1000", "c-d", "fs         1000"];
         assert_eq!(table.to_string().lines().collect::<Vec<_>>(), expected);
     }
 

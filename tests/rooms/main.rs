@@ -21,6 +21,7 @@ mod metrics;
 mod object;
 mod reach;
 mod report;
+mod shown_texts;
 mod store;
 mod transfer;
 

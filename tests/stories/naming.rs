@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::support::s3_server::S3Server;
-use crate::world::{ACCESS, Outcome, World, bucket_of, s3_section};
+use crate::world::{ACCESS, Outcome, World, bucket_of, objects_below, s3_section};
 use seaf_migrate::object::ObjectKind;
 use seaf_migrate::sys::lock::{self, DestinationLock};
 
@@ -17,7 +17,7 @@ fn last_line(outcome: &Outcome) -> &str {
 fn ended(world: &World, command: &str, options: &[&str]) -> Outcome {
     let mut program = world.program();
     program.arg(command).args(["--from"]).arg(world.at("old")).arg("--to").arg(world.at("new"));
-    program.arg("--data-dir").arg(world.at("old/seafile-data")).args(options);
+    program.arg("--data-dir").arg(world.at("old/seafile-data")).args(["--patience", "1s"]).args(options);
     world.finish(program.spawn().unwrap()).assert_code(3)
 }
 
@@ -28,28 +28,34 @@ fn the_last_line_of_every_command_names_side_kind_and_store() {
     let host = server.endpoint();
     world.new_side_is_s3(&server);
     world.run(&[]).assert_code(0);
-    let verified = world.verify(&[]).assert_code(0).report.unwrap();
-    let report = world.at("verified.json").display().to_string();
-    fs::write(&report, verified.to_string()).unwrap();
+    world.verify(&[]).assert_code(0);
     // Only blocks are refused, and only now.
-    world.write_conf("new", |kind| {
-        let secret = if kind == ObjectKind::Blocks { WRONG } else { crate::world::SECRET };
-        s3_section(&server, &bucket_of(kind), secret)
-    });
-    for (command, options) in [
-        ("run", &[][..]),
-        ("verify", &[]),
-        ("repair", &[&report]),
-        ("plan", &[]),
-        ("check", &[]),
-        ("remove", &["--yes"]),
-    ] {
+    let refuse = || {
+        world.write_conf("new", |kind| {
+            let secret = if kind == ObjectKind::Blocks { WRONG } else { crate::world::SECRET };
+            s3_section(&server, &bucket_of(kind), secret)
+        });
+    };
+    let names_it = |command: &str, options: &[&str]| {
         let outcome = ended(&world, command, options);
         let line = last_line(&outcome);
-        assert!(line.starts_with("Result: ") && line.contains("blocks"), "{command}: {line}");
+        assert!(line.starts_with("Result: ") && line.contains("new blocks"), "{command}: {line}");
         assert!(line.contains(&format!("{host}/seafile-blocks")), "{command}: {line}");
-        assert!(line.contains("new blocks"), "{command}: {line}");
         assert!(!outcome.stderr.contains(WRONG), "{}", outcome.stderr);
+    };
+    refuse();
+    names_it("remove", &["--yes"]);
+    // A report for the repair.
+    world.new_side_is_s3(&server);
+    let block = objects_below(&world.at("buckets/seafile-blocks")).into_keys().next().unwrap();
+    fs::remove_file(world.at("buckets/seafile-blocks").join(block)).unwrap();
+    let report = world.at("verified.json").display().to_string();
+    fs::write(&report, world.verify(&[]).assert_code(1).report.unwrap().to_string()).unwrap();
+    refuse();
+    for (command, options) in
+        [("run", &[][..]), ("verify", &[]), ("repair", &[report.as_str()]), ("plan", &[]), ("check", &[])]
+    {
+        names_it(command, options);
     }
     let mut fsck = world.program();
     fsck.args(["fsck", "--no-check-heads", "--conf"]).arg(world.at("new"));
@@ -156,5 +162,27 @@ fn runs_leave_no_lock_file_behind() {
         let held = DestinationLock::take(&place).unwrap();
         assert!(there[1].exists());
         drop(held);
+    }
+}
+
+#[test]
+fn an_option_that_is_wrong_hides_no_warning_of_either_side() {
+    let world = World::with_sample();
+    for (side, word) in [("old", "frob_old"), ("new", "frob_new")] {
+        let conf = world.at(side).join("seafile.conf");
+        let dir = world.at(if side == "old" { "old/seafile-data" } else { "target" }).display().to_string();
+        let sections = ["commit_object_backend", "fs_object_backend", "block_backend"];
+        let sections: String =
+            sections.iter().map(|name| format!("[{name}]\nname = fs\ndir = {dir}\n{word} = 1\n")).collect();
+        fs::write(&conf, sections).unwrap();
+    }
+    for command in ["run", "verify", "check"] {
+        let mut program = world.program();
+        program.arg(command).arg("--from").arg(world.at("old")).arg("--to").arg(world.at("new"));
+        let refused = world.finish(program.args(["--db", "oracle://x/y"]).spawn().unwrap()).assert_code(2);
+        assert!(refused.stderr.lines().next().unwrap().contains("--db"), "{}", refused.stderr);
+        for warning in ["frob_old", "frob_new"] {
+            assert_eq!(refused.stderr.matches(warning).count(), 3, "{command}: {}", refused.stderr);
+        }
     }
 }

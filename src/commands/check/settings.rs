@@ -51,7 +51,8 @@ pub struct CheckSettings {
 pub fn resolve(flags: &CheckFlags, env: &Environment) -> Result<CheckSettings, SettingsError> {
     let (mut from, to) = load_sides(&flags.pair, env)?;
     warn_of_guess(flags.db.as_deref(), &mut from);
-    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?;
+    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env);
+    let database = database.map_err(|error| error.telling(&[&from, &to]))?;
     let is_database_named = flags.db.is_some();
     Ok(CheckSettings { from, to, database, is_database_named, store: resolve_store(&flags.store, env)? })
 }

@@ -35,6 +35,14 @@ pub enum SettingsError {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// The same, and what is to be known of the configurations, which were read before.
+    #[error("{error}\n{}", warnings.iter().map(|warning| format!("warning: {warning}")).collect::<Vec<_>>().join("\n"))]
+    Told {
+        /// What is wrong.
+        error: Box<Self>,
+        /// The warnings of both sides.
+        warnings: Vec<String>,
+    },
 }
 
 /// How to talk to the stores.
@@ -84,6 +92,13 @@ impl SettingsError {
     /// An option that cannot be as it is: what is wrong, and what to do.
     pub fn option(option: &'static str, what: impl Into<String>) -> Self {
         Self::Option { option, what: what.into() }
+    }
+
+    /// The same error, and the warnings of sides that were read by then.
+    #[must_use]
+    pub(crate) fn telling(self, sides: &[&SideConf]) -> Self {
+        let warnings: Vec<String> = sides.iter().flat_map(|side| side.warnings.clone()).collect();
+        if warnings.is_empty() { self } else { Self::Told { error: Box::new(self), warnings } }
     }
 }
 

@@ -106,7 +106,8 @@ pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, Set
         side.database = None;
     }
     let database_is_guessed = warn_of_guess(flags.db.as_deref(), &mut side).is_some();
-    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut side, env)?;
+    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut side, env);
+    let database = database.map_err(|error| error.telling(&[&side]))?;
     Ok(FsckSettings {
         database_is_guessed,
         database: database.filter(|_| !flags.no_check_heads),

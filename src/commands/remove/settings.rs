@@ -164,7 +164,8 @@ pub fn resolve(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings,
     }
     let named = flags.db.as_deref();
     let is_guessed = guessed_database(named, &from).is_some();
-    let database = resolve_database(named, &flags.login, &mut from, env)?;
+    let database = resolve_database(named, &flags.login, &mut from, env);
+    let database = database.map_err(|error| error.telling(&[&from, &to]))?;
     Ok(RemoveSettings {
         // The heads of a leftover rest for ever, whatever the server does: it is no witness.
         database: database.filter(|_| !is_guessed),

@@ -23,7 +23,7 @@ pub(super) fn kinds(mode: &Mode, counters: &Counters, counts: &RemovalCounts) ->
 
 /// A row for each library and kind of which the source has something.
 pub(super) fn libraries(mode: &Mode, counters: &Counters, counts: &RemovalCounts) -> Table {
-    let mut table = table(vec![Column::Text("Library"), Column::Text("Kind")], mode);
+    let mut table = table(vec![Column::Shared("Library"), Column::Text("Kind")], mode);
     let libraries = counters.library_rows();
     for (library, listed) in libraries.iter().take(LIBRARIES) {
         let numbers = counts.libraries().get(library).copied().unwrap_or_default();
@@ -86,5 +86,6 @@ mod tests {
         let table = libraries(&Mode::DryRun, &counters, &counts);
         assert_eq!(table.rows.len(), 50);
         assert!(table.outro.contains("and 10 more libraries"), "{}", table.outro);
+        assert!(table.to_string().lines().all(|line| line.chars().count() <= 80), "{table}");
     }
 }

@@ -167,8 +167,9 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
     let mut plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
+    let heads = resolve_heads(&flags.heads, &mut plan.from, env);
     Ok(RunSettings {
-        heads: resolve_heads(&flags.heads, &mut plan.from, env)?,
+        heads: heads.map_err(|error| error.telling(&[&plan.from, &plan.to]))?,
         plan,
         queue: flags.maxsize as usize,
         memory: resolve_memory(&flags.memory)?,

@@ -132,7 +132,8 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
     let (mut from, to) = load_sides(&flags.pair, env)?;
     warn_of_guess(flags.db.as_deref(), &mut from);
-    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?;
+    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env);
+    let database = database.map_err(|error| error.telling(&[&from, &to]))?;
     Ok(VerifySettings {
         database: database.filter(|_| !flags.no_check_heads),
         database_is_named: flags.db.is_some(),

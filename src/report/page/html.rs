@@ -28,7 +28,7 @@ impl Display for Text<'_> {
 impl Column {
     const fn name_and_class(self) -> (&'static str, &'static str) {
         match self {
-            Self::Text(name) => (name, ""),
+            Self::Text(name) | Self::Shared(name) => (name, ""),
             Self::Number(name) => (name, " class=\"n\""),
         }
     }

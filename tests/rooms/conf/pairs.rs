@@ -186,6 +186,30 @@ fn one_place_in_two_spellings_is_refused() {
 }
 
 #[test]
+fn whatever_is_wrong_the_warnings_of_both_sides_are_told_and_once() {
+    let s3 = |bucket: &str| format!("name = s3\nbucket = {bucket}-{{kind}}\nkey_id = i\nkey = k\nhost = h\n");
+    let (old, new) = (format!("{}frob_old = 1\n", s3("a")), format!("{}frob_new = 1\n", s3("b")));
+    let told = |old: &str, new: &str| {
+        let world = World::new();
+        world.write("conf/seafile.conf", &all_kinds(old));
+        world.new_conf(&all_kinds(new)).load().unwrap_err().to_string()
+    };
+    for (old, new, wrong) in [
+        (old.replace("key_id = i", "key_id ="), new.clone(), "key_id"),
+        (old.clone(), new.replace("key_id = i", "key_id ="), "key_id"),
+        // Nothing but the pair is wrong.
+        (old.clone(), new.replace("bucket = b", "bucket = a"), "is the same store as on the old side"),
+    ] {
+        let text = told(&old, &new);
+        assert!(text.lines().next().unwrap().contains(wrong), "{text}");
+        for warning in ["frob_old", "frob_new"] {
+            let kinds = text.lines().filter(|line| line.starts_with("warning: ") && line.contains(warning));
+            assert_eq!(kinds.count(), 3, "{warning}: {text}");
+        }
+    }
+}
+
+#[test]
 fn kinds_in_one_bucket_are_refused_as_a_destination_and_told_of_a_source() {
     let conf = all_kinds("name = s3\nbucket = one\nkey_id = i\nkey = k\nhost = h");
     let old = parse_side(&side_text(&conf), Role::Source, &Environment::default()).unwrap();

@@ -26,7 +26,7 @@ fn a_real_store_is_sound() {
         assert!(result.is_sound(), "{result}");
         assert_eq!(result.libraries.len(), 10);
         let text = result.to_string();
-        assert!(text.contains("OK  6ba2b3a0-4ad6-47c0-b86b-4392f7e12a4f  Édge ✓ cases  ("), "{text}");
+        assert!(text.contains("OK  6ba2b3a0-4ad6-47c0-b86b-4392f7e12a4f  Édge ✓ cases\n    ("), "{text}");
         assert!(text.contains("in the trash"), "{text}");
     }
 }

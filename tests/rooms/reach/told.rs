@@ -83,7 +83,7 @@ fn a_finding_is_told_in_words() {
     let text = side.fsck().to_string();
     let expected = format!("\n  blocks {}: missing\n    {path}\n", file.blocks[0]);
     assert!(text.contains(&expected), "{text}");
-    assert!(text.contains(&format!("1 finding  {}  plain 0 ✓  (3 commits", library.id)), "{text}");
+    assert!(text.contains(&format!("1 finding  {}  plain 0 ✓\n    (3 commits", library.id)), "{text}");
     assert!(text.ends_with("\n8 libraries, 1 finding"), "{text}");
 }
 
