@@ -125,7 +125,7 @@ impl Failure {
         let target = answer.header("location").filter(|_| (300..400).contains(&status));
         push(&mut text, "; ", target.map(|target| not_followed(target, asked.over_tls, asked.names)));
         if code.is_none() && !asked.over_tls && first_words(&answer.body).contains(WANTS_TLS) {
-            push(&mut text, "; ", Some(format!("set {} = true", asked.names.https)));
+            push(&mut text, "; ", Some(format!("set {} = true", asked.names.of("use_https"))));
         }
         let retry_after = retry_after(&answer.headers);
         Self { kind, text, retry_after, status: Some(status), archive_class: said.storage_class }
