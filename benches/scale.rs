@@ -154,7 +154,7 @@ impl Bench {
             let (counters, held, settings) = (Counters::default(), self.learn(), self.settings());
             let listers = std::thread::available_parallelism().map_or(2, usize::from);
             let limits = TransferLimits {
-                workers: settings.plan.store.workers,
+                workers: settings.plan.store.workers.clone(),
                 queue: settings.queue,
                 temp_dir: settings.plan.list.temp_dir.clone(),
                 batch: BatchLimits::default(),

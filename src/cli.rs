@@ -190,7 +190,7 @@ fn dispatch(command: Command, console: &Console) -> anyhow::Result<u8> {
 /// Makes ready what the machine has for a command, and lowers the number of workers to what it holds.
 fn fit(store: &mut StoreFlags, console: &Console) -> anyhow::Result<()> {
     let listers = store.listers.map_or(REMOTE_LISTERS, usize::from);
-    let workers = store.nworker.0;
+    let workers = store.nworker;
     let machine = Machine::measure(workers.most(), listers);
     let to_begin_with = machine.workers(workers.count).map_err(|why| anyhow::anyhow!("--nworker: {why}"))?;
     if let Some(fewer) = to_begin_with.fewer {

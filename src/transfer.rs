@@ -151,7 +151,7 @@ impl Running<'_> {
             }
             let copier = Copier { kind, source, destination, budget };
             let copied = pool::run(
-                limits.workers,
+                limits.workers.clone(),
                 limits.queue,
                 |queue| self.feed(&queue),
                 |object| self.copy(&copier, &object, &written),
@@ -191,7 +191,7 @@ impl Running<'_> {
         let Transfer { kind, counters, limits, shutdown, .. } = *self.transfer;
         while !shutdown.requested() {
             // Each time, because workers are started as they are needed, and the system refuses one only then.
-            counters.kind(kind).workers_missing.set(limits.workers.count.saturating_sub(queue.workers()) as u64);
+            counters.kind(kind).workers_missing.set(limits.workers.count().saturating_sub(queue.workers()) as u64);
             match self.spool.take(SPOOL_READ, SPOOL_WAIT) {
                 Ok(Some(objects)) => {
                     if !objects.into_iter().all(|object| !shutdown.requested() && queue.put(object)) {

@@ -6,10 +6,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long tasks are counted at least before the number is judged.
-const WINDOW: Duration = Duration::from_secs(2);
+const WINDOW: Duration = Duration::from_secs(1);
 
 /// How many tasks are counted at least: the rate of fewer is chance.
 const TASKS: u64 = 200;
@@ -21,9 +21,10 @@ const AS_MUCH: f64 = 0.95;
 /// How long a number that was found is kept before another one is tried.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// A number of workers that is found out.
+/// A number of workers that is found out. It is kept from one pool to the next.
 #[derive(Debug)]
 pub(super) struct Growth {
+    created: Instant,
     least: usize,
     most: usize,
     limit: AtomicUsize,
@@ -52,9 +53,31 @@ enum Phase {
 
 impl Growth {
     /// Begins with `least` workers; there are never fewer, and never more than `most`.
-    pub(super) fn new(least: usize, most: usize, now: Duration) -> Self {
-        let state = State { began: now, done: 0, waited: 0, phase: Phase::Measuring };
-        Self { least, most: most.max(least), limit: AtomicUsize::new(least), state: Mutex::new(state) }
+    pub(super) fn new(least: usize, most: usize) -> Self {
+        let state = State { began: Duration::ZERO, done: 0, waited: 0, phase: Phase::Measuring };
+        Self {
+            created: Instant::now(),
+            least,
+            most: most.max(least),
+            limit: AtomicUsize::new(least),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// The time by which tasks are counted.
+    pub(super) fn now(&self) -> Duration {
+        self.created.elapsed()
+    }
+
+    /// How many there may be at most.
+    pub(super) const fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Another pool begins at `now`, whose tasks may be of another sort: the number stays, and is judged anew.
+    pub(super) fn begin(&self, now: Duration) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State { began: now, done: 0, waited: 0, phase: Phase::Measuring };
     }
 
     /// How many workers there may be now.
@@ -136,7 +159,7 @@ mod tests {
     }
 
     fn growth() -> Growth {
-        Growth::new(64, 512, Duration::ZERO)
+        Growth::new(64, 512)
     }
 
     #[test]
@@ -172,6 +195,16 @@ mod tests {
         // From now on it does 1,500 a second with up to 100 workers, and less the more there are.
         numbers(600, &growth, |n| if n <= 100 { 15.0 * n as f64 } else { 150_000.0 / n as f64 });
         assert!(growth.limit() <= 152, "{}", growth.limit());
+    }
+
+    #[test]
+    fn another_pool_goes_on_with_the_number_and_takes_back_what_its_tasks_do_not_need() {
+        let growth = growth();
+        numbers(20, &growth, |n| 20.0 * n as f64);
+        growth.begin(Duration::ZERO);
+        assert_eq!(growth.limit(), 512);
+        numbers(600, &growth, |n| (20.0 * n as f64).min(2_000.0));
+        assert!(growth.limit() < 300, "{}", growth.limit());
     }
 
     #[test]

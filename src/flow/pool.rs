@@ -28,30 +28,35 @@ const PACE: Duration = Duration::from_millis(10);
 /// How long a worker that there may not be just now waits before it looks again by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// How many workers there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How many workers there may be. Pools that are run with clones of one value share what is found out.
+#[derive(Clone, Debug)]
 pub struct Workers {
     /// So many, or so many to begin with.
-    pub count: usize,
-    /// As many as this where more get more done; `None` where the number is fixed.
-    pub up_to: Option<usize>,
+    count: usize,
+    /// `None` where the number is fixed.
+    growth: Option<Arc<Growth>>,
 }
 
 impl Workers {
     /// As many as get the most done: `count` to begin with, never fewer, and never more than `up_to`.
-    pub const fn growing(count: usize, up_to: usize) -> Self {
-        Self { count, up_to: Some(up_to) }
+    pub fn growing(count: usize, up_to: usize) -> Self {
+        Self { count, growth: Some(Arc::new(Growth::new(count.max(1), up_to))) }
+    }
+
+    /// So many, or so many to begin with.
+    pub const fn count(&self) -> usize {
+        self.count
     }
 
     /// The most that there may be.
     pub fn most(&self) -> usize {
-        self.up_to.unwrap_or(self.count).max(self.count)
+        self.growth.as_ref().map_or(self.count, |growth| growth.most())
     }
 }
 
 impl From<usize> for Workers {
     fn from(count: usize) -> Self {
-        Self { count, up_to: None }
+        Self { count, growth: None }
     }
 }
 
@@ -88,7 +93,7 @@ struct Crew {
     /// How many there may be.
     most: usize,
     /// How many of them there may be now, where that is found out.
-    growth: Option<Growth>,
+    growth: Option<Arc<Growth>>,
     /// How many are at work or wait for a task, where their number is found out.
     active: AtomicUsize,
     gate: Mutex<()>,
@@ -106,10 +111,12 @@ struct Crew {
 
 impl Crew {
     fn new(workers: Workers) -> Self {
-        let first = workers.count.max(1);
+        if let Some(growth) = &workers.growth {
+            growth.begin(growth.now());
+        }
         Self {
             most: workers.most().max(1),
-            growth: workers.up_to.map(|most| Growth::new(first, most, Duration::ZERO)),
+            growth: workers.growth,
             active: AtomicUsize::new(0),
             gate: Mutex::new(()),
             opened: Condvar::new(),
@@ -123,7 +130,7 @@ impl Crew {
 
     /// How many workers there may be now.
     fn limit(&self) -> usize {
-        self.growth.as_ref().map_or(self.most, Growth::limit)
+        self.growth.as_ref().map_or(self.most, |growth| growth.limit())
     }
 
     /// Waits until there may be one more that waits for a task.
@@ -147,7 +154,7 @@ impl Crew {
         let Some(growth) = &self.growth else { return };
         self.active.fetch_sub(1, Ordering::AcqRel);
         let all_are_there = self.started.load(Ordering::Acquire) >= growth.limit();
-        let changed = others_waited.is_some_and(|waited| growth.done(self.began.elapsed(), waited && all_are_there));
+        let changed = others_waited.is_some_and(|waited| growth.done(growth.now(), waited && all_are_there));
         if changed {
             self.opened.notify_all();
         } else if self.started.load(Ordering::Acquire) > growth.limit() {

@@ -105,7 +105,7 @@ impl SettingsError {
 impl StoreSettings {
     /// How many objects are looked at or moved at once where their number is fixed.
     pub const fn workers(&self) -> usize {
-        self.workers.count
+        self.workers.count()
     }
 
     /// The options to open stores with. That a store is waited for is told on the console.
@@ -200,7 +200,7 @@ pub fn resolve_store(flags: &StoreFlags, env: &Environment) -> Result<StoreSetti
     };
     let proxies = proxies.map_err(|(variable, what)| SettingsError::option(variable, what))?;
     Ok(StoreSettings {
-        workers: flags.nworker.0,
+        workers: flags.nworker.workers(),
         listers: flags.listers.map(usize::from),
         most_listers: flags.most_listers,
         retry: RetryPolicy { attempts: flags.attempts, patience: flags.patience.0, ..RetryPolicy::default() },

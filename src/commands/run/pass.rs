@@ -330,7 +330,7 @@ impl<'a> Pass<'a> {
         let Pass { settings, console, shutdown, .. } = *self;
         let Work { kind, source, confirmed } = work;
         let limits = TransferLimits {
-            workers: settings.plan.store.workers,
+            workers: settings.plan.store.workers.clone(),
             queue: settings.queue,
             temp_dir: settings.plan.list.temp_dir.clone(),
             batch: BatchLimits::default(),

@@ -78,7 +78,7 @@ impl KindComparison<'_> {
             self.counters.workers_missing.set(threads.saturating_sub(queue.workers()) as u64);
         };
         let fill = |queue: Queue<Task>| workers.feed(&queue, steps.inspect(|_| missing(&queue)));
-        let fed = pool::run(self.settings.store.workers, threads * 4, fill, |task| workers.work(task));
+        let fed = pool::run(self.settings.store.workers.clone(), threads * 4, fill, |task| workers.work(task));
         fed.map_err(|error| Failure::local("start a worker thread", &error))??;
         let Workers { buffer, failures, .. } = workers;
         drop(buffer);
