@@ -81,10 +81,10 @@ impl SwiftStore {
         let mut session = self.account.session(&self.client)?;
         for _ in 0..TOKENS_TRIED {
             let request = request(&session)?.header("x-auth-token", session.token.clone());
-            let response = self.client.send(&request).map_err(|error| {
-                let address = &session.storage_url;
-                error.into_store(action, subject).because(format_args!("asked at {address}, which the login named"))
-            })?;
+            let response = self
+                .client
+                .send(&request)
+                .map_err(|error| error.into_store(action, subject).because(asked_at(&session)))?;
             if response.status != StatusCode::UNAUTHORIZED {
                 return Ok(response);
             }
@@ -182,8 +182,18 @@ impl SwiftStore {
 
     fn container_missing(&self, response: &Response, action: &'static str) -> StoreError {
         let said = "no such container: create it, or correct `container` in seafile.conf";
-        response.error_of(ErrorKind::ContainerMissing, action, self.location.to_string(), said)
+        let error = response.error_of(ErrorKind::ContainerMissing, action, self.location.to_string(), said);
+        match self.account.session(&self.client) {
+            // It may be that which is wrong: a proxy on the way to the login, which does not know the whole path.
+            Ok(session) => error.because(asked_at(&session)),
+            Err(_) => error,
+        }
     }
+}
+
+/// Which address was asked, that nobody configured.
+fn asked_at(session: &Session) -> String {
+    format!("asked at {}, which the login named", session.storage_url)
 }
 
 /// Whether a 413 is about the account's or container's quota and not about this object's size.

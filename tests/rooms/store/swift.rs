@@ -369,6 +369,7 @@ fn a_missing_container_is_told_from_a_missing_object() {
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::ContainerMissing, "{error}");
         assert!(error.to_string().contains("cöntainer") && error.to_string().contains("create it"), "{error}");
+        assert!(error.to_string().contains("which the login named"), "{error}");
     }
 }
 
