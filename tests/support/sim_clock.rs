@@ -3,34 +3,35 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use seaf_migrate::flow::rate::Clock;
 
 /// Clones are the same clock.
 #[derive(Clone)]
-pub struct SimClock(Arc<(Mutex<State>, Condvar)>);
+pub struct SimClock(Arc<Mutex<State>>);
 
 struct State {
     now: Duration,
     working: usize,
-    /// When the waits end.
-    waits: Vec<Duration>,
+    /// When the waits end, and whose they are: only those are woken whose wait is over.
+    waits: Vec<(Duration, Thread)>,
 }
 
 impl SimClock {
     /// A clock of so many threads.
     pub fn of_threads(threads: usize) -> Self {
         let state = State { now: Duration::from_secs(1000), working: threads, waits: Vec::new() };
-        Self(Arc::new((Mutex::new(state), Condvar::new())))
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Runs `work` on as many threads as the clock is of, and returns the time that passed.
     pub fn run(&self, threads: usize, work: impl Fn() + Sync) -> Duration {
         let began = self.now();
         self.state().working = threads;
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
                     let _leaving = Leaving(self);
@@ -43,18 +44,18 @@ impl SimClock {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.0.lock().unwrap()
+        self.0.lock().unwrap()
     }
 
     fn move_on(&self, mut state: MutexGuard<'_, State>) {
         if state.working == 0
-            && let Some(next) = state.waits.iter().min().copied()
+            && let Some(next) = state.waits.iter().map(|(end, _)| *end).min()
         {
             state.now = next;
-            let before = state.waits.len();
-            state.waits.retain(|end| *end > next);
-            state.working = before - state.waits.len();
-            self.0.1.notify_all();
+            let over: Vec<_> = state.waits.extract_if(.., |(end, _)| *end <= next).collect();
+            state.working = over.len();
+            drop(state);
+            over.into_iter().for_each(|(_, thread)| thread.unpark());
         }
     }
 }
@@ -81,12 +82,11 @@ impl Clock for SimClock {
         }
         let mut state = self.state();
         let end = state.now + time;
-        state.waits.push(end);
+        state.waits.push((end, thread::current()));
         state.working -= 1;
         self.move_on(state);
-        let mut state = self.state();
-        while state.now < end {
-            state = self.0.1.wait(state).unwrap();
+        while self.now() < end {
+            thread::park();
         }
         true
     }

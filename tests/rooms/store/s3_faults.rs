@@ -196,6 +196,7 @@ fn a_lost_answer_to_a_write_is_transient() {
 fn a_silent_server_is_a_timeout() {
     let world = world();
     let options = HttpOptions {
+        connect_timeout: Duration::from_millis(200),
         answer_timeout: Duration::from_millis(200),
         stall_timeout: Duration::from_millis(200),
         ..HttpOptions::default()
