@@ -218,7 +218,7 @@ fn without_a_database_the_heads_are_the_commits_that_nobody_names() {
 
 #[test]
 fn without_a_database_a_store_that_is_gone_is_asked_for_no_more_commits() {
-    let side = Side::generated(&Store::generate(&Params { libraries: 1, commits: 200, ..Params::default() }));
+    let side = Side::generated(&Store::generate(&Params { libraries: 1, commits: 60, ..Params::default() }));
     let commits = side.store(ObjectKind::Commits);
     commits.fail_all(ErrorKind::Gone);
     let guessed = Roots::from_commits(commits, side.store(ObjectKind::Fs), options().threads, &Shutdown::new());
