@@ -115,6 +115,34 @@ fn child_whose_key_is_forgotten() {
     assert_eq!(store.read(&KEY).unwrap(), "second");
 }
 
+/// The metadata service answers once, and is away from then on.
+#[test]
+fn the_stores_of_one_role_ask_its_service_once() {
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/role", service.local_addr().unwrap());
+    let metadata = std::thread::spawn(move || {
+        let (mut stream, _) = service.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        let body =
+            r#"{"AccessKeyId":"key1","SecretAccessKey":"secret1","Token":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n";
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    in_another_process("child_with_two_stores_of_a_role", &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)]);
+    metadata.join().unwrap();
+}
+
+#[test]
+#[ignore = "run by the_stores_of_one_role_ask_its_service_once, in a process of its own"]
+fn child_with_two_stores_of_a_role() {
+    let dir = bucket();
+    let server = S3Server::start(dir.path(), "key1", "secret1");
+    let conf = S3Conf { credentials: S3Credentials::IamRole, ..server.conf(BUCKET) };
+    let (old, new) = (open(&conf).unwrap(), open(&conf).unwrap());
+    old.write(&KEY, Bytes::from_static(b"content")).unwrap();
+    assert_eq!(new.read(&KEY).unwrap(), "content");
+}
+
 #[test]
 fn no_role_is_told() {
     let nowhere = [("AWS_CONFIG_FILE", "/no/such/file"), ("AWS_SHARED_CREDENTIALS_FILE", "/no/such/file")];

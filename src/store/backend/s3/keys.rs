@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::conf::Secret;
 
-/// An access key, and what is derived from it for the day. It belongs to one store, and so to one region.
+/// An access key, and what is derived from it for the day. It belongs to stores of one region.
 pub(super) struct Keys {
     pub(super) id: String,
     pub(super) secret: Secret,

@@ -4,7 +4,7 @@
 //! Its requests go the way of all others, so that timeouts, limits, certificates and proxies are the same for both.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use aws_config::imds;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -34,8 +34,8 @@ use crate::store::http::{HttpClient, HttpError, HttpOptions, Request};
 pub(super) enum Credentials {
     /// The configuration.
     Fixed(Arc<Keys>),
-    /// A role.
-    Role(Role),
+    /// A role, which all stores of the process that have it share: its service is asked once for all of them.
+    Role(Arc<Role>),
 }
 
 impl Credentials {
@@ -51,24 +51,40 @@ impl Credentials {
     }
 }
 
+/// The roles that stores have now: how each is named, the region that its keys are derived for, and the role.
+static ROLES: Mutex<Vec<(S3Credentials, String, Weak<Role>)>> = Mutex::new(Vec::new());
+
 /// Where the store of `conf` has its keys from.
 ///
 /// # Errors
 /// What in `conf` names no service.
 pub(super) fn credentials(conf: &S3Conf, options: &HttpOptions, store: &str) -> Result<Credentials, String> {
+    if let S3Credentials::Key { id, secret } = &conf.credentials {
+        return Ok(Credentials::Fixed(Arc::new(Keys::new(id, secret.clone(), None))));
+    }
+    let mut roles = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
+    roles.retain(|(_, _, role)| role.strong_count() > 0);
+    let same = roles.iter().find(|(named, of, _)| *named == conf.credentials && of == region(conf));
+    if let Some(role) = same.and_then(|(_, _, role)| role.upgrade()) {
+        return Ok(Credentials::Role(role));
+    }
+    let role = Arc::new(Role::new(service(conf, options, store)?));
+    roles.push((conf.credentials.clone(), region(conf).to_owned(), Arc::downgrade(&role)));
+    Ok(Credentials::Role(role))
+}
+
+/// The service that gives the keys of the role of `conf`.
+fn service(conf: &S3Conf, options: &HttpOptions, store: &str) -> Result<SharedCredentialsProvider, String> {
     let region = || Region::new(region(conf).to_owned());
     match &conf.credentials {
-        S3Credentials::Key { id, secret } => Ok(Credentials::Fixed(Arc::new(Keys::new(id, secret.clone(), None)))),
+        S3Credentials::Key { .. } => Err("a key of the configuration is no role".to_owned()),
         S3Credentials::IamRole => {
             // Made only here, so that environment, profile files and the machine's metadata service are not asked when
             // a key is given.
             let client = Services::client(options, store)?;
             let role = aws_config::defaults(BehaviorVersion::latest()).region(region()).http_client(client);
-            let provider = block_on(role.load())
-                .map_err(|error| error.to_string())?
-                .credentials_provider()
-                .ok_or("no provider of credentials")?;
-            Ok(Credentials::Role(Role::new(provider)))
+            let loaded = block_on(role.load()).map_err(|error| error.to_string())?;
+            loaded.credentials_provider().ok_or_else(|| "no provider of credentials".to_owned())
         }
         S3Credentials::MachineRole { name, endpoint } => {
             let client = Services::client(options, store)?;
@@ -82,7 +98,7 @@ pub(super) fn credentials(conf: &S3Conf, options: &HttpOptions, store: &str) -> 
                 Some(name) => provider.profile(name),
                 None => provider,
             };
-            Ok(Credentials::Role(Role::new(SharedCredentialsProvider::new(provider.build()))))
+            Ok(SharedCredentialsProvider::new(provider.build()))
         }
     }
 }
