@@ -1,6 +1,7 @@
 //! The HTTP client that the S3, Swift and OSS backends share.
 //!
-//! It blocks: a caller's thread sends one request and gets the whole answer. Connections are kept for the next one. Every wait has an end ([`HttpOptions`]), every answer a size limit,
+//! It blocks: a caller's thread sends one request and gets the whole answer. Connections are kept for the next one. Every
+//! wait has an end ([`HttpOptions`]), every answer a size limit,
 //! and a body that ends before its announced length is an error, never a short answer. Redirects
 //! are not followed, because a request signed for one host must not be carried to another: the
 //! error says where the server pointed to. Where TLS is configured, nothing is ever sent without it, whatever URL a
@@ -275,7 +276,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// [`ErrorKind::Setup`] when the CA file cannot be read or holds no certificate, or when the
-    /// machine gives no threads. `store` names the store in that error.
+    /// system gives no event queue. `store` names the store in that error.
     pub fn new(options: HttpOptions, store: &str) -> Result<Self, StoreError> {
         runtime::start(store)?;
         let connector = Connector::new(&options).map_err(|error| error.into_store("open", store))?;

@@ -51,7 +51,7 @@ impl OssStore {
     ///
     /// # Errors
     /// [`ErrorKind::Setup`] when V4 is wanted without a region, when the CA file is no good or the
-    /// machine gives no threads.
+    /// system gives no event queue.
     pub fn open(conf: &OssConf, location: Location, options: HttpOptions) -> Result<Self, StoreError> {
         let store = location.to_string();
         let signer = Signer::new(conf).map_err(|why| StoreError::new(ErrorKind::Setup, "open", &store, why))?;

@@ -56,7 +56,7 @@ impl SwiftStore {
     /// `conf.ca_file` is trusted beside what `options` says.
     ///
     /// # Errors
-    /// [`ErrorKind::Setup`] when the CA file is no good or the machine gives no threads.
+    /// [`ErrorKind::Setup`] when the CA file is no good or the system gives no event queue.
     pub fn open(conf: &SwiftConf, location: Location, options: HttpOptions) -> Result<Self, StoreError> {
         let ca_file = conf.ca_file.clone().or(options.ca_file);
         let client = HttpClient::new(

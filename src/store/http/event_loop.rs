@@ -1,8 +1,8 @@
 //! Event loops: whoever makes a request drives it to its end on its own thread, sockets and timers included.
 //!
 //! A call takes a loop and gives it back, so that there are as many loops as there are calls at once, and each keeps the
-//! connections that were opened on it: one to a host for each client. No request is handed to another thread, which is half
-//! of what a small one costs otherwise (`benches/README.md` has the figures).
+//! connections that were opened on it: one to a host for each client. No request is handed to another thread
+//! (`docs/performance.md` has what that costs).
 
 use std::cell::RefCell;
 use std::fmt;

@@ -41,8 +41,9 @@ impl Wire {
 
     /// Sends the request and waits for the head of its answer. The body is read with [`Self::driving`].
     pub(super) async fn send(&mut self, mut request: Request<Upload>) -> Result<Response<Incoming>, Failure> {
-        if let Some(host) = host_header(request.uri()) {
-            request.headers_mut().entry(HOST).or_insert(host);
+        let host = (!request.headers().contains_key(HOST)).then(|| host_header(request.uri())).flatten();
+        if let Some(host) = host {
+            request.headers_mut().insert(HOST, host);
         }
         if !self.forwards {
             *request.uri_mut() = origin_form(request.uri());

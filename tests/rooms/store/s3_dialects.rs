@@ -91,6 +91,18 @@ fn a_head_that_gives_no_size_or_none_is_not_believed() {
 }
 
 #[test]
+fn a_server_that_tells_no_size_in_any_way_is_an_error_and_not_asked_for_ever() {
+    let (_stub, store, heard) = store(S3Signature::V4, |asked| match asked.header("range") {
+        Some(_) => Reply::new(416),
+        None => Reply::new(200).body(DATA).fault(Fault::NoLength),
+    });
+    for kind in [store.size(&KEY).unwrap_err().kind(), store.read(&KEY).unwrap_err().kind()] {
+        assert_eq!(kind, ErrorKind::Protocol);
+    }
+    assert!(heard.lock().unwrap().len() < 10);
+}
+
+#[test]
 fn an_object_that_is_missing_stays_missing_without_head() {
     let (_stub, store, _) = store(S3Signature::V4, |asked| match asked.method.as_str() {
         "HEAD" => Reply::new(405),

@@ -2,7 +2,7 @@
 //! key that is derived for a day, a region and the service.
 //!
 //! Source: "Authenticating requests: using the Authorization header" of the Amazon S3 API reference. Our own, because it
-//! is made for every object: with the key of the day at hand it costs two microseconds, in the general libraries ten.
+//! is made for every object, and the key of the day is kept, from which it takes four hashes less.
 
 use std::fmt::Write;
 
