@@ -9,5 +9,6 @@ mod pages;
 mod remove;
 mod repair;
 mod run_outcome;
+mod settings;
 mod switching;
 mod verified_view;

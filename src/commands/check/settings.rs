@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, load_sides, resolve_database, resolve_store, warn_of_guess,
+    SettingsError, StoreSettings, resolve_database, resolve_store, resolve_with_sides, warn_of_guess,
 };
 use crate::conf::{DatabaseConf, Environment, SideConf};
 
@@ -47,12 +47,12 @@ pub struct CheckSettings {
 /// What `check` needs.
 ///
 /// # Errors
-/// All that is wrong with the configuration at once.
+/// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &CheckFlags, env: &Environment) -> Result<CheckSettings, SettingsError> {
-    let (mut from, to) = load_sides(&flags.pair, env)?;
-    warn_of_guess(flags.db.as_deref(), &mut from);
-    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env);
-    let database = database.map_err(|error| error.telling(&[&from, &to]))?;
-    let is_database_named = flags.db.is_some();
-    Ok(CheckSettings { from, to, database, is_database_named, store: resolve_store(&flags.store, env)? })
+    resolve_with_sides(&flags.pair, env, |from, to| {
+        warn_of_guess(flags.db.as_deref(), from);
+        let database = resolve_database(flags.db.as_deref(), &flags.login, from, env)?;
+        let (is_database_named, store) = (flags.db.is_some(), resolve_store(&flags.store, env)?);
+        Ok(CheckSettings { from: from.clone(), to: to.clone(), database, is_database_named, store })
+    })
 }

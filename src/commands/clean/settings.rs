@@ -6,8 +6,8 @@ use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{LeaseFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
-use crate::commands::common::settings::{SettingsError, StoreSettings, resolve_store};
-use crate::conf::{Environment, Role, SideConf, SideSource, load_side};
+use crate::commands::common::settings::{SettingsError, StoreSettings, resolve_store, resolve_with_side};
+use crate::conf::{Environment, Role, SideConf, SideSource};
 
 /// The options of `clean`.
 #[derive(Clone, Debug, Args)]
@@ -49,13 +49,15 @@ pub struct CleanSettings {
 /// What `clean` needs.
 ///
 /// # Errors
-/// All that is wrong with the configuration at once.
+/// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &CleanFlags, env: &Environment) -> Result<CleanSettings, SettingsError> {
     let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
-    Ok(CleanSettings {
-        side: load_side(&source, Role::Destination, env)?,
-        yes: flags.yes,
-        lease: resolve_lease(&flags.lease, env)?,
-        store: resolve_store(&flags.store, env)?,
+    resolve_with_side(&source, Role::Destination, env, |side| {
+        Ok(CleanSettings {
+            side: side.clone(),
+            yes: flags.yes,
+            lease: resolve_lease(&flags.lease, env)?,
+            store: resolve_store(&flags.store, env)?,
+        })
     })
 }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, MemoryFlags, PairFlags, StoreFlags};
-use crate::conf::{Backend, ConfErrors, DatabaseConf, Environment, SideConf, SideSource, StoreConf, load_pair_of};
+use crate::conf::{
+    Backend, ConfErrors, DatabaseConf, Environment, Role, SideConf, SideSource, StoreConf, load_pair_of, load_side,
+};
 use crate::database;
 use crate::flow::pool::Workers;
 use crate::object::LibraryId;
@@ -168,15 +170,44 @@ pub(crate) fn warn_of_guess(named: Option<&str>, side: &mut SideConf) -> Option<
 /// Both sides, how to talk to them, and what is known of the destination.
 ///
 /// # Errors
-/// All that is wrong with the configuration at once, or an option that cannot be as it is.
+/// An option that cannot be as it is.
 pub(crate) fn resolve_pair(
-    pair: &PairFlags,
+    from: &SideConf,
+    to: &SideConf,
     store: &StoreFlags,
     list: &ListFlags,
     env: &Environment,
 ) -> Result<PairSettings, SettingsError> {
-    let (from, to) = load_sides(pair, env)?;
-    Ok(PairSettings { from, to, store: resolve_store(store, env)?, list: resolve_list(list)? })
+    let (store, list) = (resolve_store(store, env)?, resolve_list(list)?);
+    Ok(PairSettings { from: from.clone(), to: to.clone(), store, list })
+}
+
+/// What `options` makes of the options of a command with two sides. The sides are read first, so that what is to be known
+/// of them is told whatever is wrong with an option.
+///
+/// # Errors
+/// All that is wrong with the configuration at once, or an option that cannot be as it is.
+pub(crate) fn resolve_with_sides<T>(
+    pair: &PairFlags,
+    env: &Environment,
+    options: impl FnOnce(&mut SideConf, &SideConf) -> Result<T, SettingsError>,
+) -> Result<T, SettingsError> {
+    let (mut from, to) = load_sides(pair, env)?;
+    options(&mut from, &to).map_err(|error| error.telling(&[&from, &to]))
+}
+
+/// As [`resolve_with_sides`], for a command with one side.
+///
+/// # Errors
+/// As [`resolve_with_sides`].
+pub(crate) fn resolve_with_side<T>(
+    source: &SideSource,
+    role: Role,
+    env: &Environment,
+    options: impl FnOnce(&mut SideConf) -> Result<T, SettingsError>,
+) -> Result<T, SettingsError> {
+    let mut side = load_side(source, role, env)?;
+    options(&mut side).map_err(|error| error.telling(&[&side]))
 }
 
 /// Both sides, as their configuration files say.

@@ -7,9 +7,9 @@ use clap::{Args, ValueHint};
 use crate::commands::common::flags::{DatabaseLoginFlags, MemoryFlags, StoreFlags};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, require_folder_of, require_two_files, resolve_database, resolve_memory,
-    resolve_store, warn_of_guess,
+    resolve_store, resolve_with_side, warn_of_guess,
 };
-use crate::conf::{DatabaseConf, Environment, Role, SideConf, SideSource, load_side};
+use crate::conf::{DatabaseConf, Environment, Role, SideConf, SideSource};
 use crate::object::LibraryId;
 
 /// The options of `fsck`.
@@ -96,22 +96,24 @@ pub struct FsckSettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &FsckFlags, env: &Environment) -> Result<FsckSettings, SettingsError> {
+    let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
+    // A side is checked as a source is: only read, and its folders must be there.
+    resolve_with_side(&source, Role::Source, env, |side| resolve_options(flags, env, side))
+}
+
+fn resolve_options(flags: &FsckFlags, env: &Environment, side: &mut SideConf) -> Result<FsckSettings, SettingsError> {
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
-    let source = SideSource { path: flags.conf.clone(), data_dir: flags.data_dir.clone() };
-    // A side is checked as a source is: only read, and its folders must be there.
-    let mut side = load_side(&source, Role::Source, env)?;
     if flags.no_check_heads {
         side.database = None;
     }
-    let database_is_guessed = warn_of_guess(flags.db.as_deref(), &mut side).is_some();
-    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut side, env);
-    let database = database.map_err(|error| error.telling(&[&side]))?;
+    let database_is_guessed = warn_of_guess(flags.db.as_deref(), side).is_some();
+    let database = resolve_database(flags.db.as_deref(), &flags.login, side, env)?;
     Ok(FsckSettings {
         database_is_guessed,
         database: database.filter(|_| !flags.no_check_heads),
-        side,
+        side: side.clone(),
         store: resolve_store(&flags.store, env)?,
         memory: resolve_memory(&flags.memory)?,
         head_only: flags.head_only,

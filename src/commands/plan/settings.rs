@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{ListFlags, PairFlags, StoreFlags};
-use crate::commands::common::settings::{PairSettings, SettingsError, require_folder_of, resolve_pair};
+use crate::commands::common::settings::{
+    PairSettings, SettingsError, require_folder_of, resolve_pair, resolve_with_sides,
+};
 use crate::conf::Environment;
 
 /// The options of `plan`.
@@ -48,7 +50,9 @@ pub struct PlanSettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &PlanFlags, env: &Environment) -> Result<PlanSettings, SettingsError> {
-    require_folder_of("--report", flags.report.as_deref())?;
-    let pair = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
-    Ok(PlanSettings { pair, libraries: flags.libraries, report: flags.report.clone() })
+    resolve_with_sides(&flags.pair, env, |from, to| {
+        require_folder_of("--report", flags.report.as_deref())?;
+        let pair = resolve_pair(from, to, &flags.store, &flags.list, env)?;
+        Ok(PlanSettings { pair, libraries: flags.libraries, report: flags.report.clone() })
+    })
 }

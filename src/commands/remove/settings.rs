@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, guessed_database, in_order, load_sides, require_folder_of, resolve_database,
-    resolve_store, temporary_folder,
+    SettingsError, StoreSettings, guessed_database, in_order, require_folder_of, resolve_database, resolve_store,
+    resolve_with_sides, temporary_folder,
 };
 use crate::conf::{BackendConf, DatabaseConf, Environment, SideConf, StoreConf};
 use crate::history::{Pair, StateDir};
@@ -152,25 +152,32 @@ impl RemoveSettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &RemoveFlags, env: &Environment) -> Result<RemoveSettings, SettingsError> {
+    resolve_with_sides(&flags.pair, env, |from, to| resolve_options(flags, env, from, to))
+}
+
+fn resolve_options(
+    flags: &RemoveFlags,
+    env: &Environment,
+    from: &mut SideConf,
+    to: &SideConf,
+) -> Result<RemoveSettings, SettingsError> {
     require_folder_of("--journal", flags.journal.as_deref())?;
     require_folder_of("--report", flags.report.as_deref())?;
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
-    let (mut from, to) = load_sides(&flags.pair, env)?;
     let state_dir = StateDir::from_environment(env);
-    let journal = flags.journal.clone().unwrap_or_else(|| state_dir.removals(&Pair::new(&from, &to)));
+    let journal = flags.journal.clone().unwrap_or_else(|| state_dir.removals(&Pair::new(from, to)));
     if flags.report.as_ref().is_some_and(|report| is_same_file(report, &journal)) {
         let what = "the report would replace the journal; name another file";
         return Err(SettingsError::option("--report", what));
     }
     let named = flags.db.as_deref();
-    let is_guessed = guessed_database(named, &from).is_some();
-    let database = resolve_database(named, &flags.login, &mut from, env);
-    let database = database.map_err(|error| error.telling(&[&from, &to]))?;
+    let is_guessed = guessed_database(named, from).is_some();
+    let database = resolve_database(named, &flags.login, from, env)?;
     Ok(RemoveSettings {
         // The heads of a leftover rest for ever, whatever the server does: it is no witness.
         database: database.filter(|_| !is_guessed),
-        from,
-        to,
+        from: from.clone(),
+        to: to.clone(),
         store: resolve_store(&flags.store, env)?,
         stage: flags.stage(),
         yes: flags.yes,

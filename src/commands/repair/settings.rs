@@ -103,9 +103,6 @@ pub struct RepairSettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &RepairFlags, env: &Environment) -> Result<RepairSettings, SettingsError> {
-    require_folder_of("--report", flags.report.as_deref())?;
-    let lists = flags.object_list.clone().filter(|path| !path.as_os_str().is_empty());
-    require_folder_of("OBJECT_LIST_FILE_PATH (--object-list)", lists.as_deref())?;
     let (mut sources, mut destination) = (Vec::new(), None);
     for from in &flags.from {
         let (data_dir, kind) = (flags.data_dir.clone(), flags.kind.clone());
@@ -115,10 +112,23 @@ pub fn resolve(flags: &RepairFlags, env: &Environment) -> Result<RepairSettings,
         destination.get_or_insert(to);
     }
     let to = destination.ok_or_else(|| SettingsError::option("--from", "name a side that has the objects right"))?;
+    let settings = resolve_options(flags, env, &sources, &to);
+    settings.map_err(|error| error.telling(&sources.iter().chain([&to]).collect::<Vec<_>>()))
+}
+
+fn resolve_options(
+    flags: &RepairFlags,
+    env: &Environment,
+    from: &[SideConf],
+    to: &SideConf,
+) -> Result<RepairSettings, SettingsError> {
+    require_folder_of("--report", flags.report.as_deref())?;
+    let lists = flags.object_list.clone().filter(|path| !path.as_os_str().is_empty());
+    require_folder_of("OBJECT_LIST_FILE_PATH (--object-list)", lists.as_deref())?;
     Ok(RepairSettings {
         reports: flags.reports.clone(),
-        from: sources,
-        to,
+        from: from.to_vec(),
+        to: to.clone(),
         store: resolve_store(&flags.store, env)?,
         memory: resolve_memory(&flags.memory)?,
         dry_run: flags.dry_run,

@@ -9,7 +9,7 @@ use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, 
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
     PairSettings, SettingsError, require_folder_of, require_two_files, resolve_database, resolve_memory, resolve_pair,
-    warn_of_guess,
+    resolve_with_sides, warn_of_guess,
 };
 use crate::commands::run::accepted;
 use crate::commands::run::switching::how_to_switch;
@@ -159,6 +159,15 @@ impl RunSettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, SettingsError> {
+    resolve_with_sides(&flags.pair, env, |from, to| resolve_options(flags, env, from, to))
+}
+
+fn resolve_options(
+    flags: &RunFlags,
+    env: &Environment,
+    from: &mut SideConf,
+    to: &SideConf,
+) -> Result<RunSettings, SettingsError> {
     if flags.decrypt {
         let what = "decrypting a store while it is migrated is not supported yet; nothing was done";
         return Err(SettingsError::option("--decrypt", what));
@@ -166,11 +175,10 @@ pub fn resolve(flags: &RunFlags, env: &Environment) -> Result<RunSettings, Setti
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
-    let mut plan = resolve_pair(&flags.pair, &flags.store, &flags.list, env)?;
-    let heads = resolve_heads(&flags.heads, &mut plan.from, env);
+    let heads = resolve_heads(&flags.heads, from, env)?;
     Ok(RunSettings {
-        heads: heads.map_err(|error| error.telling(&[&plan.from, &plan.to]))?,
-        plan,
+        heads,
+        plan: resolve_pair(from, to, &flags.store, &flags.list, env)?,
         queue: flags.maxsize as usize,
         memory: resolve_memory(&flags.memory)?,
         report: flags.report.clone(),

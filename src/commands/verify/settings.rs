@@ -6,8 +6,8 @@ use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{DatabaseLoginFlags, MemoryFlags, PairFlags, StoreFlags, percent};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, in_order, load_sides, require_folder_of, require_two_files, resolve_database,
-    resolve_memory, resolve_store, temporary_folder, warn_of_guess,
+    SettingsError, StoreSettings, in_order, require_folder_of, require_two_files, resolve_database, resolve_memory,
+    resolve_store, resolve_with_sides, temporary_folder, warn_of_guess,
 };
 use crate::commands::common::size::ByteSize;
 use crate::conf::{DatabaseConf, Environment, SideConf};
@@ -120,6 +120,15 @@ pub struct VerifySettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings, SettingsError> {
+    resolve_with_sides(&flags.pair, env, |from, to| resolve_options(flags, env, from, to))
+}
+
+fn resolve_options(
+    flags: &VerifyFlags,
+    env: &Environment,
+    from: &mut SideConf,
+    to: &SideConf,
+) -> Result<VerifySettings, SettingsError> {
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
@@ -130,15 +139,13 @@ pub fn resolve(flags: &VerifyFlags, env: &Environment) -> Result<VerifySettings,
         return Err(SettingsError::option("--bandwidth", "must be more than 0; leave it out for no limit"));
     }
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
-    let (mut from, to) = load_sides(&flags.pair, env)?;
-    warn_of_guess(flags.db.as_deref(), &mut from);
-    let database = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env);
-    let database = database.map_err(|error| error.telling(&[&from, &to]))?;
+    warn_of_guess(flags.db.as_deref(), from);
+    let database = resolve_database(flags.db.as_deref(), &flags.login, from, env)?;
     Ok(VerifySettings {
         database: database.filter(|_| !flags.no_check_heads),
         database_is_named: flags.db.is_some(),
-        from,
-        to,
+        from: from.clone(),
+        to: to.clone(),
         store: resolve_store(&flags.store, env)?,
         memory: resolve_memory(&flags.memory)?,
         content_percent: if flags.content { 100.0 } else { flags.sample },
