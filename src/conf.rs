@@ -30,8 +30,8 @@ mod staying;
 mod variables;
 
 pub use backend::{
-    Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature,
-    StoreConf, SwiftAuth, SwiftConf,
+    Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Role,
+    S3Signature, StoreConf, SwiftAuth, SwiftConf,
 };
 pub use database::{DatabaseConf, MysqlConf, MysqlServer, MysqlTls, TlsMode};
 pub use environment::Environment;

@@ -115,10 +115,17 @@ pub enum S3Credentials {
         /// The secret access key.
         secret: Secret,
     },
-    /// The role of the machine (`S3_USE_IAM_ROLE`): the default credential chain.
-    IamRole,
+    /// A role, whose service gives the keys.
+    Role(S3Role),
+}
+
+/// A role that gives keys for S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum S3Role {
+    /// The role that the environment, a profile or the machine has (`S3_USE_IAM_ROLE`): the default credential chain.
+    Default,
     /// A role that the machine's metadata service gives (`S3_IAM_ROLE_NAME`, `S3_IAM_ROLE_ENDPOINT`).
-    MachineRole {
+    Machine {
         /// Its name; `None` for the one that the service names.
         name: Option<String>,
         /// The URL of the service; `None` for the usual one.

@@ -6,8 +6,8 @@ use strsim::levenshtein;
 
 use super::aliases::meant_option;
 use super::backend::{
-    Backend, BackendConf, CephConf, FsConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, SwiftAuth,
-    SwiftConf,
+    Backend, BackendConf, CephConf, FsConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Role, S3Signature,
+    SwiftAuth, SwiftConf,
 };
 use super::find::volume_data;
 use super::options::{Options, hint};
@@ -24,7 +24,7 @@ pub(crate) struct Context<'a> {
     /// Whether paths are checked on disk; otherwise they are used as they are written.
     pub(crate) disk: bool,
     /// `S3_USE_IAM_ROLE`, which Seafile also applies to the stores of a seafile.conf.
-    pub(crate) iam_role: Option<S3Credentials>,
+    pub(crate) iam_role: Option<S3Role>,
     /// Whether a key of the store's own counts more than that role, which only the environment of this process speaks of.
     pub(crate) keys_first: bool,
     /// What decides which kinds stay; `None` for a side without another one.
@@ -202,7 +202,7 @@ fn s3_credentials(options: &mut Options<'_>, context: &Context<'_>) -> Option<S3
         if options.has("key_id") || options.has("key") {
             options.warn("key_id", "is not used, because S3_USE_IAM_ROLE is true");
         }
-        return Some(role.clone());
+        return Some(S3Credentials::Role(role.clone()));
     }
     let id = options.required("key_id", "the access key id");
     let secret = options.secret("key", "the secret access key");
@@ -211,7 +211,7 @@ fn s3_credentials(options: &mut Options<'_>, context: &Context<'_>) -> Option<S3
 
 /// The role of the machine, where `S3_USE_IAM_ROLE` is true: of the options `use_iam_role`, `iam_role_name` and
 /// `iam_role_endpoint`.
-pub(crate) fn read_iam_role(options: &mut Options<'_>) -> Option<S3Credentials> {
+pub(crate) fn read_iam_role(options: &mut Options<'_>) -> Option<S3Role> {
     if !options.boolean("use_iam_role", false) {
         return None;
     }
@@ -224,8 +224,8 @@ pub(crate) fn read_iam_role(options: &mut Options<'_>) -> Option<S3Credentials> 
         options.error("iam_role_endpoint", "is not a URL", SERVICE);
     }
     Some(match (name, endpoint) {
-        (None, None) => S3Credentials::IamRole,
-        (name, endpoint) => S3Credentials::MachineRole { name, endpoint },
+        (None, None) => S3Role::Default,
+        (name, endpoint) => S3Role::Machine { name, endpoint },
     })
 }
 

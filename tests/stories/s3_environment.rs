@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use bytes::Bytes;
-use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, StoreConf};
+use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, S3Role, StoreConf};
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::http::HttpOptions;
@@ -75,7 +75,7 @@ fn a_role_gives_credentials_and_renews_them() {
 fn child_with_a_role() {
     let dir = bucket();
     let server = S3Server::start(dir.path(), "key1", "secret1");
-    let store = open(&S3Conf { credentials: S3Credentials::IamRole, ..server.conf(BUCKET) }).unwrap();
+    let store = open(&S3Conf { credentials: S3Credentials::Role(S3Role::Default), ..server.conf(BUCKET) }).unwrap();
     store.write(&KEY, Bytes::from_static(b"first")).unwrap();
     server.set_key("key2", "secret2");
     store.write(&KEY, Bytes::from_static(b"second")).unwrap();
@@ -107,7 +107,7 @@ fn a_role_is_asked_again_when_its_credentials_are_refused() {
 fn child_whose_key_is_forgotten() {
     let dir = bucket();
     let server = S3Server::start(dir.path(), "key1", "secret1");
-    let store = open(&S3Conf { credentials: S3Credentials::IamRole, ..server.conf(BUCKET) }).unwrap();
+    let store = open(&S3Conf { credentials: S3Credentials::Role(S3Role::Default), ..server.conf(BUCKET) }).unwrap();
     store.write(&KEY, Bytes::from_static(b"first")).unwrap();
     server.set_key("key2", "secret2");
     assert_eq!(store.read(&KEY).unwrap_err().kind(), ErrorKind::BadCredentials);
@@ -137,7 +137,7 @@ fn the_stores_of_one_role_ask_its_service_once() {
 fn child_with_two_stores_of_a_role() {
     let dir = bucket();
     let server = S3Server::start(dir.path(), "key1", "secret1");
-    let conf = S3Conf { credentials: S3Credentials::IamRole, ..server.conf(BUCKET) };
+    let conf = S3Conf { credentials: S3Credentials::Role(S3Role::Default), ..server.conf(BUCKET) };
     let (old, new) = (open(&conf).unwrap(), open(&conf).unwrap());
     old.write(&KEY, Bytes::from_static(b"content")).unwrap();
     assert_eq!(new.read(&KEY).unwrap(), "content");
@@ -154,7 +154,8 @@ fn no_role_is_told() {
 fn child_without_a_role() {
     let dir = bucket();
     let server = S3Server::start(dir.path(), "a", "b");
-    let error = write_and_read(&S3Conf { credentials: S3Credentials::IamRole, ..server.conf(BUCKET) }).unwrap_err();
+    let error = write_and_read(&S3Conf { credentials: S3Credentials::Role(S3Role::Default), ..server.conf(BUCKET) })
+        .unwrap_err();
     println!("{error}");
     assert_eq!(error.kind(), ErrorKind::Setup, "{error}");
 }

@@ -17,7 +17,10 @@ fn a_dotenv_file_describes_a_side_with_https_by_default() {
     let side =
         parse_env(&format!("{S3_ENV}S3_USE_HTTPS=false\nS3_USE_IAM_ROLE=true\nS3_USE_V4_SIGNATURE=False\n")).unwrap();
     let BackendConf::S3(s3) = &side.store(ObjectKind::Fs).backend else { panic!() };
-    assert_eq!((s3.https, &s3.credentials, s3.signature), (false, &S3Credentials::IamRole, S3Signature::V2));
+    assert_eq!(
+        (s3.https, &s3.credentials, s3.signature),
+        (false, &S3Credentials::Role(S3Role::Default), S3Signature::V2)
+    );
 }
 
 #[test]
@@ -206,7 +209,7 @@ fn the_role_of_the_machine_needs_no_key_and_tells_of_one_that_is_unused() {
     let env = Environment::from_iter([("S3_USE_IAM_ROLE", "true")]);
     let side = parse_side(&side_text(&conf), Role::Source, &env).unwrap();
     let BackendConf::S3(s3) = &side.store(ObjectKind::Fs).backend else { panic!() };
-    assert_eq!(s3.credentials, S3Credentials::IamRole);
+    assert_eq!(s3.credentials, S3Credentials::Role(S3Role::Default));
     assert!(side.warnings.is_empty(), "{:?}", side.warnings);
     let side = parse_env(&format!("{S3_ENV}S3_USE_IAM_ROLE=1\n")).unwrap();
     assert_eq!(side.warnings.len(), 1, "{:?}", side.warnings);
@@ -313,10 +316,13 @@ fn the_role_of_the_machine_is_of_both_sides_and_a_key_of_the_new_side_counts_mor
     let role = ("S3_USE_IAM_ROLE", "true");
     let named = [role, ("S3_IAM_ROLE_NAME", "seafile"), ("S3_IAM_ROLE_ENDPOINT", "http://10.0.0.1/latest/meta-data")];
     for side in [Role::Source, Role::Destination] {
-        assert_eq!(credentials(&conf, side, &[role]), S3Credentials::IamRole);
+        assert_eq!(credentials(&conf, side, &[role]), S3Credentials::Role(S3Role::Default));
         assert_eq!(
             credentials(&conf, side, &named),
-            S3Credentials::MachineRole { name: Some("seafile".into()), endpoint: Some("http://10.0.0.1".into()) }
+            S3Credentials::Role(S3Role::Machine {
+                name: Some("seafile".into()),
+                endpoint: Some("http://10.0.0.1".into())
+            })
         );
         let env = [role, ("S3_IAM_ROLE_ENDPOINT", "10.0.0.1")];
         let line = only_line(parse_side(&conf, side, &env.into_iter().collect()));
@@ -324,9 +330,9 @@ fn the_role_of_the_machine_is_of_both_sides_and_a_key_of_the_new_side_counts_mor
     }
     let with_keys = side_text(&all_kinds("name = s3\nbucket = b-{kind}\nhost = h\nkey_id = i\nkey = k"));
     assert!(matches!(credentials(&with_keys, Role::Destination, &[role]), S3Credentials::Key { .. }));
-    assert_eq!(credentials(&with_keys, Role::Source, &[role]), S3Credentials::IamRole);
+    assert_eq!(credentials(&with_keys, Role::Source, &[role]), S3Credentials::Role(S3Role::Default));
     // What the new side's own file says counts whatever else it says.
     let own =
         both_files(&all_kinds("name = s3\nbucket = b-{kind}\nhost = h\nkey_id = i\nkey = k"), "S3_USE_IAM_ROLE=true\n");
-    assert_eq!(credentials(&own, Role::Destination, &[]), S3Credentials::IamRole);
+    assert_eq!(credentials(&own, Role::Destination, &[]), S3Credentials::Role(S3Role::Default));
 }

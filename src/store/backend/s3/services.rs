@@ -24,7 +24,7 @@ use super::address::region;
 use super::errors::{Failure, chain_text};
 use super::keys::Keys;
 use super::role::Role;
-use crate::conf::{S3Conf, S3Credentials};
+use crate::conf::{S3Conf, S3Credentials, S3Role};
 use crate::store::ErrorKind;
 use crate::store::http::runtime::block_on;
 use crate::store::http::{HttpClient, HttpError, HttpOptions, Request};
@@ -52,33 +52,40 @@ impl Credentials {
 }
 
 /// The roles that stores have now: how each is named, the region that its keys are derived for, and the role.
-static ROLES: Mutex<Vec<(S3Credentials, String, Weak<Role>)>> = Mutex::new(Vec::new());
+static ROLES: Mutex<Vec<(S3Role, String, Weak<Role>)>> = Mutex::new(Vec::new());
 
 /// Where the store of `conf` has its keys from.
 ///
 /// # Errors
 /// What in `conf` names no service.
 pub(super) fn credentials(conf: &S3Conf, options: &HttpOptions, store: &str) -> Result<Credentials, String> {
-    if let S3Credentials::Key { id, secret } = &conf.credentials {
-        return Ok(Credentials::Fixed(Arc::new(Keys::new(id, secret.clone(), None))));
-    }
+    let named = match &conf.credentials {
+        S3Credentials::Key { id, secret } => {
+            return Ok(Credentials::Fixed(Arc::new(Keys::new(id, secret.clone(), None))));
+        }
+        S3Credentials::Role(named) => named,
+    };
     let mut roles = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
     roles.retain(|(_, _, role)| role.strong_count() > 0);
-    let same = roles.iter().find(|(named, of, _)| *named == conf.credentials && of == region(conf));
+    let same = roles.iter().find(|(other, of, _)| other == named && of == region(conf));
     if let Some(role) = same.and_then(|(_, _, role)| role.upgrade()) {
         return Ok(Credentials::Role(role));
     }
-    let role = Arc::new(Role::new(service(conf, options, store)?));
-    roles.push((conf.credentials.clone(), region(conf).to_owned(), Arc::downgrade(&role)));
+    let role = Arc::new(Role::new(service(named, region(conf), options, store)?));
+    roles.push((named.clone(), region(conf).to_owned(), Arc::downgrade(&role)));
     Ok(Credentials::Role(role))
 }
 
-/// The service that gives the keys of the role of `conf`.
-fn service(conf: &S3Conf, options: &HttpOptions, store: &str) -> Result<SharedCredentialsProvider, String> {
-    let region = || Region::new(region(conf).to_owned());
-    match &conf.credentials {
-        S3Credentials::Key { .. } => Err("a key of the configuration is no role".to_owned()),
-        S3Credentials::IamRole => {
+/// The service that gives the keys of a role for `region`.
+fn service(
+    role: &S3Role,
+    region: &str,
+    options: &HttpOptions,
+    store: &str,
+) -> Result<SharedCredentialsProvider, String> {
+    let region = || Region::new(region.to_owned());
+    match role {
+        S3Role::Default => {
             // Made only here, so that environment, profile files and the machine's metadata service are not asked when
             // a key is given.
             let client = Services::client(options, store)?;
@@ -86,7 +93,7 @@ fn service(conf: &S3Conf, options: &HttpOptions, store: &str) -> Result<SharedCr
             let loaded = block_on(role.load()).map_err(|error| error.to_string())?;
             loaded.credentials_provider().ok_or_else(|| "no provider of credentials".to_owned())
         }
-        S3Credentials::MachineRole { name, endpoint } => {
+        S3Role::Machine { name, endpoint } => {
             let client = Services::client(options, store)?;
             let conf = ProviderConfig::without_region().with_http_client(client).with_region(Some(region()));
             let mut service = imds::Client::builder().configure(&conf);
