@@ -27,5 +27,6 @@ pub mod schema;
 pub mod side;
 pub mod sim_clock;
 pub mod skip;
+pub mod stub_conf;
 pub mod tree;
 pub mod watched;

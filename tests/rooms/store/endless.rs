@@ -4,11 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use seaf_migrate::conf::Secret;
-use seaf_migrate::conf::backend::{
-    BackendConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, StoreConf, SwiftAuth, SwiftConf,
-};
-use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
+use seaf_migrate::conf::backend::{BackendConf, S3Signature};
+use seaf_migrate::object::{KeyRange, ObjectKey};
 use seaf_migrate::store::backend::oss::OssStore;
 use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::backend::swift::SwiftStore;
@@ -16,6 +13,7 @@ use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
 use crate::support::http_stub::{Asked, Fault, Reply, Stub};
+use crate::support::stub_conf::{self, location};
 
 /// A server that answers everything but a login by `answer`, and a store of each protocol at it.
 pub(super) fn stores(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, [Named; 4]) {
@@ -42,52 +40,18 @@ pub(super) type Named = (&'static str, Box<dyn Store>);
 pub(super) trait Store: ReadStore + WriteStore + RemoveStore {}
 impl<T: ReadStore + WriteStore + RemoveStore> Store for T {}
 
-fn location(backend: BackendConf) -> seaf_migrate::conf::Location {
-    StoreConf::new(ObjectKind::Blocks, backend).location()
-}
-
 fn s3(host: &str, signature: S3Signature) -> S3Store {
-    let conf = S3Conf {
-        bucket: "bucket".to_owned(),
-        credentials: S3Credentials::Key { id: "id".to_owned(), secret: Secret::new("secret") },
-        host: Some(host.to_owned()),
-        region: None,
-        signature,
-        https: false,
-        path_style: true,
-        sse_c_key: None,
-        ca_file: None,
-    };
+    let conf = stub_conf::s3(host, signature);
     S3Store::open(&conf, location(BackendConf::S3(conf.clone())), HttpOptions::default()).unwrap()
 }
 
 fn oss(host: &str) -> OssStore {
-    let conf = OssConf {
-        bucket: "bucket".to_owned(),
-        key_id: "id".to_owned(),
-        key: Secret::new("key"),
-        endpoint: host.to_owned(),
-        region: None,
-        signature: OssSignature::V1,
-        https: false,
-        ca_file: None,
-    };
+    let conf = stub_conf::oss(host);
     OssStore::open(&conf, location(BackendConf::Oss(conf.clone())), HttpOptions::default()).unwrap()
 }
 
 fn swift(host: &str) -> SwiftStore {
-    let conf = SwiftConf {
-        auth_host: host.to_owned(),
-        auth: SwiftAuth::V1,
-        user: "account:user".to_owned(),
-        password: Secret::new("password"),
-        tenant: None,
-        domain: "default".to_owned(),
-        region: None,
-        container: "container".to_owned(),
-        https: false,
-        ca_file: None,
-    };
+    let conf = stub_conf::swift(host);
     SwiftStore::open(&conf, location(BackendConf::Swift(conf.clone())), HttpOptions::default()).unwrap()
 }
 

@@ -5,11 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
-use seaf_migrate::conf::Secret;
-use seaf_migrate::conf::backend::{
-    BackendConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, StoreConf, SwiftAuth, SwiftConf,
-};
-use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
+use seaf_migrate::conf::backend::{BackendConf, S3Signature};
+use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
 use seaf_migrate::store::backend::oss::OssStore;
 use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::backend::swift::SwiftStore;
@@ -18,6 +15,7 @@ use seaf_migrate::store::{Page, Part, ReadStore, StoreError};
 
 use crate::support::changed::changed;
 use crate::support::http_stub::{Reply, Stub};
+use crate::support::stub_conf::{self, location};
 
 fn key(number: u8) -> ObjectKey {
     ObjectKey::new(LibraryId::from_bytes([number / 4; 16]), ObjectId::from_bytes([number; 20]))
@@ -50,52 +48,18 @@ impl Server {
     }
 }
 
-pub(super) fn location(backend: BackendConf) -> seaf_migrate::conf::Location {
-    StoreConf::new(ObjectKind::Blocks, backend).location()
-}
-
 fn oss(server: &Server) -> OssStore {
-    let conf = OssConf {
-        bucket: "bucket".to_owned(),
-        key_id: "id".to_owned(),
-        key: Secret::new("key"),
-        endpoint: server.stub.host(),
-        region: None,
-        signature: OssSignature::V1,
-        https: false,
-        ca_file: None,
-    };
+    let conf = stub_conf::oss(&server.stub.host());
     OssStore::open(&conf, location(BackendConf::Oss(conf.clone())), HttpOptions::default()).unwrap()
 }
 
 fn swift(server: &Server) -> SwiftStore {
-    let conf = SwiftConf {
-        auth_host: server.stub.host(),
-        auth: SwiftAuth::V1,
-        user: "account:user".to_owned(),
-        password: Secret::new("password"),
-        tenant: None,
-        domain: "default".to_owned(),
-        region: None,
-        container: "container".to_owned(),
-        https: false,
-        ca_file: None,
-    };
+    let conf = stub_conf::swift(&server.stub.host());
     SwiftStore::open(&conf, location(BackendConf::Swift(conf.clone())), HttpOptions::default()).unwrap()
 }
 
 fn s3(server: &Server) -> S3Store {
-    let conf = S3Conf {
-        bucket: "bucket".to_owned(),
-        credentials: S3Credentials::Key { id: "id".to_owned(), secret: Secret::new("secret") },
-        host: Some(server.stub.host()),
-        region: None,
-        signature: S3Signature::V2,
-        https: false,
-        path_style: true,
-        sse_c_key: None,
-        ca_file: None,
-    };
+    let conf = stub_conf::s3(&server.stub.host(), S3Signature::V2);
     let options = HttpOptions {
         answer_timeout: Duration::from_secs(20),
         stall_timeout: Duration::from_secs(20),

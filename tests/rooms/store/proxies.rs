@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use seaf_migrate::conf::backend::{
-    BackendConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, StoreConf, SwiftAuth, SwiftConf,
-};
-use seaf_migrate::conf::{Environment, Secret};
+use seaf_migrate::conf::Environment;
+use seaf_migrate::conf::backend::{BackendConf, OssConf, S3Conf, S3Signature, StoreConf, SwiftConf};
 use seaf_migrate::object::{ObjectKey, ObjectKind};
 use seaf_migrate::store::http::proxy::Proxies;
 use seaf_migrate::store::layer::retry::RetryPolicy;
@@ -18,46 +16,15 @@ use seaf_migrate::sys::shutdown::Shutdown;
 
 use crate::support::http_stub::{Asked, Reply, Stub};
 use crate::support::proxy::Tunnels;
+use crate::support::stub_conf;
 
 /// What is at `store.invalid`, spoken to over each protocol.
 pub(super) fn confs(https: bool) -> Vec<(&'static str, BackendConf)> {
-    let host = "store.invalid".to_owned();
+    let host = "store.invalid";
     let ca_file = https.then(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/proxied_ca.pem")));
-    let s3 = |signature| {
-        BackendConf::S3(S3Conf {
-            bucket: "bucket".to_owned(),
-            credentials: S3Credentials::Key { id: "id".to_owned(), secret: Secret::new("secret") },
-            host: Some(host.clone()),
-            region: None,
-            signature,
-            https,
-            path_style: true,
-            sse_c_key: None,
-            ca_file: ca_file.clone(),
-        })
-    };
-    let oss = OssConf {
-        bucket: "bucket".to_owned(),
-        key_id: "id".to_owned(),
-        key: Secret::new("key"),
-        endpoint: host.clone(),
-        region: None,
-        signature: OssSignature::V1,
-        https,
-        ca_file: ca_file.clone(),
-    };
-    let swift = SwiftConf {
-        auth_host: host.clone(),
-        auth: SwiftAuth::V1,
-        user: "account:user".to_owned(),
-        password: Secret::new("password"),
-        tenant: None,
-        domain: "default".to_owned(),
-        region: None,
-        container: "container".to_owned(),
-        https,
-        ca_file: ca_file.clone(),
-    };
+    let s3 = |signature| BackendConf::S3(S3Conf { https, ca_file: ca_file.clone(), ..stub_conf::s3(host, signature) });
+    let oss = OssConf { https, ca_file: ca_file.clone(), ..stub_conf::oss(host) };
+    let swift = SwiftConf { https, ca_file: ca_file.clone(), ..stub_conf::swift(host) };
     vec![
         ("S3 V2", s3(S3Signature::V2)),
         ("S3 V4", s3(S3Signature::V4)),

@@ -4,16 +4,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use seaf_migrate::conf::Secret;
-use seaf_migrate::conf::backend::{BackendConf, S3Conf, S3Credentials, S3Signature};
+use seaf_migrate::conf::backend::{BackendConf, S3Signature};
 use seaf_migrate::object::ObjectKey;
 use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::{ErrorKind, ReadStore, WriteStore};
 use sha2::{Digest, Sha256};
 
-use super::foreign_answers::location;
 use crate::support::http_stub::{Asked, Fault, Reply, Stub};
+use crate::support::stub_conf::{self, location};
 
 const KEY: ObjectKey = ObjectKey::MIN;
 const DATA: &[u8] = b"the bytes of an object";
@@ -29,17 +28,7 @@ fn store(
         hearing.lock().unwrap().push(asked.clone());
         answer(asked)
     });
-    let conf = S3Conf {
-        bucket: "bucket".to_owned(),
-        credentials: S3Credentials::Key { id: "id".to_owned(), secret: Secret::new("secret") },
-        host: Some(stub.host()),
-        region: None,
-        signature,
-        https: false,
-        path_style: true,
-        sse_c_key: None,
-        ca_file: None,
-    };
+    let conf = stub_conf::s3(&stub.host(), signature);
     let store = S3Store::open(&conf, location(BackendConf::S3(conf.clone())), HttpOptions::default()).unwrap();
     (stub, store, heard)
 }
