@@ -20,7 +20,7 @@ fn side(folder: &Path, name: &str, word: &str) -> String {
 
 /// The options of a command as the command line has them.
 fn flags<F: Args>(options: &[&str]) -> F {
-    let command = F::augment_args(clap::Command::new("command"));
+    let command = F::augment_args(clap::Command::default());
     let line = ["command"].into_iter().chain(options.iter().copied());
     F::from_arg_matches(&command.get_matches_from(line)).unwrap()
 }
