@@ -16,7 +16,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::uri::Scheme;
-use http::{Method, StatusCode, Uri};
+use http::{Method, Uri};
 
 use super::{BLOCK_MAX, ErrorKind, StoreError};
 use crate::conf::OptionNames;
@@ -34,10 +34,10 @@ mod trust;
 mod way;
 mod wire;
 
+pub use answer::{Response, kind_of_status, retry_after};
 pub(super) use answer::{SIZE_ADVICE, not_followed};
-pub use answer::{kind_of_status, retry_after};
 
-use body::{Deadline, Limit, Upload, collect};
+use body::{Deadline, Limit, Upload, receive};
 use connect::Connector;
 use event_loop::Host;
 use failure::Failure;
@@ -97,6 +97,8 @@ pub struct Request {
     pub answer_limit: u64,
     /// Whether the request can be sent twice with the same outcome.
     pub repeatable: bool,
+    /// Whether of a success only the length of its body is wanted.
+    pub measures: bool,
 }
 
 impl Request {
@@ -127,6 +129,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             answer_limit: Self::TEXT_LIMIT,
+            measures: false,
         })
     }
 
@@ -148,6 +151,14 @@ impl Request {
     #[must_use]
     pub const fn answer_limit(mut self, bytes: u64) -> Self {
         self.answer_limit = bytes;
+        self
+    }
+
+    /// The same request, of whose success only the length of the body is wanted: a large one takes no memory, and is not
+    /// read at all where the server says its length.
+    #[must_use]
+    pub const fn measuring(mut self) -> Self {
+        self.measures = true;
         self
     }
 
@@ -181,47 +192,6 @@ impl Request {
             proxy.login().map(|login| headers.insert(PROXY_AUTHORIZATION, login.clone()));
         }
         request
-    }
-}
-
-/// A whole answer, whatever its status.
-#[derive(Debug)]
-pub struct Response {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-    /// Whether the server marked the body's end. If not, a body that broke off looks like a whole one.
-    pub body_end_known: bool,
-    /// Whether it came over TLS.
-    pub over_tls: bool,
-    /// What the user calls the options that errors advise to look at.
-    pub names: OptionNames,
-}
-
-impl Response {
-    /// The text of a header; `None` when it is missing or not ASCII.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The body, if it is sure to be all of it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Protocol`] when the server did not say where the body ends.
-    pub fn whole_body(self) -> Result<Bytes, HttpError> {
-        if self.body_end_known {
-            Ok(self.body)
-        } else {
-            Err(HttpError::new(ErrorKind::Protocol, "the server did not say how long the object is"))
-        }
-    }
-
-    /// What the answer says about its body's length; for the answer to a HEAD that of the object.
-    pub fn content_length(&self) -> Option<u64> {
-        self.header(CONTENT_LENGTH.as_str())?.trim().parse().ok()
     }
 }
 
@@ -333,18 +303,20 @@ impl HttpClient {
         };
         let (mut wire, answer) = deadline.bound(sending).await.ok_or_else(Failure::no_answer)??;
         let (parts, body) = answer.into_parts();
-        let body_end_known = request.method == Method::HEAD
-            || hyper::body::Body::size_hint(&body).exact().is_some()
-            || parts.headers.contains_key(TRANSFER_ENCODING);
+        let told = hyper::body::Body::size_hint(&body).exact();
+        let body_end_known =
+            request.method == Method::HEAD || told.is_some() || parts.headers.contains_key(TRANSFER_ENCODING);
         let limit = Limit::of(parts.status, request.answer_limit);
-        let body = wire.driving(collect(body, limit, self.options.stall_timeout)).await?;
-        if wire.is_open() {
+        let measures = request.measures && parts.status.is_success();
+        let received = wire.driving(receive(body, limit, self.options.stall_timeout, measures)).await?;
+        if wire.is_open() && received.is_read {
             event_loop::keep(self.id, host.clone(), wire, self.options.idle_timeout);
         }
         Ok(Response {
             status: parts.status,
             headers: parts.headers,
-            body,
+            body: received.body,
+            body_length: received.length,
             body_end_known,
             over_tls: request.url.scheme() == Some(&Scheme::HTTPS),
             names: self.options.names,

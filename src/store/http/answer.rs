@@ -1,16 +1,60 @@
-//! What an answer that is not a success means.
+//! An answer, and what one means that is not a success.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, LOCATION, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::proxy::LOGIN_ADVICE;
-use super::{ErrorKind, LONGEST_URL, Response, StoreError};
+use super::{ErrorKind, HttpError, LONGEST_URL, StoreError};
 use crate::conf::OptionNames;
 use crate::store::witness::foreign::{Success, first_words};
 use crate::sys::terminal::beginning;
+
+/// A whole answer, whatever its status.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; of one that was only measured nothing, or its beginning.
+    pub body: Bytes,
+    /// The length of the whole body in bytes.
+    pub body_length: u64,
+    /// Whether the server marked the body's end. If not, a body that broke off looks like a whole one.
+    pub body_end_known: bool,
+    /// Whether it came over TLS.
+    pub over_tls: bool,
+    /// What the user calls the options that errors advise to look at.
+    pub names: OptionNames,
+}
+
+impl Response {
+    /// The text of a header; `None` when it is missing or not ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, if it is sure to be all of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] when the server did not say where the body ends.
+    pub fn whole_body(self) -> Result<Bytes, HttpError> {
+        if self.body_end_known {
+            Ok(self.body)
+        } else {
+            Err(HttpError::new(ErrorKind::Protocol, "the server did not say how long the object is"))
+        }
+    }
+
+    /// What the answer says about its body's length; for the answer to a HEAD that of the object.
+    pub fn content_length(&self) -> Option<u64> {
+        self.header(CONTENT_LENGTH.as_str())?.trim().parse().ok()
+    }
+}
 
 /// What a status means where the backend knows nothing better.
 ///

@@ -144,8 +144,59 @@ impl Pace {
     }
 }
 
+/// Up to how many bytes a body is read though only its length is wanted and told: less than another connection costs.
+const WORTH_READING: u64 = 64 << 10;
+
+/// What came of the body of an answer.
+pub(super) struct Received {
+    /// The body; of one that was only measured nothing, or its beginning.
+    pub(super) body: Bytes,
+    /// The length of the whole body in bytes.
+    pub(super) length: u64,
+    /// Whether it was read to its end, so that the connection is free for the next answer.
+    pub(super) is_read: bool,
+}
+
+/// Reads the body of an answer within `limit`, each piece within `stall`. `measures`: only its length is wanted.
+pub(super) async fn receive(
+    body: Incoming,
+    limit: Limit,
+    stall: Duration,
+    measures: bool,
+) -> Result<Received, Failure> {
+    match body.size_hint().exact() {
+        Some(length) if measures && length > WORTH_READING => {
+            Ok(Received { body: Bytes::new(), length, is_read: false })
+        }
+        None if measures => measure(body, limit, stall).await,
+        _ => {
+            let body = collect(body, limit, stall).await?;
+            Ok(Received { length: body.len() as u64, body, is_read: true })
+        }
+    }
+}
+
+/// Counts the bytes of a body whose length nobody said, and keeps the first piece of it.
+async fn measure(mut body: Incoming, limit: Limit, stall: Duration) -> Result<Received, Failure> {
+    let (mut first, mut length, mut pace) = (Bytes::new(), 0, Pace::begin());
+    while let Some(frame) = timeout(stall, body.frame()).await.map_err(|_| Failure::stalled(stall))? {
+        let Ok(piece) = frame.map_err(Failure::of_body)?.into_data() else { continue };
+        length += piece.len() as u64;
+        if length > limit.bytes {
+            return Err(limit.exceeded());
+        }
+        if !pace.goes_on(piece.len(), stall) {
+            return Err(Failure::drips(stall, DRIP));
+        }
+        if first.is_empty() {
+            first = piece;
+        }
+    }
+    Ok(Received { body: first, length, is_read: true })
+}
+
 /// Reads the whole body of an answer within `limit`, each piece within `stall`.
-pub(super) async fn collect(mut body: Incoming, limit: Limit, stall: Duration) -> Result<Bytes, Failure> {
+async fn collect(mut body: Incoming, limit: Limit, stall: Duration) -> Result<Bytes, Failure> {
     let expected = body.size_hint().lower();
     if expected > limit.bytes {
         return Err(limit.exceeded());

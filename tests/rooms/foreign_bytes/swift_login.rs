@@ -36,6 +36,7 @@ pub fn run(data: &[u8]) {
         status,
         headers,
         body: body.to_vec().into(),
+        body_length: body.len() as u64,
         body_end_known: true,
         over_tls: false,
         names: OptionNames::Swift,

@@ -92,6 +92,30 @@ fn a_server_that_tells_no_size_in_any_way_is_an_error_and_not_asked_for_ever() {
 }
 
 #[test]
+fn the_size_of_an_object_of_any_length_is_told_without_reading_it_where_there_are_no_ranges_either() {
+    // More than is accepted of an object, and its bytes do not end: whoever reads it to learn its size never does.
+    let size = 5_u64 << 30;
+    let (_stub, store, _) = store(S3Signature::V4, move |asked| match asked.method.as_str() {
+        "HEAD" => Reply::new(405),
+        _ => Reply::new(200).header("Content-Length", size.to_string()).body(DATA).fault(Fault::Endless),
+    });
+    for _ in 0..2 {
+        assert_eq!(store.size(&KEY).unwrap(), size);
+    }
+}
+
+#[test]
+fn an_object_in_chunks_is_counted_where_there_are_no_ranges() {
+    let chunk = format!("{:x}\r\n{}\r\n", 100_000, "x".repeat(100_000));
+    let body = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk.repeat(20));
+    let (_stub, store, _) = store(S3Signature::V4, move |asked| match asked.method.as_str() {
+        "HEAD" => Reply::new(405),
+        _ => Reply::new(200).fault(Fault::Raw(body.clone().into_bytes())),
+    });
+    assert_eq!(store.size(&KEY).unwrap(), 2_000_000);
+}
+
+#[test]
 fn an_object_that_is_missing_stays_missing_without_head() {
     let (_stub, store, _) = store(S3Signature::V4, |asked| match asked.method.as_str() {
         "HEAD" => Reply::new(405),

@@ -46,15 +46,16 @@ impl S3Store {
 
     fn size_by_reading(&self, key: &ObjectKey) -> Result<u64, Failure> {
         let one_byte = |get: Request| {
-            get.header("range", HeaderValue::from_static("bytes=0-0")).answer_limit(Request::OBJECT_LIMIT)
+            // A server that knows no ranges sends the whole object.
+            get.header("range", HeaderValue::from_static("bytes=0-0")).answer_limit(Request::OBJECT_LIMIT).measuring()
         };
         match self.send(Method::GET, Some(key), "", one_byte) {
             Ok(answer) => size_in(&answer),
             // There is no first byte of an object without bytes (RFC 9110, 15.5.17).
             // Sent as it is, because what reads an object may itself ask for its size.
-            Err(failure) if failure.status == Some(416) => {
-                size_in(&self.send(Method::GET, Some(key), "", |get| get.answer_limit(Request::OBJECT_LIMIT))?)
-            }
+            Err(failure) if failure.status == Some(416) => size_in(
+                &self.send(Method::GET, Some(key), "", |get| get.answer_limit(Request::OBJECT_LIMIT).measuring())?,
+            ),
             Err(failure) => Err(failure),
         }
     }
@@ -84,7 +85,7 @@ fn size_in(answer: &Response) -> Result<u64, Failure> {
             named().ok_or_else(|| Failure::new(ErrorKind::Protocol, "the answer does not say how long the object is"))
         }
         // The whole object, because the server knows no ranges.
-        (200, true) => Ok(answer.body.len() as u64),
+        (200, true) => Ok(answer.body_length),
         (status, _) => {
             Err(Failure::new(ErrorKind::Protocol, format!("HTTP {status} does not say how long the object is")))
         }
