@@ -178,6 +178,12 @@ impl StoreName {
     }
 }
 
+impl fmt::Display for StoreName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.title, self.location)
+    }
+}
+
 impl StoreError {
     /// An error while doing `action` (`read`, `write`, `size`, …) to an object.
     pub fn object(kind: ErrorKind, action: &'static str, key: &ObjectKey, cause: impl fmt::Display) -> Self {
@@ -272,7 +278,7 @@ impl fmt::Display for StoreError {
         write!(f, "{} {}", self.action, self.subject)?;
         match &self.store {
             Some(store) if self.subject.contains(&store.location.place) => write!(f, " ({})", store.title)?,
-            Some(store) => write!(f, " ({} in {})", store.title, store.location)?,
+            Some(store) => write!(f, " ({store})")?,
             None => {}
         }
         write!(f, ": {}: {}", self.kind.as_str(), self.cause)

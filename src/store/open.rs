@@ -16,7 +16,7 @@ use super::http::proxy::Proxies;
 use super::layer::named::Named;
 use super::layer::retry::{Retry, RetryPolicy, Teller};
 use super::layer::staying::Staying;
-use super::{ErrorKind, ReadStore, RemoveStore, StoreError, WriteStore};
+use super::{ErrorKind, ReadStore, RemoveStore, StoreError, StoreName, WriteStore};
 use crate::conf::{BackendConf, StoreConf};
 use crate::flow::Hold;
 use crate::sys::shutdown::Shutdown;
@@ -95,8 +95,8 @@ impl OpenOptions {
         self.retries.load(Ordering::Relaxed)
     }
 
-    fn retrying<S: Store>(&self, store: S) -> Retry<S> {
-        let retry = Retry::new(store, self.retry, self.stop.clone());
+    fn retrying<S: Store>(&self, conf: &StoreConf, store: S) -> Retry<S> {
+        let retry = Retry::new(store, self.retry, self.stop.clone()).named(StoreName::of(conf));
         retry.counting_in(Arc::clone(&self.retries)).telling(self.tell.clone()).held_by(self.hold.clone())
     }
 
@@ -106,7 +106,7 @@ impl OpenOptions {
         conf: &StoreConf,
         open: impl FnOnce() -> Result<S, StoreError>,
     ) -> Result<Arc<dyn Store>, StoreError> {
-        Ok(Arc::new(Named::open(conf, || open().map(|store| self.retrying(store)))?))
+        Ok(Arc::new(Named::open(conf, || open().map(|store| self.retrying(conf, store)))?))
     }
 
     fn http(&self, conf: &StoreConf) -> HttpOptions {
@@ -116,8 +116,8 @@ impl OpenOptions {
 
     /// A folder to read from. A file that cannot be read now cannot be read a second later, but a file system on the network
     /// may be away for a while (ESTALE, a server that was restarted).
-    fn reading(&self, store: FsStore) -> Retry<FsStore> {
-        self.retrying(store).believing_refusals()
+    fn reading(&self, conf: &StoreConf, store: FsStore) -> Retry<FsStore> {
+        self.retrying(conf, store).believing_refusals()
     }
 
     fn ceph(&self) -> CephOptions {
@@ -151,7 +151,7 @@ impl Ways {
 pub fn open_source(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn ReadStore>, StoreError> {
     match &conf.backend {
         BackendConf::Fs(fs) => {
-            let open = || FsStore::source(fs, conf.kind, conf.location()).map(|store| options.reading(store));
+            let open = || FsStore::source(fs, conf.kind, conf.location()).map(|store| options.reading(conf, store));
             Ok(Arc::new(Named::open(conf, open)?))
         }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
@@ -198,7 +198,7 @@ pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Res
     match &conf.backend {
         BackendConf::Fs(fs) => {
             let open = || FsStore::destination_to_read(fs, conf.kind, conf.location());
-            Ok(Arc::new(Named::open(conf, || open().map(|store| options.reading(store)))?))
+            Ok(Arc::new(Named::open(conf, || open().map(|store| options.reading(conf, store)))?))
         }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }

@@ -9,6 +9,7 @@
 //! Every call may be repeated, because objects are immutable: writing one twice leaves the same bytes. The exceptions are
 //! `sync` and `make_listed_durable`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +24,9 @@ use crate::conf::backend::Location;
 use crate::flow::Hold;
 use crate::flow::rate::{Clock, RealClock};
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{ErrorKind, Exclusion, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{
+    ErrorKind, Exclusion, Listed, Page, Part, ReadStore, RemoveStore, StoreError, StoreName, WriteStore,
+};
 use crate::sys::shutdown::Shutdown;
 
 mod course;
@@ -72,6 +75,8 @@ pub struct Retry<S> {
     health: Health,
     hold: Hold,
     retries: Arc<AtomicU64>,
+    /// What the store is called when it is told of; `None` is called by its place.
+    name: Option<StoreName>,
 }
 
 impl<S> Retry<S> {
@@ -83,7 +88,7 @@ impl<S> Retry<S> {
 
     /// The same on another clock.
     pub fn with_clock(inner: S, policy: RetryPolicy, clock: Arc<dyn Clock>) -> Self {
-        Self { inner, policy, health: Health::new(clock), hold: Hold::default(), retries: Arc::default() }
+        Self { inner, policy, health: Health::new(clock), hold: Hold::default(), retries: Arc::default(), name: None }
     }
 
     /// How many calls were repetitions so far.
@@ -105,6 +110,13 @@ impl<S> Retry<S> {
         self
     }
 
+    /// The same store, called `name` when it is told of.
+    #[must_use]
+    pub fn named(mut self, name: StoreName) -> Self {
+        self.name = Some(name);
+        self
+    }
+
     /// The same store; that it is waited for, and how many requests a second it bears, is told to `tell`.
     #[must_use]
     pub fn telling(mut self, tell: Teller) -> Self {
@@ -122,8 +134,13 @@ impl<S: ReadStore> Retry<S> {
         self
     }
 
+    /// What the store is called when it is told of.
+    fn called(&self) -> &dyn fmt::Display {
+        self.name.as_ref().map_or(self.inner.location(), |name| name as &dyn fmt::Display)
+    }
+
     fn repeat<T>(&self, call: impl Fn(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.repeat_until(call, || self.health.answered(true, self.inner.location()))
+        self.repeat_until(call, || self.health.answered(true, self.called()))
     }
 
     /// As `repeat`, for a call that succeeds in some stores without asking them: that says nothing of how they answer.
@@ -149,9 +166,9 @@ impl<S: ReadStore> Retry<S> {
                 Err(error) => error,
             };
             if error.kind() == ErrorKind::NotFound {
-                self.health.answered(false, self.inner.location());
+                self.health.answered(false, self.called());
             }
-            let (wait, error) = match course.after(error, self.inner.location()) {
+            let (wait, error) = match course.after(error, self.called()) {
                 Next::Fail(error) => return Err(error),
                 Next::Repeat(wait, error) => (wait, error),
             };
@@ -210,8 +227,8 @@ impl<S: ReadStore> Retry<S> {
     /// Asks the store for an object that is hardly there, to learn whether it answers.
     fn ask_elsewhere(&self) {
         match self.inner.size(&ObjectKey::MIN) {
-            Ok(_) => self.health.answered(true, self.inner.location()),
-            Err(error) if error.kind() == ErrorKind::NotFound => self.health.answered(false, self.inner.location()),
+            Ok(_) => self.health.answered(true, self.called()),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.health.answered(false, self.called()),
             Err(_) => {}
         }
     }

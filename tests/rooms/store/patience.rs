@@ -12,7 +12,7 @@ use seaf_migrate::flow::rate::Clock;
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::layer::retry::{Retry, RetryPolicy, Teller};
-use seaf_migrate::store::{ErrorKind, Page, Part, ReadStore, StoreError, WriteStore};
+use seaf_migrate::store::{ErrorKind, Page, Part, ReadStore, StoreError, StoreName, WriteStore};
 
 use crate::support::sim_clock::SimClock;
 
@@ -104,7 +104,9 @@ pub(super) fn world_with(
         Moody { memory, clock: clock.clone(), began: clock.now(), mood: Box::new(mood), asked: Arc::clone(&asked) };
     let telling = Arc::clone(&told);
     let tell = Teller::new(move |sentence| telling.lock().unwrap().push(sentence.to_owned()));
-    let store = Retry::with_clock(moody, policy, Arc::new(clock.clone())).telling(tell);
+    let location = moody.location().clone();
+    let name = StoreName { title: "old blocks".to_owned(), location };
+    let store = Retry::with_clock(moody, policy, Arc::new(clock.clone())).named(name).telling(tell);
     World { store, clock, asked, told }
 }
 
@@ -182,7 +184,8 @@ fn of_a_store_that_bears_40_requests_a_second_64_workers_get_almost_all_of_it_an
     assert!(refused < objects / 2, "{refused} requests refused for {objects} objects");
     let told = world.told();
     assert_eq!(told.len(), 1, "a store that bears few requests is not away: {told:?}");
-    let (_, bears) = told[0].split_once(" bears about ").expect("how many it bears");
+    let (name, bears) = told[0].split_once(" bears about ").expect("how many it bears");
+    assert!(name.starts_with("old blocks in ") && name.contains("moody"), "{name}");
     let (limit, rest) = bears.split_once(' ').expect("a number");
     assert!((20..80).contains(&limit.parse::<u32>().unwrap()), "{told:?}");
     assert!(rest.starts_with("requests a second; they are sent at that rate"), "{told:?}");
@@ -260,6 +263,8 @@ fn an_outage_of_nine_minutes_is_waited_out_and_said_once() {
         assert_eq!(told.len(), 2, "{kind:?}: {told:?}");
         assert!(told[0].contains("in that mood") && told[0].contains(" s more (--patience)"), "{}", told[0]);
         assert!(told[1].contains("answers again after 5"), "{}", told[1]);
+        // Of six stores it is this one: side, kind and place.
+        assert!(told.iter().all(|news| news.starts_with("old blocks in ") && news.contains("moody")), "{told:?}");
     }
 }
 
