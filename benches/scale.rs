@@ -23,7 +23,7 @@ use seaf_migrate::index::{Index, Journal, ListLock, ListPaths, SetBuilder, text}
 use seaf_migrate::metrics::{Counters, ObjectFindings};
 use seaf_migrate::object::{KeyRange, ObjectKind};
 use seaf_migrate::report::Console;
-use seaf_migrate::store::{Listed, ReadStore};
+use seaf_migrate::store::{Listed, ReadStore, SizeForm};
 use seaf_migrate::sys::allocator;
 use seaf_migrate::sys::shutdown::Shutdown;
 use seaf_migrate::transfer::diff::MissingObjects;
@@ -163,7 +163,7 @@ impl Bench {
                 kind: KIND,
                 source: &source,
                 destination: &self.destination(),
-                work: &MissingObjects { source: &source, listers, index: &held.set },
+                work: &MissingObjects { source: &source, listers, index: &held.set, held: SizeForm::Exact },
                 limits: &limits,
                 budget: &Budget::new(settings.memory),
                 counters: &counters,

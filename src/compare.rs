@@ -10,7 +10,7 @@ use crate::flow::Budget;
 use crate::index::IndexEntry;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::store::checked::{CheckedRead, CheckedReader, found_or_gone};
-use crate::store::{self, ErrorKind, ReadStore, SizeMatch, StoreError};
+use crate::store::{self, ErrorKind, ReadStore, SizeForm, SizeForms, SizeMatch, StoreError};
 
 pub mod merge;
 pub mod sample;
@@ -110,6 +110,7 @@ pub struct Examiner<'a> {
 
 /// The object as found at the destination.
 struct Seen {
+    /// Its size in the form of the destination's sizes.
     size: u64,
     content: Option<Content>,
 }
@@ -127,8 +128,8 @@ struct Content {
 /// What the source gives for an object, its bytes no longer kept.
 enum Source {
     Gone,
-    Good { size: u64, digest: ObjectId },
-    Damaged { size: u64, digest: ObjectId, damage: Damage },
+    Good { digest: ObjectId },
+    Damaged { digest: ObjectId, damage: Damage },
 }
 
 impl Examiner<'_> {
@@ -155,6 +156,15 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    /// The forms of the sizes on both sides.
+    fn sizes(&self) -> SizeForms {
+        SizeForms { held: self.held_form(), expected: self.examiner.from.size_form() }
+    }
+
+    fn held_form(&self) -> SizeForm {
+        self.examiner.to.map_or_else(SizeForm::default, |to| to.size_form())
+    }
+
     /// The object as found at the destination; `None` when it is missing there.
     fn inspect_destination(&mut self) -> Result<Option<Seen>, Comparison> {
         let (Some(to), key) = (self.examiner.to, &self.object.key) else { return Ok(None) };
@@ -170,7 +180,8 @@ impl Look<'_> {
             return self.read_destination(to, listed);
         }
         // The listed size is used unless it differs from the source's: then the store is asked.
-        let is_believed = matches!(SizeMatch::of(listed, self.object.from), SizeMatch::Same | SizeMatch::Unknown);
+        let is_believed =
+            matches!(self.sizes().compare(listed, self.object.from), SizeMatch::Same | SizeMatch::Unknown);
         let believed = listed.filter(|_| is_believed);
         let size = match believed {
             Some(size) => Some(size),
@@ -194,7 +205,7 @@ impl Look<'_> {
         // A commit's id covers neither its parents nor the key of an encrypted library, so its bytes are compared.
         let is_compared = damage.is_some() || kind == ObjectKind::Commits;
         let digest = is_compared.then(|| content::sha1_of(&data));
-        Ok(Some(Seen { size: data.len() as u64, content: Some(Content { damage, digest }) }))
+        Ok(Some(Seen { size: to.size_form().of(data.len() as u64), content: Some(Content { damage, digest }) }))
     }
 
     /// The result for an object that the destination does not hold.
@@ -214,13 +225,16 @@ impl Look<'_> {
 
     fn judge(&mut self, seen: &Seen) -> Result<Comparison, Comparison> {
         let size = self.source_size(seen)?;
-        let fault = match SizeMatch::of(Some(seen.size), size) {
+        let fault = match self.sizes().compare(Some(seen.size), size) {
             SizeMatch::Shorter => Fault::Shorter,
             SizeMatch::Longer => Fault::Longer,
             SizeMatch::Same | SizeMatch::Unknown => {
                 return seen.content.as_ref().map_or(Ok(Comparison::Good), |read| self.compare(seen.size, read));
             }
         };
+        if let Some(result) = self.is_undecryptable(seen)? {
+            return Ok(result);
+        }
         let mut cause = format!("{} bytes at the destination, {} in the source", seen.size, size.unwrap_or_default());
         match seen.content.as_ref().map(|content| &content.damage) {
             Some(Some(damage)) => cause += &format!("; {damage}"),
@@ -235,13 +249,32 @@ impl Look<'_> {
         Ok(Comparison::Finding(fault, cause))
     }
 
+    /// The result for an object of another size where one side is encrypted and the other is not: bytes that cannot be decrypted are
+    /// copied as they are, and then only reading them on both sides tells that they are the same. `None` when they are not.
+    fn is_undecryptable(&mut self, seen: &Seen) -> Result<Option<Comparison>, Comparison> {
+        let (Some(to), sizes) = (self.examiner.to, self.sizes()) else { return Ok(None) };
+        if sizes.held == sizes.expected {
+            return Ok(None);
+        }
+        let held = match &seen.content {
+            Some(content) => content.digest,
+            None => self.read_destination(to, None)?.and_then(|seen| seen.content?.digest),
+        };
+        Ok(match (held, self.read_source(self.object.from)?) {
+            (Some(held), Source::Damaged { digest, damage }) if held == digest => {
+                Some(Comparison::SourceDamage(damage))
+            }
+            _ => None,
+        })
+    }
+
     /// The size of the object in the source; `None` when its content proves it good, or the source no longer holds it
     /// and its listing gave no size.
     fn source_size(&self, seen: &Seen) -> Result<Option<u64>, Comparison> {
         let (from, key, listed) = (self.examiner.from, &self.object.key, self.object.from);
         let is_good = seen.content.as_ref().is_some_and(|content| content.damage.is_none());
         let is_proven = is_good && self.examiner.kind == ObjectKind::Blocks;
-        match SizeMatch::of(Some(seen.size), listed) {
+        match self.sizes().compare(Some(seen.size), listed) {
             SizeMatch::Same => return Ok(listed),
             SizeMatch::Unknown if is_proven => return Ok(None),
             SizeMatch::Unknown | SizeMatch::Shorter | SizeMatch::Longer => {}
@@ -257,9 +290,7 @@ impl Look<'_> {
         let source = self.read_source(Some(size))?;
         let is_same = match &source {
             Source::Gone => false,
-            Source::Good { size: other, digest: others } | Source::Damaged { size: other, digest: others, .. } => {
-                *other == size && *others == digest
-            }
+            Source::Good { digest: others } | Source::Damaged { digest: others, .. } => *others == digest,
         };
         let why = match (&read.damage, source) {
             (None, Source::Gone) => return Ok(Comparison::Good),
@@ -310,11 +341,9 @@ impl Look<'_> {
             CheckedRead::Gone => Source::Gone,
             CheckedRead::Good { data, wrong_once } => {
                 self.note(SOURCE, wrong_once);
-                Source::Good { size: data.len() as u64, digest: content::sha1_of(&data) }
+                Source::Good { digest: content::sha1_of(&data) }
             }
-            CheckedRead::Damaged { data, damage } => {
-                Source::Damaged { size: data.len() as u64, digest: content::sha1_of(&data), damage }
-            }
+            CheckedRead::Damaged { data, damage } => Source::Damaged { digest: content::sha1_of(&data), damage },
         })
     }
 

@@ -8,6 +8,7 @@
 mod aliases;
 pub mod backend;
 mod conflict;
+mod crypt;
 mod database;
 mod dotenv;
 mod encoding;
@@ -33,6 +34,7 @@ pub use backend::{
     Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Role,
     S3Signature, StoreConf, SwiftAuth, SwiftConf,
 };
+pub use crypt::CryptConf;
 pub use database::{DatabaseConf, MysqlConf, MysqlServer, MysqlTls, TlsMode};
 pub use environment::Environment;
 pub use finding::{ConfError, ConfErrors};

@@ -40,7 +40,7 @@ pub use at_once::at_once;
 pub use error::{ErrorKind, StoreError, StoreName, found};
 pub use exclusion::{Exclusion, KernelLock};
 pub use ignored::{Ignored, IgnoredNames, NameSort};
-pub use sizes::SizeMatch;
+pub use sizes::{SizeForm, SizeForms, SizeMatch};
 pub use within::{
     BLOCK_MAX, COMMIT_MAX, Within, first_room, read_again_in_room, read_in_room, read_within, refuse_oversized,
 };
@@ -50,7 +50,7 @@ pub use within::{
 pub struct Listed {
     /// Its name.
     pub key: ObjectKey,
-    /// Its stored size in bytes; `None` where the backend's listing does not say (RADOS).
+    /// Its stored size in bytes, in the form of the store ([`ReadStore::size_form`]); `None` where the backend's listing does not say (RADOS).
     pub size: Option<u64>,
 }
 
@@ -105,6 +105,11 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
         true
     }
 
+    /// What the sizes are of that this store tells, in listings and by [`ReadStore::size`].
+    fn size_form(&self) -> SizeForm {
+        SizeForm::Exact
+    }
+
     /// Parts that together hold every object of `within`, disjoint, in ascending order where the
     /// store is ordered, and then covering `within` without a gap. A store with nothing better to say
     /// answers with `within` itself: whoever lists will cut it further.
@@ -122,7 +127,7 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
     /// When the store cannot be listed. A listing that broke off never looks like one that ended.
     fn list(&self, part: &Part) -> Result<Page, StoreError>;
 
-    /// The whole object, its bytes as stored.
+    /// The whole object, its bytes as the server has them.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when it is not there; a short read is an error, never a short object.
@@ -148,7 +153,7 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
         self.read(key).map(|data| (data.len() as u64 <= most).then_some(data))
     }
 
-    /// The object's stored size in bytes.
+    /// The object's stored size in bytes, in the form of [`ReadStore::size_form`].
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when it is not there.

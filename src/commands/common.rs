@@ -2,6 +2,7 @@
 
 pub mod destination;
 pub mod empty_kinds;
+pub(crate) mod encryption;
 pub mod failure;
 pub mod first_failure;
 pub mod flags;

@@ -16,7 +16,7 @@ use crate::metrics::Counters;
 use crate::object::{KeyRange, ObjectKind, PerKind};
 use crate::report::{Console, Outcome, Process, ReportHead};
 use crate::store::open::{OpenOptions, open_destination_to_read, open_source};
-use crate::store::{Listed, ReadStore};
+use crate::store::{Listed, ReadStore, SizeForm, SizeForms};
 use crate::sys::shutdown::Shutdown;
 use crate::transfer::diff::missing_from;
 
@@ -116,7 +116,9 @@ impl Planning<'_> {
         let known = destination::for_plan(kind, destination.as_deref(), pair, self.console, self.shutdown)?;
         self.console.log(format_args!("Start to list [{kind}] object of the source"));
         let listers = pair.store.listers_for(pair.from.store(kind));
-        let open = || Count { kind, known: &known.set, counters };
+        let held = destination.as_deref().map_or_else(SizeForm::default, ReadStore::size_form);
+        let sizes = SizeForms { held, expected: source.size_form() };
+        let open = || Count { kind, known: &known.set, sizes, counters };
         match walk(source, &[KeyRange::ALL], listers, self.shutdown, open) {
             Ok(walked) => {
                 other_layout::require_none("the source", source.location(), &walked.ignored)?;
@@ -137,6 +139,7 @@ impl Planning<'_> {
 struct Count<'a> {
     kind: ObjectKind,
     known: &'a Index,
+    sizes: SizeForms,
     counters: &'a Counters,
 }
 
@@ -144,7 +147,7 @@ impl Stream for Count<'_> {
     type Error = std::convert::Infallible;
 
     fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> Result<(), Self::Error> {
-        let missing = missing_from(self.known, &objects);
+        let missing = missing_from(self.known, self.sizes, &objects);
         self.counters.count_listed(self.kind, &objects, &missing);
         Ok(())
     }

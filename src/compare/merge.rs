@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use super::{Object, Sample, Tally};
 use crate::index::{Index, IndexEntry, Iter, ListError};
 use crate::object::ObjectKey;
-use crate::store::{Listed, SizeMatch};
+use crate::store::{Listed, SizeForms, SizeMatch};
 
 /// The most objects that a step settles. It is bounded so that the progress shown moves.
 const STEP: u64 = 4096;
@@ -28,16 +28,18 @@ pub struct Steps<'s> {
     from: Peekable<Iter<'s>>,
     to: Peekable<Iter<'s>>,
     sample: Sample,
+    sizes: SizeForms,
 }
 
 impl<'s> Steps<'s> {
-    /// The steps after the key `after`, or all steps. The content of the objects in `sample` is to be read.
-    pub fn new(from: &'s Index, to: &'s Index, after: Option<ObjectKey>, sample: Sample) -> Self {
+    /// The steps after the key `after`, or all steps. The content of the objects in `sample` is to be read. `sizes` are the forms of the
+    /// sizes in `to`, which are held, and in `from`, which are expected.
+    pub fn new(from: &'s Index, to: &'s Index, after: Option<ObjectKey>, sample: Sample, sizes: SizeForms) -> Self {
         let items = |set: &'s Index| match after {
             None => set.iter(),
             Some(after) => set.iter_after(after),
         };
-        Self { from: items(from).peekable(), to: items(to).peekable(), sample }
+        Self { from: items(from).peekable(), to: items(to).peekable(), sample, sizes }
     }
 
     fn key(&mut self) -> Option<ObjectKey> {
@@ -59,6 +61,12 @@ impl<'s> Steps<'s> {
         Ok(from.map(|from| Object { key, from: from.size, to, content: self.sample.takes(&key) }))
     }
 
+    /// Whether both listings give the same size and the content is not to be read.
+    fn is_settled(&self, object: &Object) -> bool {
+        let is_same = |size| self.sizes.compare(size, object.from) == SizeMatch::Same;
+        !object.content && object.to.is_some_and(|held| is_same(held.size))
+    }
+
     fn step(&mut self, first: ObjectKey) -> Result<Step, ListError> {
         let mut step = Step { last: first, plain: Tally::default(), object: None };
         while let Some(key) = self.key() {
@@ -67,7 +75,7 @@ impl<'s> Steps<'s> {
             }
             match self.take(key)? {
                 None => step.plain.extra += 1,
-                Some(object) if is_settled(&object) => {
+                Some(object) if self.is_settled(&object) => {
                     step.plain.objects += 1;
                     step.plain.bytes += object.from.unwrap_or(0);
                 }
@@ -80,11 +88,6 @@ impl<'s> Steps<'s> {
         }
         Ok(step)
     }
-}
-
-/// Whether both listings give the same size and the content is not to be read.
-fn is_settled(object: &Object) -> bool {
-    !object.content && object.to.is_some_and(|held| SizeMatch::of(held.size, object.from) == SizeMatch::Same)
 }
 
 impl Iterator for Steps<'_> {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::option_names::OptionNames;
 use super::role::Role;
-use super::{Secret, host};
+use super::{CryptConf, Secret, host};
 use crate::object::ObjectKind;
 
 /// The storage backends of Seafile.
@@ -72,6 +72,8 @@ pub struct StoreConf {
     pub side: Option<Role>,
     /// Whether environment variables describe it, and not a seafile.conf.
     pub is_of_variables: bool,
+    /// The key with which its objects are encrypted; `None` for plain ones.
+    pub crypt: Option<CryptConf>,
 }
 
 /// The settings of a store's backend.
@@ -236,7 +238,7 @@ pub struct OssConf {
 impl StoreConf {
     /// A store that takes part in a migration.
     pub const fn new(kind: ObjectKind, backend: BackendConf) -> Self {
-        Self { kind, backend, stays: false, side: None, is_of_variables: false }
+        Self { kind, backend, stays: false, side: None, is_of_variables: false, crypt: None }
     }
 
     /// What messages call the store: its side, where there are two, and its kind, such as `old blocks`.

@@ -14,7 +14,7 @@ use super::read::{self, Context, S3Defaults};
 use super::side::{DescribedBy, ReadSide, Role, SideConf, SideSource, SideText, section_of};
 use super::staying::Staying;
 use super::variables::{self, STORAGE_TYPE};
-use super::{Environment, conflict, path};
+use super::{Environment, conflict, crypt, path};
 use crate::object::{ObjectKind, PerKind};
 
 const WANTED: [&str; 7] =
@@ -131,7 +131,7 @@ fn build(
         Role::Destination => dotenv::overlay_role(&mut variables, env),
     };
     let sections = &parsed.sections;
-    refuse_encryption(sections, findings);
+    let key = crypt::read(sections, disk, findings);
     let mut role_options =
         Options::of_variables(&variables, variables::IAM.to_vec(), &Place::file("environment"), findings);
     let iam_role = read::read_iam_role(&mut role_options);
@@ -146,7 +146,10 @@ fn build(
     let side = ReadSide {
         conf: SideConf {
             path: text.path.clone(),
-            stores: placed.each_ref().map(|(store, _)| store.clone()),
+            stores: placed.each_ref().map(|(store, _)| match store.stays {
+                true => store.clone(),
+                false => StoreConf { crypt: key.clone(), ..store.clone() },
+            }),
             described_by,
             database_is_guessed: database.is_guessed,
             database: database.conf,
@@ -170,14 +173,6 @@ fn read_keep_days(section: &Section, findings: &mut Findings) -> Option<i64> {
         options.warn("keep_days", format!("{text:?} is not a number of days: all history is taken to be kept"));
     }
     days
-}
-
-/// Refuses encrypted stores, because their objects would all look damaged.
-fn refuse_encryption(sections: &BTreeMap<String, Section>, findings: &mut Findings) {
-    if let Some(section) = sections.get("store_crypt") {
-        let error = ConfError::new(&section.place, "encrypted stores are not handled by this command yet");
-        findings.error(error.section("store_crypt").allowed("a store without [store_crypt]"));
-    }
 }
 
 /// The store of each kind and the place of its description; `None` for a kind that could not be read.

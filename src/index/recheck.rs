@@ -11,7 +11,7 @@ use crate::flow::pool;
 use crate::index::Index;
 use crate::index::from_listing::ListingError;
 use crate::object::ObjectKey;
-use crate::store::{ErrorKind, Listed, ReadStore, SizeMatch, StoreError, found};
+use crate::store::{ErrorKind, Listed, ReadStore, SizeForms, SizeMatch, StoreError, found};
 use crate::sys::shutdown::Shutdown;
 
 /// The least number of objects that are checked. With a thousand, a loss of one object in 200 goes unseen once in 150 times.
@@ -113,7 +113,8 @@ impl Asked<'_> {
             return Ok(false);
         }
         let source = found(self.source.size(&object.key))?;
-        Ok(SizeMatch::of(Some(held), source) != SizeMatch::Shorter)
+        let sizes = SizeForms { held: self.destination.size_form(), expected: self.source.size_form() };
+        Ok(sizes.compare(Some(held), source) != SizeMatch::Shorter)
     }
 }
 

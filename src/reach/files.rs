@@ -11,7 +11,7 @@ use super::seen::{Block, Blocks, Node};
 use crate::content::{Damage, FsView, IdCheck, check};
 use crate::flow::tasks;
 use crate::object::{ObjectId, ObjectKind};
-use crate::store::first_room;
+use crate::store::{SizeForm, first_room};
 
 /// The most blocks that are checked one after the other. A file with more of them is checked by several threads, and added
 /// up at the end.
@@ -183,9 +183,14 @@ impl Files {
         if is_unknown {
             return None;
         }
+        // Where a block was read, its own bytes were counted; else the store told what it keeps.
+        let blocks = &noted.side.stores[ObjectKind::Blocks];
+        let form = if noted.side.options.content { SizeForm::Exact } else { blocks.size_form() };
         // A range, because each block is encrypted separately and padded by 1 to 16 bytes.
         let padding = if encrypted { count..=PADDING * count } else { 0..=0 };
-        if !total.checked_sub(length).is_some_and(|extra| padding.contains(&extra)) {
+        let held = form.bytes_of(total, count);
+        let (least, most) = (length.saturating_add(*padding.start()), length.saturating_add(*padding.end()));
+        if *held.end() < least || *held.start() > most {
             noted.note(Node::File(id), DefectKind::WrongSize { expected: length, found: total });
         }
         Some(())

@@ -65,7 +65,7 @@ pub struct Doubt {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum First {
-    /// Bytes with this SHA-1, and what is wrong with them beside their length.
+    /// Bytes with this SHA-1, of this length in the form of the store's sizes, and what is wrong with them beside their length.
     Bytes { digest: ObjectId, length: u64, damage: Option<Damage> },
     /// [`LISTED_AND_GONE`].
     NotThere,
@@ -158,7 +158,7 @@ impl CheckedReader<'_> {
             }
             Err(error) => return Err(error),
         };
-        let (length, damage) = (data.len() as u64, self.damage(key, &data));
+        let (length, damage) = (self.size_of(&data), self.damage(key, &data));
         if damage.is_none() && listed.is_none_or(|listed| listed == length) {
             return Ok(FirstRead::Good(data));
         }
@@ -185,11 +185,16 @@ impl CheckedReader<'_> {
             // The same good bytes twice: it is the listing that is old.
             None if is_same => Ok(CheckedRead::Good { data, wrong_once: None }),
             // The id of a commit does not cover all of its bytes, so that its length must speak for them, too.
-            None if self.kind == ObjectKind::Commits && doubt.listed.is_some_and(|n| n != data.len() as u64) => {
+            None if self.kind == ObjectKind::Commits && doubt.listed.is_some_and(|n| n != self.size_of(&data)) => {
                 Err(contradiction(key, doubt, &format!("{} bytes", data.len())))
             }
             None => Ok(CheckedRead::Good { data, wrong_once: Some(doubt.told()) }),
         }
+    }
+
+    /// The size with which the store lists an object of these bytes.
+    fn size_of(&self, data: &[u8]) -> u64 {
+        self.store.size_form().of(data.len() as u64)
     }
 
     fn damage(&self, key: &ObjectKey, data: &[u8]) -> Option<Damage> {

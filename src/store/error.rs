@@ -31,6 +31,8 @@ pub enum ErrorKind {
     ObjectDenied,
     /// The store does not accept the credentials.
     BadCredentials,
+    /// What the store holds was not encrypted with the key that is configured.
+    WrongKey,
     /// Too many requests: try again, more slowly.
     Throttled,
     /// The store has trouble of its own (5xx).
@@ -100,6 +102,7 @@ impl ErrorKind {
             Self::ContainerMissing
                 | Self::Denied
                 | Self::BadCredentials
+                | Self::WrongKey
                 | Self::NoSpace
                 | Self::ReadOnly
                 | Self::Setup
@@ -128,6 +131,7 @@ impl ErrorKind {
             Self::ContainerMissing => "bucket, container, pool or folder missing",
             Self::Denied | Self::ObjectDenied => "access denied",
             Self::BadCredentials => "credentials refused",
+            Self::WrongKey => "wrong key",
             Self::Throttled => "throttled",
             Self::Unavailable => "server error",
             Self::Timeout => "timeout",

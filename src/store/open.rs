@@ -13,6 +13,7 @@ use super::backend::s3::{S3Store, base_url};
 use super::backend::swift::SwiftStore;
 use super::http::HttpOptions;
 use super::http::proxy::Proxies;
+use super::layer::crypt::{Cipher, Crypt};
 use super::layer::named::Named;
 use super::layer::retry::{Retry, RetryPolicy, Teller};
 use super::layer::staying::Staying;
@@ -152,7 +153,8 @@ pub fn open_source(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Re
     match &conf.backend {
         BackendConf::Fs(fs) => {
             let open = || FsStore::source(fs, conf.kind, conf.location()).map(|store| options.reading(conf, store));
-            Ok(Arc::new(Named::open(conf, open)?))
+            let store: Arc<dyn ReadStore> = Arc::new(Named::open(conf, open)?);
+            Ok(decrypted(conf, &store)?.map_or(store, |plain| Arc::new(plain)))
         }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
@@ -198,7 +200,9 @@ pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Res
     match &conf.backend {
         BackendConf::Fs(fs) => {
             let open = || FsStore::destination_to_read(fs, conf.kind, conf.location());
-            Ok(Arc::new(Named::open(conf, || open().map(|store| options.reading(conf, store)))?))
+            let store: Arc<dyn ReadStore> =
+                Arc::new(Named::open(conf, || open().map(|store| options.reading(conf, store)))?);
+            Ok(decrypted(conf, &store)?.map_or(store, |plain| Arc::new(plain)))
         }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
@@ -226,7 +230,9 @@ pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<
     }
     match &conf.backend {
         BackendConf::Fs(fs) => {
-            Ok(Arc::new(Named::open(conf, || FsStore::source_to_remove(fs, conf.kind, conf.location()))?))
+            let open = || FsStore::source_to_remove(fs, conf.kind, conf.location());
+            let store: Arc<dyn RemoveStore> = Arc::new(Named::open(conf, open)?);
+            Ok(decrypted(conf, &store)?.map_or(store, |plain| Arc::new(plain)))
         }
         _ => open_writable(conf, options).map(|store| store as Arc<dyn RemoveStore>),
     }
@@ -242,7 +248,12 @@ pub fn open_quarantine(conf: &StoreConf) -> Result<Option<Arc<dyn RemoveStore>>,
         return Ok(None);
     }
     let quarantine = || FsStore::quarantine(fs, conf.kind, conf.location());
-    Ok(Named::open_if_there(conf, quarantine)?.map(|store| Arc::new(store) as Arc<dyn RemoveStore>))
+    let Some(store) = Named::open_if_there(conf, quarantine)? else { return Ok(None) };
+    Ok(Some(match &conf.crypt {
+        // Whatever was removed is there, so that nothing is to be seen of the key.
+        Some(key) => Arc::new(Crypt::new(store, Cipher::new(key))),
+        None => Arc::new(store),
+    }))
 }
 
 /// Opens the store of a kind that stays.
@@ -253,11 +264,21 @@ fn open_staying(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<Staying>,
 fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
     let (location, http) = (conf.location(), options.http(conf));
     options.ways.tell_of(conf);
-    Ok(match &conf.backend {
+    let store: Arc<dyn Store> = match &conf.backend {
         BackendConf::Fs(fs) => Arc::new(Named::open(conf, || FsStore::destination(fs, conf.kind, location))?),
         BackendConf::S3(s3) => options.retrying_named(conf, || S3Store::open(s3, location, http))?,
         BackendConf::Swift(swift) => options.retrying_named(conf, || SwiftStore::open(swift, location, http))?,
         BackendConf::Ceph(ceph) => options.retrying_named(conf, || CephStore::open(ceph, location, &options.ceph()))?,
         BackendConf::Oss(oss) => options.retrying_named(conf, || OssStore::open(oss, location, http))?,
-    })
+    };
+    Ok(decrypted(conf, &store)?.map_or(store, |plain| Arc::new(plain)))
+}
+
+/// An encrypted store as one of plain objects, once its key is seen to be right; `None` for a store that is not encrypted.
+fn decrypted<S: ReadStore + ?Sized>(
+    conf: &StoreConf,
+    store: &Arc<S>,
+) -> Result<Option<Named<Crypt<Arc<S>>>>, StoreError> {
+    let Some(key) = &conf.crypt else { return Ok(None) };
+    Named::open(conf, || Crypt::open(Arc::clone(store), Cipher::new(key))).map(Some)
 }

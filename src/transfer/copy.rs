@@ -24,7 +24,7 @@ const UNKNOWN_OTHER: u64 = 1 << 20;
 pub enum CopyOutcome {
     /// The destination took it. Whether it is durable there is known after the next sync.
     Copied {
-        /// The size in bytes.
+        /// The size in bytes that the destination keeps, in the form of its sizes.
         size: u64,
         /// What was wrong with it already in the source; its bytes were copied unchanged.
         damage: Option<Damage>,
@@ -91,6 +91,7 @@ impl Copier<'_> {
         share.shrink(size);
         let began = Instant::now();
         self.destination.write(&object.key, data)?;
+        let size = self.destination.size_form().of(size);
         Ok(CopyOutcome::Copied { size, damage, wrong_once, spent: Timing { read, write: began.elapsed() } })
     }
 

@@ -3,7 +3,7 @@
 use crate::index::Index;
 use crate::listing::{Stream, WalkError, walk};
 use crate::object::KeyRange;
-use crate::store::{Listed, ReadStore, SizeMatch};
+use crate::store::{Listed, ReadStore, SizeForm, SizeForms, SizeMatch};
 use crate::transfer::error::TransferError;
 use crate::transfer::work::{Produced, WorkSink, WorkSource};
 
@@ -16,11 +16,14 @@ pub struct MissingObjects<'a> {
     pub listers: usize,
     /// What the destination holds.
     pub index: &'a Index,
+    /// The form of the sizes in it.
+    pub held: SizeForm,
 }
 
 impl WorkSource for MissingObjects<'_> {
     fn produce(&self, sink: &WorkSink<'_>) -> Result<Produced, TransferError> {
-        let open = || Subtract { index: self.index, sink };
+        let sizes = SizeForms { held: self.held, expected: self.source.size_form() };
+        let open = || Subtract { index: self.index, sizes, sink };
         match walk(self.source, &[KeyRange::ALL], self.listers, sink.shutdown(), open) {
             Ok(walked) => {
                 sink.add_ignored(walked.ignored);
@@ -36,6 +39,7 @@ impl WorkSource for MissingObjects<'_> {
 /// Takes pages of the source and puts what the index does not have into the sink.
 struct Subtract<'a> {
     index: &'a Index,
+    sizes: SizeForms,
     sink: &'a WorkSink<'a>,
 }
 
@@ -43,7 +47,7 @@ impl Stream for Subtract<'_> {
     type Error = TransferError;
 
     fn page(&mut self, _covered: KeyRange, objects: Vec<Listed>) -> Result<(), TransferError> {
-        self.sink.add(&objects, &missing_from(self.index, &objects))
+        self.sink.add(&objects, &missing_from(self.index, self.sizes, &objects))
     }
 
     fn end(self) -> Result<(), TransferError> {
@@ -60,12 +64,12 @@ impl Stream for Subtract<'_> {
 /// | yes | one of them is unknown | no |
 /// | yes | destination's is not smaller | no |
 /// | yes | destination's is smaller: what a crash leaves | yes |
-pub fn missing_from(known: &Index, page: &[Listed]) -> Vec<Listed> {
+pub fn missing_from(known: &Index, sizes: SizeForms, page: &[Listed]) -> Vec<Listed> {
     // A cursor, because pages mostly ascend, and it finds the next key faster than a look-up from the root.
     let mut cursor = known.cursor();
     let is_missing = |object: &&Listed| match cursor.find(&object.key) {
         None => true,
-        Some(held) => held.size == Some(0) || SizeMatch::of(held.size, object.size) == SizeMatch::Shorter,
+        Some(held) => held.size == Some(0) || sizes.compare(held.size, object.size) == SizeMatch::Shorter,
     };
     page.iter().filter(is_missing).copied().collect()
 }

@@ -13,7 +13,7 @@ use super::harness::{FullStore, Harness};
 use super::samples::LIBRARIES;
 use crate::support::skip::Missing;
 
-fn open(dir: &Path) -> Result<FsStore, StoreError> {
+pub(crate) fn open(dir: &Path) -> Result<FsStore, StoreError> {
     let conf = FsConf { dir: dir.to_owned() };
     let location = StoreConf::new(ObjectKind::Blocks, BackendConf::Fs(conf.clone())).location();
     FsStore::destination(&conf, ObjectKind::Blocks, location)

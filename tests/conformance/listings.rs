@@ -7,7 +7,7 @@ use seaf_migrate::store::Part;
 
 use super::harness::{Harness, not_applicable};
 use super::samples::{
-    assert_lists, content, edge_keys, keys, library, list_by_parts, list_part, list_plainly, put_all,
+    assert_lists, content, edge_keys, kept_size, keys, library, list_by_parts, list_part, list_plainly, put_all,
 };
 
 /// Counts at and around the page sizes of servers. One store grows through them, because filling several would be slow.
@@ -130,7 +130,7 @@ pub(crate) fn one_key(harness: &Harness) {
     let one = |key: &ObjectKey| harness.store.list_one(key).unwrap();
     for key in keys.iter().step_by(5) {
         let listed = one(key).expect("it was written");
-        let size = content(key).len() as u64;
+        let size = kept_size(&harness.store, key, content(key).len());
         assert_eq!((listed.key, listed.size.unwrap_or(size)), (*key, size));
         for beside in [key.predecessor(), key.successor()].into_iter().flatten().filter(|key| !keys.contains(key)) {
             assert_eq!(one(&beside), None, "{beside} is not there, {key} beside it is");

@@ -78,6 +78,7 @@ mod refusals;
 mod samples;
 
 mod ceph;
+mod crypt;
 mod fs;
 mod memory;
 mod named;

@@ -2,6 +2,7 @@
 //! backend must do is in `tests/conformance/`.
 
 mod addresses;
+mod crypt;
 mod endless;
 mod foreign_answers;
 mod fs_durable;

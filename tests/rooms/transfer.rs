@@ -28,7 +28,7 @@ use seaf_migrate::metrics::{Counters, ObjectFindings};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectKey, ObjectKind};
 use seaf_migrate::report::{Console, Outcome};
 use seaf_migrate::store::backend::memory::MemoryStore;
-use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore, WriteStore};
+use seaf_migrate::store::{ErrorKind, Listed, Part, ReadStore, SizeForms, WriteStore};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 use seaf_migrate::transfer::diff::{MissingObjects, missing_from};
 use seaf_migrate::transfer::flush::BatchLimits;
@@ -141,7 +141,7 @@ impl Pass {
             kind: KIND,
             source,
             destination,
-            work: &MissingObjects { source, listers: 2, index: &held.set },
+            work: &MissingObjects { source, listers: 2, index: &held.set, held: destination.size_form() },
             limits: &limits(self.folder.path()),
             budget: &Budget::new(self.settings.memory),
             counters: &self.counters,
@@ -353,7 +353,8 @@ fn an_empty_object_at_the_destination_is_never_there_even_when_the_source_tells_
     let set = place.build(&[(key(1), Some(0)), (key(2), Some(5)), (key(3), None)].into());
     let source = |size| (1..=3).map(|number| Listed { key: key(number), size }).collect::<Vec<_>>();
     for size in [None, Some(0), Some(3)] {
-        let missing: Vec<_> = missing_from(&set, &source(size)).iter().map(|object| object.key).collect();
+        let missing: Vec<_> =
+            missing_from(&set, SizeForms::default(), &source(size)).iter().map(|object| object.key).collect();
         assert_eq!(missing, [key(1)], "{size:?}");
     }
 }

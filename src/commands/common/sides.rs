@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::commands::common::encryption::on_the_way;
 use crate::commands::common::failure::Failure;
 use crate::conf::SideConf;
 use crate::object::PerKind;
@@ -34,7 +35,10 @@ pub fn log_places(from: &SideConf, to: &SideConf, console: &Console) {
     for (kind, store) in from.stores.iter() {
         let (here, there) = (store.location(), to.store(kind).location());
         match to.moves(kind) {
-            true => console.log(format_args!("[{kind}] from {here} to {there}")),
+            true => {
+                let way = on_the_way(store, to.store(kind)).map_or(String::new(), |way| format!(", {way}"));
+                console.log(format_args!("[{kind}] from {here} to {there}{way}"));
+            }
             false => console.log(format_args!("[{kind}] stays in {here}")),
         }
     }

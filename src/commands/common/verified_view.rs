@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::conf::backend::Location;
 use crate::index::{Index, ListLock};
 use crate::object::ObjectKey;
-use crate::store::{ErrorKind, Page, Part, ReadStore, StoreError};
+use crate::store::{ErrorKind, Page, Part, ReadStore, SizeForm, StoreError};
 
 /// What the destination holds of one kind, at the end of a pass.
 #[derive(Debug)]
@@ -46,6 +46,10 @@ impl VerifiedView {
 impl ReadStore for VerifiedView {
     fn location(&self) -> &Location {
         self.store.location()
+    }
+
+    fn size_form(&self) -> SizeForm {
+        self.store.size_form()
     }
 
     fn is_ordered(&self) -> bool {

@@ -6,7 +6,7 @@ use crate::commands::remove::report::Reason;
 use crate::flow::Budget;
 use crate::object::{ObjectKey, ObjectKind};
 use crate::store::checked::{CheckedRead, CheckedReader, found_or_gone};
-use crate::store::{Listed, ReadStore, RemoveStore, SizeMatch, StoreError, found};
+use crate::store::{Listed, ReadStore, RemoveStore, SizeForm, SizeForms, SizeMatch, StoreError, found};
 
 /// What is to become of an object.
 #[derive(Debug)]
@@ -76,10 +76,16 @@ impl Asker<'_> {
         let Some(there) = found(self.destination.size(key))? else {
             return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned()));
         };
-        if SizeMatch::of(Some(there), Some(here)) != SizeMatch::Same {
+        if !self.is_same_size(self.destination.size_form(), there, here) {
             return Ok(other_size(here, there));
         }
         if self.content { self.read(key, here) } else { Ok(Decision::Remove(here)) }
+    }
+
+    /// Whether the source's listed size is that of what is at the destination, in the form `held`.
+    fn is_same_size(&self, held: SizeForm, there: u64, here: u64) -> bool {
+        let sizes = SizeForms { held, expected: self.source.size_form() };
+        sizes.compare(Some(there), Some(here)) == SizeMatch::Same
     }
 
     fn size_in_source(&self, object: &Listed) -> Result<Option<u64>, StoreError> {
@@ -92,13 +98,15 @@ impl Asker<'_> {
     fn read(&self, key: &ObjectKey, here: u64) -> Result<Decision, StoreError> {
         // Twice the size, because a damaged object is read on both sides.
         let _share = self.budget.acquire(here.saturating_mul(2));
-        let (copy, damage) = match self.reader(self.destination).read(key, Some(here))? {
+        // The source's size says how long the answer must be where both stores tell sizes of one form.
+        let listed = (self.destination.size_form() == self.source.size_form()).then_some(here);
+        let (copy, damage) = match self.reader(self.destination).read(key, listed)? {
             CheckedRead::Gone => return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned())),
             CheckedRead::Good { data, .. } => (data, None),
             CheckedRead::Damaged { data, damage } => (data, Some(damage)),
         };
         let there = copy.len() as u64;
-        if SizeMatch::of(Some(there), Some(here)) != SizeMatch::Same {
+        if !self.is_same_size(SizeForm::Exact, there, here) {
             return Ok(other_size(here, there));
         }
         let damage = match damage {

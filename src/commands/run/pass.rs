@@ -245,8 +245,12 @@ impl<'a> Pass<'a> {
             self.go_on()?;
             progress.begin(*kind);
             self.console.log(format_args!("Start to migrate [{kind}] object"));
-            let missing =
-                MissingObjects { source: &*sides.from[*kind], listers: self.listers(*kind), index: &held.set };
+            let missing = MissingObjects {
+                source: &*sides.from[*kind],
+                listers: self.listers(*kind),
+                index: &held.set,
+                held: sides.to[*kind].size_form(),
+            };
             self.transfer(Work { kind: *kind, source: &missing, confirmed: Some(held) }, sides, shared)?;
         }
         Ok(())

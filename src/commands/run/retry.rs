@@ -19,7 +19,7 @@ use crate::index::Index;
 use crate::object::{ObjectKey, ObjectKind, PerKind};
 use crate::report::{Console, format};
 use crate::store::checked::found_or_gone;
-use crate::store::{Listed, ReadStore, SizeMatch, StoreError, found};
+use crate::store::{Listed, ReadStore, SizeForms, SizeMatch, StoreError, found};
 use crate::transfer::{Produced, Spool, TransferError, WorkSink, WorkSource};
 
 pub mod earlier_report;
@@ -249,9 +249,10 @@ impl LookUp<'_> {
         if trust == Trust::Doubtful {
             return Decision::ToCopy(object);
         }
+        let sizes = SizeForms { held: self.destination.size_form(), expected: self.source.size_form() };
         match self.held(&key) {
             // Empty or shorter is what a crash leaves, as in a full pass.
-            Ok(held) if held.is_some_and(|size| size > 0) && SizeMatch::of(held, object.size) != SizeMatch::Shorter => {
+            Ok(held) if held.is_some_and(|size| size > 0) && sizes.compare(held, object.size) != SizeMatch::Shorter => {
                 Decision::There(object)
             }
             Ok(_) => Decision::ToCopy(object),

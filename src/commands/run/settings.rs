@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use crate::commands::common::encryption::require_consent;
 use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, MemoryFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
 use crate::commands::common::settings::{
@@ -72,7 +73,8 @@ pub struct RunFlags {
     #[arg(long)]
     pub strict: bool,
 
-    /// Not supported yet, so a run with it is refused; the old script has this option
+    /// Write the objects of an encrypted store ([store_crypt] of the old seafile.conf) without encryption; without this option such a
+    /// store only goes to one whose seafile.conf has a [store_crypt], too
     #[arg(long)]
     pub decrypt: bool,
 
@@ -168,13 +170,10 @@ fn resolve_options(
     from: &mut SideConf,
     to: &SideConf,
 ) -> Result<RunSettings, SettingsError> {
-    if flags.decrypt {
-        let what = "decrypting a store while it is migrated is not supported yet; nothing was done";
-        return Err(SettingsError::option("--decrypt", what));
-    }
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
+    require_consent(flags.decrypt, from, to)?;
     let heads = resolve_heads(&flags.heads, from, env)?;
     Ok(RunSettings {
         heads,

@@ -11,7 +11,7 @@ use crate::flow::pool::{self, Queue};
 use crate::index::{Index, ListError};
 use crate::metrics::CompareCounters;
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, ReadStore};
+use crate::store::{ErrorKind, ReadStore, SizeForm, SizeForms};
 use crate::sys::shutdown::Shutdown;
 
 /// How many objects may go unchecked before the store is taken for gone, single failures or not; they are kept in memory.
@@ -65,7 +65,9 @@ impl KindComparison<'_> {
         if is_done && left_over.is_empty() {
             return Ok(());
         }
-        let rest = (!is_done).then(|| Steps::new(self.listed_from, self.listed_to, state.after, sample));
+        let held = self.to.map_or_else(SizeForm::default, |to| to.size_form());
+        let sizes = SizeForms { held, expected: self.from.size_form() };
+        let rest = (!is_done).then(|| Steps::new(self.listed_from, self.listed_to, state.after, sample, sizes));
         let again = left_over.into_iter().map(|key| Ok((self.again(key, sample), true)));
         let steps = again.chain(rest.into_iter().flatten().map(|step| Ok((step?, false))));
         let workers = Workers {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::conf::backend::Location;
 use crate::flow::RateLimiter;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Listed, Page, Part, ReadStore, StoreError};
+use crate::store::{Listed, Page, Part, ReadStore, SizeForm, StoreError};
 
 /// A store whose reads share a limit with others.
 #[derive(Debug)]
@@ -38,6 +38,10 @@ impl Limited {
 impl ReadStore for Limited {
     fn location(&self) -> &Location {
         self.inner.location()
+    }
+
+    fn size_form(&self) -> SizeForm {
+        self.inner.size_form()
     }
 
     fn is_ordered(&self) -> bool {

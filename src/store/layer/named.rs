@@ -11,7 +11,7 @@ use crate::conf::StoreConf;
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::exclusion::Exclusion;
-use crate::store::{Listed, Page, Part, ReadStore, RemoveStore, StoreError, StoreName, WriteStore};
+use crate::store::{Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, StoreName, WriteStore};
 
 /// A store that puts its name into its errors.
 #[derive(Debug)]
@@ -54,6 +54,10 @@ impl<S> Named<S> {
 impl<S: ReadStore> ReadStore for Named<S> {
     fn location(&self) -> &Location {
         self.inner.location()
+    }
+
+    fn size_form(&self) -> SizeForm {
+        self.inner.size_form()
     }
 
     fn is_ordered(&self) -> bool {

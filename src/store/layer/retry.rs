@@ -25,7 +25,7 @@ use crate::flow::Hold;
 use crate::flow::rate::{Clock, RealClock};
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::{
-    ErrorKind, Exclusion, Listed, Page, Part, ReadStore, RemoveStore, StoreError, StoreName, WriteStore,
+    ErrorKind, Exclusion, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, StoreName, WriteStore,
 };
 use crate::sys::shutdown::Shutdown;
 
@@ -238,6 +238,10 @@ impl<S: ReadStore> Retry<S> {
 impl<S: ReadStore> ReadStore for Retry<S> {
     fn location(&self) -> &Location {
         self.inner.location()
+    }
+
+    fn size_form(&self) -> SizeForm {
+        self.inner.size_form()
     }
 
     fn is_ordered(&self) -> bool {

@@ -9,12 +9,16 @@ use bytes::Bytes;
 
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Exclusion, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{Exclusion, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, WriteStore};
 
 #[deny(clippy::missing_trait_methods)]
 impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
     fn location(&self) -> &Location {
         (**self).location()
+    }
+
+    fn size_form(&self) -> SizeForm {
+        (**self).size_form()
     }
 
     fn is_ordered(&self) -> bool {

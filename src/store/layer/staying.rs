@@ -13,7 +13,7 @@ use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::control::is_control;
 use crate::store::exclusion::Exclusion;
-use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, WriteStore};
 
 /// A store that is only read, in the place of one that is written.
 #[derive(Debug)]
@@ -61,6 +61,10 @@ impl Staying {
 impl ReadStore for Staying {
     fn location(&self) -> &Location {
         self.inner.location()
+    }
+
+    fn size_form(&self) -> SizeForm {
+        self.inner.size_form()
     }
 
     fn is_ordered(&self) -> bool {

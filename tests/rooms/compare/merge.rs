@@ -9,7 +9,7 @@ use seaf_migrate::conf::Backend;
 use seaf_migrate::conf::backend::Location;
 use seaf_migrate::index::{Index, ListLock, ListPaths, SetBuilder};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
-use seaf_migrate::store::Listed;
+use seaf_migrate::store::{Listed, SizeForms};
 
 type Listing = BTreeMap<ObjectKey, Option<u64>>;
 
@@ -34,7 +34,7 @@ fn sets(from: &Listing, to: &Listing) -> (tempfile::TempDir, Index, Index) {
 }
 
 fn steps(from: &Index, to: &Index, after: Option<ObjectKey>, sample: Sample) -> Vec<Step> {
-    Steps::new(from, to, after, sample).map(Result::unwrap).collect()
+    Steps::new(from, to, after, sample, SizeForms::default()).map(Result::unwrap).collect()
 }
 
 /// All that the steps return: the counts of objects that need no reading, and the objects that do.

@@ -115,10 +115,6 @@ fn unknown_names_are_told_with_what_they_may_have_meant() {
 
 #[test]
 fn what_is_not_handled_yet_is_refused() {
-    assert_says(
-        &only_line(parse("[store_crypt]\nkey_path = /k\n")),
-        &["[store_crypt]: encrypted stores are not handled"],
-    );
     let classes = "[storage]\nenable_storage_classes = True\nstorage_classes_file = /c.json\n";
     assert_says(
         &only_line(parse(classes)),

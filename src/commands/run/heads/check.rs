@@ -13,7 +13,7 @@ use crate::flow::tasks::{self, Seats};
 use crate::metrics::WalkCounters;
 use crate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use crate::reach::{Defect, DefectKind, LibraryResult, Stores, WalkOptions, fsck};
-use crate::store::{ErrorKind, ReadStore, SizeMatch, StoreError, first_room, read_again_in_room, read_in_room};
+use crate::store::{ErrorKind, ReadStore, StoreError, first_room, read_again_in_room, read_in_room};
 use crate::sys::shutdown::Shutdown;
 
 /// How many libraries are walked before their findings are judged and let go.
@@ -163,7 +163,18 @@ impl Judge<'_> {
                 is_unreadable(Reading::First)? && is_unreadable(Reading::Second)?
             }
             DefectKind::WrongSize { found, .. } => {
-                SizeMatch::of(Some(*found), self.size_in_source(&key)?) == SizeMatch::Same
+                self.blocks_in_source(&key)?.is_some_and(|(total, count)| {
+                    let forms =
+                        [&self.check.source, &self.check.destination].map(|side| side[ObjectKind::Blocks].size_form());
+                    let [here, there] =
+                        [(forms[0], total), (forms[1], *found)].map(|(form, total)| form.bytes_of(total, count));
+                    // Where both tell sizes of one form, they are compared as they are.
+                    if forms[0] == forms[1] {
+                        total == *found
+                    } else {
+                        here.start() <= there.end() && there.start() <= here.end()
+                    }
+                })
             }
             DefectKind::Damaged(_) => match self.read_twice(here, finding.kind, &key)? {
                 // Good bytes on both sides mean that the walk was given others, which is no damage of the source.
@@ -199,8 +210,8 @@ impl Judge<'_> {
         })
     }
 
-    /// What the blocks of a file hold in the source, in bytes; `None` when some are not there.
-    fn size_in_source(&self, file: &ObjectKey) -> Result<Option<u64>, StoreError> {
+    /// The sizes of a file's blocks in the source, added up, and their number; `None` when some are not there.
+    fn blocks_in_source(&self, file: &ObjectKey) -> Result<Option<(u64, u64)>, StoreError> {
         let (fs, blocks) = (&*self.check.source[ObjectKind::Fs], &self.check.source[ObjectKind::Blocks]);
         let read = self.in_room(fs, ObjectKind::Fs, file, Reading::First, |data, room| {
             let Ok(view) = FsView::open(&file.id, data) else { return Ok(None) };
@@ -215,7 +226,7 @@ impl Judge<'_> {
                 let Ok(size) = answered(blocks.size(&ObjectKey::new(file.library, id)))? else { return Ok(None) };
                 sum = sum.saturating_add(size);
             }
-            Ok(Some(sum))
+            Ok(Some((sum, view.count)))
         });
         Ok(answered(read)?.ok().flatten())
     }
