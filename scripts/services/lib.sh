@@ -20,7 +20,7 @@ packages_of() {
 
 # What the tests need beside the services: the clients of others come from PyPI into an environment of their own; a
 # folder behind FUSE, calls that fail and a disk in a file show what a folder store does with them.
-CLIENT_PACKAGES='python3-venv bindfs strace e2fsprogs'
+CLIENT_PACKAGES='python3-venv bindfs strace e2fsprogs openssl'
 
 # Prints what is not installed of the packages named.
 not_installed() {

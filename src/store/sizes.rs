@@ -125,7 +125,10 @@ mod tests {
         );
         for bytes in 0..100u64 {
             let padded = SizeForm::Padded.of(bytes);
-            assert!(padded > bytes && padded - bytes <= 16 && padded % 16 == 0, "{bytes} are kept as {padded}");
+            assert!(
+                padded > bytes && padded - bytes <= 16 && padded.is_multiple_of(16),
+                "{bytes} are kept as {padded}"
+            );
             assert!(SizeForm::Padded.bytes_of(padded, 1).contains(&bytes));
             for other in 0..200u64 {
                 let same = SizeForm::Padded.of(other) == padded;

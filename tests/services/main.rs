@@ -7,6 +7,7 @@ mod support;
 
 mod ceph_faults;
 mod databases;
+mod encrypted;
 mod foreign_clients;
 mod oss_sdk;
 mod pair_faults;

@@ -15,6 +15,7 @@ mod disk;
 mod docs;
 mod dotenv;
 mod durable;
+mod encrypted;
 mod endings;
 mod first_pass;
 mod fsck;

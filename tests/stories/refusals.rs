@@ -36,14 +36,6 @@ fn the_same_store_on_both_sides_is_refused() {
 }
 
 #[test]
-fn decrypt_is_refused_with_a_reason() {
-    let world = World::with_sample();
-    let refused = world.run(&["--decrypt"]).assert_code(2);
-    assert!(refused.stderr.contains("--decrypt: decrypting"), "{}", refused.stderr);
-    assert_eq!(objects_below(&world.at("target")).len(), 0);
-}
-
-#[test]
 fn a_list_file_in_a_folder_that_is_not_there_is_refused_before_any_work() {
     let world = World::with_sample();
     let list = world.at("nowhere/objects").display().to_string();

@@ -89,9 +89,8 @@ pub fn reported(to: &TempDir, name: &str) -> u64 {
     report[name].as_u64().unwrap()
 }
 
-/// Panics unless the stores of this configuration hold just these objects, every byte of them.
-#[track_caller]
-pub fn assert_holds(conf: &TempDir, expected: &Objects) {
+/// Every object in the stores of this configuration but those of the program.
+pub fn objects_of(conf: &TempDir) -> Objects {
     let (side, options) = (side(conf.path()), options());
     let found = Mutex::new(Objects::new());
     for kind in ObjectKind::ALL {
@@ -105,7 +104,13 @@ pub fn assert_holds(conf: &TempDir, expected: &Objects) {
             Ok(())
         });
     }
-    let found = found.into_inner().unwrap();
+    found.into_inner().unwrap()
+}
+
+/// Panics unless the stores of this configuration hold just these objects, every byte of them.
+#[track_caller]
+pub fn assert_holds(conf: &TempDir, expected: &Objects) {
+    let found = objects_of(conf);
     let missing = expected.keys().filter(|name| !found.contains_key(name)).count();
     let foreign = found.keys().filter(|name| !expected.contains_key(name)).count();
     assert_eq!((missing, foreign), (0, 0), "missing, foreign; {} are expected", expected.len());

@@ -101,7 +101,6 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error.kind() {
             ErrorKind::NoSpace => Self::StoreFull(error.to_string()),
-            ErrorKind::WrongKey => Self::Refused(error.to_string()),
             _ => Self::Store(error.to_string()),
         }
     }

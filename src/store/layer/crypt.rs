@@ -4,6 +4,7 @@
 //!
 //! This program's own objects (`control`) are not encrypted, so that two runs with different keys see each other's lease.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -100,32 +101,37 @@ impl<S: ReadStore> Crypt<S> {
     /// [`ErrorKind::WrongKey`] when not one of them is, and those of listing and reading.
     pub fn open(inner: S, cipher: Cipher) -> Result<Self, StoreError> {
         let store = Self::new(inner, cipher);
-        let mut seen = 0;
+        let mut wrong = BTreeSet::new();
         let places = std::iter::once(LibraryId::from_bytes([0; 16]))
             .chain(std::iter::repeat_with(|| LibraryId::from_bytes(fastrand::u128(..).to_be_bytes())).take(PLACES));
         for library in places {
             for key in store.some_from(library)? {
-                match store.read(&key) {
-                    Ok(data) if content::check(store.location().kind, &key.id, &data) == IdCheck::Good => {
-                        return Ok(store);
-                    }
-                    Ok(_) => seen += 1,
-                    Err(error) if error.kind().is_of_one_object() => {
-                        seen += usize::from(error.kind() != ErrorKind::NotFound)
-                    }
-                    Err(error) => return Err(error),
+                if store.is_right(&key)? {
+                    return Ok(store);
                 }
+                wrong.insert(key);
             }
-            if seen == 0 {
+            // Nothing from the first place on is nothing at all.
+            if wrong.is_empty() {
                 return Ok(store);
             }
         }
         let cause = format!(
-            "not one of {seen} objects is right when it is decrypted with the key of {} ([store_crypt] key_path of this side): its enc_key or \
+            "not one of {} objects is right when it is decrypted with the key of {} ([store_crypt] key_path of this side): its enc_key or \
              enc_iv is another than the objects were written with, or they are not encrypted",
+            wrong.len(),
             store.cipher.conf.key_path.display()
         );
         Err(StoreError::new(ErrorKind::WrongKey, "open", store.location().to_string(), cause))
+    }
+
+    /// Whether an object has its id when it is decrypted.
+    fn is_right(&self, key: &ObjectKey) -> Result<bool, StoreError> {
+        match self.read(key) {
+            Ok(data) => Ok(content::check(self.location().kind, &key.id, &data) == IdCheck::Good),
+            Err(error) if error.kind().is_of_one_object() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Some of the first objects from a library on, from all over the page that has any.

@@ -8,7 +8,7 @@ use seaf_migrate::object::ObjectKind;
 use super::support::*;
 
 /// The options of each block of the example, which has them all.
-const OPTIONS: [(&str, &[&str]); 6] = [
+const OPTIONS: [(&str, &[&str]); 7] = [
     ("fs", &["name", "dir"]),
     (
         "s3",
@@ -44,6 +44,7 @@ const OPTIONS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("oss", &["name", "key_id", "key", "bucket", "endpoint", "region", "use_https", "signature_version", "ca_file"]),
+    ("encrypted", &["key_path"]),
     (
         "database",
         &[
@@ -85,6 +86,7 @@ fn every_block_of_the_example_is_a_valid_configuration_with_every_option() {
         assert!(side.warnings.is_empty(), "{:?}", side.warnings);
         match name {
             "database" => assert!(matches!(side.database, Some(DatabaseConf::Mysql(_)))),
+            "encrypted" => assert_eq!(side.store(ObjectKind::Blocks).location().backend.as_str(), "fs"),
             name => assert_eq!(side.store(ObjectKind::Blocks).location().backend.as_str(), name),
         }
         for option in options {
