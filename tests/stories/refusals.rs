@@ -57,7 +57,9 @@ fn a_mistyped_option_is_usage_and_help_has_examples() {
 fn a_report_or_page_in_a_folder_that_is_not_there_is_refused_before_any_store_is_opened() {
     let world = World::with_sample();
     // Whatever would open it fails, with another exit code.
-    fs::remove_dir_all(world.source()).unwrap();
+    for kind in ["commits", "fs", "blocks"] {
+        fs::remove_dir_all(world.source().join(kind)).unwrap();
+    }
     for (command, option) in [
         ("run", "--report"),
         ("run", "--html"),
