@@ -8,6 +8,7 @@
 use crate::content::{self, Damage};
 use crate::flow::Budget;
 use crate::index::IndexEntry;
+use crate::metrics::findings::archive_class;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::store::checked::{CheckedRead, CheckedReader, found_or_gone};
 use crate::store::{self, ErrorKind, ReadStore, SizeForm, SizeForms, SizeMatch, StoreError};
@@ -77,6 +78,13 @@ pub enum Comparison {
     Vanished,
     /// The object has a fault at the destination; the text gives the cause.
     Finding(Fault, String),
+    /// A store has it in an archive, from where it cannot be read: [`Fault::Unreadable`], and how to mend it is known.
+    Archived {
+        /// The class of the archive, as a [`Finding`](crate::metrics::Finding) has it.
+        class: Option<String>,
+        /// Which store, and what it said.
+        cause: String,
+    },
     /// Its bytes in the source do not have its id, and the migration did not damage it: the destination has the same bytes,
     /// or the right ones.
     SourceDamage(Damage),
@@ -368,10 +376,11 @@ fn asked<T>(answer: Result<T, StoreError>, whose: &str) -> Result<T, Comparison>
         Err(error) if must_be_asked_again(&error) => Err(Comparison::Unchecked(error)),
         Err(error) => {
             let (kind, cause) = (error.kind().as_str(), error.cause());
-            Err(Comparison::Finding(
-                Fault::Unreadable,
-                format!("{whose} cannot {} it: {kind}: {cause}", error.action()),
-            ))
+            let cause = format!("{whose} cannot {} it: {kind}: {cause}", error.action());
+            Err(match archive_class(&error) {
+                None => Comparison::Finding(Fault::Unreadable, cause),
+                class => Comparison::Archived { class, cause },
+            })
         }
     }
 }

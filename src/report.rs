@@ -4,6 +4,7 @@
 //! beside it read them.
 
 pub mod console;
+pub mod findings;
 pub mod format;
 pub mod header;
 pub mod json;

@@ -54,6 +54,7 @@ impl Tally {
             Comparison::Vanished => Some(&mut self.vanished),
             Comparison::SourceDamage(_) => Some(&mut self.source_damaged),
             Comparison::Finding(fault, _) => Some(self.fault_mut(*fault)),
+            Comparison::Archived { .. } => Some(self.fault_mut(Fault::Unreadable)),
         };
         if let Some(number) = counted {
             *number += 1;

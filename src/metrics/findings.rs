@@ -20,6 +20,9 @@ pub const SHOWN: usize = 10;
 /// How many storage classes of archives are told apart.
 const CLASSES: usize = 20;
 
+/// The storage class of an object in an archive where the store named none.
+pub const UNNAMED_CLASS: &str = "unknown";
+
 /// An object and its failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -35,7 +38,8 @@ pub struct Finding {
     pub error: String,
     /// The answer of the store, or the result of the check.
     pub cause: String,
-    /// The storage class of an object that is in an archive, where the store named it.
+    /// The storage class of an object that is in an archive, [`UNNAMED_CLASS`] where the store named none; `None` for every
+    /// other object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive_class: Option<String>,
 }
@@ -61,13 +65,67 @@ impl Finding {
 
     /// The finding for a call on a store that failed.
     pub fn from_error(kind: ObjectKind, key: &ObjectKey, error: &StoreError) -> Self {
-        let archive_class = error.archive_class().map(str::to_owned);
+        let archive_class = archive_class(error);
         Self { archive_class, ..Self::new(kind, key, error.action(), error.kind().as_str(), error.cause()) }
     }
 
-    /// Whether the object must be restored from an archive first.
-    fn is_archived(&self) -> bool {
-        self.error == ErrorKind::Archived.as_str()
+    /// The same finding, about an object of this class of an archive.
+    #[must_use]
+    pub fn in_archive(self, archive_class: Option<String>) -> Self {
+        Self { archive_class, ..self }
+    }
+}
+
+/// The class of the archive that an object is in, as [`Finding::archive_class`] has it.
+pub fn archive_class(error: &StoreError) -> Option<String> {
+    let is_archived = error.kind() == ErrorKind::Archived;
+    is_archived.then(|| error.archive_class().unwrap_or(UNNAMED_CLASS).to_owned())
+}
+
+/// What a summary tells of findings: the first few, and those in archives by storage class, because restoring is done for a
+/// class, and there may be millions.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    first: Vec<Finding>,
+    archived: BTreeMap<(ObjectKind, Option<String>), FindingSort>,
+    count: u64,
+}
+
+impl Shown {
+    /// Takes one in.
+    pub fn add(&mut self, finding: Finding) {
+        self.count += 1;
+        if finding.archive_class.is_some() {
+            self.add_archived(finding);
+        } else if self.first.len() < SHOWN {
+            self.first.push(finding);
+        }
+    }
+
+    /// Adds an object to those of its class; where there are very many classes, to those of none.
+    fn add_archived(&mut self, mut finding: Finding) {
+        let is_new = !self.archived.contains_key(&(finding.kind, finding.archive_class.clone()));
+        if self.archived.len() >= CLASSES && is_new {
+            finding.archive_class = Some(UNNAMED_CLASS.to_owned());
+        }
+        let sort = (finding.kind, finding.archive_class.clone());
+        self.archived.entry(sort).or_insert(FindingSort { first: finding, count: 0 }).count += 1;
+    }
+
+    /// The first [`SHOWN`] of those that are in no archive.
+    pub fn first(&self) -> &[Finding] {
+        &self.first
+    }
+
+    /// Those in archives, by kind and class.
+    pub fn archived(&self) -> impl Iterator<Item = &FindingSort> {
+        self.archived.values()
+    }
+
+    /// How many are in neither.
+    pub fn untold(&self) -> u64 {
+        let archived: u64 = self.archived().map(|sort| sort.count).sum();
+        self.count - archived - self.first.len() as u64
     }
 }
 
@@ -87,11 +145,8 @@ pub struct Findings(Mutex<Held>);
 #[derive(Debug, Default)]
 struct Held {
     first: Vec<Finding>,
-    /// The first of those that are not in archives.
-    first_others: Vec<Finding>,
+    shown: Shown,
     sorts: BTreeMap<(ObjectKind, String), FindingSort>,
-    /// The objects in archives, by kind and class.
-    archived: BTreeMap<(ObjectKind, Option<String>), FindingSort>,
     count: u64,
     spool: Option<BufWriter<File>>,
     /// Why a finding could not be kept.
@@ -110,11 +165,7 @@ impl Findings {
         if held.first.len() < SHOWN {
             held.first.push(finding.clone());
         }
-        if finding.is_archived() {
-            held.add_archived(finding);
-        } else if held.first_others.len() < SHOWN {
-            held.first_others.push(finding);
-        }
+        held.shown.add(finding);
     }
 
     /// The findings by kind and sort of failure, for whoever tells them as they come.
@@ -122,9 +173,9 @@ impl Findings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).sorts.values().cloned().collect()
     }
 
-    /// The objects in archives by kind and storage class: restoring is done for a class, and there may be millions.
-    pub fn archived(&self) -> Vec<FindingSort> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).archived.values().cloned().collect()
+    /// What a summary tells of them.
+    pub fn shown(&self) -> Shown {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).shown.clone()
     }
 
     /// How many findings were added.
@@ -132,14 +183,9 @@ impl Findings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// The first [`SHOWN`] findings, for the summary.
+    /// The first [`SHOWN`] findings, for a page.
     pub fn first(&self) -> Vec<Finding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).first.clone()
-    }
-
-    /// The first [`SHOWN`] findings without those of [`Self::archived`], for a summary that tells these by class.
-    pub fn first_others(&self) -> Vec<Finding> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).first_others.clone()
     }
 
     /// The first `most` findings, read back from the temporary file.
@@ -202,17 +248,6 @@ impl Held {
         let sort = (finding.kind, finding.error.clone());
         let new = || FindingSort { first: finding.clone(), count: 0 };
         self.sorts.entry(sort).or_insert_with(new).count += 1;
-    }
-
-    /// Adds an object to those of its class; where there are very many classes, to those of none.
-    fn add_archived(&mut self, mut finding: Finding) {
-        let is_new =
-            |class: &Option<String>, archived: &BTreeMap<_, _>| !archived.contains_key(&(finding.kind, class.clone()));
-        if self.archived.len() >= CLASSES && is_new(&finding.archive_class, &self.archived) {
-            finding.archive_class = None;
-        }
-        let sort = (finding.kind, finding.archive_class.clone());
-        self.archived.entry(sort).or_insert(FindingSort { first: finding, count: 0 }).count += 1;
     }
 
     fn keep(&mut self, finding: &Finding) -> io::Result<()> {

@@ -70,7 +70,7 @@ fn read_one(store: &dyn ReadStore, kind: ObjectKind, keys: &[ObjectKey]) -> (Pro
             // It may have gone meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
-                let of_object = matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::ObjectDenied);
+                let of_object = error.kind().is_of_one_object();
                 probe = Probe::Bad(error);
                 if !of_object {
                     break;

@@ -5,6 +5,7 @@
 mod support;
 
 mod absent;
+mod archives;
 mod backends;
 mod check;
 mod clean;

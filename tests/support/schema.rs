@@ -123,30 +123,34 @@ fn has_type(wanted: &Value, value: &Value) -> bool {
     }
 }
 
-/// Whether a text is of a pattern of fixed characters and `[class]{count}`, begun by `^`.
+/// Whether a text is of a pattern of fixed characters, `[class]{count}` and `[class]{least,most}`, begun by `^`.
 fn matches(pattern: &str, text: &str) -> bool {
     let pattern = pattern.strip_prefix('^').unwrap();
     let (mut pattern, is_whole) = pattern.strip_suffix('$').map_or((pattern, false), |pattern| (pattern, true));
-    let mut rest = text.chars();
+    let mut rest = text;
     while let Some(next) = pattern.chars().next() {
         if next == '[' {
             let (class, after) = pattern[1..].split_once("]{").unwrap();
             let (count, after) = after.split_once('}').unwrap();
-            let allowed = |c: char| match class {
+            let (least, most) = count.split_once(',').unwrap_or((count, count));
+            let allowed = |c: &char| match class {
                 "0-9" => c.is_ascii_digit(),
                 "0-9a-f" => matches!(c, '0'..='9' | 'a'..='f'),
+                "0-9A-Za-z_" => c.is_ascii_alphanumeric() || *c == '_',
                 unknown => panic!("no class {unknown}"),
             };
-            if !(0..count.parse().unwrap()).all(|_: u32| rest.next().is_some_and(allowed)) {
+            let taken = rest.chars().take_while(allowed).take(most.parse().unwrap()).count();
+            if taken < least.parse().unwrap() {
                 return false;
             }
+            // Each of them is one byte.
+            rest = &rest[taken..];
             pattern = after;
         } else {
-            if rest.next() != Some(next) {
-                return false;
-            }
+            let Some(after) = rest.strip_prefix(next) else { return false };
+            rest = after;
             pattern = &pattern[next.len_utf8()..];
         }
     }
-    !is_whole || rest.next().is_none()
+    !is_whole || rest.is_empty()
 }

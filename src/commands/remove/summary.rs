@@ -5,9 +5,8 @@ use std::time::Duration;
 use crate::commands::remove::outcome::Mode;
 use crate::commands::remove::report::RemovalCounts;
 use crate::commands::remove::tables;
-use crate::metrics::findings::SHOWN;
-use crate::metrics::{Counters, Finding, Findings};
-use crate::report::{Console, format};
+use crate::metrics::{Counters, Findings};
+use crate::report::{Console, findings, format};
 
 /// What there is to tell.
 pub(super) struct RemovalSummary<'a> {
@@ -51,11 +50,6 @@ impl RemovalSummary<'_> {
         for (reason, count) in self.counts.reasons() {
             console.problem(format_args!("  {}: {}", format::plural(*count, "object"), reason.as_str()));
         }
-        for Finding { kind, library, object, step, error, cause, .. } in self.kept.first() {
-            console.problem(format_args!("  [{kind}] {library}/{object}: {step}: {error}: {cause}"));
-        }
-        if let more @ 1.. = self.kept.count().saturating_sub(SHOWN as u64) {
-            console.problem(format_args!("  … and {} more; --report FILE names each of them", format::count(more)));
-        }
+        findings::show(&self.kept.shown(), findings::with_step, "remove again", console);
     }
 }

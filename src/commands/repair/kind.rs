@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::mend::{Mended, Mender, Written};
+use super::mend::{Left, Mended, Mender, Written};
 use crate::commands::common::failure::Failure;
 use crate::commands::common::first_failure::FirstFailure;
 use crate::flow::pool::{self, Queue};
@@ -59,7 +59,7 @@ impl KindRepair<'_> {
                 Ok(Mended::Right) => self.counters.right.add(1),
                 Ok(Mended::Written(object)) if self.stays => self.left_where_it_stays(&key, &object),
                 Ok(Mended::Written(object)) => written.push((key, object)),
-                Ok(Mended::Left(why, cause)) => self.left(&key, why, &cause),
+                Ok(Mended::Left(left)) => self.leave(&key, left),
                 Err(error) => self.failed(&key, error),
             }
         }
@@ -117,9 +117,14 @@ impl KindRepair<'_> {
         self.left(key, "not right where it stays", &cause);
     }
 
-    fn left(&self, key: &ObjectKey, why: &str, cause: &str) {
+    fn left(&self, key: &ObjectKey, why: &'static str, cause: &str) {
+        self.leave(key, Left { why, cause: cause.to_owned(), archive_class: None });
+    }
+
+    fn leave(&self, key: &ObjectKey, Left { why, cause, archive_class }: Left) {
         self.counters.left.add(1);
-        self.findings.left.add(Finding::new(self.mender.kind, key, "repair", why, cause));
+        let finding = Finding::new(self.mender.kind, key, "repair", why, cause);
+        self.findings.left.add(finding.in_archive(archive_class));
     }
 
     /// A store failed on this object. Ends the repair when it would fail on every other, too.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::content::sha1_of;
 use crate::flow::Budget;
+use crate::metrics::findings::archive_class;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::store::checked::{CheckedRead, CheckedReader};
 use crate::store::{ErrorKind, ReadStore, StoreError, WriteStore};
@@ -20,8 +21,19 @@ pub enum Mended {
     Right,
     /// Right bytes were written, or in a dry run would be.
     Written(Written),
-    /// It is left as it is: the cause in a few words, and what the destination and the sources have.
-    Left(&'static str, String),
+    /// It is left as it is.
+    Left(Left),
+}
+
+/// Why an object is left as it is.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The cause in a few words.
+    pub why: &'static str,
+    /// What the destination and the sources have.
+    pub cause: String,
+    /// The class of the archive that a source, or else the destination, has it in: restored there, it may be had.
+    pub archive_class: Option<String>,
 }
 
 /// An object that was written.
@@ -56,8 +68,22 @@ pub struct Mender<'a> {
 enum There {
     /// Bytes with this SHA-1 that have the id.
     Right(ObjectId),
-    /// Nothing right: in words.
-    Wrong(String),
+    /// Nothing right.
+    Wrong(Wrong),
+}
+
+/// What the destination has that is not right.
+struct Wrong {
+    /// In words.
+    told: String,
+    /// The class of the archive that it is in.
+    archive_class: Option<String>,
+}
+
+impl Wrong {
+    fn new(told: impl Into<String>) -> Self {
+        Self { told: told.into(), archive_class: None }
+    }
 }
 
 impl Mender<'_> {
@@ -91,7 +117,7 @@ impl Mender<'_> {
         }
         match there {
             There::Right(_) => Ok(Mended::Right),
-            There::Wrong(was) => found.left(&was),
+            There::Wrong(was) => found.left(was),
         }
     }
 
@@ -104,14 +130,17 @@ impl Mender<'_> {
 
     /// What the destination has, read anew.
     fn look(&self, key: &ObjectKey) -> Result<There, StoreError> {
-        let Some(store) = self.destination else { return Ok(There::Wrong("missing".to_owned())) };
+        let Some(store) = self.destination else { return Ok(There::Wrong(Wrong::new("missing"))) };
         let _share = self.budget.acquire(self.reserved());
         match (CheckedReader { kind: self.kind, store }).read_fresh(key) {
             Ok(CheckedRead::Good { data, .. }) => Ok(There::Right(sha1_of(&data))),
-            Ok(CheckedRead::Damaged { damage, .. }) => Ok(There::Wrong(format!("damaged: {damage}"))),
-            Ok(CheckedRead::Gone) => Ok(There::Wrong("missing".to_owned())),
+            Ok(CheckedRead::Damaged { damage, .. }) => Ok(There::Wrong(Wrong::new(format!("damaged: {damage}")))),
+            Ok(CheckedRead::Gone) => Ok(There::Wrong(Wrong::new("missing"))),
             Err(error) if is_of_the_store(&error) => Err(error),
-            Err(error) => Ok(There::Wrong(format!("{}: {}", error.kind().as_str(), error.cause()))),
+            Err(error) => Ok(There::Wrong(Wrong {
+                told: format!("{}: {}", error.kind().as_str(), error.cause()),
+                archive_class: archive_class(&error),
+            })),
         }
     }
 
@@ -121,7 +150,7 @@ impl Mender<'_> {
         let was = match there {
             There::Right(held) if *held == digest => return Ok(Mended::Right),
             There::Right(_) => "other bytes than the source in what the id of a commit does not cover".to_owned(),
-            There::Wrong(was) => was.clone(),
+            There::Wrong(was) => was.told.clone(),
         };
         if let Some(writer) = self.writer {
             writer.write(key, data)?;
@@ -170,6 +199,7 @@ struct Found {
     told: Vec<String>,
     is_damaged: bool,
     is_unreadable: bool,
+    archive_class: Option<String>,
     unanswered: Option<StoreError>,
 }
 
@@ -185,6 +215,7 @@ impl Found {
 
     fn unreadable(&mut self, store: &dyn ReadStore, error: &StoreError) {
         self.is_unreadable = true;
+        self.archive_class = self.archive_class.take().or_else(|| archive_class(error));
         self.told.push(format!("{}: {}, {}", store.location(), error.kind().as_str(), error.cause()));
     }
 
@@ -193,7 +224,7 @@ impl Found {
     }
 
     /// What is to be said when no source has it right.
-    fn left(self, was: &str) -> Result<Mended, StoreError> {
+    fn left(self, was: Wrong) -> Result<Mended, StoreError> {
         if let Some(error) = self.unanswered {
             return Err(error);
         }
@@ -202,7 +233,8 @@ impl Found {
             Self { is_unreadable: true, .. } => "readable in no source",
             _ => "missing in every source",
         };
-        Ok(Mended::Left(why, format!("at the destination: {was}; {}", self.told.join("; "))))
+        let cause = format!("at the destination: {}; {}", was.told, self.told.join("; "));
+        Ok(Mended::Left(Left { why, cause, archive_class: self.archive_class.or(was.archive_class) }))
     }
 }
 

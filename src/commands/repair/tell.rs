@@ -11,11 +11,10 @@ use super::kind::RepairFindings;
 use super::outcome::RepairOutcome;
 use super::settings::RepairSettings;
 use crate::conf::{SideConf, SideId};
-use crate::metrics::findings::SHOWN;
-use crate::metrics::{Finding, RepairCounters};
+use crate::metrics::RepairCounters;
 use crate::object::{ObjectKind, PerKind};
 use crate::report::table::{Cell, Column, Table};
-use crate::report::{Console, ReportHead, Times, format, json};
+use crate::report::{Console, ReportHead, Times, findings, format, json};
 
 /// A repair that is over.
 pub(super) struct RepairResult<'a> {
@@ -60,12 +59,7 @@ impl RepairResult<'_> {
         let left = &self.findings.left;
         if left.count() > 0 {
             console.problem(format_args!("\n{} left as they are:", format::plural(left.count(), "object")));
-            for Finding { kind, library, object, error, cause, .. } in left.first() {
-                console.problem(format_args!("  [{kind}] {library}/{object}: {error}: {cause}"));
-            }
-            if let more @ 1.. = left.count().saturating_sub(SHOWN as u64) {
-                console.problem(format_args!("  … and {} more; --report FILE names each of them", format::count(more)));
-            }
+            findings::show(&left.shown(), findings::without_step, "repair again", console);
         }
         console.line("");
     }

@@ -8,11 +8,10 @@ use super::outcome::RunOutcome;
 use super::verdict::Verdict;
 use crate::commands::common::ignored_names::left_alone;
 use crate::conf::SideConf;
-use crate::metrics::findings::FindingSort;
-use crate::metrics::{Counters, Finding, Findings, ObjectFindings};
+use crate::metrics::{Counters, Findings, ObjectFindings};
 use crate::object::ObjectKind;
 use crate::preflight::owner::ForeignOwner;
-use crate::report::{Console, Outcome, format};
+use crate::report::{Console, Outcome, findings, format};
 
 /// What the summary is made of.
 #[derive(Debug)]
@@ -125,58 +124,6 @@ impl Summary<'_> {
     }
 }
 
-fn show(findings: &Findings, console: &Console) {
-    let (first, archived) = (findings.first_others(), findings.archived());
-    let told = first.len() as u64 + archived.iter().map(|sort| sort.count).sum::<u64>();
-    for Finding { kind, library, object, step, error, cause, .. } in first {
-        console.problem(format_args!("  [{kind}] {library}/{object}: {step}: {error}: {cause}"));
-    }
-    for sort in archived {
-        console.problem(format_args!("  {}", in_archive(&sort)));
-    }
-    let more = findings.count().saturating_sub(told);
-    if more > 0 {
-        console.problem(format_args!("  … and {} more; --report FILE names each of them", format::count(more)));
-    }
-}
-
-/// The objects of one kind that are in an archive class, and what to do.
-fn in_archive(FindingSort { first, count }: &FindingSort) -> String {
-    let class = first
-        .archive_class
-        .as_ref()
-        .map_or_else(|| "an archive".to_owned(), |class| format!("the archive class {class}"));
-    let (are, them) = if *count == 1 { ("is", "it") } else { ("are", "them") };
-    format!(
-        "[{}] {} {are} in {class}: restore {them} first, then run again (the first: {}/{})",
-        first.kind,
-        format::plural(*count, "object"),
-        first.library,
-        first.object
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::object::ObjectKey;
-
-    #[test]
-    fn objects_in_an_archive_are_a_line_a_class_with_what_to_do() {
-        let told = |class: Option<&str>, count| {
-            let first = Finding::new(ObjectKind::Blocks, &ObjectKey::MIN, "read", "object archived", "why");
-            let first = Finding { archive_class: class.map(str::to_owned), ..first };
-            in_archive(&FindingSort { first, count })
-        };
-        let many = told(Some("GLACIER"), 1500);
-        assert!(
-            many.starts_with("[blocks] 1,500 objects are in the archive class GLACIER: restore them first"),
-            "{many}"
-        );
-        let one = told(None, 1);
-        assert!(
-            one.starts_with("[blocks] 1 object is in an archive: restore it first") && one.contains("0000"),
-            "{one}"
-        );
-    }
+fn show(of: &Findings, console: &Console) {
+    findings::show(&of.shown(), findings::with_step, "run again", console);
 }

@@ -7,7 +7,7 @@ use super::checkpoint::folder::{FOUND, Folder};
 use super::checkpoint::{Checkpoint, CheckpointScope};
 use crate::commands::common::failure::Failure;
 use crate::commands::verify::result::Row;
-use crate::compare::{Comparison, Examined, Step, Tally};
+use crate::compare::{Comparison, Examined, Fault, Step, Tally};
 use crate::metrics::{CompareCounters, Finding};
 use crate::object::{ObjectKey, ObjectKind};
 use crate::report::jsonl::JsonLog;
@@ -143,6 +143,10 @@ impl VerifyState {
             }
             Comparison::Finding(fault, cause) => {
                 self.findings.push(&Finding::new(kind, key, "verify", fault.as_str(), cause))
+            }
+            Comparison::Archived { class, cause } => {
+                let finding = Finding::new(kind, key, "verify", Fault::Unreadable.as_str(), cause);
+                self.findings.push(&finding.in_archive(class.clone()))
             }
             Comparison::SourceDamage(damage) => {
                 self.damaged.push(&Finding::new(kind, key, "check", "damaged in the source", damage))

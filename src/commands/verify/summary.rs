@@ -3,31 +3,35 @@
 use crate::commands::verify::result::Verified;
 use crate::commands::verify::tables;
 use crate::metrics::Finding;
-use crate::metrics::findings::SHOWN;
-use crate::report::{Console, format};
+use crate::metrics::findings::Shown;
+use crate::report::jsonl::JsonLog;
+use crate::report::{Console, findings, format};
+
+/// What is to be done once an archive gave its objects back.
+const AGAIN: &str = "verify again";
 
 /// Prints the table and the first findings.
-pub(super) fn print(verified: &Verified<'_>, console: &Console) {
+pub(super) fn print(verified: &mut Verified<'_>, console: &Console) {
     console.line(format_args!("\n{}", tables::numbers(&verified.kinds)));
     print_findings(verified, console);
     console.line("");
 }
 
-fn print_findings(verified: &Verified<'_>, console: &Console) {
+fn print_findings(verified: &mut Verified<'_>, console: &Console) {
     if verified.wrong_once.count() > 0 {
         console.problem(format_args!(
             "\nWarning: {} read wrong once and right the second time. What is there is right, but something on the way\n\
              (a proxy, a cache, a disk, memory) changes what it passes on; find out what:",
             format::plural(verified.wrong_once.count(), "object")
         ));
-        show(verified.wrong_once.first(), verified.wrong_once.count(), console);
+        show(verified.wrong_once, console);
     }
     if verified.vanished.count() > 0 {
         console.problem(format_args!(
             "\n{} listed in the source and gone since, from both sides:",
             format::plural(verified.vanished.count(), "object")
         ));
-        show(verified.vanished.first(), verified.vanished.count(), console);
+        show(verified.vanished, console);
     }
     if verified.damaged.count() > 0 {
         console.problem(format_args!(
@@ -35,26 +39,31 @@ fn print_findings(verified: &Verified<'_>, console: &Console) {
              but the files that they belong to cannot be opened correctly in the source:",
             format::plural(verified.damaged.count(), "object").to_uppercase()
         ));
-        show(verified.damaged.first(), verified.damaged.count(), console);
+        show(verified.damaged, console);
     }
     if !verified.unchecked.is_empty() {
         let count = verified.unchecked.len() as u64;
         console.problem(format_args!("\n{} could not be checked:", format::plural(count, "object")));
-        show(verified.unchecked, count, console);
+        let mut shown = Shown::default();
+        verified.unchecked.iter().for_each(|finding| shown.add(finding.clone()));
+        findings::show(&shown, findings::without_step, AGAIN, console);
     }
     if verified.findings.count() > 0 {
         let count = verified.findings.count();
         console.problem(format_args!("\n{} not at the destination as in the source:", format::plural(count, "object")));
-        show(verified.findings.first(), count, console);
+        show(verified.findings, console);
     }
 }
 
-fn show(first: &[Finding], count: u64, console: &Console) {
-    for Finding { kind, library, object, error, cause, .. } in first.iter().take(SHOWN) {
-        console.problem(format_args!("  [{kind}] {library}/{object}: {error}: {cause}"));
-    }
-    let more = count.saturating_sub(SHOWN as u64);
-    if more > 0 {
-        console.problem(format_args!("  … and {} more; --report FILE names each of them", format::count(more)));
+/// Tells what is in a log, read back, because how many are in which archive is not known before.
+fn show(log: &mut JsonLog<Finding>, console: &Console) {
+    let mut shown = Shown::default();
+    let read = log.each(|finding| {
+        shown.add(finding);
+        Ok(())
+    });
+    findings::show(&shown, findings::without_step, AGAIN, console);
+    if let Err(error) = read {
+        console.problem(format_args!("  … and others, which cannot be read back from a temporary file: {error}"));
     }
 }

@@ -92,7 +92,7 @@ impl Verification<'_> {
         let process = Process::ended(started, began.elapsed(), from, to, self.options.retries());
         let head = ReportHead::of("verify", &outcome, console);
         let unwritten = write_files(self.settings, &mut verified, &head, &process);
-        summary::print(&verified, console);
+        summary::print(&mut verified, console);
         self.revoke();
         if outcome.is_over() {
             self.note();

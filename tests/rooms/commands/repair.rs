@@ -1,7 +1,7 @@
 //! The part of `repair` that decides on one object: what the destination has, and which source has it right.
 
 use bytes::Bytes;
-use seaf_migrate::commands::repair::mend::{Mended, Mender, Written};
+use seaf_migrate::commands::repair::mend::{Left, Mended, Mender, Written};
 use seaf_migrate::content::sha1_of;
 use seaf_migrate::flow::Budget;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
@@ -95,7 +95,7 @@ fn what_no_source_has_right_is_left_with_what_each_has() {
     for (sources, why) in cases {
         let destination = side(Some(b"something else"));
         match mend(sources, &destination).unwrap() {
-            Mended::Left(told, cause) => {
+            Mended::Left(Left { why: told, cause, .. }) => {
                 assert_eq!(told, why);
                 assert!(cause.starts_with("at the destination: damaged: "), "{cause}");
             }
@@ -103,6 +103,24 @@ fn what_no_source_has_right_is_left_with_what_each_has() {
         }
         assert_eq!(destination.inner.read(&key()).unwrap(), "something else");
     }
+}
+
+#[test]
+fn what_is_left_because_of_an_archive_says_so_and_what_is_left_for_other_reasons_does_not() {
+    let archived = || side(Some(DATA)).fail_always(Action::Read, ErrorKind::Archived);
+    let unreadable = || side(Some(DATA)).fail_always(Action::Read, ErrorKind::Unreadable);
+    let cases: [(&[&Side], Side, bool); 4] = [
+        (&[&archived()], side(None), true),
+        (&[&unreadable(), &archived()], side(None), true),
+        (&[&side(None)], archived(), true),
+        (&[&side(None), &unreadable()], side(None), false),
+    ];
+    for (number, (sources, destination, is_archived)) in cases.into_iter().enumerate() {
+        let Mended::Left(left) = mend(sources, &destination).unwrap() else { panic!("case {number}") };
+        assert_eq!(left.archive_class.is_some(), is_archived, "case {number}: {left:?}");
+    }
+    // Where another source has it right, nobody need restore anything.
+    written(mend(&[&archived(), &side(Some(DATA))], &side(None)));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use seaf_migrate::compare::{Comparison, Examined, Examiner, Fault, Object};
 use seaf_migrate::content::Damage;
 use seaf_migrate::flow::Budget;
 use seaf_migrate::index::IndexEntry;
+use seaf_migrate::metrics::findings::UNNAMED_CLASS;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::{ErrorKind, ReadStore, WriteStore};
@@ -156,7 +157,6 @@ fn an_object_that_cannot_be_read_is_a_finding_and_a_store_that_does_not_answer_i
     let whole = || side(Some(DATA), &key);
     for (kind, is_finding) in [
         (ErrorKind::Unreadable, true),
-        (ErrorKind::Archived, true),
         (ErrorKind::Protocol, true),
         (ErrorKind::Timeout, false),
         (ErrorKind::Unavailable, false),
@@ -177,6 +177,20 @@ fn an_object_that_cannot_be_read_is_a_finding_and_a_store_that_does_not_answer_i
         assert_eq!(matches!(examined.outcome, Comparison::Finding(Fault::Unreadable, _)), is_finding, "{kind:?}");
         assert_eq!(matches!(examined.outcome, Comparison::Unchecked(_)), !is_finding, "{kind:?}");
     }
+}
+
+#[test]
+fn an_object_in_an_archive_is_unreadable_and_its_class_is_kept_for_who_tells_it() {
+    let key = block(DATA);
+    let archived = || side(Some(DATA), &key).fail_always(Action::Read, ErrorKind::Archived);
+    let Comparison::Archived { class, cause } = look(&side(Some(DATA), &key), &archived(), &listed(key, true)).outcome
+    else {
+        panic!("it can be read only once it is restored")
+    };
+    assert_eq!(class.as_deref(), Some(UNNAMED_CLASS));
+    assert!(cause.contains("the destination cannot read it"), "{cause}");
+    // Its size is told, so that nothing is missed where nothing is read.
+    assert!(matches!(look(&side(Some(DATA), &key), &archived(), &listed(key, false)).outcome, Comparison::Good));
 }
 
 #[test]

@@ -40,7 +40,24 @@ pub enum WrongGet {
     NotFound,
     /// Bytes that are others each time.
     OtherEachTime,
+    /// 403 for an object in an archive, of objects that end in a digit: GLACIER where it is even, else DEEP_ARCHIVE.
+    Archived,
 }
+
+impl WrongGet {
+    /// Whether it is the answer to this request.
+    fn is_of(self, method: &str, path: &str) -> bool {
+        let is_archived = || path.ends_with(|last: char| last.is_ascii_digit()) && !path.contains(CONTROL);
+        match self {
+            Self::NotFound => method == "GET" || method == "HEAD",
+            Self::Archived => method == "GET" && is_archived(),
+            _ => method == "GET",
+        }
+    }
+}
+
+/// The library of the program's own objects.
+const CONTROL: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /// What is done to the answer of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +215,7 @@ impl Faults {
     pub(super) fn wrong_get(&self, method: &str, path: &str) -> Option<WrongGet> {
         let mut plan = self.plan();
         let (wrong, times) = plan.wrong_gets?;
-        let is_asked = method == "GET" || method == "HEAD" && wrong == WrongGet::NotFound;
+        let is_asked = wrong.is_of(method, path);
         if !is_asked || path.bytes().map(u64::from).sum::<u64>() % 5 != 0 {
             return None;
         }

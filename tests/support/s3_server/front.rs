@@ -78,6 +78,7 @@ async fn answer(
         _ => {}
     }
     let wrong = faults.wrong_get(&method(&request), request.uri().path());
+    let is_even = request.uri().path().ends_with(['0', '2', '4', '6', '8']);
     let wrong_list = if method(&request) == "LIST" { faults.wrong_list() } else { None };
     let answer = service.call(request.map(Body::from)).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
     match decide {
@@ -91,7 +92,7 @@ async fn answer(
             cut(answer).await
         }
         _ => match (wrong, wrong_list) {
-            (Some(wrong), _) if answer.status().is_success() => wrongly(answer, wrong).await,
+            (Some(wrong), _) if answer.status().is_success() => wrongly(answer, wrong, is_even).await,
             (_, Some(wrong)) => listed_wrongly(answer, wrong).await,
             _ => Ok(answer),
         },
@@ -107,8 +108,8 @@ async fn listed_wrongly(answer: HttpResponse, wrong: WrongList) -> Result<HttpRe
     Ok(Response::from_parts(head, Body::from(Bytes::from(body))))
 }
 
-/// The same answer with something else in place of the object.
-async fn wrongly(answer: HttpResponse, wrong: WrongGet) -> Result<HttpResponse, io::Error> {
+/// The same answer with something else in place of the object, whose name ends in an even digit or not.
+async fn wrongly(answer: HttpResponse, wrong: WrongGet, is_even: bool) -> Result<HttpResponse, io::Error> {
     let (mut head, body) = answer.into_parts();
     let whole = body.collect().await.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
     let body = match wrong {
@@ -123,6 +124,16 @@ async fn wrongly(answer: HttpResponse, wrong: WrongGet) -> Result<HttpResponse, 
             head.status = 404.try_into().unwrap();
             head.headers.clear();
             b"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>".to_vec()
+        }
+        WrongGet::Archived => {
+            head.status = 403.try_into().unwrap();
+            head.headers.clear();
+            let class = if is_even { "GLACIER" } else { "DEEP_ARCHIVE" };
+            let message = "The operation is not valid for the object's storage class";
+            format!(
+                "<Error><Code>InvalidObjectState</Code><Message>{message}</Message><StorageClass>{class}</StorageClass></Error>"
+            )
+            .into_bytes()
         }
     };
     head.headers.insert("content-length", body.len().into());
