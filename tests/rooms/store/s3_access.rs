@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use seaf_migrate::conf::{BackendConf, S3Conf, S3Signature, Secret, StoreConf};
+use seaf_migrate::conf::{BackendConf, S3Conf, S3Credentials, S3Role, S3Signature, Secret, StoreConf};
 use seaf_migrate::object::{KeyRange, LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
 
+use crate::support::http_stub::{Reply, Stub};
 use crate::support::s3_server::S3Server;
 
 const BUCKET: &str = "seafile-blocks";
@@ -115,4 +116,22 @@ fn an_object_put_with_a_key_is_read_with_that_key_only() {
     assert!(!format!("{right:?}").contains("MDEyMzQ1"), "the key in base64");
     let error = open(&with("too short")).unwrap_err();
     assert!(error.kind() == ErrorKind::Setup && error.to_string().contains("sse_c_key"), "{error}");
+}
+
+#[test]
+fn a_metadata_service_that_knows_no_tokens_gives_no_role_and_that_is_said() {
+    // As version 1 answers: no token, and the keys to whoever asks.
+    let service = Stub::start(|asked| match (asked.method.as_str(), asked.path.rsplit('/').next().unwrap()) {
+        ("PUT", _) => Reply::new(404),
+        ("GET", "security-credentials") => Reply::new(200).body("machine"),
+        _ => Reply::new(200).body(r#"{"Code":"Success","AccessKeyId":"a","SecretAccessKey":"b","Token":"t"}"#),
+    });
+    let role =
+        S3Role::Machine { name: Some("machine".to_owned()), endpoint: Some(format!("http://{}", service.host())) };
+    let dir = bucket();
+    let server = S3Server::start(dir.path(), "a", "b");
+    let conf = S3Conf { credentials: S3Credentials::Role(role), ..server.conf(BUCKET) };
+    let error = use_it(&conf).unwrap_err();
+    assert!(error.to_string().contains("needs version 2 of its metadata service"), "{error}");
+    assert_eq!(server.faults().count_all(), 0, "nothing was sent without keys");
 }
