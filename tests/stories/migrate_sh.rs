@@ -1,5 +1,8 @@
 //! The call that Seafile admins know, `migrate.sh DIR`, with a program in place of seaf-migrate that tells how it was called.
 
+mod removal;
+mod signals;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
@@ -13,18 +16,6 @@ use crate::support::program::write_program;
 
 /// Prints its arguments, one a line, and ends with `$FAKE_CODE`.
 const FAKE: &str = "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit \"${FAKE_CODE:-0}\"\n";
-
-/// Waits for a signal, counts how many come, and ends as seaf-migrate does; without one it ends after a minute.
-const WAITING: &str = "#!/bin/bash
-count=0 code=0
-trap 'count=$((count+1)); code=130' INT
-trap 'count=$((count+1)); code=143' TERM
-echo ready
-while [[ $count -eq 0 && $SECONDS -lt 60 ]]; do sleep 0.02; done
-sleep 0.2
-echo \"signals: $count\"
-exit $code
-";
 
 fn spawn(command: &mut Command) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -140,32 +131,6 @@ fn whoever_closes_its_output_changes_no_exit_code() {
 }
 
 #[test]
-fn what_stops_the_script_stops_the_program_and_both_go_on_together() {
-    let server = Server::with_program(
-        "#!/bin/bash\necho $$\nwhile [[ ! -e go && $SECONDS -lt 60 ]]; do sleep 0.02; done\nexit 7\n",
-    );
-    let mut child = spawn(&mut server.command(&["../new conf"]));
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let state = |process: &str| {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        stat.rsplit_once(')').map_or(' ', |(_, rest)| rest.trim_start().chars().next().unwrap_or(' '))
-    };
-    let (script, program) = (child.id().to_string(), line.trim().to_owned());
-    kill_process(Pid::from_child(&child), Signal::TSTP).unwrap();
-    let wait = |stopped: bool| {
-        while (state(&script) == 'T') != stopped || (state(&program) == 'T') != stopped {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-    };
-    wait(true);
-    kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
-    wait(false);
-    fs::write(server.path("seafile-server-latest/go"), "").unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(7));
-}
-
-#[test]
 fn variables_name_other_places() {
     let server = Server::with_program(FAKE);
     let mut command = server.command(&["../new conf"]);
@@ -231,33 +196,6 @@ fn wrong_usage_ends_with_2_and_says_what_to_do() {
     let output = server.run(&["../new conf"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("run this from seafile-server-latest"), "{}", stderr(&output));
-}
-
-/// Starts the script over a program that waits, and returns when that one is ready.
-fn start(server: &Server) -> (Child, BufReader<std::process::ChildStdout>) {
-    let mut command = server.command(&["../new conf"]);
-    let mut child = spawn(command.process_group(0));
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    out.read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
-    (child, out)
-}
-
-#[test]
-fn a_signal_reaches_the_program_once_and_its_exit_code_is_passed_on() {
-    let server = Server::with_program(WAITING);
-    for (signal, code, to_group) in
-        [(Signal::INT, 130, true), (Signal::INT, 130, false), (Signal::TERM, 143, true), (Signal::TERM, 143, false)]
-    {
-        let (mut child, mut out) = start(&server);
-        let pid = Pid::from_child(&child);
-        if to_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) }.unwrap();
-        let mut text = String::new();
-        out.read_to_string(&mut text).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal:?} {to_group}");
-        assert_eq!(text, "signals: 1\n");
-    }
 }
 
 #[test]
@@ -353,81 +291,8 @@ fn a_program_beside_the_script_that_is_none_is_passed_over() {
 }
 
 #[test]
-fn a_program_that_a_signal_kills_ends_the_script_as_a_shell_says_it() {
-    let server = Server::with_program("#!/bin/sh\nkill -KILL $$\n");
-    let output = server.run(&["../new conf"]);
-    assert_eq!(output.status.code(), Some(137));
-    assert!(!lines(&output).contains(&"Done.".to_owned()));
-}
-
-#[test]
 fn what_the_program_says_comes_through_on_both_channels() {
     let server = Server::with_program("#!/bin/sh\necho out\necho err >&2\nexit 1\n");
     let output = server.run(&["../new conf"]);
     assert_eq!((lines(&output), stderr(&output)), (vec!["out".to_owned()], "err\n".to_owned()));
-}
-
-#[test]
-fn a_hangup_is_passed_on_like_the_other_signals() {
-    let server = Server::with_program(&WAITING.replace("TERM", "HUP").replace("143", "129"));
-    let (mut child, mut out) = start(&server);
-    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
-    let mut text = String::new();
-    out.read_to_string(&mut text).unwrap();
-    assert_eq!((child.wait().unwrap().code(), text.as_str()), (Some(129), "signals: 1\n"));
-}
-
-/// A server with the script under its other name too, copied as people copy it.
-fn server_with_remove(program: &str) -> Server {
-    let server = Server::with_program(program);
-    let other = script().with_file_name("remove-objs.sh");
-    server.program("seafile-server-11.0.0/remove-objs.sh", &fs::read_to_string(other).unwrap());
-    server
-}
-
-fn run_remove(server: &Server, arguments: &[&str]) -> Output {
-    let mut command = Command::new("./remove-objs.sh");
-    command.args(arguments).current_dir(server.path("seafile-server-latest"));
-    finish(command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()))
-}
-
-#[test]
-fn under_its_other_name_it_removes_and_finds_everything_in_the_same_places() {
-    let server = server_with_remove(FAKE);
-    let more = ["--yes", "--library", "3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b", "--rate", "9"];
-    let mut expected = server.arguments(&more);
-    expected[0] = "remove".to_owned();
-    // The program says itself what it did, because it may have been a dry run.
-    assert_eq!(expected.pop().as_deref(), Some("Done."));
-    let output = run_remove(&server, &[&["../new conf"][..], &more].concat());
-    assert_eq!((lines(&output), stderr(&output)), (expected, String::new()));
-    let named = run_remove(&server, &["../new conf", "--from", "/kept/old"]);
-    assert_eq!(lines(&named)[..3], ["remove", "--to", "../new conf"]);
-    assert!(lines(&named).ends_with(&["--from".to_owned(), "/kept/old".to_owned()]));
-}
-
-#[test]
-fn the_old_removal_by_library_and_storage_class_is_told_the_new_call() {
-    let server = server_with_remove(FAKE);
-    let output = run_remove(&server, &["3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b", "cold"]);
-    assert_eq!((output.status.code(), lines(&output).len()), (Some(2), 0));
-    let says = "remove-objs.sh DIR --library 3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b";
-    assert!(stderr(&output).contains(says), "{}", stderr(&output));
-}
-
-#[test]
-fn each_name_has_its_own_help_and_its_own_name_in_messages() {
-    let server = server_with_remove(FAKE);
-    for (text, has, lacks) in [
-        (lines(&run_remove(&server, &["--help"])).join("\n"), "./remove-objs.sh DIR [--yes]", "--decrypt"),
-        (lines(&server.run(&["--help"])).join("\n"), "./migrate.sh DIR [--decrypt]", "--yes"),
-        (stderr(&run_remove(&server, &["../nowhere"])), "remove-objs.sh: ../nowhere", "migrate.sh"),
-        (stderr(&server.run(&["../nowhere"])), "migrate.sh: ../nowhere", "remove-objs.sh"),
-    ] {
-        assert!(text.contains(has) && !text.contains(lacks), "{text}");
-    }
-    for code in [1, 2, 3, 4, 130] {
-        let server = server_with_remove(&format!("#!/bin/sh\nexit {code}\n"));
-        assert_eq!(run_remove(&server, &["../new conf"]).status.code(), Some(code));
-    }
 }

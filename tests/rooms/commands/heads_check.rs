@@ -1,5 +1,7 @@
 //! The check of the heads at a destination: whole or not, damaged in the source or not, and the calls of a second check.
 
+mod memory;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
@@ -90,28 +92,6 @@ fn every_library_of_a_copy_is_whole() {
     assert_eq!(pair.whole.len(), 8);
     let asked_source: usize = pair.source.kinds.iter().map(|store| store.asked().len()).sum();
     assert_eq!(asked_source, 0, "the source is asked about what is wrong only");
-}
-
-#[test]
-fn a_library_that_did_not_change_costs_no_call() {
-    let mut pair = Pair::new(small());
-    pair.check();
-    assert!(pair.calls() > 100);
-    let again = pair.check();
-    assert_eq!((again.whole, again.unchanged, pair.calls()), (8, 8, 0));
-}
-
-#[test]
-fn a_library_that_changed_costs_what_changed() {
-    let mut pair = Pair::new(Store::generate(&Params { files: 200, libraries: 1, ..Params::default() }));
-    pair.step_back("plain 0 ✓");
-    pair.check();
-    let full = pair.calls();
-    pair.roots = pair.source.roots.clone();
-    let result = pair.check();
-    let calls = pair.calls();
-    assert_eq!((result.whole, result.unchanged), (8, 7));
-    assert!(calls > 5 && calls * 5 < full, "{calls} calls after {full}");
 }
 
 #[test]
@@ -339,24 +319,6 @@ fn what_no_head_needs_is_not_looked_for() {
 }
 
 #[test]
-fn a_library_that_is_gone_from_the_database_is_forgotten() {
-    let mut pair = Pair::new(small());
-    pair.check();
-    let gone = pair.roots.libraries.remove(2).id;
-    assert_eq!(pair.check().whole, 7);
-    assert!(!pair.whole.contains_key(&gone));
-}
-
-#[test]
-fn a_check_that_was_stopped_has_no_result_and_remembers_nothing() {
-    let mut pair = Pair::new(small());
-    let shutdown = Shutdown::new();
-    shutdown.request(ShutdownReason::Signal(2));
-    assert_eq!(pair.try_check(&shutdown).unwrap(), None);
-    assert!(pair.whole.is_empty());
-}
-
-#[test]
 fn a_store_that_fails_on_either_side_is_never_an_answer() {
     let (kind, key, _) = victims(&small()).remove(1);
     let mut pair = Pair::new(small());
@@ -423,46 +385,4 @@ fn more_damage_than_is_judged_counts_as_not_whole_unless_the_library_is_accepted
     pair.accepted.insert(library.id);
     let result = pair.check();
     assert_eq!((result.not_whole.count, result.accepted.count), (0, 1));
-}
-
-fn places(name: &str) -> SideId {
-    SideId::from_fn(|kind| format!("{name}/{kind}"))
-}
-
-#[test]
-fn the_memory_comes_back_and_is_about_one_destination() {
-    let dir = tempfile::tempdir().unwrap();
-    let prefix = dir.path().join("objects");
-    let library = small().libraries[0].clone();
-    let heads = WholeHeads::from([(library.id, library.head().commit)]);
-    let memory = Memory::new(&prefix, places("here"));
-    assert!(memory.load().is_empty());
-    memory.save(&heads).unwrap();
-    assert_eq!(memory.load(), heads);
-    assert!(Memory::new(&prefix, places("there")).load().is_empty(), "believed about another destination");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(memory.path()).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
-    heads_cache::forget(&prefix).unwrap();
-    assert!(memory.load().is_empty());
-    heads_cache::forget(&prefix).unwrap();
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "something is left behind");
-}
-
-#[test]
-fn a_memory_that_cannot_be_understood_is_none() {
-    let dir = tempfile::tempdir().unwrap();
-    let prefix = dir.path().join("objects");
-    let memory = Memory::new(&prefix, places("here"));
-    let heads = BTreeMap::from([(small().libraries[0].id, ObjectId::from_bytes([7; 20]))]);
-    memory.save(&heads).unwrap();
-    let good = std::fs::read_to_string(memory.path()).unwrap();
-    let newer = good.replace("\"version\": 1", "\"version\": 2");
-    // No pass writes a head that is none, so nothing else in such a file is believed either.
-    let stranger = good.replace("\"heads\": {", "\"heads\": {\"x\": \"y\",");
-    for text in ["", "{}", "no JSON", &good[..good.len() / 2], &newer, &stranger] {
-        std::fs::write(memory.path(), text).unwrap();
-        assert!(memory.load().is_empty(), "{text}");
-    }
-    std::fs::write(memory.path(), good).unwrap();
-    assert_eq!(memory.load(), heads);
 }
