@@ -42,7 +42,9 @@ fn what_a_destination_archived_is_there_and_cannot_be_read() {
     let expected = ["fs".to_owned(), key.library.to_string(), key.id.to_string(), "unreadable".to_owned()];
     assert_eq!(found.rows("findings"), [expected]);
     assert_eq!((found.total("unreadable"), found.total("objects")), (1, store.count() as u64));
-    assert!(found.text.contains("the destination cannot read it: object archived"), "{}", found.text);
+    let cause = found.report["findings"][0]["cause"].as_str().unwrap();
+    assert!(cause.starts_with("the destination cannot read it: object archived"), "{cause}");
+    assert!(found.text.contains("[fs] 1 object is in") && found.text.contains("restore it first"), "{}", found.text);
 }
 
 #[test]
