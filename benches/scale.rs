@@ -137,7 +137,7 @@ impl Bench {
         if std::fs::metadata(self.paths().journal()).map_or(0, |journal| journal.len()) < 4096 {
             assert_eq!(list.ask(stores, &plan, &console, &shutdown).unwrap(), None);
         }
-        list.load_or_list(stores, &plan, Snapshot::NotWanted, &console, &shutdown).unwrap()
+        list.load_or_list(stores, &plan, Snapshot::NotWanted, &[], &console, &shutdown).unwrap()
     }
 
     fn build(&self) -> (Cost, u64, String) {
@@ -163,7 +163,13 @@ impl Bench {
                 kind: KIND,
                 source: &source,
                 destination: &self.destination(),
-                work: &MissingObjects { source: &source, listers, index: &held.set, held: SizeForm::Exact },
+                work: &MissingObjects {
+                    source: &source,
+                    ranges: &[KeyRange::ALL],
+                    listers,
+                    index: &held.set,
+                    held: SizeForm::Exact,
+                },
                 limits: &limits,
                 budget: &Budget::new(settings.memory),
                 counters: &counters,

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 mod per_kind;
 pub mod range;
+pub mod selection;
 mod text;
 
 pub use per_kind::PerKind;

@@ -18,6 +18,7 @@ pub mod other_layout;
 pub mod patience;
 pub mod report_file;
 pub mod run_note;
+pub mod selecting;
 pub mod settings;
 pub mod sides;
 pub mod size;

@@ -45,7 +45,7 @@ pub fn run(settings: &RunSettings, console: &Console, shutdown: &Shutdown) -> Ru
     };
     let options = settings.plan.store.open_options(console, shutdown);
     let pass = Pass { settings, options: &options, failed: failed.as_ref(), console, shutdown }.run();
-    let verdict = Verdict::of(&pass.outcome, &pass.heads, &settings.how_to_switch());
+    let verdict = Verdict::of(&pass.outcome, &pass.heads, &pass.selection, &settings.how_to_switch());
     let (took, retries, retried) = (began.elapsed(), options.retries(), failed.as_ref().map(Failed::report));
     let owners = owners(settings, &pass);
     RunResult { settings, pass, verdict, started, took, retries, retried, owners }.tell(console)

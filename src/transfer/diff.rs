@@ -12,6 +12,8 @@ use crate::transfer::work::{Produced, WorkSink, WorkSource};
 pub struct MissingObjects<'a> {
     /// What is listed.
     pub source: &'a dyn ReadStore,
+    /// Which ranges of it.
+    pub ranges: &'a [KeyRange],
     /// How many listings of it run at once.
     pub listers: usize,
     /// What the destination holds.
@@ -24,7 +26,7 @@ impl WorkSource for MissingObjects<'_> {
     fn produce(&self, sink: &WorkSink<'_>) -> Result<Produced, TransferError> {
         let sizes = SizeForms { held: self.held, expected: self.source.size_form() };
         let open = || Subtract { index: self.index, sizes, sink };
-        match walk(self.source, &[KeyRange::ALL], self.listers, sink.shutdown(), open) {
+        match walk(self.source, self.ranges, self.listers, sink.shutdown(), open) {
             Ok(walked) => {
                 sink.add_ignored(walked.ignored);
                 Ok(Produced::All)

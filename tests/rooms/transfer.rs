@@ -132,7 +132,7 @@ impl Pass {
         let (console, plan) = (Console::quiet(), &self.settings.plan);
         let stores = Asked { destination, source };
         let held = OpenList::open(destination.location(), plan, &console)
-            .and_then(|list| list.load_or_list(stores, plan, Snapshot::NotWanted, &console, &self.shutdown));
+            .and_then(|list| list.load_or_list(stores, plan, Snapshot::NotWanted, &[], &console, &self.shutdown));
         let held = match held {
             Ok(held) => held,
             Err(failure) => return RunOutcome::Stopped(failure),
@@ -141,7 +141,13 @@ impl Pass {
             kind: KIND,
             source,
             destination,
-            work: &MissingObjects { source, listers: 2, index: &held.set, held: destination.size_form() },
+            work: &MissingObjects {
+                source,
+                ranges: &[KeyRange::ALL],
+                listers: 2,
+                index: &held.set,
+                held: destination.size_form(),
+            },
             limits: &limits(self.folder.path()),
             budget: &Budget::new(self.settings.memory),
             counters: &self.counters,

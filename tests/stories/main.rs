@@ -50,6 +50,7 @@ mod retry;
 mod s3_environment;
 mod same_store;
 mod secrets;
+mod selecting;
 mod strange_texts;
 mod verify;
 mod verify_resume;

@@ -16,7 +16,7 @@ use crate::index::from_listing::Listing;
 use crate::index::recheck::{self, Asked, Sampled};
 use crate::index::{self, Index, Journal, ListLock, ListPaths, Prepared, SetBuilder};
 use crate::metrics::Counter;
-use crate::object::{ObjectKind, PerKind};
+use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::Console;
 use crate::store::{Listed, ReadStore};
 use crate::sys::private_file::in_folder;
@@ -153,7 +153,8 @@ impl Lists {
     }
 
     /// What the destination holds of each kind that moves, in the order in which it is copied: by the list where there is one, else
-    /// listed now. The journals are opened to continue them, those of temporary lists only when a snapshot is wanted.
+    /// listed now. The journals are opened to continue them, those of temporary lists only when a snapshot is wanted. Where no lists
+    /// are kept, the libraries `only` alone are listed, ascending; all when it is empty.
     ///
     /// # Errors
     /// When it cannot be known for sure; nothing may be copied then.
@@ -162,6 +163,7 @@ impl Lists {
         sides: &Sides,
         settings: &PairSettings,
         snapshot: Snapshot,
+        only: &[LibraryId],
         console: &Console,
         shutdown: &Shutdown,
     ) -> Result<Vec<(ObjectKind, DestinationIndex)>, Failure> {
@@ -170,7 +172,7 @@ impl Lists {
         let load = |(kind, list): (ObjectKind, OpenList)| {
             console.log(format_args!("Start to fetch [{kind}] object from destination"));
             let stores = Asked { destination: &*sides.to[kind], source: &*sides.from[kind] };
-            let held = list.load_or_list(stores, settings, snapshot, console, shutdown)?;
+            let held = list.load_or_list(stores, settings, snapshot, only, console, shutdown)?;
             console.log(format_args!("[{kind}] [{}] objects exist in destination", held.set.len()));
             Ok((kind, held))
         };
@@ -244,15 +246,18 @@ impl OpenList {
         stores: Asked<'_>,
         settings: &PairSettings,
         snapshot: Snapshot,
+        only: &[LibraryId],
         console: &Console,
         shutdown: &Shutdown,
     ) -> Result<DestinationIndex, Failure> {
         let Self { lock, known, temporary } = self;
+        // A list that is kept is of all libraries, whatever this pass is about.
+        let only = if temporary.is_some() { only } else { &[] };
         let (set, journal, listed_now) = match known {
             Some((set, journal)) => (set, journal, false),
             None => {
                 stores.destination.make_listed_durable()?;
-                let (set, listed_now) = listed(&lock, stores, settings, console, shutdown)?;
+                let (set, listed_now) = listed(&lock, stores, settings, only, console, shutdown)?;
                 let journal = Journal::open(&lock, &set)?;
                 (set, journal, listed_now)
             }
@@ -272,11 +277,12 @@ fn listed(
     lock: &ListLock,
     stores: Asked<'_>,
     settings: &PairSettings,
+    only: &[LibraryId],
     console: &Console,
     shutdown: &Shutdown,
 ) -> Result<(Index, bool), Failure> {
     let (kind, is_begun) = (lock.paths().kind(), lock.paths().building().exists());
-    let set = list(kind, lock, stores.destination, settings, shutdown)?;
+    let set = list(kind, lock, stores.destination, settings, only, shutdown)?;
     if !is_begun {
         return Ok((set, true));
     }
@@ -284,7 +290,7 @@ fn listed(
     console.warning(format_args!("{wrong}; so this listing, which an earlier run began, is begun anew"));
     drop(set);
     index::forget_all(lock)?;
-    Ok((list(kind, lock, stores.destination, settings, shutdown)?, true))
+    Ok((list(kind, lock, stores.destination, settings, only, shutdown)?, true))
 }
 
 /// Asks the destination for a sample of a list. What is wrong, in words; `None` when nothing is.
@@ -330,7 +336,7 @@ pub fn for_plan(
     let (paths, temporary) = temporary_list(kind, settings)?;
     let lock = ListLock::acquire(&paths)?;
     let set = match destination {
-        Some(destination) => list(kind, &lock, destination, settings, shutdown)?,
+        Some(destination) => list(kind, &lock, destination, settings, &[], shutdown)?,
         None => {
             let (builder, _) = SetBuilder::start_or_resume(&lock, &location)?;
             let mut nothing = builder.stream();
@@ -374,10 +380,11 @@ fn list(
     lock: &ListLock,
     store: &dyn ReadStore,
     settings: &PairSettings,
+    only: &[LibraryId],
     shutdown: &Shutdown,
 ) -> Result<Index, Failure> {
     let listers = settings.store.listers_for(settings.to.store(kind));
-    let listing = Listing { lock, store, listers, only: &[], counted: &Counter::default(), shutdown };
+    let listing = Listing { lock, store, listers, only, counted: &Counter::default(), shutdown };
     let (set, ignored) = listing.into_set()?;
     other_layout::require_none("the destination", store.location(), &ignored)?;
     Ok(set)

@@ -11,13 +11,14 @@ use crate::report::{Console, format};
 use crate::store::{Listed, ReadStore};
 use crate::sys::shutdown::Shutdown;
 
-/// Lists a kind that stays, and counts what is there as there.
+/// Lists these ranges of a kind that stays, and counts what is there as there.
 ///
 /// # Errors
 /// When it cannot be listed to its end, or holds objects in the layout of another backend.
 pub fn count(
     kind: ObjectKind,
     store: &dyn ReadStore,
+    ranges: &[KeyRange],
     listers: usize,
     counters: &Counters,
     console: &Console,
@@ -25,7 +26,7 @@ pub fn count(
 ) -> Result<(), Failure> {
     console.log(format_args!("Start to list [{kind}] object, which stays where it is"));
     let open = || Count { kind, counters };
-    match walk(store, &[KeyRange::ALL], listers, shutdown, open) {
+    match walk(store, ranges, listers, shutdown, open) {
         Ok(walked) => {
             other_layout::require_none("the source", store.location(), &walked.ignored)?;
             counters.count_ignored(kind, walked.ignored);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{ListFlags, PairFlags, StoreFlags};
+use crate::commands::common::selecting::{SelectFlags, Wanted};
 use crate::commands::common::settings::{
     PairSettings, SettingsError, require_folder_of, resolve_pair, resolve_with_sides,
 };
@@ -16,6 +17,10 @@ pub struct PlanFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flattened group carries its own")]
     pub pair: PairFlags,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub select: SelectFlags,
 
     /// Print one line for each library and kind, too
     #[arg(long)]
@@ -39,6 +44,8 @@ pub struct PlanFlags {
 pub struct PlanSettings {
     /// Both sides, and how to list them.
     pub pair: PairSettings,
+    /// Which libraries a run would copy.
+    pub wanted: Wanted,
     /// Whether each library has a row.
     pub libraries: bool,
     /// Where the plan goes as JSON.
@@ -53,6 +60,11 @@ pub fn resolve(flags: &PlanFlags, env: &Environment) -> Result<PlanSettings, Set
     resolve_with_sides(&flags.pair, env, |from, to| {
         require_folder_of("--report", flags.report.as_deref())?;
         let pair = resolve_pair(from, to, &flags.store, &flags.list, env)?;
-        Ok(PlanSettings { pair, libraries: flags.libraries, report: flags.report.clone() })
+        Ok(PlanSettings {
+            pair,
+            wanted: Wanted::of(&flags.select),
+            libraries: flags.libraries,
+            report: flags.report.clone(),
+        })
     })
 }

@@ -15,6 +15,7 @@ use crate::database::heads::{LibraryRoots, Roots};
 use crate::flow::Budget;
 use crate::metrics::WalkCounters;
 use crate::metrics::findings::SHOWN;
+use crate::object::selection::Selection;
 use crate::object::{LibraryId, PerKind};
 use crate::reach::Stores;
 use crate::report::progress::during;
@@ -39,6 +40,8 @@ const FINDINGS_SHOWN: usize = 3;
 pub struct NotedHeads {
     roots: Roots,
     database: DatabaseConf,
+    /// The libraries that the pass is about.
+    selection: Selection,
 }
 
 /// The stores of both sides to look at.
@@ -54,7 +57,7 @@ pub struct StoresOfSides {
 #[derive(Debug)]
 pub enum Noting {
     /// They are noted.
-    Noted(NotedHeads),
+    Noted(Box<NotedHeads>),
     /// They are not to be checked, or cannot be.
     NotNoted {
         /// Why.
@@ -90,7 +93,7 @@ pub fn note(settings: &HeadsSettings, console: &Console) -> Result<Noting, Failu
             roots.ignored.iter().for_each(|row| console.warning(format_args!("database: {row}")));
             let count = format::libraries(roots.libraries.len() as u64);
             console.log(format_args!("Noted the heads of {count}"));
-            Ok(Noting::Noted(NotedHeads { roots, database: database.clone() }))
+            Ok(Noting::Noted(Box::new(NotedHeads { roots, database: database.clone(), selection: Selection::All })))
         }
         Err(error) if settings.when == WhenHeads::Demanded => Err(failure::of_named_database(&error)),
         Err(error) => {
@@ -113,6 +116,7 @@ pub fn check_heads(
 ) -> Result<Heads, StoreError> {
     let memory = memory_of(settings);
     let mut whole = memory.as_ref().map(Memory::load).unwrap_or_default();
+    let remembered = whole.clone();
     let count = format::libraries(noted.roots.libraries.len() as u64);
     console.log(format_args!("Start to check the heads of {count}"));
     let threads = NonZeroUsize::new(settings.plan.store.workers()).unwrap_or(NonZeroUsize::MIN);
@@ -123,9 +127,15 @@ pub fn check_heads(
         HeadsCheck { destination, source, accepted, threads, memory: settings.memory, shutdown, counters: &counters };
     let checked = during(&counters, console, || check.run(&noted.roots, &mut whole));
     let Some(found) = checked? else { return Ok(Heads::not_checked("the check was interrupted", "Run again.")) };
+    // What is remembered of the libraries that the pass is not about is as right as before.
+    whole.extend(remembered.into_iter().filter(|(library, _)| !noted.selection.has(*library)));
     keep(memory.as_ref(), &whole, console);
     // After all of it was looked at, so that a library that stands as before has not changed while it was.
-    let now = Roots::from_conf(&noted.database).map_err(|error| error.to_string());
+    let now = Roots::from_conf(&noted.database).map(|mut now| {
+        now.libraries.retain(|library| noted.selection.has(library.id));
+        now
+    });
+    let now = now.map_err(|error| error.to_string());
     let result = found.judged(&noted.roots, now.as_ref().map_err(Clone::clone), accepted);
     warn_of_strangers(accepted, &noted.roots, console);
     tell(&result, console);
@@ -176,6 +186,14 @@ fn keep(memory: Option<&Memory>, whole: &WholeHeads, console: &Console) {
 }
 
 impl NotedHeads {
+    /// Those of the libraries that a pass is about.
+    #[must_use]
+    pub fn of(mut self, selection: &Selection) -> Self {
+        self.roots.libraries.retain(|library| selection.has(library.id));
+        self.selection = selection.clone();
+        self
+    }
+
     /// What the libraries of the database are called; an empty name where it has none.
     pub fn names(&self) -> BTreeMap<LibraryId, String> {
         let name = |library: &LibraryRoots| (library.id, library.name.clone().unwrap_or_default());

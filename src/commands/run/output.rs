@@ -43,6 +43,7 @@ impl RunResult<'_> {
             head: ReportHead::of("run", &self.pass.outcome, console),
             process: Process::ended(&self.started, self.took, &plan.from, &plan.to, self.retries),
             retried: self.retried.map(|report| report.display().to_string()),
+            selection: self.pass.selection.clone(),
             heads: self.pass.heads.clone(),
             safe_to_switch: self.verdict.clone(),
             ownership: self.owners.clone(),
@@ -61,7 +62,8 @@ impl RunResult<'_> {
         // All is not well then, because somebody asked for the file to decide by it.
         if self.pass.outcome.exit_code() == 0 {
             self.pass.outcome = RunOutcome::FileNotWritten(problem);
-            self.verdict = Verdict::of(&self.pass.outcome, &self.pass.heads, &self.settings.how_to_switch());
+            self.verdict =
+                Verdict::of(&self.pass.outcome, &self.pass.heads, &self.pass.selection, &self.settings.how_to_switch());
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::again::Again;
 use super::begun::Begun;
@@ -19,15 +19,18 @@ use super::result::PassResult;
 use super::retry::{self, Failed, LookUp};
 use super::settings::RunSettings;
 use crate::commands::common::destination::{DestinationIndex, Lists, Snapshot};
-use crate::commands::common::empty_kinds::SideToLookAt;
+use crate::commands::common::empty_kinds::{SideToLookAt, lists_anything};
 use crate::commands::common::failure::Failure;
+use crate::commands::common::named_libraries;
 use crate::commands::common::other_layout;
+use crate::commands::common::selecting;
 use crate::commands::common::sides::Sides;
 use crate::commands::common::staying;
 use crate::commands::common::verified_view::VerifiedView;
 use crate::flow::Budget;
 use crate::flow::breaker::CircuitBreaker;
 use crate::metrics::{Counters, ObjectFindings};
+use crate::object::selection::Selection;
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::report::progress::during;
 use crate::report::{Console, format};
@@ -57,6 +60,14 @@ struct Shared {
     budget: Budget,
     /// What earlier passes found damaged, and this one has neither named so nor seen to be right.
     damaged_before: Mutex<Remembered>,
+    /// The libraries that the pass is about, once it is known.
+    selection: OnceLock<Selection>,
+}
+
+impl Shared {
+    fn selection(&self) -> &Selection {
+        self.selection.get_or_init(Selection::default)
+    }
 }
 
 /// What the copying came to.
@@ -93,6 +104,7 @@ impl<'a> Pass<'a> {
             breaker: CircuitBreaker::default(),
             budget: Budget::new(self.settings.memory),
             damaged_before: Mutex::default(),
+            selection: OnceLock::new(),
         };
         let memory = DamageMemory::of(self.settings);
         let (begun, copied) = match Begun::begin(self.settings, self.options, self.console, self.shutdown) {
@@ -106,8 +118,8 @@ impl<'a> Pass<'a> {
         let failure = begun.as_ref().and_then(Begun::lease_lost).or(failure);
         let outcome = self.outcome(&shared, &heads, failure);
         let outcome = begun.map_or(outcome.clone(), |begun| begun.end(outcome));
-        let Shared { counters, findings, .. } = shared;
-        PassResult { outcome, counters, findings, heads, names }
+        let Shared { counters, findings, selection, .. } = shared;
+        PassResult { outcome, counters, findings, heads, names, selection: selection.into_inner().unwrap_or_default() }
     }
 
     /// Copies. What earlier passes found damaged is loaded before, and what of it is open still is kept for the next one.
@@ -171,8 +183,11 @@ impl<'a> Pass<'a> {
 
     /// Notes the heads before anything is listed, copies, and looks for the heads at the destination.
     fn note_and_copy(&self, begun: &mut Begun<'_>, shared: &Shared) -> Copied {
+        if let Err(failure) = self.select(begun, shared) {
+            return Copied::failed(failure);
+        }
         let noted = match heads::note(&self.settings.heads, self.console) {
-            Ok(Noting::Noted(noted)) => noted,
+            Ok(Noting::Noted(noted)) => noted.of(shared.selection()),
             Ok(Noting::NotNoted { why, next }) => {
                 let failure = self.copy_missing(begun, None, shared).err();
                 return Copied { heads: Heads::not_checked(why, next), names: BTreeMap::new(), failure };
@@ -185,6 +200,20 @@ impl<'a> Pass<'a> {
             Ok(stores) => self.check_heads(&noted, &stores),
             Err(failure) => Copied { names: noted.names(), ..Copied::failed(failure) },
         }
+    }
+
+    /// Finds out which libraries the pass is about.
+    fn select(&self, begun: &Begun<'_>, shared: &Shared) -> Result<(), Failure> {
+        let wanted = &self.settings.wanted;
+        let tables = wanted.tables(self.settings.heads.database.as_ref())?;
+        let selection = wanted.resolve(tables.as_ref())?;
+        if let Some(what) = selecting::in_words(&selection) {
+            self.console.log(format_args!("Objects {what} are copied"));
+        }
+        let sources: Vec<&dyn ReadStore> = begun.sides.from.values().map(|store| &**store).collect();
+        named_libraries::require_in_stores(&selection.only(), &sources, "no store of the source")?;
+        let _ = shared.selection.set(selection);
+        Ok(())
     }
 
     fn check_heads(&self, noted: &NotedHeads, stores: &StoresOfSides) -> Copied {
@@ -215,7 +244,7 @@ impl<'a> Pass<'a> {
         {
             lists.forget(&wrong, plan, console)?;
         }
-        let known = lists.load_or_list(&begun.sides, plan, snapshot, console, shutdown)?;
+        let known = lists.load_or_list(&begun.sides, plan, snapshot, &shared.selection().only(), console, shutdown)?;
         for (kind, held) in &known {
             shared.counters.kind(*kind).held.add(held.set.len());
         }
@@ -226,7 +255,9 @@ impl<'a> Pass<'a> {
         let progress = CopyProgress::new(kinds, &shared.counters, &shared.findings.failures);
         during(&progress, console, || {
             self.copy_kinds(&known, sides, shared, &progress)?;
-            warn_of_less(&shared.counters, &plan.from, console);
+            if shared.selection().is_all() {
+                warn_of_less(&shared.counters, &plan.from, console);
+            }
             self.name_damaged_before(sides, shared)?;
             self.count_staying(sides, shared, &progress)
         })?;
@@ -241,12 +272,14 @@ impl<'a> Pass<'a> {
         shared: &Shared,
         progress: &CopyProgress<'_>,
     ) -> Result<(), Failure> {
+        let ranges = shared.selection().ranges();
         for (kind, held) in known {
             self.go_on()?;
             progress.begin(*kind);
             self.console.log(format_args!("Start to migrate [{kind}] object"));
             let missing = MissingObjects {
                 source: &*sides.from[*kind],
+                ranges: &ranges,
                 listers: self.listers(*kind),
                 index: &held.set,
                 held: sides.to[*kind].size_form(),
@@ -262,7 +295,8 @@ impl<'a> Pass<'a> {
             self.go_on()?;
             progress.begin(kind);
             let (counters, listers) = (&shared.counters, self.listers(kind));
-            staying::count(kind, &*sides.from[kind], listers, counters, self.console, self.shutdown)?;
+            let ranges = shared.selection().ranges();
+            staying::count(kind, &*sides.from[kind], &ranges, listers, counters, self.console, self.shutdown)?;
         }
         self.go_on()
     }
@@ -273,7 +307,11 @@ impl<'a> Pass<'a> {
         for (kind, ignored) in shared.counters.ignored().iter() {
             other_layout::require_none("the source", sides.from[kind].location(), ignored)?;
         }
-        let lists = PerKind::from_fn(|kind| shared.counters.kind(kind).listed.get() > 0);
+        // A kind of which the libraries asked for have nothing may have something of others.
+        let lists = PerKind::try_from_fn(|kind| match shared.counters.kind(kind).listed.get() {
+            0 if !shared.selection().is_all() => lists_anything(&*sides.from[kind], self.shutdown),
+            count => Ok(count > 0),
+        })?;
         let source = SideToLookAt { name: "the source", stores: &sides.from, shutdown: self.shutdown };
         source.require_needed_kinds(&lists)
     }

@@ -13,6 +13,7 @@ use super::heads::result::Heads;
 use super::verdict::Verdict;
 use crate::metrics::counters::LibraryCounts;
 use crate::metrics::{Counters, ObjectFindings};
+use crate::object::selection::Selection;
 use crate::object::{LibraryId, ObjectKind, PerKind};
 use crate::preflight::owner::ForeignOwner;
 use crate::report::{Process, ReportHead, json};
@@ -29,6 +30,8 @@ pub struct ReportHeader {
     pub process: Process,
     /// The report whose failures alone were retried; `None` for a full pass.
     pub retried: Option<String>,
+    /// The libraries that the pass was about; `null` for all.
+    pub selection: Selection,
     /// What is known of the heads.
     pub heads: Heads,
     /// Whether the server may be switched now.

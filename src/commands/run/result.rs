@@ -12,6 +12,7 @@ use crate::commands::run::settings::RunSettings;
 use crate::commands::run::verdict::Verdict;
 use crate::metrics::{Counters, ObjectFindings};
 use crate::object::LibraryId;
+use crate::object::selection::Selection;
 use crate::preflight::owner::ForeignOwner;
 
 /// What a pass came to.
@@ -27,6 +28,8 @@ pub struct PassResult {
     pub heads: Heads,
     /// What the libraries of the database are called; empty when it was not asked.
     pub names: BTreeMap<LibraryId, String>,
+    /// The libraries that it was about.
+    pub selection: Selection,
 }
 
 /// A pass that is over, and what surrounds it.

@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 use crate::commands::common::encryption::require_consent;
 use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, MemoryFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
+use crate::commands::common::selecting::{SelectFlags, Wanted};
 use crate::commands::common::settings::{
     PairSettings, SettingsError, require_folder_of, require_two_files, resolve_database, resolve_memory, resolve_pair,
     resolve_with_sides, warn_of_guess,
@@ -66,12 +67,16 @@ pub struct RunFlags {
 
     /// Copy only what REPORT, the JSON report of an earlier run between the same sides, names as failed
     #[arg(long, value_name = "REPORT", value_hint = ValueHint::FilePath,
-          conflicts_with_all = ["relist", "check_heads"])]
+          conflicts_with_all = ["relist", "check_heads", "library", "exclude_library"])]
     pub retry_failed: Option<PathBuf>,
 
     /// Exit with code 5 when all was copied but the source itself holds damaged objects
     #[arg(long)]
     pub strict: bool,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub select: SelectFlags,
 
     /// Write the objects of an encrypted store ([store_crypt] of the old seafile.conf) without encryption; without this option such a
     /// store only goes to one whose seafile.conf has a [store_crypt], too
@@ -113,6 +118,8 @@ pub struct RunSettings {
     pub report: Option<PathBuf>,
     /// Where the page goes.
     pub html: Option<PathBuf>,
+    /// Which libraries to copy.
+    pub wanted: Wanted,
     /// Whether damage in the source makes the pass fail.
     pub strict: bool,
     /// Whether to see that every library's head is whole at the destination.
@@ -182,6 +189,7 @@ fn resolve_options(
         memory: resolve_memory(&flags.memory)?,
         report: flags.report.clone(),
         html: flags.html.clone(),
+        wanted: Wanted::of(&flags.select),
         strict: flags.strict,
         retry_failed: flags.retry_failed.clone(),
         lease: resolve_lease(&flags.lease, env)?,

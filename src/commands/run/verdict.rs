@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use crate::commands::common::failure::Failure;
+use crate::commands::common::selecting;
 use crate::commands::run::heads::result::{Heads, HeadsResult, Moved};
 use crate::commands::run::outcome::RunOutcome;
+use crate::object::selection::Selection;
 use crate::report::format;
 
 /// How many libraries are named in a sentence.
@@ -33,10 +35,21 @@ impl Verdict {
 
     /// Judges a pass by how it ended and by what became of the heads; `how_to_switch` is what to do next when it is safe. Safe
     /// is only what was seen to be: a complete pass, every library whole at the destination, and no head that moved meanwhile.
-    pub fn of(outcome: &RunOutcome, heads: &Heads, how_to_switch: &str) -> Self {
+    /// A pass that was not about every library never makes it safe.
+    pub fn of(outcome: &RunOutcome, heads: &Heads, selection: &Selection, how_to_switch: &str) -> Self {
         match outcome {
             RunOutcome::Complete | RunOutcome::DamagedSource | RunOutcome::NotWhole | RunOutcome::SourceIncomplete => {
-                Self::of_heads(heads, how_to_switch)
+                let of_heads = Self::of_heads(heads, how_to_switch);
+                match selecting::in_words(selection).filter(|_| of_heads.yes) {
+                    Some(what) => Self::no(
+                        format!(
+                            "objects {what} were copied, so what the others need was not looked at. Of these libraries, {}",
+                            of_heads.why
+                        ),
+                        "Run again without that option to move everything.",
+                    ),
+                    None => of_heads,
+                }
             }
             RunOutcome::Retried { .. } | RunOutcome::NothingToRetry { .. } => Self::no(
                 "only what had failed before was looked at.",

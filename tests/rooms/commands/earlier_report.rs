@@ -15,6 +15,7 @@ use seaf_migrate::commands::run::verdict::Verdict;
 use seaf_migrate::conf::SideId;
 use seaf_migrate::history::Pair;
 use seaf_migrate::metrics::{Counters, Finding, ObjectFindings};
+use seaf_migrate::object::selection::Selection;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::report::{Console, Outcome, Process, ReportHead, Times};
 use serde_json::Value;
@@ -55,7 +56,8 @@ fn write(path: &Path, objects: &[FailedObject], outcome: &RunOutcome) {
         process: Process { times, from, to },
         retried: None,
         heads: Heads::default(),
-        safe_to_switch: Verdict::of(outcome, &Heads::default(), "Start it."),
+        selection: Selection::All,
+        safe_to_switch: Verdict::of(outcome, &Heads::default(), &Selection::All, "Start it."),
     };
     report::write(path, &head, &BTreeMap::new(), &Counters::default(), &findings).unwrap();
 }

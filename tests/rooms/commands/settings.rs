@@ -60,7 +60,6 @@ fn whatever_option_is_wrong_the_warnings_of_both_sides_are_told_below_it() {
                 &["--db", "oracle://x/y"],
                 &["--check-heads"],
                 &["--accept-damage", &nowhere],
-                &["--decrypt"],
             ],
         ),
         ("plan", &[&["--report", &nowhere], &["--temp-dir", &nowhere]]),

@@ -10,6 +10,7 @@ use seaf_migrate::commands::run::outcome::RunOutcome;
 use seaf_migrate::commands::run::verdict::Verdict;
 use seaf_migrate::metrics::series::Point;
 use seaf_migrate::object::LibraryId;
+use seaf_migrate::object::selection::Selection;
 use seaf_migrate::reach::{Counts, LibraryResult};
 use seaf_migrate::report::page::{self, Banner, Cell, Column, Curve, Figure, Page, Part, Table};
 
@@ -268,7 +269,12 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
         (stopped(Failure::Locked, "pid 7"), &none, false, "pid 7", "run again"),
         (stopped(Failure::Refused, "no"), &none, false, "no", "run again"),
     ] {
-        let verdict = Verdict::of(&outcome, heads, "Put the new seafile.conf in place and start the server with it.");
+        let verdict = Verdict::of(
+            &outcome,
+            heads,
+            &Selection::All,
+            "Put the new seafile.conf in place and start the server with it.",
+        );
         assert_eq!(verdict.yes, yes, "{outcome:?}: {verdict:?}");
         assert!(verdict.why.contains(why) && verdict.next.contains(next), "{outcome:?}: {verdict:?}");
     }
@@ -276,7 +282,7 @@ fn it_is_safe_to_switch_only_when_everything_was_seen_to_be_so() {
 
 #[test]
 fn nothing_is_safe_by_default() {
-    assert!(!Verdict::of(&RunOutcome::Complete, &Heads::default(), "Start it.").yes);
+    assert!(!Verdict::of(&RunOutcome::Complete, &Heads::default(), &Selection::All, "Start it.").yes);
 }
 
 #[test]
