@@ -95,6 +95,22 @@ pub fn sha1_of(data: &[u8]) -> ObjectId {
     finish(Sha1::new_with_prefix(data))
 }
 
+/// The id of a block whose bytes come bit by bit.
+#[derive(Clone, Debug, Default)]
+pub struct BlockHash(Sha1);
+
+impl BlockHash {
+    /// More bytes.
+    pub fn add(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    /// The id of all bytes that were added.
+    pub fn id(self) -> ObjectId {
+        finish(self.0)
+    }
+}
+
 fn finish(hash: Sha1) -> ObjectId {
     ObjectId::from_bytes(hash.finalize().into())
 }

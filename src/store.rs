@@ -31,6 +31,7 @@ pub mod layer;
 mod listing;
 pub mod names;
 pub mod open;
+pub mod pieces;
 pub mod replay;
 mod sizes;
 mod within;
@@ -40,6 +41,7 @@ pub use at_once::at_once;
 pub use error::{ErrorKind, StoreError, StoreName, found};
 pub use exclusion::{Exclusion, KernelLock};
 pub use ignored::{Ignored, IgnoredNames, NameSort};
+pub use pieces::{Piece, Pieced, Pieces, Reading};
 pub use sizes::{SizeForm, SizeForms, SizeMatch};
 pub use within::{
     BLOCK_MAX, COMMIT_MAX, Within, first_room, read_again_in_room, read_in_room, read_within, refuse_oversized,
@@ -153,6 +155,17 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
         self.read(key).map(|data| (data.len() as u64 <= most).then_some(data))
     }
 
+    /// The bytes of the object from byte `at` on: as many as the store likes to give at once, at least one where there is one,
+    /// and at most [`pieces::PIECE_MAX`]; with them the size of the whole object. `None` when the store gives objects only
+    /// whole. Pieces that are read one after the other may be of different objects of that name, so that all bytes together
+    /// are to be checked.
+    ///
+    /// # Errors
+    /// As [`ReadStore::read`].
+    fn read_piece(&self, _key: &ObjectKey, _at: u64, _reading: Reading) -> Result<Option<Piece>, StoreError> {
+        Ok(None)
+    }
+
     /// The object's stored size in bytes, in the form of [`ReadStore::size_form`].
     ///
     /// # Errors
@@ -213,7 +226,17 @@ pub trait WriteStore: ReadStore {
     /// error says so.
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError>;
 
-    /// Returns once everything whose [`WriteStore::write`] returned before this call began would
+    /// As [`WriteStore::write`], of an object that is read as it is written and never in memory as a whole. The store has
+    /// all of it or nothing new: where `pieces` end before their last one, nothing was written.
+    ///
+    /// # Errors
+    /// As [`WriteStore::write`]. What fails while `pieces` are read is no error of this store: that is
+    /// [`Pieced::Broken`].
+    fn write_pieces(&self, _key: &ObjectKey, _pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        Ok(Pieced::NotOffered)
+    }
+
+    /// Returns once everything whose [`WriteStore::write`] or [`WriteStore::write_pieces`] returned before this call began would
     /// survive a power loss.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ mod body;
 mod connect;
 mod event_loop;
 mod failure;
+mod feed;
+pub(in crate::store) mod pieces;
 pub mod proxy;
 mod resolve;
 pub mod runtime;
@@ -37,7 +39,7 @@ mod wire;
 pub use answer::{Response, kind_of_status, retry_after};
 pub(super) use answer::{SIZE_ADVICE, not_followed};
 
-use body::{Deadline, Limit, Upload, receive};
+use body::{Content, Deadline, Limit, Upload, receive};
 use connect::Connector;
 use event_loop::Host;
 use failure::Failure;
@@ -175,8 +177,9 @@ impl Request {
         self
     }
 
-    fn to_http(&self, deadline: &Deadline, options: &HttpOptions) -> http::Request<Upload> {
-        let upload = Upload::new(self.body.clone(), deadline.clone(), options);
+    fn to_http(&self, content: Content, deadline: &Deadline, options: &HttpOptions) -> http::Request<Upload> {
+        let length = content.left();
+        let upload = Upload::new(content, deadline.clone(), options);
         let mut request = http::Request::new(upload);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.url.clone();
@@ -185,7 +188,7 @@ impl Request {
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("seaf-migrate/", env!("CARGO_PKG_VERSION"))));
         if matches!(self.method, Method::PUT | Method::POST) {
             // Said even when it is 0, because servers refuse an upload of unknown length.
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         if let Some(proxy) = options.proxies.of(&self.url).filter(|_| self.url.scheme() == Some(&Scheme::HTTP)) {
             // Only here, because a tunnel's proxy is told when it is built, and nothing in it is for the proxy.
@@ -272,33 +275,50 @@ impl HttpClient {
     /// # Errors
     /// As [`Self::send`].
     pub(super) async fn answer(&self, request: &Request) -> Result<Response, HttpError> {
-        if self.options.https_only && request.url.scheme() != Some(&Scheme::HTTPS) {
-            return Err(HttpError::new(ErrorKind::Setup, unsafe_url(&request.url.to_string(), self.options.names)));
-        }
+        self.refuse_unsafe(request)?;
         let host = Host::of(&request.url);
         // Only for one that can be repeated, because what became of a connection meanwhile shows when it is used.
         let kept = request.repeatable.then(|| event_loop::kept(self.id, &host)).flatten();
-        let answer = match self.attempt(kept, &host, request).await {
-            Err(failure) if failure.unanswered && request.repeatable => self.attempt(None, &host, request).await,
+        let content = || Content::Whole(request.body.clone());
+        let answer = match self.attempt(kept, &host, request, content()).await {
+            Err(failure) if failure.unanswered && request.repeatable => {
+                self.attempt(None, &host, request, content()).await
+            }
             outcome => outcome,
         };
-        answer.map_err(|failure| {
-            let error = failure.advised(self.options.names);
-            match self.options.proxies.of(&request.url) {
-                Some(proxy) => error.through(&proxy),
-                None => error,
-            }
-        })
+        answer.map_err(|failure| self.told(failure, request))
     }
 
-    async fn attempt(&self, wire: Option<Wire>, host: &Host, request: &Request) -> Result<Response, Failure> {
+    fn refuse_unsafe(&self, request: &Request) -> Result<(), HttpError> {
+        if self.options.https_only && request.url.scheme() != Some(&Scheme::HTTPS) {
+            return Err(HttpError::new(ErrorKind::Setup, unsafe_url(&request.url.to_string(), self.options.names)));
+        }
+        Ok(())
+    }
+
+    /// The failure of a request, with what to do about it and the way that it went.
+    fn told(&self, failure: Failure, request: &Request) -> HttpError {
+        let error = failure.advised(self.options.names);
+        match self.options.proxies.of(&request.url) {
+            Some(proxy) => error.through(&proxy),
+            None => error,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        wire: Option<Wire>,
+        host: &Host,
+        request: &Request,
+        content: Content,
+    ) -> Result<Response, Failure> {
         let deadline = Deadline::after(self.options.connect_timeout + self.options.answer_timeout);
         let sending = async {
             let mut wire = match wire {
                 Some(wire) => wire,
                 None => Wire::open(&self.connector, &request.url).await?,
             };
-            let answer = wire.send(request.to_http(&deadline, &self.options)).await?;
+            let answer = wire.send(request.to_http(content, &deadline, &self.options)).await?;
             Ok((wire, answer))
         };
         let (mut wire, answer) = deadline.bound(sending).await.ok_or_else(Failure::no_answer)??;

@@ -6,7 +6,9 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::{ErrorKind, ReadStore, RemoveStore, StoreError, found};
+use super::pieces::{self, Broken, Fetched};
+use super::{ErrorKind, Pieces, ReadStore, Reading, RemoveStore, StoreError, found};
+use crate::content;
 use crate::object::{ObjectKey, encode_hex};
 
 pub(super) mod foreign;
@@ -29,6 +31,11 @@ pub(super) enum Etag {
 impl Md5Sum {
     pub(super) fn of(data: &[u8]) -> Self {
         Self(Md5::digest(data).into())
+    }
+
+    /// Of bytes that come bit by bit.
+    pub(super) fn of_all(md5: Md5) -> Self {
+        Self(md5.finalize().into())
     }
 
     /// As the header Content-MD5 has it (RFC 1864).
@@ -68,9 +75,41 @@ fn is_hex32(text: &str) -> bool {
 /// # Errors
 /// [`ErrorKind::Altered`] when the store holds other bytes, or cannot show what it holds. It is removed then.
 pub(super) fn read_back(store: &impl RemoveStore, key: &ObjectKey, data: &Bytes, told: &str) -> Result<(), StoreError> {
-    match found(store.read(key)) {
-        Ok(Some(kept)) if kept == *data => Ok(()),
-        Ok(Some(_)) => Err(take_away(store, key, &format!("{told}, and other bytes come back"))),
+    given_back(store, key, held(store.read(key), data), told)
+}
+
+/// As [`read_back`], of a block that was written in pieces.
+///
+/// # Errors
+/// As [`read_back`].
+pub(super) fn block_back(store: &impl RemoveStore, key: &ObjectKey, told: &str) -> Result<(), StoreError> {
+    given_back(store, key, held_block(store, key), told)
+}
+
+/// Whether the bytes are these; `None` when the object is not there.
+fn held(read: Result<Bytes, StoreError>, data: &Bytes) -> Result<Option<bool>, StoreError> {
+    Ok(found(read)?.map(|kept| kept == *data))
+}
+
+/// Whether the bytes have the id of the block, read anew; `None` when it is not there.
+fn held_block(store: &impl ReadStore, key: &ObjectKey) -> Result<Option<bool>, StoreError> {
+    let Some(in_pieces) = found(pieces::digest(store, key, Reading::Anew))? else { return Ok(None) };
+    let id = match in_pieces {
+        Some(digest) => Some(digest.id),
+        None => found(store.read_again(key))?.map(|data| content::sha1_of(&data)),
+    };
+    Ok(id.map(|id| id == key.id))
+}
+
+fn given_back(
+    store: &impl RemoveStore,
+    key: &ObjectKey,
+    is_held: Result<Option<bool>, StoreError>,
+    told: &str,
+) -> Result<(), StoreError> {
+    match is_held {
+        Ok(Some(true)) => Ok(()),
+        Ok(Some(false)) => Err(take_away(store, key, &format!("{told}, and other bytes come back"))),
         Ok(None) => Err(altered(key, &format!("{told}, and the object is not there"))),
         Err(error) => Err(take_away(store, key, &format!("{told}, and it cannot be read back: {error}"))),
     }
@@ -95,14 +134,58 @@ pub(super) fn is_gone(store: &impl ReadStore, key: &ObjectKey, told: &str) -> Re
 /// and a later pass would take what lies there for the object. `error` is what the answer was refused with; it comes back,
 /// continued by what was found.
 pub(super) fn settle(store: &impl RemoveStore, key: &ObjectKey, data: &Bytes, error: StoreError) -> StoreError {
+    settle_held(store, key, error, || held(store.read_again(key), data))
+}
+
+/// As [`settle`], of a block that was written in pieces.
+pub(super) fn settle_block(store: &impl RemoveStore, key: &ObjectKey, error: StoreError) -> StoreError {
+    settle_held(store, key, error, || held_block(store, key))
+}
+
+fn settle_held(
+    store: &impl RemoveStore,
+    key: &ObjectKey,
+    error: StoreError,
+    is_held: impl FnOnce() -> Result<Option<bool>, StoreError>,
+) -> StoreError {
     if error.kind() != ErrorKind::ForeignAnswer {
         return error;
     }
-    match found(store.read_again(key)) {
+    match is_held() {
         Ok(None) => error,
-        Ok(Some(kept)) if kept == *data => error.because("the store holds these bytes all the same"),
-        Ok(Some(_)) => removed(store, key, error.because("the store holds other bytes")),
+        Ok(Some(true)) => error.because("the store holds these bytes all the same"),
+        Ok(Some(false)) => removed(store, key, error.because("the store holds other bytes")),
         Err(why) => removed(store, key, error.because(format_args!("what the store holds cannot be read: {why}"))),
+    }
+}
+
+/// A block in pieces, and their MD5 as they are sent.
+pub(super) struct Summed<'p, 'a> {
+    pieces: &'p mut Pieces<'a>,
+    md5: Md5,
+}
+
+impl<'p, 'a> Summed<'p, 'a> {
+    pub(super) fn new(pieces: &'p mut Pieces<'a>) -> Self {
+        Self { pieces, md5: Md5::new() }
+    }
+
+    /// The MD5 of what was sent since the beginning.
+    pub(super) fn md5(self) -> Md5Sum {
+        Md5Sum::of_all(self.md5)
+    }
+}
+
+impl Fetched for Summed<'_, '_> {
+    fn begin(&mut self) -> Result<u64, Broken> {
+        self.md5 = Md5::new();
+        self.pieces.begin()
+    }
+
+    fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+        let piece = self.pieces.next()?;
+        self.md5.update(piece.as_deref().unwrap_or_default());
+        Ok(piece)
     }
 }
 

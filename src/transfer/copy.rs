@@ -12,7 +12,8 @@ use crate::flow::Budget;
 use crate::metrics::slowest::Timing;
 use crate::object::{ObjectKey, ObjectKind};
 use crate::store::checked::{CheckedRead, CheckedReader, FirstRead};
-use crate::store::{Listed, ReadStore, StoreError, WriteStore};
+use crate::store::pieces::{Fault, IN_PIECES, WHOLE_UP_TO};
+use crate::store::{Listed, Pieced, Pieces, ReadStore, StoreError, WriteStore};
 
 /// What an object of unknown size may take of the budget while it is read, in bytes: the largest
 /// block that Seafile's chunking makes, and far more than most trees and commits need.
@@ -73,11 +74,17 @@ impl Copier<'_> {
     /// | different bytes, all of them wrong | | failed |
     /// | not there, and not listed any more | | vanished |
     /// | not there, and still listed | | failed |
+    ///
+    /// A large block goes in pieces, so that it is not in memory as a whole; what is not right with it at once is settled by
+    /// the table.
     pub fn copy(&self, object: &Listed) -> CopyOutcome {
         self.try_copy(object).unwrap_or_else(CopyOutcome::Failed)
     }
 
     fn try_copy(&self, object: &Listed) -> Result<CopyOutcome, StoreError> {
+        if let Some(outcome) = self.in_pieces(object)? {
+            return Ok(outcome);
+        }
         let mut share = self.budget.acquire(object.size.unwrap_or(match self.kind {
             ObjectKind::Blocks => UNKNOWN_BLOCK,
             ObjectKind::Commits | ObjectKind::Fs => UNKNOWN_OTHER,
@@ -93,6 +100,30 @@ impl Copier<'_> {
         self.destination.write(&object.key, data)?;
         let size = self.destination.size_form().of(size);
         Ok(CopyOutcome::Copied { size, damage, wrong_once, spent: Timing { read, write: began.elapsed() } })
+    }
+
+    /// Copies a large block in pieces; `None` where it is to be copied whole, and nothing was written: one of the stores does
+    /// not do it, or something about the object is in doubt.
+    fn in_pieces(&self, object: &Listed) -> Result<Option<CopyOutcome>, StoreError> {
+        let is_large = object.size.is_none_or(|size| size > WHOLE_UP_TO);
+        if self.kind != ObjectKind::Blocks || !is_large {
+            return Ok(None);
+        }
+        let _share = self.budget.acquire(IN_PIECES);
+        let began = Instant::now();
+        let mut pieces = Pieces::new(self.source, &object.key, object.size);
+        match self.destination.write_pieces(&object.key, &mut pieces)? {
+            Pieced::Written => {
+                let (size, read) = (pieces.size(), pieces.spent());
+                let spent = Timing { read, write: began.elapsed().saturating_sub(read) };
+                Ok(Some(CopyOutcome::Copied { size, damage: None, wrong_once: None, spent }))
+            }
+            Pieced::NotOffered => Ok(None),
+            Pieced::Broken => match pieces.into_fault() {
+                Fault::Doubt => Ok(None),
+                Fault::Source(error) => Err(error),
+            },
+        }
     }
 
     fn read(&self, object: &Listed) -> Result<Read, StoreError> {

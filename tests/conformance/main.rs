@@ -41,6 +41,14 @@ macro_rules! conformance {
                 one_key_many_writers,
                 survives_sync,
             }
+            pieces {
+                a_block_goes_and_comes_in_pieces,
+                a_block_goes_from_a_store_to_itself,
+                a_wrong_id_is_never_written,
+                a_source_that_fails_midway_is_the_one_that_failed,
+                many_blocks_at_once,
+                what_is_not_there_has_no_pieces,
+            }
             listings {
                 counts_around_a_page,
                 many_names,
@@ -74,6 +82,7 @@ mod harness;
 mod liars;
 mod listings;
 mod objects;
+mod pieces;
 mod refusals;
 mod samples;
 

@@ -24,7 +24,7 @@ mod over_faulty_memory {
     use super::*;
 
     fn harness(case: &str) -> Result<Harness, Missing> {
-        let mut faulty = Faulty::new(MemoryStore::new(ObjectKind::Blocks, case));
+        let mut faulty = Faulty::new(MemoryStore::new(ObjectKind::Blocks, case)).in_pieces();
         for action in [Action::Parts, Action::List, Action::Read, Action::Size, Action::Write, Action::Remove] {
             faulty = faulty.fail_randomly(action, 0.3, 7, ErrorKind::Unavailable);
         }

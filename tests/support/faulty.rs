@@ -11,7 +11,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use seaf_migrate::conf::backend::Location;
 use seaf_migrate::object::{KeyRange, ObjectKey};
-use seaf_migrate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use seaf_migrate::store::{
+    ErrorKind, Listed, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, StoreError, WriteStore,
+};
 
 /// What a rule applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +116,7 @@ pub struct Faulty<S> {
     calls: AtomicU64,
     failures: AtomicU64,
     flips: bool,
+    in_pieces: bool,
     /// What is answered in place of the bytes, by the number of the read.
     wrong_reads: BTreeMap<u64, Bytes>,
     reads: AtomicU64,
@@ -131,6 +134,7 @@ impl<S> Faulty<S> {
             calls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             flips: false,
+            in_pieces: false,
             wrong_reads: BTreeMap::new(),
             reads: AtomicU64::new(0),
             ghosts: Vec::new(),
@@ -223,6 +227,11 @@ impl<S> Faulty<S> {
         self.rule(action, When::Calls { from: 1, to: u64::MAX }, What::Block(gate.clone()))
     }
 
+    /// Gives and takes objects in pieces, too; the rules for reads and writes hold for these calls.
+    pub fn in_pieces(self) -> Self {
+        Self { in_pieces: true, ..self }
+    }
+
     /// How many calls were made, `location` and `is_ordered` aside.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
@@ -306,6 +315,13 @@ impl<S: ReadStore> ReadStore for Faulty<S> {
         self.call(Action::Read, Some(key), || wrong.map_or_else(|| self.inner.read(key), |wrong| Ok(wrong.clone())))
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        if !self.in_pieces {
+            return Ok(None);
+        }
+        self.call(Action::Read, Some(key), || self.inner.read_piece(key, at, reading))
+    }
+
     fn list_one(&self, key: &ObjectKey) -> Result<Option<Listed>, StoreError> {
         if self.has_vanished(key) {
             return Ok(None);
@@ -326,6 +342,13 @@ impl<S: WriteStore> WriteStore for Faulty<S> {
             *last ^= 1;
         }
         self.call(Action::Write, Some(key), || self.inner.write(key, data.into()))
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        if !self.in_pieces {
+            return Ok(Pieced::NotOffered);
+        }
+        self.call(Action::Write, Some(key), || self.inner.write_pieces(key, pieces))
     }
 
     fn sync(&self) -> Result<(), StoreError> {

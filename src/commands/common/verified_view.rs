@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::conf::backend::Location;
 use crate::index::{Index, ListLock};
 use crate::object::ObjectKey;
-use crate::store::{ErrorKind, Page, Part, ReadStore, SizeForm, StoreError};
+use crate::store::{ErrorKind, Page, Part, Piece, ReadStore, Reading, SizeForm, StoreError};
 
 /// What the destination holds of one kind, at the end of a pass.
 #[derive(Debug)]
@@ -83,6 +83,13 @@ impl ReadStore for VerifiedView {
             return Err(self.not_known("read", key));
         }
         self.store.read_at_most(key, most)
+    }
+
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        if self.holdings.now.find(key).is_none() {
+            return Err(self.not_known("read", key));
+        }
+        self.store.read_piece(key, at, reading)
     }
 
     /// Asks the store for what only an older list says, because that is a memory, and memories can be wrong.

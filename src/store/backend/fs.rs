@@ -25,7 +25,9 @@ use rustix::io::Errno;
 use crate::conf::FsConf;
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, Exclusion, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{
+    ErrorKind, Exclusion, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, StoreError, WriteStore,
+};
 
 mod durability;
 mod exclusion;
@@ -183,6 +185,10 @@ impl ReadStore for FsStore {
         self.read_file_at_most(key, most)
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        self.read_piece_of_file(key, at, reading).map(Some)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         let stat = self.stat_object("size", key)?;
         size_of_file(&stat).ok_or_else(|| no_file("size", key))
@@ -196,6 +202,10 @@ impl ReadStore for FsStore {
 impl WriteStore for FsStore {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
         self.write_file(key, &data)
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        self.write_file_in_pieces(key, pieces)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

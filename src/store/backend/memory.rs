@@ -3,12 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::conf::Backend;
 use crate::conf::backend::Location;
 use crate::object::{ObjectKey, ObjectKind};
-use crate::store::{ErrorKind, Ignored, Listed, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::pieces::Broken;
+use crate::store::{
+    ErrorKind, Ignored, Listed, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, StoreError,
+    WriteStore,
+};
+
+/// How many bytes it gives at once, of an object that is read in pieces.
+const PIECE: usize = 64 << 10;
 
 /// The objects of one kind, in memory.
 #[derive(Debug)]
@@ -68,6 +75,12 @@ impl ReadStore for MemoryStore {
         self.get("read", key)
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, _: Reading) -> Result<Option<Piece>, StoreError> {
+        let data = self.get("read", key)?;
+        let (size, at) = (data.len() as u64, usize::try_from(at).unwrap_or(usize::MAX).min(data.len()));
+        Ok(Some(Piece { data: data.slice(at..data.len().min(at + PIECE)), size }))
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         Ok(self.get("size", key)?.len() as u64)
     }
@@ -77,6 +90,22 @@ impl WriteStore for MemoryStore {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
         self.objects_mut().insert(*key, data);
         Ok(())
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        let mut data = BytesMut::new();
+        if pieces.begin().is_err() {
+            return Ok(Pieced::Broken);
+        }
+        loop {
+            match pieces.next() {
+                Ok(Some(piece)) => data.extend_from_slice(&piece),
+                Ok(None) => break,
+                Err(Broken) => return Ok(Pieced::Broken),
+            }
+        }
+        self.write(key, data.freeze())?;
+        Ok(Pieced::Written)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

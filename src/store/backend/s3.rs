@@ -19,11 +19,14 @@ use self::sse::SseKey;
 use crate::conf::S3Conf;
 use crate::conf::backend::Location;
 use crate::object::ObjectKey;
+use crate::store::http::pieces::Parts;
 use crate::store::http::proxy::Proxy;
 use crate::store::http::{HttpClient, HttpOptions, Request, at_most};
 use crate::store::listing::Fault;
 use crate::store::witness::{is_gone, read_back, settle};
-use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::{
+    ErrorKind, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, StoreError, WriteStore,
+};
 
 mod address;
 mod calls;
@@ -32,6 +35,7 @@ mod explain;
 mod keys;
 mod list;
 mod payload;
+mod pieces;
 mod role;
 mod services;
 mod sign;
@@ -56,6 +60,7 @@ pub struct S3Store {
     /// The proxy through which requests go.
     proxy: Option<Proxy>,
     uploads: Uploads,
+    parts: Parts,
     /// Set once the server showed that it does not know the second version of the listing.
     lists_v1: AtomicBool,
     /// Set once the server answered as it does only when the bucket is there.
@@ -94,6 +99,7 @@ impl S3Store {
             url,
             location,
             uploads: Uploads::default(),
+            parts: Parts::default(),
             lists_v1: AtomicBool::new(false),
             bucket_seen: AtomicBool::new(false),
             knows_no_head: AtomicBool::new(false),
@@ -156,6 +162,10 @@ impl ReadStore for S3Store {
         at_most(most, |most| self.read_as(key, most, |get| get))
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        self.piece(key, at, reading)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.head(key).map_err(|failure| Self::object_error("size", key, failure))
     }
@@ -168,6 +178,10 @@ impl WriteStore for S3Store {
             Ok(Some(doubt)) => read_back(self, key, &data, &doubt),
             Err(failure) => Err(settle(self, key, &data, Self::object_error("write", key, failure))),
         }
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        self.write_in_pieces(key, pieces)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failure::Failure;
+use super::feed::Feed;
 use super::{ErrorKind, HttpOptions, Request, kind_of_status};
 
 /// How much of a body is handed to the connection at once; each piece taken counts as movement.
@@ -54,17 +55,43 @@ impl Deadline {
     }
 }
 
+/// What a request carries.
+pub(super) enum Content {
+    /// Bytes in memory.
+    Whole(Bytes),
+    /// Bytes that are fetched as they are sent.
+    Fetched(Feed),
+}
+
+impl Content {
+    /// How many bytes are still to be sent.
+    pub(super) fn left(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Fetched(feed) => feed.lock().left(),
+        }
+    }
+
+    /// The next bytes; `None` when they are to be fetched first.
+    fn take(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Whole(bytes) => Some(bytes.split_to(bytes.len().min(PIECE))),
+            Self::Fetched(feed) => feed.lock().take(PIECE),
+        }
+    }
+}
+
 /// The body of a request, handed out in pieces so that a stalled upload is noticed.
 pub(super) struct Upload {
-    left: Bytes,
+    content: Content,
     deadline: Deadline,
     stall: Duration,
     answer: Duration,
 }
 
 impl Upload {
-    pub(super) fn new(body: Bytes, deadline: Deadline, options: &HttpOptions) -> Self {
-        Self { left: body, deadline, stall: options.stall_timeout, answer: options.answer_timeout }
+    pub(super) fn new(content: Content, deadline: Deadline, options: &HttpOptions) -> Self {
+        Self { content, deadline, stall: options.stall_timeout, answer: options.answer_timeout }
     }
 }
 
@@ -73,22 +100,22 @@ impl Body for Upload {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.left.is_empty() {
+        if self.content.left() == 0 {
             return Poll::Ready(None);
         }
-        let size = self.left.len().min(PIECE);
-        let piece = self.left.split_to(size);
-        let patience = if self.left.is_empty() { self.answer } else { self.stall };
+        // Whoever fetches the next piece looks here again after that.
+        let Some(piece) = self.content.take() else { return Poll::Pending };
+        let patience = if self.content.left() == 0 { self.answer } else { self.stall };
         self.deadline.put_off(patience);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_empty()
+        self.content.left() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left.len() as u64)
+        SizeHint::with_exact(self.content.left())
     }
 }
 

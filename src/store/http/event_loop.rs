@@ -86,10 +86,10 @@ pub(in crate::store) fn block_on<F: Future>(future: F) -> Result<F::Output, NoLo
 }
 
 /// A loop that is in use; it goes back when this is dropped.
-struct Held(Option<Loop>);
+pub(super) struct Held(Option<Loop>);
 
 impl Held {
-    fn take() -> Result<Self, NoLoop> {
+    pub(super) fn take() -> Result<Self, NoLoop> {
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut held = match idle {
             Some(held) => held,
@@ -100,7 +100,17 @@ impl Held {
         Ok(Self(Some(held)))
     }
 
-    fn run<F: Future>(&self, future: F) -> F::Output {
+    /// Does something beside this loop, which stands still meanwhile: what is done may take a loop of its own. Must not be
+    /// called from inside a future.
+    pub(super) fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        let own = CONNECTIONS.take();
+        let done = work();
+        CONNECTIONS.set(own);
+        done
+    }
+
+    /// Runs `future` to its end. Another one may be run after that, or the same one again that was only looked at.
+    pub(super) fn run<F: Future>(&self, future: F) -> F::Output {
         self.0.as_ref().expect("a loop goes back no sooner than this is dropped").runtime.block_on(future)
     }
 }

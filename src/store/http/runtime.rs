@@ -61,6 +61,15 @@ pub fn block_on_request<F: Future>(request: F) -> Result<F::Output, HttpError> {
     }
 }
 
+/// As [`block_on_request`], for whoever has the loop to run it on.
+///
+/// # Errors
+/// [`ErrorKind::Interrupted`] as there.
+pub(super) async fn until_given_up<F: Future>(request: F) -> Result<F::Output, HttpError> {
+    let answer = unless_given_up(request, &ENDING, LAST_SECONDS).await;
+    answer.ok_or_else(|| HttpError::new(ErrorKind::Interrupted, GIVEN_UP_TEXT))
+}
+
 async fn unless_given_up<F: Future>(
     request: F,
     ending: &watch::Sender<Option<Instant>>,

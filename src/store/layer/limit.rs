@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::conf::backend::Location;
 use crate::flow::RateLimiter;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Listed, Page, Part, ReadStore, SizeForm, StoreError};
+use crate::store::{Listed, Page, Part, Piece, ReadStore, Reading, SizeForm, StoreError};
 
 /// A store whose reads share a limit with others.
 #[derive(Debug)]
@@ -66,6 +66,11 @@ impl ReadStore for Limited {
 
     fn read_at_most(&self, key: &ObjectKey, most: u64) -> Result<Option<Bytes>, StoreError> {
         self.inner.read_at_most(key, most).map(|data| data.map(|data| self.charged(data)))
+    }
+
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        let piece = self.inner.read_piece(key, at, reading)?;
+        Ok(piece.map(|piece| Piece { data: self.charged(piece.data), ..piece }))
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {

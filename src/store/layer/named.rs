@@ -11,7 +11,10 @@ use crate::conf::StoreConf;
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::exclusion::Exclusion;
-use crate::store::{Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, StoreName, WriteStore};
+use crate::store::{
+    Listed, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, SizeForm, StoreError, StoreName,
+    WriteStore,
+};
 
 /// A store that puts its name into its errors.
 #[derive(Debug)]
@@ -84,6 +87,10 @@ impl<S: ReadStore> ReadStore for Named<S> {
         self.told(self.inner.read_at_most(key, most))
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        self.told(self.inner.read_piece(key, at, reading))
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.told(self.inner.size(key))
     }
@@ -101,6 +108,10 @@ impl<S: ReadStore> ReadStore for Named<S> {
 impl<S: WriteStore> WriteStore for Named<S> {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
         self.told(self.inner.write(key, data))
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        self.told(self.inner.write_pieces(key, pieces))
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -25,7 +25,8 @@ use crate::flow::Hold;
 use crate::flow::rate::{Clock, RealClock};
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::{
-    ErrorKind, Exclusion, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, StoreName, WriteStore,
+    ErrorKind, Exclusion, Listed, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, SizeForm,
+    StoreError, StoreName, WriteStore,
 };
 use crate::sys::shutdown::Shutdown;
 
@@ -140,18 +141,23 @@ impl<S: ReadStore> Retry<S> {
     }
 
     fn repeat<T>(&self, call: impl Fn(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.repeat_until(call, || self.health.answered(true, self.called()))
+        self.repeat_until(call, |_| self.answered())
     }
 
     /// As `repeat`, for a call that succeeds in some stores without asking them: that says nothing of how they answer.
     fn repeat_unproven<T>(&self, call: impl Fn(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.repeat_until(call, || {})
+        self.repeat_until(call, |_| {})
+    }
+
+    /// The store answered well.
+    fn answered(&self) {
+        self.health.answered(true, self.called());
     }
 
     fn repeat_until<T>(
         &self,
-        call: impl Fn(&S) -> Result<T, StoreError>,
-        succeeded: impl FnOnce(),
+        mut call: impl FnMut(&S) -> Result<T, StoreError>,
+        succeeded: impl FnOnce(&T),
     ) -> Result<T, StoreError> {
         // The call is made even where this wait is cut short: what a pass does at its end is to be done.
         let _waited = self.health.rate.wait();
@@ -160,7 +166,7 @@ impl<S: ReadStore> Retry<S> {
         loop {
             let error = match call(&self.inner) {
                 Ok(value) => {
-                    succeeded();
+                    succeeded(&value);
                     return Ok(value);
                 }
                 Err(error) => error,
@@ -212,16 +218,18 @@ impl<S: ReadStore> Retry<S> {
         action: &'static str,
         call: impl Fn(&S) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.repeat(|store| {
-            while self.hold.is_set() {
-                if !self.health.clock.sleep(LOOK_EVERY) {
-                    let why =
-                        "not begun, because the run is ending before the destination is known to be its own again";
-                    return Err(StoreError::new(ErrorKind::Interrupted, action, store.location().to_string(), why));
-                }
+        self.repeat(|store| self.unheld(action, store).and_then(|()| call(store)))
+    }
+
+    /// Waits while changes are to wait.
+    fn unheld(&self, action: &'static str, store: &S) -> Result<(), StoreError> {
+        while self.hold.is_set() {
+            if !self.health.clock.sleep(LOOK_EVERY) {
+                let why = "not begun, because the run is ending before the destination is known to be its own again";
+                return Err(StoreError::new(ErrorKind::Interrupted, action, store.location().to_string(), why));
             }
-            call(store)
-        })
+        }
+        Ok(())
     }
 
     /// Asks the store for an object that is hardly there, to learn whether it answers.
@@ -268,6 +276,16 @@ impl<S: ReadStore> ReadStore for Retry<S> {
         self.repeat(|store| store.read_at_most(key, most))
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        // That a store gives nothing in pieces may be said without asking it.
+        let asked = |piece: &Option<Piece>| {
+            if piece.is_some() {
+                self.answered()
+            }
+        };
+        self.repeat_until(|store| store.read_piece(key, at, reading), asked)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.repeat(|store| store.size(key))
     }
@@ -286,6 +304,19 @@ impl<S: ReadStore> ReadStore for Retry<S> {
 impl<S: WriteStore> WriteStore for Retry<S> {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
         self.repeat_change("write", |store| store.write(key, data.clone()))
+    }
+
+    /// Each attempt begins with the first piece again.
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        pieces.held_by(&self.hold);
+        let attempt = |store: &S| self.unheld("write", store).and_then(|()| store.write_pieces(key, pieces));
+        // Where the pieces broke off it is the source that speaks, and this store has said nothing.
+        let asked = |outcome: &Pieced| {
+            if *outcome == Pieced::Written {
+                self.answered()
+            }
+        };
+        self.repeat_until(attempt, asked)
     }
 
     /// Never repeated: a `sync` that failed puts the writes before it in doubt, and a second one

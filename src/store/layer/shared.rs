@@ -9,7 +9,10 @@ use bytes::Bytes;
 
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{Exclusion, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, WriteStore};
+use crate::store::{
+    Exclusion, Listed, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, SizeForm, StoreError,
+    WriteStore,
+};
 
 #[deny(clippy::missing_trait_methods)]
 impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
@@ -45,6 +48,10 @@ impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
         (**self).read_at_most(key, most)
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        (**self).read_piece(key, at, reading)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         (**self).size(key)
     }
@@ -62,6 +69,10 @@ impl<S: ReadStore + ?Sized> ReadStore for Arc<S> {
 impl<S: WriteStore + ?Sized> WriteStore for Arc<S> {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
         (**self).write(key, data)
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        (**self).write_pieces(key, pieces)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -13,7 +13,10 @@ use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
 use crate::store::control::is_control;
 use crate::store::exclusion::Exclusion;
-use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, WriteStore};
+use crate::store::{
+    ErrorKind, Listed, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, SizeForm, StoreError,
+    WriteStore,
+};
 
 /// A store that is only read, in the place of one that is written.
 #[derive(Debug)]
@@ -92,6 +95,11 @@ impl ReadStore for Staying {
         self.own_or("read", key, fits, || self.inner.read_at_most(key, most))
     }
 
+    /// This program's own objects come whole.
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        if is_control(key) { Ok(None) } else { self.inner.read_piece(key, at, reading) }
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.own_or("size", key, |data| data.len() as u64, || self.inner.size(key))
     }
@@ -114,6 +122,10 @@ impl WriteStore for Staying {
         }
         self.own().insert(*key, data);
         Ok(())
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, _pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        if is_control(key) { Ok(Pieced::NotOffered) } else { Err(self.refused("write", key)) }
     }
 
     fn sync(&self) -> Result<(), StoreError> {

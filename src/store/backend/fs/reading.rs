@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 use rustix::fs::{Advice, AtFlags, FileType, Mode, OFlags, Stat};
@@ -12,7 +14,11 @@ use super::failure::while_reading;
 use super::steps::{Blocked, ObjectPath, is_link};
 use super::{FsStore, no_file};
 use crate::object::ObjectKey;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, Piece, Reading, StoreError};
+
+/// How many bytes of a file are read at once where it is read in pieces: they fit into a processor's cache until they are
+/// hashed and sent.
+const PIECE: usize = 256 << 10;
 
 impl FsStore {
     pub(super) fn read_file(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
@@ -30,6 +36,35 @@ impl FsStore {
         // An advice that is not taken is no failure: a filesystem without a cache has nothing to drop.
         let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
         read_open(key, file, u64::MAX).map(|data| data.expect("no file is larger"))
+    }
+
+    /// The bytes of the object from `at` on. The file is opened for each piece, so that one that is replaced meanwhile is
+    /// seen to be another.
+    pub(super) fn read_piece_of_file(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Piece, StoreError> {
+        let unreadable = |cause: io::Error| StoreError::object(while_reading(&cause), "read", key, cause);
+        let file = self.open_to_read(key)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(no_file("read", key));
+        }
+        let (size, piece) = (metadata.len(), PIECE as u64);
+        let left = size.saturating_sub(at).min(piece);
+        if reading == Reading::Anew && at == 0 {
+            // An advice that is not taken is no failure: a filesystem without a cache has nothing to drop.
+            let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
+        }
+        let mut data = vec![0; usize::try_from(left).expect("a piece fits into memory")];
+        file.read_exact_at(&mut data, at).map_err(|cause| match cause.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                StoreError::object(ErrorKind::Unreadable, "read", key, format!("a file of {size} bytes became shorter"))
+            }
+            _ => unreadable(cause),
+        })?;
+        if at + left < size {
+            // Fetched meanwhile, because the kernel, which sees a file that was just opened, does not read ahead.
+            let _ = rustix::fs::fadvise(&file, at + left, NonZero::new(piece), Advice::WillNeed);
+        }
+        Ok(Piece { data: data.into(), size })
     }
 
     fn open_to_read(&self, key: &ObjectKey) -> Result<File, StoreError> {

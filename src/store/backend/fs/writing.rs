@@ -17,7 +17,8 @@ use super::steps::{Blocked, ObjectPath, enter};
 use super::temporary::Temporary;
 use super::{FsStore, Role};
 use crate::object::ObjectKey;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::pieces::Broken;
+use crate::store::{ErrorKind, Pieced, Pieces, StoreError};
 
 /// rwxr-xr-x
 pub(super) const FOLDER_MODE: Mode = Mode::from_raw_mode(0o755);
@@ -25,6 +26,29 @@ pub(super) const FOLDER_MODE: Mode = Mode::from_raw_mode(0o755);
 impl FsStore {
     /// Writes the object, or leaves what was there.
     pub(super) fn write_file(&self, key: &ObjectKey, data: &[u8]) -> Result<(), StoreError> {
+        self.put(key, |file| file.write_all(data).map(|()| true)).map(drop)
+    }
+
+    /// The same in pieces.
+    pub(super) fn write_file_in_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        // Before anything is made for an object that its source does not give.
+        if pieces.begin().is_err() {
+            return Ok(Pieced::Broken);
+        }
+        let is_written = self.put(key, |file| {
+            loop {
+                match pieces.next() {
+                    Ok(Some(piece)) => file.write_all(&piece)?,
+                    Ok(None) => return Ok(true),
+                    Err(Broken) => return Ok(false),
+                }
+            }
+        })?;
+        Ok(if is_written { Pieced::Written } else { Pieced::Broken })
+    }
+
+    /// Gives the object's name to a file that `fill` wrote; `false` where that says that there is no whole one.
+    fn put(&self, key: &ObjectKey, fill: impl FnOnce(&mut File) -> io::Result<bool>) -> Result<bool, StoreError> {
         if self.role != Role::Destination {
             let cause = "this store was opened to be read, and a source is never written";
             return Err(StoreError::object(ErrorKind::ReadOnly, "write", key, cause));
@@ -34,13 +58,20 @@ impl FsStore {
             Blocked::Link(path) => self.behind_link("write", key, &path),
             Blocked::Errno(errno) => self.write_error(key, errno.into()),
         })?;
-        self.put(&folder, path.name(), data).map_err(|cause| self.write_error(key, cause))
+        self.place(&folder, path.name(), fill).map_err(|cause| self.write_error(key, cause))
     }
 
-    fn put(&self, folder: &OwnedFd, object: &str, data: &[u8]) -> io::Result<()> {
+    fn place(
+        &self,
+        folder: &OwnedFd,
+        object: &str,
+        fill: impl FnOnce(&mut File) -> io::Result<bool>,
+    ) -> io::Result<bool> {
         let method = self.durability.method_of(folder)?;
         let (temporary, mut file) = Temporary::create(folder, object)?;
-        file.write_all(data)?;
+        if !fill(&mut file)? {
+            return Ok(false);
+        }
         if method == Method::EachObject {
             rustix::fs::fsync(&file)?;
         }
@@ -54,7 +85,7 @@ impl FsStore {
             let _ = rustix::fs::unlinkat(folder, object, AtFlags::empty());
             return Err(errno.into());
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The folder of the shard, made where it is missing. Nothing is remembered about folders: trying costs less than

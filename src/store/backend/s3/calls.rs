@@ -36,6 +36,21 @@ impl S3Store {
         payload: Payload,
         fill: impl FnOnce(Request) -> Request,
     ) -> Result<Response, Failure> {
+        let request = self.signed(method, key, query, payload, fill)?;
+        let sent = Instant::now();
+        let answer = self.client.send(&request).map_err(|error| Failure::unanswered(&error, &self.asked))?;
+        self.success(answer, sent)
+    }
+
+    /// A request about an object, or about the bucket, with all that it needs.
+    pub(super) fn signed(
+        &self,
+        method: Method,
+        key: Option<&ObjectKey>,
+        query: &str,
+        payload: Payload,
+        fill: impl FnOnce(Request) -> Request,
+    ) -> Result<Request, Failure> {
         let url = match key {
             Some(key) => format!("{}/{key}", self.url),
             None => format!("{}/{query}", self.url),
@@ -49,8 +64,11 @@ impl S3Store {
         }
         let keys = self.credentials.keys()?;
         self.signer.sign(&mut request, &keys, payload).map_err(setup)?;
-        let sent = Instant::now();
-        let answer = self.client.send(&request).map_err(|error| Failure::unanswered(&error, &self.asked))?;
+        Ok(request)
+    }
+
+    /// The answer to a request that was sent at `sent`, where it is a success.
+    pub(super) fn success(&self, answer: Response, sent: Instant) -> Result<Response, Failure> {
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -138,7 +156,7 @@ impl S3Store {
 
     /// Whether the ETag in the answer is no MD5, because the object is encrypted with a key of the customer's or of the key
     /// service.
-    fn has_other_etag(&self, answer: &Response) -> bool {
+    pub(super) fn has_other_etag(&self, answer: &Response) -> bool {
         let by_key_service =
             answer.header("x-amz-server-side-encryption").is_some_and(|kind| kind.starts_with("aws:kms"));
         self.sse.is_some() || by_key_service

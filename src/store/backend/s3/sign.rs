@@ -58,6 +58,7 @@ impl Signer {
     fn v4(&self, request: &mut Request, keys: &Keys, now: Timestamp, payload: Payload) -> Result<String, String> {
         let hashed;
         let payload = match payload {
+            Payload::Fetched => "UNSIGNED-PAYLOAD",
             _ if request.body.is_empty() => sigv4::HASH_OF_NOTHING,
             Payload::Unsigned => "UNSIGNED-PAYLOAD",
             Payload::Hashed => {

@@ -1,0 +1,102 @@
+//! Large blocks in pieces: each read by a GET of a part, and written by a PUT whose body is fetched as it is sent.
+//!
+//! The MD5 of a block that is being read is not known when its PUT begins, so that it cannot go along for the server to check.
+//! Its SHA-1 is known, because that is its id, and goes along in a V4 request (`x-amz-checksum-sha1`); servers that know the
+//! header refuse other bytes and answer with it. Every ETag that is an MD5 is compared with that of what was sent. Where neither
+//! says anything the block is read back, and the store gets objects whole from then on.
+
+use std::time::Instant;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::Method;
+use http::header::HeaderValue;
+
+use super::S3Store;
+use super::errors::{Failure, own};
+use super::payload::Payload;
+use crate::conf::S3Signature;
+use crate::object::ObjectKey;
+use crate::store::http::Request;
+use crate::store::http::pieces::{Sent, piece_of};
+use crate::store::witness::{Etag, Md5Sum, Summed, block_back, settle_block};
+use crate::store::{Piece, Pieced, Pieces, Reading, StoreError};
+
+/// The header with the SHA-1 of the bytes, in base64.
+const CHECKSUM: &str = "x-amz-checksum-sha1";
+
+/// What a write in pieces came to.
+enum Put {
+    /// The server has the block.
+    Stored,
+    /// It took it, and only reading it back can tell what it has.
+    InDoubt(String),
+    /// The pieces ended before the last one.
+    Broken,
+}
+
+impl S3Store {
+    pub(super) fn piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        let fill = |get: Request| {
+            let get = get.piece_from(at);
+            if reading == Reading::Anew { get.past_caches() } else { get }
+        };
+        let get = || {
+            let answer = self.send(Method::GET, Some(key), "", fill)?;
+            piece_of(answer, at).map_err(|error| Failure::unanswered(&error, &self.asked))
+        };
+        let piece = self.parts.piece(get, |failure| (failure.kind, failure.status));
+        piece.map_err(|failure| Self::object_error("read", key, failure))
+    }
+
+    pub(super) fn write_in_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        // Encrypted with a key of the customer's, an object has no ETag that says anything.
+        if self.sse.is_some() || !self.uploads.go_in_pieces() {
+            return Ok(Pieced::NotOffered);
+        }
+        match self.put_in_pieces(key, pieces) {
+            Ok(Put::Stored) => Ok(Pieced::Written),
+            Ok(Put::InDoubt(doubt)) => block_back(self, key, &doubt).map(|()| Pieced::Written),
+            Ok(Put::Broken) => Ok(Pieced::Broken),
+            Err(failure) if self.uploads.may_want_whole(&failure) => Ok(Pieced::NotOffered),
+            Err(failure) => Err(settle_block(self, key, Self::object_error("write", key, failure))),
+        }
+    }
+
+    fn put_in_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Put, Failure> {
+        let checksum = BASE64_STANDARD.encode(key.id.as_bytes());
+        let request = self.signed(Method::PUT, Some(key), "", Payload::Fetched, |put| {
+            // The second version is of servers that are older than the header.
+            match self.asked.signature {
+                S3Signature::V4 => {
+                    put.header(CHECKSUM, HeaderValue::from_str(&checksum).expect("base64 makes a header"))
+                }
+                S3Signature::V2 => put,
+            }
+        })?;
+        let (sent, mut body) = (Instant::now(), Summed::new(pieces));
+        let answer = match self.client.send_fetched(&request, &mut body) {
+            Ok(Sent::Answered(answer)) => self.success(answer, sent).map_err(Failure::about_bucket)?,
+            Ok(Sent::Broken) => return Ok(Put::Broken),
+            Err(error) => return Err(Failure::unanswered(&error, &self.asked)),
+        };
+        let encrypted = self.has_other_etag(&answer);
+        let success = answer.success(encrypted);
+        own(success.not_stored())?;
+        self.uploads.took_pieces();
+        let is_checked = self.asked.signature == S3Signature::V4 && answer.header(CHECKSUM) == Some(&*checksum);
+        Ok(self.judge(success.etag.unwrap_or_default(), encrypted, is_checked, &body.md5()))
+    }
+
+    fn judge(&self, etag: &str, encrypted: bool, is_checked: bool, md5: &Md5Sum) -> Put {
+        match md5.compare(etag, encrypted) {
+            Etag::Same => Put::Stored,
+            Etag::NoMd5 if is_checked => Put::Stored,
+            Etag::NoMd5 => {
+                self.uploads.want_whole();
+                Put::InDoubt(format!("S3 gave it the ETag {etag}, which is no MD5, and no checksum"))
+            }
+            Etag::Other => Put::InDoubt(format!("S3 gave it the ETag {etag}, its MD5 is {}", md5.hex())),
+        }
+    }
+}
