@@ -33,11 +33,6 @@ impl Md5Sum {
         Self(Md5::digest(data).into())
     }
 
-    /// Of bytes that come bit by bit.
-    pub(super) fn of_all(md5: Md5) -> Self {
-        Self(md5.finalize().into())
-    }
-
     /// As the header Content-MD5 has it (RFC 1864).
     pub(super) fn base64(&self) -> String {
         BASE64_STANDARD.encode(self.0)
@@ -68,31 +63,24 @@ fn is_hex32(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Settles a write after which the witnesses disagree, or of which there is only one: what the store gives back decides.
-/// Some services give every object an ETag that looks like an MD5 and is none, so that a strange ETag alone proves
-/// nothing. `told` is what the answer to the write said.
-///
-/// # Errors
-/// [`ErrorKind::Altered`] when the store holds other bytes, or cannot show what it holds. It is removed then.
-pub(super) fn read_back(store: &impl RemoveStore, key: &ObjectKey, data: &Bytes, told: &str) -> Result<(), StoreError> {
-    given_back(store, key, held(store.read(key), data), told)
+/// What was written, as far as it is known afterwards.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sent<'a> {
+    /// These bytes.
+    Whole(&'a Bytes),
+    /// A block in pieces: the bytes that have its id.
+    Pieces,
 }
 
-/// As [`read_back`], of a block that was written in pieces.
-///
-/// # Errors
-/// As [`read_back`].
-pub(super) fn block_back(store: &impl RemoveStore, key: &ObjectKey, told: &str) -> Result<(), StoreError> {
-    given_back(store, key, held_block(store, key), told)
+impl Sent<'_> {
+    /// Whether the store holds it, read anew; `None` when the object is not there.
+    pub(super) fn is_held(self, store: &impl ReadStore, key: &ObjectKey) -> Result<Option<bool>, StoreError> {
+        let Self::Whole(data) = self else { return is_held_block(store, key) };
+        Ok(found(store.read_again(key))?.map(|kept| kept == *data))
+    }
 }
 
-/// Whether the bytes are these; `None` when the object is not there.
-fn held(read: Result<Bytes, StoreError>, data: &Bytes) -> Result<Option<bool>, StoreError> {
-    Ok(found(read)?.map(|kept| kept == *data))
-}
-
-/// Whether the bytes have the id of the block, read anew; `None` when it is not there.
-fn held_block(store: &impl ReadStore, key: &ObjectKey) -> Result<Option<bool>, StoreError> {
+fn is_held_block(store: &impl ReadStore, key: &ObjectKey) -> Result<Option<bool>, StoreError> {
     let Some(in_pieces) = found(pieces::digest(store, key, Reading::Anew))? else { return Ok(None) };
     let id = match in_pieces {
         Some(digest) => Some(digest.id),
@@ -101,13 +89,19 @@ fn held_block(store: &impl ReadStore, key: &ObjectKey) -> Result<Option<bool>, S
     Ok(id.map(|id| id == key.id))
 }
 
-fn given_back(
+/// Settles a write after which the witnesses disagree, or of which there is only one: what the store gives back decides.
+/// Some services give every object an ETag that looks like an MD5 and is none, so that a strange ETag alone proves
+/// nothing. `told` is what the answer to the write said.
+///
+/// # Errors
+/// [`ErrorKind::Altered`] when the store holds other bytes, or cannot show what it holds. It is removed then.
+pub(super) fn read_back(
     store: &impl RemoveStore,
     key: &ObjectKey,
-    is_held: Result<Option<bool>, StoreError>,
+    sent: Sent<'_>,
     told: &str,
 ) -> Result<(), StoreError> {
-    match is_held {
+    match sent.is_held(store, key) {
         Ok(Some(true)) => Ok(()),
         Ok(Some(false)) => Err(take_away(store, key, &format!("{told}, and other bytes come back"))),
         Ok(None) => Err(altered(key, &format!("{told}, and the object is not there"))),
@@ -133,25 +127,11 @@ pub(super) fn is_gone(store: &impl ReadStore, key: &ObjectKey, told: &str) -> Re
 /// Settles what a write left whose answer was not the service's: it may have been done, not done, or done with other bytes,
 /// and a later pass would take what lies there for the object. `error` is what the answer was refused with; it comes back,
 /// continued by what was found.
-pub(super) fn settle(store: &impl RemoveStore, key: &ObjectKey, data: &Bytes, error: StoreError) -> StoreError {
-    settle_held(store, key, error, || held(store.read_again(key), data))
-}
-
-/// As [`settle`], of a block that was written in pieces.
-pub(super) fn settle_block(store: &impl RemoveStore, key: &ObjectKey, error: StoreError) -> StoreError {
-    settle_held(store, key, error, || held_block(store, key))
-}
-
-fn settle_held(
-    store: &impl RemoveStore,
-    key: &ObjectKey,
-    error: StoreError,
-    is_held: impl FnOnce() -> Result<Option<bool>, StoreError>,
-) -> StoreError {
+pub(super) fn settle(store: &impl RemoveStore, key: &ObjectKey, sent: Sent<'_>, error: StoreError) -> StoreError {
     if error.kind() != ErrorKind::ForeignAnswer {
         return error;
     }
-    match is_held() {
+    match sent.is_held(store, key) {
         Ok(None) => error,
         Ok(Some(true)) => error.because("the store holds these bytes all the same"),
         Ok(Some(false)) => removed(store, key, error.because("the store holds other bytes")),
@@ -159,20 +139,21 @@ fn settle_held(
     }
 }
 
-/// A block in pieces, and their MD5 as they are sent.
+/// A block in pieces, and the MD5 of what is sent where it is wanted.
 pub(super) struct Summed<'p, 'a> {
     pieces: &'p mut Pieces<'a>,
+    is_wanted: bool,
     md5: Md5,
 }
 
 impl<'p, 'a> Summed<'p, 'a> {
-    pub(super) fn new(pieces: &'p mut Pieces<'a>) -> Self {
-        Self { pieces, md5: Md5::new() }
+    pub(super) fn new(pieces: &'p mut Pieces<'a>, is_wanted: bool) -> Self {
+        Self { pieces, is_wanted, md5: Md5::new() }
     }
 
-    /// The MD5 of what was sent since the beginning.
-    pub(super) fn md5(self) -> Md5Sum {
-        Md5Sum::of_all(self.md5)
+    /// The MD5 of what was sent since the beginning, where it is wanted.
+    pub(super) fn md5(self) -> Option<Md5Sum> {
+        self.is_wanted.then(|| Md5Sum(self.md5.finalize().into()))
     }
 }
 
@@ -184,7 +165,9 @@ impl Fetched for Summed<'_, '_> {
 
     fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         let piece = self.pieces.next()?;
-        self.md5.update(piece.as_deref().unwrap_or_default());
+        if self.is_wanted {
+            self.md5.update(piece.as_deref().unwrap_or_default());
+        }
         Ok(piece)
     }
 }

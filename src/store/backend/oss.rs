@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -14,16 +15,21 @@ use http::{Method, StatusCode};
 use crate::conf::OptionNames;
 use crate::conf::backend::{Location, OssConf};
 use crate::object::ObjectKey;
+use crate::store::http::pieces::Parts;
 use crate::store::http::{HttpClient, HttpOptions, Request, Response, at_most};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::own;
-use crate::store::witness::{Etag, Md5Sum, is_gone, read_back, settle};
-use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use crate::store::witness::{Etag, Md5Sum, Sent, is_gone, read_back, settle};
+use crate::store::{
+    ErrorKind, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, StoreError, WriteStore,
+};
 
 mod errors;
 pub(in crate::store) mod listing;
+mod pieces;
 mod sign;
 
+use self::pieces::BYTES;
 use errors::Said;
 use listing::Query;
 use sign::Signer;
@@ -36,6 +42,9 @@ pub struct OssStore {
     url: String,
     client: HttpClient,
     signer: Signer,
+    parts: Parts,
+    /// Set once the ETag of an object that was written in pieces was no MD5.
+    wants_whole: AtomicBool,
 }
 
 impl fmt::Debug for OssStore {
@@ -60,7 +69,15 @@ impl OssStore {
             HttpOptions { ca_file, https_only: conf.https, names: OptionNames::Oss, ..options },
             &store,
         )?;
-        Ok(Self { location, bucket: conf.bucket.clone(), url: bucket_url(conf), client, signer })
+        Ok(Self {
+            location,
+            bucket: conf.bucket.clone(),
+            url: bucket_url(conf),
+            client,
+            signer,
+            parts: Parts::default(),
+            wants_whole: AtomicBool::new(false),
+        })
     }
 
     /// The URL that every request for the bucket of `conf` begins with.
@@ -78,13 +95,26 @@ impl OssStore {
         query: Option<&Query>,
         fill: impl FnOnce(Request) -> Request,
     ) -> Result<Response, StoreError> {
+        let request = self.signed(action, subject, method, name, query, fill)?;
+        self.client.send(&request).map_err(|error| error.into_store(action, subject))
+    }
+
+    fn signed(
+        &self,
+        action: &'static str,
+        subject: &str,
+        method: Method,
+        name: &str,
+        query: Option<&Query>,
+        fill: impl FnOnce(Request) -> Request,
+    ) -> Result<Request, StoreError> {
         let url = format!("{}{name}{}", self.url, query.map(Query::text).unwrap_or_default());
         let mut request = fill(Request::new(method, &url).map_err(|error| error.into_store(action, subject))?);
         let token = query.and_then(Query::continuation_token);
         self.signer
             .sign(&mut request, &sign::resource(&self.bucket, name, token))
             .map_err(|why| StoreError::new(ErrorKind::Setup, action, subject, format!("cannot be signed: {why}")))?;
-        self.client.send(&request).map_err(|error| error.into_store(action, subject))
+        Ok(request)
     }
 
     fn on_object(
@@ -178,6 +208,10 @@ impl ReadStore for OssStore {
         at_most(most, |most| self.get(key, most, |get| get))
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        self.piece(key, at, reading)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         let response = self.on_object("size", key, Method::HEAD, |head| head)?;
         own("size", key, response.success(false).not_about_the_object())?;
@@ -191,9 +225,7 @@ impl WriteStore for OssStore {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
         let md5 = Md5Sum::of(&data);
         let response = self.on_object("write", key, Method::PUT, |put| {
-            let put = put
-                .header(CONTENT_TYPE.as_str(), HeaderValue::from_static("application/octet-stream"))
-                .body(data.clone());
+            let put = put.header(CONTENT_TYPE.as_str(), BYTES).body(data.clone());
             if !self.signer.signs_md5() {
                 return put;
             }
@@ -201,15 +233,20 @@ impl WriteStore for OssStore {
             put.header("content-md5", md5)
         })?;
         let success = response.success(has_other_etag(&response));
-        own("write", key, success.not_stored()).map_err(|error| settle(self, key, &data, error))?;
+        own("write", key, success.not_stored()).map_err(|error| settle(self, key, Sent::Whole(&data), error))?;
         let etag = success.etag.unwrap_or_default();
         match md5.compare(etag, success.encrypted) {
             Etag::Same => Ok(()),
             Etag::NoMd5 if self.signer.signs_md5() => Ok(()),
             Etag::NoMd5 | Etag::Other => {
-                read_back(self, key, &data, &format!("OSS gave it the ETag {etag}, its MD5 is {}", md5.hex()))
+                let told = format!("OSS gave it the ETag {etag}, its MD5 is {}", md5.hex());
+                read_back(self, key, Sent::Whole(&data), &told)
             }
         }
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        self.write_in_pieces(key, pieces)
     }
 
     /// Nothing to wait for: OSS answers a write once it is kept.

@@ -23,7 +23,7 @@ use crate::store::http::pieces::Parts;
 use crate::store::http::proxy::Proxy;
 use crate::store::http::{HttpClient, HttpOptions, Request, at_most};
 use crate::store::listing::Fault;
-use crate::store::witness::{is_gone, read_back, settle};
+use crate::store::witness::{Sent, is_gone, read_back, settle};
 use crate::store::{
     ErrorKind, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, StoreError, WriteStore,
 };
@@ -175,8 +175,8 @@ impl WriteStore for S3Store {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
         match self.put(key, &data) {
             Ok(None) => Ok(()),
-            Ok(Some(doubt)) => read_back(self, key, &data, &doubt),
-            Err(failure) => Err(settle(self, key, &data, Self::object_error("write", key, failure))),
+            Ok(Some(doubt)) => read_back(self, key, Sent::Whole(&data), &doubt),
+            Err(failure) => Err(settle(self, key, Sent::Whole(&data), Self::object_error("write", key, failure))),
         }
     }
 

@@ -13,15 +13,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::conf::OptionNames;
 use crate::conf::backend::{Location, SwiftConf};
 use crate::object::ObjectKey;
-use crate::store::http::{HttpClient, HttpOptions, Request, Response, at_most};
+use crate::store::http::pieces::{Parts, piece_of};
+use crate::store::http::{HttpClient, HttpError, HttpOptions, Request, Response, at_most};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::{no_listing, own};
-use crate::store::witness::{Etag, Md5Sum, is_gone, settle, take_away};
-use crate::store::{ErrorKind, Page, Part, ReadStore, RemoveStore, StoreError, WriteStore, found};
+use crate::store::witness::{Md5Sum, Sent, is_gone};
+use crate::store::{
+    ErrorKind, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, StoreError, WriteStore,
+};
 
 pub(in crate::store) mod listing;
 pub(in crate::store) mod login;
 mod session;
+mod writing;
 
 use session::{Account, Session};
 
@@ -42,6 +46,7 @@ pub struct SwiftStore {
     container: String,
     client: HttpClient,
     account: Account,
+    parts: Parts,
 }
 
 impl fmt::Debug for SwiftStore {
@@ -63,7 +68,13 @@ impl SwiftStore {
             HttpOptions { ca_file, https_only: conf.https, names: OptionNames::Swift, ..options },
             &location.to_string(),
         )?;
-        Ok(Self { location, container: escape(&conf.container), client, account: Account::new(conf.clone()) })
+        Ok(Self {
+            location,
+            container: escape(&conf.container),
+            client,
+            account: Account::new(conf.clone()),
+            parts: Parts::default(),
+        })
     }
 
     /// Where the account of `conf` logs in; the storage is at the address that the answer names.
@@ -78,15 +89,26 @@ impl SwiftStore {
         subject: &str,
         request: impl Fn(&Session) -> Result<Request, StoreError>,
     ) -> Result<Response, StoreError> {
+        let status = |answer: &Response| Some(answer.status);
+        self.call_by(action, subject, request, |request| self.client.send(request), status)
+    }
+
+    /// As [`Self::call`], the request sent by `send`.
+    fn call_by<T>(
+        &self,
+        action: &'static str,
+        subject: &str,
+        request: impl Fn(&Session) -> Result<Request, StoreError>,
+        mut send: impl FnMut(&Request) -> Result<T, HttpError>,
+        status: impl Fn(&T) -> Option<StatusCode>,
+    ) -> Result<T, StoreError> {
         let mut session = self.account.session(&self.client)?;
         for _ in 0..TOKENS_TRIED {
             let request = request(&session)?.header("x-auth-token", session.token.clone());
-            let response = self
-                .client
-                .send(&request)
-                .map_err(|error| error.into_store(action, subject).because(asked_at(&session)))?;
-            if response.status != StatusCode::UNAUTHORIZED {
-                return Ok(response);
+            let outcome =
+                send(&request).map_err(|error| error.into_store(action, subject).because(asked_at(&session)))?;
+            if status(&outcome) != Some(StatusCode::UNAUTHORIZED) {
+                return Ok(outcome);
             }
             session = self.account.newer_than(session.generation, &self.client)?;
         }
@@ -102,12 +124,18 @@ impl SwiftStore {
         method: &Method,
         fill: impl Fn(Request) -> Request,
     ) -> Result<Response, StoreError> {
-        let subject = key.to_string();
-        self.call(action, &subject, |session| {
-            let url = format!("{}/{}/{subject}", session.storage_url, self.container);
-            let request = Request::new(method.clone(), &url).map_err(|error| error.into_store(action, &subject))?;
-            Ok(fill(request))
-        })
+        self.call(action, &key.to_string(), |session| self.request(action, key, method, session).map(&fill))
+    }
+
+    fn request(
+        &self,
+        action: &'static str,
+        key: &ObjectKey,
+        method: &Method,
+        session: &Session,
+    ) -> Result<Request, StoreError> {
+        let url = format!("{}/{}/{key}", session.storage_url, self.container);
+        Request::new(method.clone(), &url).map_err(|error| error.into_store(action, key.to_string()))
     }
 
     fn get(&self, key: &ObjectKey, most: u64, fill: impl Fn(Request) -> Request) -> Result<Bytes, StoreError> {
@@ -120,6 +148,23 @@ impl SwiftStore {
             }
             _ => Err(self.refused(&response, "read", key)),
         }
+    }
+
+    /// A part of the object.
+    fn piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        let fill = |get: Request| {
+            let get = get.piece_from(at);
+            if reading == Reading::Anew { get.past_caches() } else { get }
+        };
+        let get = || {
+            let response = self.on_object("read", key, &Method::GET, fill).map_err(|error| (error, None))?;
+            if !response.status.is_success() {
+                return Err((self.refused(&response, "read", key), Some(response.status.as_u16())));
+            }
+            piece_of(response, at).map_err(|error| (error.into_store("read", key.to_string()), None))
+        };
+        let piece = self.parts.piece(get, |(error, status)| (error.kind(), *status));
+        piece.map_err(|(error, _)| error)
     }
 
     /// A call on the container; `query` begins with its question mark, if there is one, and is that of a listing.
@@ -223,6 +268,10 @@ impl ReadStore for SwiftStore {
         at_most(most, |most| self.get(key, most, |get| get))
     }
 
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        self.piece(key, at, reading)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         let response = self.on_object("size", key, &Method::HEAD, |head| head)?;
         if !response.status.is_success() {
@@ -245,41 +294,11 @@ impl WriteStore for SwiftStore {
                 .header(CONTENT_TYPE.as_str(), HeaderValue::from_static("application/octet-stream"))
                 .body(data.clone())
         })?;
-        match response.status {
-            StatusCode::NOT_FOUND => Err(self.container_missing(&response, "write")),
-            StatusCode::CREATED => {
-                let success = response.success(false);
-                own("write", key, success.page()).map_err(|error| settle(self, key, &data, error))?;
-                match success.etag.map(|stored| (stored, md5.compare(stored, false))) {
-                    None | Some((_, Etag::Same)) => Ok(()),
-                    // Not read back, because Swift's ETag of an object is its MD5 always.
-                    Some((stored, _)) => Err(take_away(
-                        self,
-                        key,
-                        &format!("Swift stored something else: MD5 {stored} instead of {}", md5.hex()),
-                    )),
-                }
-            }
-            // Swift's answer when a newer write of the same name came in between. Any proxy could give it as well, so that
-            // the object itself is the second witness.
-            StatusCode::ACCEPTED => match found(self.read_again(key))? {
-                Some(kept) if kept == data => Ok(()),
-                // Left alone, because it is somebody's newer write, and to be written again.
-                Some(_) => {
-                    let why = "HTTP 202: a newer write of the same name came in between, and the bytes kept are others";
-                    Err(StoreError::object(ErrorKind::Altered, "write", key, why))
-                }
-                None => {
-                    let why = "HTTP 202 is not the 201 that Swift gives for a write, and the object is not there";
-                    Err(StoreError::object(ErrorKind::ForeignAnswer, "write", key, why))
-                }
-            },
-            status if status.is_success() => {
-                let told = response.success(false).told("is not the 201 that Swift gives for a write");
-                own("write", key, Some(told)).map_err(|error| settle(self, key, &data, error))
-            }
-            _ => Err(self.refused(&response, "write", key)),
-        }
+        self.judge(key, &response, &md5, Sent::Whole(&data))
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        self.write_in_pieces(key, pieces)
     }
 
     /// Nothing to wait for: Swift answers a write once most of the copies are on disk.

@@ -21,7 +21,7 @@ use crate::store::pieces::{Broken, Fetched, PIECE_MAX, Piece};
 
 /// What became of a request whose body was fetched as it was sent.
 #[derive(Debug)]
-pub(in crate::store) enum Sent {
+pub(in crate::store) enum Outcome {
     /// It was answered.
     Answered(Response),
     /// It was broken off, because the body was.
@@ -35,7 +35,11 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`HttpClient::send`]; [`ErrorKind::ForeignAnswer`] for a success before everything was sent.
-    pub(in crate::store) fn send_fetched(&self, request: &Request, body: &mut impl Fetched) -> Result<Sent, HttpError> {
+    pub(in crate::store) fn send_fetched(
+        &self,
+        request: &Request,
+        body: &mut impl Fetched,
+    ) -> Result<Outcome, HttpError> {
         self.refuse_unsafe(request)?;
         let held = Held::take().map_err(|error| HttpError::new(ErrorKind::Setup, error.to_string()))?;
         let host = Host::of(&request.url);
@@ -53,8 +57,8 @@ impl HttpClient {
         host: &Host,
         request: &Request,
         body: &mut impl Fetched,
-    ) -> Result<Result<Sent, Failure>, HttpError> {
-        let Ok(length) = held.aside(|| body.begin()) else { return Ok(Ok(Sent::Broken)) };
+    ) -> Result<Result<Outcome, Failure>, HttpError> {
+        let Ok(length) = held.aside(|| body.begin()) else { return Ok(Ok(Outcome::Broken)) };
         let feed = Feed::of(length);
         let sending = self.attempt(wire, host, request, Content::Fetched(feed.clone()));
         let mut sending = Box::pin(runtime::until_given_up(sending));
@@ -68,7 +72,7 @@ impl HttpClient {
                 match held.aside(|| body.next()) {
                     Ok(Some(piece)) => feed.lock().give(piece),
                     // Dropping what was begun closes its connection.
-                    Ok(None) | Err(Broken) => return Ok(Ok(Sent::Broken)),
+                    Ok(None) | Err(Broken) => return Ok(Ok(Outcome::Broken)),
                 }
                 continue;
             };
@@ -78,7 +82,7 @@ impl HttpClient {
                     let cause = format!("the answer is a success, and {left} bytes of {length} were not yet sent");
                     Err(Failure::new(ErrorKind::ForeignAnswer, cause))
                 }
-                answer => answer.map(Sent::Answered),
+                answer => answer.map(Outcome::Answered),
             });
         }
     }

@@ -14,13 +14,26 @@ use super::output::object_path;
 /// How many objects of a bulk store are in one library.
 const LIBRARY_OF: usize = 1000;
 
-/// `count` objects of `size` stored bytes each (fs objects and commits come near it), made one by one as they are
-/// asked for: six in ten are blocks, three fs objects, one a commit.
-pub fn bulk(
-    seed: u64,
-    count: usize,
-    size: RangeInclusive<usize>,
-) -> impl Iterator<Item = (ObjectKind, ObjectKey, Bytes)> {
+/// The most bytes of a commit or an fs object of a bulk store: in a real one hardly any is larger, however large its
+/// blocks are.
+const METADATA_MAX: usize = 4000;
+
+/// How large the objects of a bulk store are, and of which kinds.
+#[derive(Clone, Debug)]
+pub enum Sizes {
+    /// So many stored bytes each; fs objects and commits come near it, and have no more than 4,000: six in ten are blocks, three
+    /// fs objects, one a commit.
+    Each(RangeInclusive<usize>),
+    /// Blocks alone, of so many bytes each.
+    Blocks(RangeInclusive<usize>),
+    /// As in a real store: kinds as in `Each`, commits and fs objects small, half of the blocks of 2 KB and less, one block in a
+    /// hundred of 1 to 8 MB.
+    Mixed,
+}
+
+/// `count` objects, made one by one as they are asked for.
+pub fn bulk(seed: u64, count: usize, sizes: impl Into<Sizes>) -> impl Iterator<Item = (ObjectKind, ObjectKey, Bytes)> {
+    let sizes = sizes.into();
     let mut rng = Rng::with_seed(seed);
     let mut library = LibraryId::from_bytes([0; 16]);
     (0..count).map(move |number| {
@@ -29,20 +42,47 @@ pub fn bulk(
             rng.fill(&mut id);
             library = LibraryId::from_bytes(id);
         }
-        let length = rng.usize(size.clone());
-        let (kind, (id, data)) = match number % 10 {
-            0 => (ObjectKind::Commits, commit(&mut rng, library, length)),
-            1..4 => (ObjectKind::Fs, description(&mut rng, length)),
-            _ => (ObjectKind::Blocks, objects::block(noise(&mut rng, length))),
+        let length = sizes.next(&mut rng, number);
+        let metadata = length.min(METADATA_MAX);
+        let (kind, (id, data)) = match sizes.kind(number) {
+            ObjectKind::Commits => (ObjectKind::Commits, commit(&mut rng, library, metadata)),
+            ObjectKind::Fs => (ObjectKind::Fs, description(&mut rng, metadata)),
+            ObjectKind::Blocks => (ObjectKind::Blocks, objects::block(noise(&mut rng, length))),
         };
         (kind, ObjectKey::new(library, id), data)
     })
 }
 
+impl From<RangeInclusive<usize>> for Sizes {
+    fn from(bytes: RangeInclusive<usize>) -> Self {
+        Self::Each(bytes)
+    }
+}
+
+impl Sizes {
+    fn kind(&self, number: usize) -> ObjectKind {
+        match (self, number % 10) {
+            (Self::Blocks(_), _) => ObjectKind::Blocks,
+            (_, 0) => ObjectKind::Commits,
+            (_, 1..4) => ObjectKind::Fs,
+            _ => ObjectKind::Blocks,
+        }
+    }
+
+    fn next(&self, rng: &mut Rng, number: usize) -> usize {
+        match self {
+            Self::Each(bytes) | Self::Blocks(bytes) => rng.usize(bytes.clone()),
+            Self::Mixed if self.kind(number) != ObjectKind::Blocks => rng.usize(200..1500),
+            Self::Mixed if rng.u8(..100) == 0 => rng.usize(1 << 20..8 << 20),
+            Self::Mixed => rng.usize(100..200) << rng.u32(..8),
+        }
+    }
+}
+
 /// Writes a bulk store below `dir/storage`; returns the bytes written.
-pub fn bulk_to_dir(dir: &Path, seed: u64, count: usize, size: RangeInclusive<usize>) -> u64 {
+pub fn bulk_to_dir(dir: &Path, seed: u64, count: usize, sizes: impl Into<Sizes>) -> u64 {
     let mut total = 0;
-    for (kind, key, data) in bulk(seed, count, size) {
+    for (kind, key, data) in bulk(seed, count, sizes) {
         let path = object_path(dir, kind, &key);
         if let Err(error) = fs::write(&path, &data) {
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", path.display());

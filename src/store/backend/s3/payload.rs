@@ -4,7 +4,7 @@
 //! processor time, so that it is worked out only for servers that insist on it. Of a block that is sent in pieces neither is known
 //! beforehand; its SHA-1 is, because that is its id (`x-amz-checksum-sha1`).
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::errors::Failure;
 use crate::store::ErrorKind;
@@ -25,6 +25,8 @@ pub(super) enum Payload {
 pub(super) struct Uploads {
     signed: AtomicU8,
     pieces: AtomicU8,
+    /// Whether the server checks the SHA-1 that comes along.
+    checks_sha1: AtomicBool,
 }
 
 const TAKES_UNSIGNED: u8 = 1;
@@ -62,6 +64,16 @@ impl Uploads {
     /// The server took an upload in pieces.
     pub(super) fn took_pieces(&self) {
         self.pieces.store(TAKES_PIECES, Ordering::Relaxed);
+    }
+
+    /// Whether the server said of the last upload in pieces that it had checked its SHA-1.
+    pub(super) fn are_checked(&self) -> bool {
+        self.checks_sha1.load(Ordering::Relaxed)
+    }
+
+    /// What it said of this one.
+    pub(super) fn were_checked(&self, checked: bool) {
+        self.checks_sha1.store(checked, Ordering::Relaxed);
     }
 
     /// The server stores objects so that only what goes along with a whole one proves that they arrived.

@@ -1,9 +1,10 @@
 //! Large blocks in pieces: each read by a GET of a part, and written by a PUT whose body is fetched as it is sent.
 //!
 //! The MD5 of a block that is being read is not known when its PUT begins, so that it cannot go along for the server to check.
-//! Its SHA-1 is known, because that is its id, and goes along in a V4 request (`x-amz-checksum-sha1`); servers that know the
-//! header refuse other bytes and answer with it. Every ETag that is an MD5 is compared with that of what was sent. Where neither
-//! says anything the block is read back, and the store gets objects whole from then on.
+//! Its SHA-1 is known, because that is its id, and goes along in a V4 request (`x-amz-checksum-sha1`). A server that knows the
+//! header refuses other bytes, and says so by answering with it: that is the second witness. Of one that does not, the ETag is
+//! compared with the MD5 of what was sent, which costs more processor time than all the rest, and so is worked out only until
+//! the server has shown that it checks the SHA-1. Where neither says anything the block is read back.
 
 use std::time::Instant;
 
@@ -18,8 +19,8 @@ use super::payload::Payload;
 use crate::conf::S3Signature;
 use crate::object::ObjectKey;
 use crate::store::http::Request;
-use crate::store::http::pieces::{Sent, piece_of};
-use crate::store::witness::{Etag, Md5Sum, Summed, block_back, settle_block};
+use crate::store::http::pieces::{Outcome, piece_of};
+use crate::store::witness::{Etag, Md5Sum, Sent, Summed, read_back, settle};
 use crate::store::{Piece, Pieced, Pieces, Reading, StoreError};
 
 /// The header with the SHA-1 of the bytes, in base64.
@@ -56,10 +57,10 @@ impl S3Store {
         }
         match self.put_in_pieces(key, pieces) {
             Ok(Put::Stored) => Ok(Pieced::Written),
-            Ok(Put::InDoubt(doubt)) => block_back(self, key, &doubt).map(|()| Pieced::Written),
+            Ok(Put::InDoubt(doubt)) => read_back(self, key, Sent::Pieces, &doubt).map(|()| Pieced::Written),
             Ok(Put::Broken) => Ok(Pieced::Broken),
             Err(failure) if self.uploads.may_want_whole(&failure) => Ok(Pieced::NotOffered),
-            Err(failure) => Err(settle_block(self, key, Self::object_error("write", key, failure))),
+            Err(failure) => Err(settle(self, key, Sent::Pieces, Self::object_error("write", key, failure))),
         }
     }
 
@@ -74,10 +75,10 @@ impl S3Store {
                 S3Signature::V2 => put,
             }
         })?;
-        let (sent, mut body) = (Instant::now(), Summed::new(pieces));
+        let (sent, mut body) = (Instant::now(), Summed::new(pieces, !self.uploads.are_checked()));
         let answer = match self.client.send_fetched(&request, &mut body) {
-            Ok(Sent::Answered(answer)) => self.success(answer, sent).map_err(Failure::about_bucket)?,
-            Ok(Sent::Broken) => return Ok(Put::Broken),
+            Ok(Outcome::Answered(answer)) => self.success(answer, sent).map_err(Failure::about_bucket)?,
+            Ok(Outcome::Broken) => return Ok(Put::Broken),
             Err(error) => return Err(Failure::unanswered(&error, &self.asked)),
         };
         let encrypted = self.has_other_etag(&answer);
@@ -85,18 +86,22 @@ impl S3Store {
         own(success.not_stored())?;
         self.uploads.took_pieces();
         let is_checked = self.asked.signature == S3Signature::V4 && answer.header(CHECKSUM) == Some(&*checksum);
-        Ok(self.judge(success.etag.unwrap_or_default(), encrypted, is_checked, &body.md5()))
+        self.uploads.were_checked(is_checked);
+        Ok(self.judge(success.etag.unwrap_or_default(), encrypted, is_checked, body.md5()))
     }
 
-    fn judge(&self, etag: &str, encrypted: bool, is_checked: bool, md5: &Md5Sum) -> Put {
-        match md5.compare(etag, encrypted) {
+    fn judge(&self, etag: &str, encrypted: bool, is_checked: bool, md5: Option<Md5Sum>) -> Put {
+        match md5.map_or(Etag::NoMd5, |md5| md5.compare(etag, encrypted)) {
             Etag::Same => Put::Stored,
+            Etag::Other => Put::InDoubt(format!("S3 gave it the ETag {etag}, which is not its MD5")),
             Etag::NoMd5 if is_checked => Put::Stored,
             Etag::NoMd5 => {
-                self.uploads.want_whole();
-                Put::InDoubt(format!("S3 gave it the ETag {etag}, which is no MD5, and no checksum"))
+                if md5.is_some() {
+                    // From now on whole, with the MD5 along for the server to check, instead of reading all back.
+                    self.uploads.want_whole();
+                }
+                Put::InDoubt(format!("S3 gave it the ETag {etag} and no SHA-1"))
             }
-            Etag::Other => Put::InDoubt(format!("S3 gave it the ETag {etag}, its MD5 is {}", md5.hex())),
         }
     }
 }
