@@ -11,6 +11,7 @@ use crate::index::IndexEntry;
 use crate::metrics::findings::archive_class;
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 use crate::store::checked::{CheckedRead, CheckedReader, found_or_gone};
+use crate::store::pieces::IN_PIECES;
 use crate::store::{self, ErrorKind, ReadStore, SizeForm, SizeForms, SizeMatch, StoreError};
 
 pub mod merge;
@@ -200,6 +201,9 @@ impl Look<'_> {
 
     fn read_destination(&mut self, to: &dyn ReadStore, listed: Option<u64>) -> Result<Option<Seen>, Comparison> {
         let (kind, key) = (self.examiner.kind, &self.object.key);
+        if let Some(size) = self.good_in_pieces(to, listed, DESTINATION)? {
+            return Ok(Some(Seen { size, content: Some(Content { damage: None, digest: None }) }));
+        }
         let mut share = self.examiner.budget.acquire(listed.or(self.object.from).unwrap_or(UNKNOWN));
         let (data, damage) = match asked(CheckedReader { kind, store: to }.read(key, listed), DESTINATION)? {
             CheckedRead::Gone => return Ok(None),
@@ -214,6 +218,21 @@ impl Look<'_> {
         let is_compared = damage.is_some() || kind == ObjectKind::Commits;
         let digest = is_compared.then(|| content::sha1_of(&data));
         Ok(Some(Seen { size: to.size_form().of(data.len() as u64), content: Some(Content { damage, digest }) }))
+    }
+
+    /// How many bytes a large block has that is good; `None` where it is to be read whole.
+    fn good_in_pieces(
+        &self,
+        store: &dyn ReadStore,
+        listed: Option<u64>,
+        whose: &str,
+    ) -> Result<Option<u64>, Comparison> {
+        let reader = CheckedReader { kind: self.examiner.kind, store };
+        if !reader.goes_in_pieces(listed) {
+            return Ok(None);
+        }
+        let _share = self.examiner.budget.acquire(IN_PIECES);
+        Ok(asked(reader.good_in_pieces(&self.object.key, listed), whose)?.map(|read| read.size))
     }
 
     /// The result for an object that the destination does not hold.
@@ -343,6 +362,9 @@ impl Look<'_> {
 
     fn read_source(&mut self, size: Option<u64>) -> Result<Source, Comparison> {
         let Examiner { kind, from, budget, .. } = *self.examiner;
+        if let Some(size) = self.good_in_pieces(from, self.object.from, SOURCE)? {
+            return Ok(Source::Good { size, digest: self.object.key.id });
+        }
         let _share = budget.acquire(size.unwrap_or(UNKNOWN));
         let reader = CheckedReader { kind, store: from };
         Ok(match asked(reader.read(&self.object.key, self.object.from), SOURCE)? {

@@ -10,8 +10,10 @@ use super::result::DefectKind;
 use super::seen::{Block, Blocks, Node};
 use crate::content::{Damage, FsView, IdCheck, check};
 use crate::flow::tasks;
-use crate::object::{ObjectId, ObjectKind};
-use crate::store::{SizeForm, first_room};
+use crate::object::{ObjectId, ObjectKey, ObjectKind};
+use crate::store::checked::CheckedReader;
+use crate::store::pieces::{IN_PIECES, WHOLE_UP_TO};
+use crate::store::{SizeForm, StoreError, first_room};
 
 /// The most blocks that are checked one after the other. A file with more of them is checked by several threads, and added
 /// up at the end.
@@ -201,6 +203,14 @@ impl Files {
 /// read by one call, and by further ones, of which the first asks for the size, where the block does not fit in `room`.
 fn good_length(noted: &Noted<'_>, id: ObjectId, room: u64) -> Option<u64> {
     let node = Node::Block(id);
+    match good_in_pieces(noted, &noted.key(node), room) {
+        Ok(None) => {}
+        Ok(length) => return length,
+        Err(error) => {
+            noted.note_error(node, error, DefectKind::Missing);
+            return None;
+        }
+    }
     let checked = noted.side.budget.in_room(room, |room| {
         let data = reading::read(noted.side, ObjectKind::Blocks, &noted.key(node), room)?;
         Ok((data.len() as u64, check(ObjectKind::Blocks, &id, &data)))
@@ -211,4 +221,18 @@ fn good_length(noted: &Noted<'_>, id: ObjectId, room: u64) -> Option<u64> {
         Err(error) => noted.note_error(node, error, DefectKind::Missing),
     }
     None
+}
+
+/// As [`good_length`], of a block that may be large, read in pieces; `None` where it is to be read whole.
+fn good_in_pieces(noted: &Noted<'_>, key: &ObjectKey, room: u64) -> Result<Option<u64>, StoreError> {
+    let side = noted.side;
+    let reader = CheckedReader { kind: ObjectKind::Blocks, store: &*side.stores[ObjectKind::Blocks] };
+    if room <= WHOLE_UP_TO {
+        return Ok(None);
+    }
+    let _share = side.budget.acquire(IN_PIECES);
+    let Some(read) = reader.good_in_pieces(key, None)? else { return Ok(None) };
+    side.breakers[ObjectKind::Blocks].success();
+    side.counters.read_bytes.add(read.size);
+    Ok(Some(read.size))
 }

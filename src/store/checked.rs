@@ -7,7 +7,8 @@
 
 use bytes::Bytes;
 
-use super::{ErrorKind, ReadStore, StoreError};
+use super::pieces::{self, Digest, WHOLE_UP_TO};
+use super::{ErrorKind, ReadStore, Reading, StoreError};
 use crate::content::{self, Damage, IdCheck};
 use crate::object::{ObjectId, ObjectKey, ObjectKind};
 
@@ -119,6 +120,31 @@ impl CheckedReader<'_> {
             FirstRead::Good(data) => Ok(CheckedRead::Good { data, wrong_once: None }),
             FirstRead::Doubtful(doubt) => self.again(key, &doubt),
             FirstRead::Gone => Ok(CheckedRead::Gone),
+        }
+    }
+
+    /// Whether an object of so many bytes, where that is known, is one to read in pieces.
+    pub fn goes_in_pieces(&self, listed: Option<u64>) -> bool {
+        self.kind == ObjectKind::Blocks && listed.is_none_or(|listed| listed > WHOLE_UP_TO)
+    }
+
+    /// Reads a large block in pieces, which are not kept. `None` where it is to be read whole: what this finds is good, or is
+    /// nothing; whether an object is not there or damaged is for [`CheckedReader::read`] to say.
+    ///
+    /// # Errors
+    /// Those of the store, but for what says something of the object alone that a whole reading settles.
+    pub fn good_in_pieces(&self, key: &ObjectKey, listed: Option<u64>) -> Result<Option<Digest>, StoreError> {
+        if !self.goes_in_pieces(listed) {
+            return Ok(None);
+        }
+        match pieces::digest(self.store, key, Reading::Usual) {
+            Ok(Some(read)) => {
+                let is_good = read.size > 0 && read.id == key.id && listed.is_none_or(|listed| listed == read.size);
+                Ok(is_good.then_some(read))
+            }
+            Ok(None) => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -9,13 +9,15 @@ use seaf_migrate::conf::backend::{
     BackendConf, OssConf, OssSignature, S3Conf, S3Credentials, S3Signature, StoreConf, SwiftAuth, SwiftConf,
 };
 use seaf_migrate::conf::{Location, Secret};
+use seaf_migrate::content::sha1_of;
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
+use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::backend::oss::OssStore;
 use seaf_migrate::store::backend::s3::S3Store;
 use seaf_migrate::store::backend::swift::SwiftStore;
 use seaf_migrate::store::http::HttpOptions;
 use seaf_migrate::store::layer::retry::{Retry, RetryPolicy};
-use seaf_migrate::store::{ErrorKind, Part, ReadStore, RemoveStore, StoreError, WriteStore};
+use seaf_migrate::store::{ErrorKind, Part, Pieced, Pieces, ReadStore, Reading, RemoveStore, StoreError, WriteStore};
 use seaf_migrate::sys::shutdown::Shutdown;
 
 use super::harness::FullStore;
@@ -23,6 +25,32 @@ use super::samples::{keys, list_plainly};
 use crate::support::liar::{Dialect, Liar, Lie};
 
 const DATA: &[u8] = b"the bytes of an object";
+
+/// The object whose bytes these are.
+fn key_of_data() -> ObjectKey {
+    ObjectKey::new(keys(1)[0].library, sha1_of(DATA))
+}
+
+/// The two ways in which an object is written.
+const FORMS: [Form; 2] = [Form::Whole, Form::Pieces];
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Whole,
+    Pieces,
+}
+
+impl Form {
+    fn write(self, store: &(impl WriteStore + ?Sized), key: &ObjectKey) -> Result<(), StoreError> {
+        let data = Bytes::from_static(DATA);
+        let Self::Pieces = self else { return store.write(key, data) };
+        let source = MemoryStore::new(ObjectKind::Blocks, "source");
+        source.write(key, data).unwrap();
+        store
+            .write_pieces(key, &mut Pieces::new(&source, key, None))
+            .map(|outcome| assert_eq!(outcome, Pieced::Written))
+    }
+}
 
 /// Lies in place of any answer.
 const FOREIGN: [Lie; 3] = [Lie::Page, Lie::TaggedPage, Lie::ErrorAsSuccess];
@@ -128,15 +156,19 @@ impl Pair {
     }
 }
 
+fn pairs_and_forms() -> impl Iterator<Item = (Pair, Form)> {
+    FORMS.into_iter().flat_map(|form| Pair::all().map(move |pair| (pair, form)))
+}
+
 #[test]
 fn no_lie_about_a_write_is_believed_and_nothing_wrong_stays() {
-    for pair in Pair::all() {
-        let key = keys(1)[0];
+    for (pair, form) in pairs_and_forms() {
+        let key = key_of_data();
         for lie in FOREIGN.into_iter().chain([Lie::Nothing]) {
-            pair.deceived(lie, |store| store.write(&key, Bytes::from_static(DATA)));
+            pair.deceived(lie, |store| form.write(store, &key));
             assert_eq!(list_plainly(&pair.store, KeyRange::ALL).0, [], "{}: {lie:?}", pair.what);
             pair.liar.lie(lie, 2);
-            pair.retrying().write(&key, Bytes::from_static(DATA)).unwrap();
+            form.write(&pair.retrying(), &key).unwrap();
             assert_eq!(pair.liar.held(&key.to_string()).unwrap(), DATA, "{}: {lie:?}", pair.what);
             pair.store.remove(&key).unwrap();
         }
@@ -145,27 +177,27 @@ fn no_lie_about_a_write_is_believed_and_nothing_wrong_stays() {
 
 #[test]
 fn a_bit_that_flips_on_the_way_is_noticed_and_the_object_is_not_left() {
-    for pair in Pair::all() {
-        let key = keys(1)[0];
-        let error = pair.deceived(Lie::FlippedBit, |store| store.write(&key, Bytes::from_static(DATA)));
+    for (pair, form) in pairs_and_forms() {
+        let key = key_of_data();
+        let error = pair.deceived(Lie::FlippedBit, |store| form.write(store, &key));
         assert_eq!(error.kind(), ErrorKind::Altered, "{}: {error}", pair.what);
         assert_eq!(pair.liar.held(&key.to_string()), None, "{}", pair.what);
         assert_eq!(pair.store.list_one(&key).unwrap(), None);
         pair.liar.lie(Lie::FlippedBit, 1);
-        pair.retrying().write(&key, Bytes::from_static(DATA)).unwrap();
+        form.write(&pair.retrying(), &key).unwrap();
         assert_eq!(pair.liar.held(&key.to_string()).unwrap(), DATA, "{}", pair.what);
     }
 }
 
 #[test]
 fn wrong_bytes_behind_an_answer_that_is_not_the_services_are_not_left_for_a_later_pass() {
-    for pair in Pair::all() {
-        let key = keys(1)[0];
-        let error = pair.deceived(Lie::FlippedBitAndPage, |store| store.write(&key, Bytes::from_static(DATA)));
+    for (pair, form) in pairs_and_forms() {
+        let key = key_of_data();
+        let error = pair.deceived(Lie::FlippedBitAndPage, |store| form.write(store, &key));
         assert!(error.cause().contains("the store holds other bytes"), "{}: {error}", pair.what);
         assert_eq!(pair.liar.held(&key.to_string()), None, "{}", pair.what);
         // The right bytes may stay, since they are what a later pass takes them for; the write is not called done.
-        let error = pair.deceived(Lie::StoredAndPage, |store| store.write(&key, Bytes::from_static(DATA)));
+        let error = pair.deceived(Lie::StoredAndPage, |store| form.write(store, &key));
         assert_eq!(error.kind(), ErrorKind::ForeignAnswer, "{}: {error}", pair.what);
         assert_eq!(pair.liar.held(&key.to_string()).unwrap(), DATA, "{}", pair.what);
     }
@@ -173,12 +205,12 @@ fn wrong_bytes_behind_an_answer_that_is_not_the_services_are_not_left_for_a_late
 
 #[test]
 fn wrong_bytes_that_cannot_be_removed_are_said_to_be_there() {
-    for pair in Pair::all() {
-        let key = keys(1)[0];
+    for (pair, form) in pairs_and_forms() {
+        let key = key_of_data();
         // The write is done with a bit flipped; nothing that is asked or done about it gets through.
         pair.liar.lie(Lie::FlippedBitAndPage, 1);
         pair.liar.lie_after(Lie::Page, u64::MAX);
-        let error = pair.store.write(&key, Bytes::from_static(DATA)).unwrap_err();
+        let error = form.write(&*pair.store, &key).unwrap_err();
         assert!(error.cause().contains("could not be removed again, so remove it by hand"), "{}: {error}", pair.what);
         assert_eq!(error.kind(), ErrorKind::ForeignAnswer, "{}: {error}", pair.what);
     }
@@ -200,10 +232,10 @@ fn the_md5_goes_along_with_every_write() {
 
 #[test]
 fn an_etag_that_is_no_md5_is_found_out_and_no_failure() {
-    for pair in Pair::all().into_iter().filter(|pair| pair.dialect != Dialect::Swift) {
-        let key = keys(1)[0];
+    for (pair, form) in pairs_and_forms().filter(|(pair, _)| pair.dialect != Dialect::Swift) {
+        let key = key_of_data();
         pair.liar.lie(Lie::StrangeEtag, u64::MAX);
-        pair.store.write(&key, Bytes::from_static(DATA)).unwrap_or_else(|error| panic!("{}: {error}", pair.what));
+        form.write(&*pair.store, &key).unwrap_or_else(|error| panic!("{}: {error}", pair.what));
         assert_eq!(pair.liar.last("GET").unwrap().decoded_path(), format!("/bucket/{key}"), "it was read back");
     }
     // With a key of the customer's it never is one, so that nothing is read back.
@@ -234,6 +266,23 @@ fn no_lie_about_a_read_is_believed() {
 }
 
 #[test]
+fn no_lie_about_a_piece_is_believed() {
+    for pair in Pair::all() {
+        let key = pair.put();
+        for lie in FOREIGN.into_iter().chain([Lie::HalfABody, Lie::WrongRange]) {
+            for reading in [Reading::Usual, Reading::Anew] {
+                pair.deceived(lie, |store| store.read_piece(&key, 0, reading));
+            }
+            pair.liar.lie(lie, 2);
+            let piece = pair.retrying().read_piece(&key, 4, Reading::Usual).unwrap().unwrap();
+            assert_eq!((&piece.data[..], piece.size), (&DATA[4..], DATA.len() as u64), "{}: {lie:?}", pair.what);
+        }
+        // Nothing of what an honest server is able to do is forgotten after that.
+        assert!(pair.store.read_piece(&key, 0, Reading::Usual).unwrap().is_some(), "{}", pair.what);
+    }
+}
+
+#[test]
 fn a_second_read_is_a_request_of_its_own_that_caches_pass_on() {
     for pair in Pair::all() {
         let key = pair.put();
@@ -243,6 +292,9 @@ fn a_second_read_is_a_request_of_its_own_that_caches_pass_on() {
         };
         assert_eq!(caches(&|| pair.store.read(&key).unwrap()), None, "{}", pair.what);
         assert_eq!(caches(&|| pair.store.read_again(&key).unwrap()).as_deref(), Some("no-cache"), "{}", pair.what);
+        let piece = |reading| move |store: &dyn FullStore| store.read_piece(&key, 0, reading).unwrap().unwrap().data;
+        assert_eq!(caches(&|| piece(Reading::Usual)(&*pair.store)), None, "{}", pair.what);
+        assert_eq!(caches(&|| piece(Reading::Anew)(&*pair.store)).as_deref(), Some("no-cache"), "{}", pair.what);
     }
 }
 

@@ -15,6 +15,7 @@ mod names;
 mod oss;
 mod patience;
 mod patience_after;
+mod pieces;
 mod proxies;
 mod redirects;
 mod retry;

@@ -37,6 +37,8 @@ pub enum Lie {
     StoredAndPage,
     /// The answer ends after half of its body.
     HalfABody,
+    /// A part of an object that is not the one that was asked for.
+    WrongRange,
     /// An ETag that looks like an MD5 and is none; all else is as it should be.
     StrangeEtag,
 }
@@ -156,10 +158,10 @@ impl State {
                 Reply::new(if was || dialect != Dialect::Swift { 204 } else { 404 })
             }
             _ => match self.objects.get(&name) {
-                Some(data) => Reply::new(200)
-                    .header("Content-Type", "application/octet-stream")
-                    .header("ETag", etag(data))
-                    .body(data.clone()),
+                Some(data) => {
+                    let reply = part(asked, data, lie == Some(Lie::WrongRange));
+                    reply.header("Content-Type", "application/octet-stream").header("ETag", etag(data))
+                }
                 None if dialect == Dialect::Swift => Reply::new(404),
                 None => Reply::new(404).header("Content-Type", "application/xml").body(
                     "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>No such key.</Message></Error>",
@@ -185,6 +187,19 @@ impl State {
         }
         Reply::new(200).header("Content-Type", "application/xml").body(xml + "</ListBucketResult>")
     }
+}
+
+/// The bytes that were asked for, or those after them.
+fn part(asked: &Asked, data: &[u8], is_wrong: bool) -> Reply {
+    let range = asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+    let Some((first, last)) = range else { return Reply::new(200).body(data) };
+    let first = first.parse::<usize>().unwrap() + usize::from(is_wrong);
+    let end = data.len().min(last.parse::<usize>().unwrap() + 1);
+    if first >= end {
+        return Reply::new(416);
+    }
+    let range = format!("bytes {first}-{}/{}", end - 1, data.len());
+    Reply::new(206).header("Content-Range", range).body(&data[first..end])
 }
 
 fn etag(data: &[u8]) -> String {

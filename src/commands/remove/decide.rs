@@ -6,6 +6,7 @@ use crate::commands::remove::report::Reason;
 use crate::flow::Budget;
 use crate::object::{ObjectKey, ObjectKind};
 use crate::store::checked::{CheckedRead, CheckedReader, found_or_gone};
+use crate::store::pieces::IN_PIECES;
 use crate::store::{Listed, ReadStore, RemoveStore, SizeForm, SizeForms, SizeMatch, StoreError, found};
 
 /// What is to become of an object.
@@ -96,11 +97,18 @@ impl Asker<'_> {
     }
 
     fn read(&self, key: &ObjectKey, here: u64) -> Result<Decision, StoreError> {
-        // Twice the size, because a damaged object is read on both sides.
-        let _share = self.budget.acquire(here.saturating_mul(2));
         // The source's size says how long the answer must be where both stores tell sizes of one form.
         let listed = (self.destination.size_form() == self.source.size_form()).then_some(here);
-        let (copy, damage) = match self.reader(self.destination).read(key, listed)? {
+        let reader = self.reader(self.destination);
+        if reader.goes_in_pieces(listed) {
+            let _share = self.budget.acquire(IN_PIECES);
+            if reader.good_in_pieces(key, listed)?.is_some() {
+                return Ok(Decision::Remove(here));
+            }
+        }
+        // Twice the size, because a damaged object is read on both sides.
+        let _share = self.budget.acquire(here.saturating_mul(2));
+        let (copy, damage) = match reader.read(key, listed)? {
             CheckedRead::Gone => return Ok(Decision::Keep(Reason::Missing, "no such object".to_owned())),
             CheckedRead::Good { data, .. } => (data, None),
             CheckedRead::Damaged { data, damage } => (data, Some(damage)),

@@ -140,7 +140,9 @@ impl Parts {
 /// When the answer contradicts itself.
 pub(in crate::store) fn piece_of(answer: Response, at: u64) -> Result<Option<Piece>, HttpError> {
     if answer.status != StatusCode::PARTIAL_CONTENT {
-        return Ok(None);
+        // A page in place of the answer says nothing of what the server can do.
+        let page = answer.success(false).not_the_object();
+        return page.map_or(Ok(None), |why| Err(HttpError::new(ErrorKind::ForeignAnswer, why)));
     }
     let wrong =
         |told: &str| HttpError::new(ErrorKind::ForeignAnswer, format!("HTTP 206 {told}, asked from byte {at} on"));
