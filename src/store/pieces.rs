@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{BLOCK_MAX, ErrorKind, ReadStore, StoreError};
-use crate::content::BlockHash;
+use crate::content::{BlockHash, Damage};
 use crate::flow::Hold;
 use crate::object::{ObjectId, ObjectKey};
 
@@ -63,9 +63,10 @@ pub struct Broken;
 /// Why an object cannot be had in pieces.
 #[derive(Debug)]
 pub enum Fault {
-    /// Something that only reading it whole can settle: it has not its id, or not the length that it was listed with, it is
-    /// not there, its pieces do not fit together, or its store gives it only whole.
-    Doubt,
+    /// Something that only reading it whole can settle: it is not there, has not the length that it was listed with, or its
+    /// store gives it only whole. With what its bytes were that speak against it: they have not its id, or the pieces do
+    /// not fit together.
+    Doubt(Option<String>),
     /// Its store failed.
     Source(StoreError),
 }
@@ -73,7 +74,7 @@ pub enum Fault {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error.kind() {
-            ErrorKind::NotFound | ErrorKind::TooLarge => Self::Doubt,
+            ErrorKind::NotFound | ErrorKind::TooLarge => Self::Doubt(None),
             _ => Self::Source(error),
         }
     }
@@ -133,7 +134,7 @@ impl<'a> Pieces<'a> {
         let Piece { data, size } = self.read()?;
         let is_listed = self.listed.is_none_or(|listed| listed == size);
         if !is_listed || data.is_empty() || size > BLOCK_MAX {
-            return self.broken(Fault::Doubt);
+            return self.broken(Fault::Doubt(None));
         }
         (self.size, self.first) = (size, Some(data));
         Ok(size)
@@ -152,17 +153,27 @@ impl<'a> Pieces<'a> {
             None => {
                 let piece = self.read()?;
                 if piece.size != self.size || piece.data.is_empty() {
-                    return self.broken(Fault::Doubt);
+                    let (size, at, now) = (self.size, self.at, piece.size);
+                    let told = format!("after {at} of {size} bytes came {} of {now}", piece.data.len());
+                    return self.broken(Fault::Doubt(Some(told)));
                 }
                 piece.data
             }
         };
         self.at += data.len() as u64;
         self.hash.add(&data);
-        let is_last = self.at >= self.size;
-        if self.at > self.size || is_last && (self.hold.is_set() || std::mem::take(&mut self.hash).id() != self.key.id)
-        {
-            return self.broken(Fault::Doubt);
+        if self.at > self.size {
+            let told = format!("{} bytes came of {}", self.at, self.size);
+            return self.broken(Fault::Doubt(Some(told)));
+        }
+        if self.at == self.size {
+            if self.hold.is_set() {
+                return self.broken(Fault::Doubt(None));
+            }
+            let found = std::mem::take(&mut self.hash).id();
+            if found != self.key.id {
+                return self.broken(Fault::Doubt(Some(Damage::WrongId { found }.to_string())));
+            }
         }
         Ok(Some(data))
     }
@@ -179,7 +190,7 @@ impl<'a> Pieces<'a> {
 
     /// Why there was no further piece.
     pub fn into_fault(self) -> Fault {
-        self.fault.unwrap_or(Fault::Doubt)
+        self.fault.unwrap_or(Fault::Doubt(None))
     }
 
     fn read(&mut self) -> Result<Piece, Broken> {
@@ -188,7 +199,7 @@ impl<'a> Pieces<'a> {
         self.spent += began.elapsed();
         match piece {
             Ok(Some(piece)) => Ok(piece),
-            Ok(None) => self.broken(Fault::Doubt),
+            Ok(None) => self.broken(Fault::Doubt(None)),
             Err(error) => self.broken(error.into()),
         }
     }

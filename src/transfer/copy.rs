@@ -62,6 +62,13 @@ enum Read {
     Nothing(CopyOutcome),
 }
 
+/// What copying in pieces came to.
+enum InPieces {
+    Done(CopyOutcome),
+    /// It is to be copied whole, and nothing was written. With what was read that speaks against it.
+    Whole(Option<String>),
+}
+
 impl Copier<'_> {
     /// Copies one object.
     ///
@@ -82,9 +89,10 @@ impl Copier<'_> {
     }
 
     fn try_copy(&self, object: &Listed) -> Result<CopyOutcome, StoreError> {
-        if let Some(outcome) = self.in_pieces(object)? {
-            return Ok(outcome);
-        }
+        let doubt = match self.in_pieces(object)? {
+            InPieces::Done(outcome) => return Ok(outcome),
+            InPieces::Whole(doubt) => doubt,
+        };
         let mut share = self.budget.acquire(object.size.unwrap_or(match self.kind {
             ObjectKind::Blocks => UNKNOWN_BLOCK,
             ObjectKind::Commits | ObjectKind::Fs => UNKNOWN_OTHER,
@@ -94,6 +102,7 @@ impl Copier<'_> {
             Read::Write { data, damage, wrong_once } => (data, damage, wrong_once),
             Read::Nothing(outcome) => return Ok(outcome),
         };
+        let wrong_once = wrong_once.or_else(|| doubt.filter(|_| damage.is_none()));
         let (size, read) = (data.len() as u64, began.elapsed());
         share.shrink(size);
         let began = Instant::now();
@@ -102,12 +111,11 @@ impl Copier<'_> {
         Ok(CopyOutcome::Copied { size, damage, wrong_once, spent: Timing { read, write: began.elapsed() } })
     }
 
-    /// Copies a large block in pieces; `None` where it is to be copied whole, and nothing was written: one of the stores does
-    /// not do it, or something about the object is in doubt.
-    fn in_pieces(&self, object: &Listed) -> Result<Option<CopyOutcome>, StoreError> {
+    /// Copies a large block in pieces, unless one of the stores does not do it, or something about the object is in doubt.
+    fn in_pieces(&self, object: &Listed) -> Result<InPieces, StoreError> {
         let is_large = object.size.is_none_or(|size| size > WHOLE_UP_TO);
         if self.kind != ObjectKind::Blocks || !is_large {
-            return Ok(None);
+            return Ok(InPieces::Whole(None));
         }
         let _share = self.budget.acquire(IN_PIECES);
         let began = Instant::now();
@@ -116,11 +124,11 @@ impl Copier<'_> {
             Pieced::Written => {
                 let (size, read) = (pieces.size(), pieces.spent());
                 let spent = Timing { read, write: began.elapsed().saturating_sub(read) };
-                Ok(Some(CopyOutcome::Copied { size, damage: None, wrong_once: None, spent }))
+                Ok(InPieces::Done(CopyOutcome::Copied { size, damage: None, wrong_once: None, spent }))
             }
-            Pieced::NotOffered => Ok(None),
+            Pieced::NotOffered => Ok(InPieces::Whole(None)),
             Pieced::Broken => match pieces.into_fault() {
-                Fault::Doubt => Ok(None),
+                Fault::Doubt(told) => Ok(InPieces::Whole(told)),
                 Fault::Source(error) => Err(error),
             },
         }

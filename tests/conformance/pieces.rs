@@ -109,7 +109,7 @@ pub(crate) fn a_wrong_id_is_never_written(harness: &Harness) {
                 let source = holding(&key, data);
                 let mut pieces = Pieces::new(&source, &key, listed);
                 assert_eq!(harness.store.write_pieces(&key, &mut pieces).unwrap(), Pieced::Broken);
-                assert!(matches!(pieces.into_fault(), Fault::Doubt));
+                assert!(matches!(pieces.into_fault(), Fault::Doubt(_)));
             }
         }
         match there {
@@ -133,7 +133,7 @@ pub(crate) fn a_source_that_fails_midway_is_the_one_that_failed(harness: &Harnes
             assert_eq!(harness.store.write_pieces(&key, &mut pieces).unwrap(), Pieced::Broken, "{good} {then:?}");
             match (pieces.into_fault(), then) {
                 (Fault::Source(error), Then::Fails(kind)) => assert_eq!(error.kind(), kind),
-                (Fault::Doubt, Then::Ends | Then::Grows | Then::Stops) => {}
+                (Fault::Doubt(_), Then::Ends | Then::Grows | Then::Stops) => {}
                 (fault, then) => panic!("{fault:?} after {then:?}"),
             }
             assert_eq!(source.reads.load(Ordering::SeqCst), good + 1, "the source was asked more often");

@@ -10,6 +10,7 @@ use seaf_migrate::index::IndexEntry;
 use seaf_migrate::metrics::findings::UNNAMED_CLASS;
 use seaf_migrate::object::{LibraryId, ObjectId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
+use seaf_migrate::store::pieces::PIECE_MAX;
 use seaf_migrate::store::{ErrorKind, ReadStore, WriteStore};
 
 use crate::support::faulty::{Action, Faulty};
@@ -363,4 +364,23 @@ fn one_wrong_read_of_a_commit_in_what_its_id_does_not_cover_accuses_nobody() {
             Examiner { kind: ObjectKind::Commits, from: &from, to: Some(&to), budget: &budget }.examine(&object);
         assert!(corrected(&examined)[0].starts_with(if from_lies { "the source: " } else { "the destination: " }));
     }
+}
+
+#[test]
+fn a_large_block_is_read_in_pieces_and_whole_only_where_it_is_not_good() {
+    let data = vec![7; 3 * PIECE_MAX];
+    let (key, size) = (block(&data), Some(data.len() as u64));
+    let object = Object { key, from: size, to: Some(IndexEntry { size }), content: true };
+    let (from, to) = (side(Some(&data), &key).in_pieces(), side(Some(&data), &key).in_pieces());
+    let examined = look(&from, &to, &object);
+    assert!(matches!(examined.outcome, Comparison::Good), "{examined:?}");
+    assert_eq!((examined.read, to.reads(), from.calls()), (size, 0, 0));
+    let mut bad = data.clone();
+    *bad.last_mut().unwrap() = 8;
+    let damaged = side(Some(&bad), &key).in_pieces();
+    assert_eq!(finding(&look(&from, &damaged, &object)).0, Fault::Damaged);
+    assert_eq!((damaged.reads(), from.reads()), (2, 0));
+    // Damaged alike on both sides, it is no fault of the migration.
+    let alike = look(&side(Some(&bad), &key).in_pieces(), &damaged, &object);
+    assert!(matches!(alike.outcome, Comparison::SourceDamage(_)), "{alike:?}");
 }

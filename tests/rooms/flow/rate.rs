@@ -11,7 +11,7 @@ use seaf_migrate::flow::rate::Clock;
 use seaf_migrate::object::{KeyRange, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
 use seaf_migrate::store::layer::limit::Limited;
-use seaf_migrate::store::{ErrorKind, Part, ReadStore, WriteStore};
+use seaf_migrate::store::{ErrorKind, Part, ReadStore, Reading, WriteStore};
 use seaf_migrate::sys::shutdown::{Shutdown, ShutdownReason};
 
 fn per_second(tokens: u64) -> Option<NonZeroU64> {
@@ -157,6 +157,9 @@ fn only_what_is_read_is_counted() {
     assert_eq!(clock.now(), Duration::ZERO);
     assert_eq!(limited.read(&key).unwrap().len(), 3000);
     assert_eq!(clock.now(), Duration::from_secs(3));
+    let piece = limited.read_piece(&key, 1000, Reading::Usual).unwrap().unwrap();
+    assert_eq!((piece.data.len(), piece.size), (2000, 3000));
+    assert_eq!(clock.now(), Duration::from_secs(5), "a piece is paid for as far as it was read");
     assert!(limited.is_ordered() && limited.location().place.contains("limited"));
 }
 

@@ -119,7 +119,7 @@ fn the_announced_length_never_arrives_of_a_block_that_has_another_id() {
     let mut pieces = Pieces::new(&source, &key, Some(data.len() as u64));
     let outcome = store(host, S3Signature::V4).write_pieces(&key, &mut pieces).unwrap();
     assert_eq!(outcome, Pieced::Broken);
-    assert!(matches!(pieces.into_fault(), Fault::Doubt));
+    assert!(matches!(pieces.into_fault(), Fault::Doubt(_)));
     has_ended.recv().unwrap();
     let seen = seen.lock().unwrap();
     let [(announced, came)] = seen[..] else { panic!("{seen:?}") };

@@ -2,11 +2,13 @@
 //! each outcome has a name.
 
 use bytes::Bytes;
+use seaf_migrate::conf::backend::Location;
 use seaf_migrate::content::{Damage, sha1_of};
 use seaf_migrate::flow::Budget;
 use seaf_migrate::object::{LibraryId, ObjectKey, ObjectKind};
 use seaf_migrate::store::backend::memory::MemoryStore;
-use seaf_migrate::store::{ErrorKind, Listed, ReadStore, WriteStore};
+use seaf_migrate::store::pieces::PIECE_MAX;
+use seaf_migrate::store::{ErrorKind, Listed, Page, Part, Piece, ReadStore, Reading, StoreError, WriteStore};
 use seaf_migrate::transfer::copy::{Copier, CopyOutcome};
 
 use crate::support::faulty::{Action, Faulty};
@@ -212,4 +214,140 @@ fn damage_is_not_written_where_the_destination_does_not_say_what_it_holds() {
     let once = Faulty::new(torn.inner).answer_nth_read(1, b"a page of a proxy");
     assert!(matches!(copy(&source(&key, bad), &once, key, Some(20)), CopyOutcome::KeptAtDestination(_)));
     assert_eq!(once.inner.read(&key).unwrap(), DATA);
+}
+
+// ---- large blocks, which go in pieces
+
+/// Three pieces and a bit, and the key of these bytes.
+fn large() -> (ObjectKey, Bytes) {
+    let mut data = vec![0; 3 * PIECE_MAX + 5];
+    fastrand::Rng::with_seed(3).fill(&mut data);
+    (key_of(&data), data.into())
+}
+
+fn in_pieces(key: &ObjectKey, data: &Bytes) -> Faulty<MemoryStore> {
+    let store = memory("source");
+    store.write(key, data.clone()).unwrap();
+    Faulty::new(store).in_pieces()
+}
+
+fn flipped(data: &Bytes) -> Bytes {
+    let mut data = data.to_vec();
+    *data.last_mut().unwrap() ^= 1;
+    data.into()
+}
+
+#[test]
+fn a_large_block_is_copied_without_being_read_whole() {
+    let (key, data) = large();
+    for size in [Some(data.len() as u64), None] {
+        let (source, destination) = (in_pieces(&key, &data), memory("destination"));
+        let outcome = copy(&source, &destination, key, size);
+        assert!(
+            matches!(outcome, CopyOutcome::Copied { size, damage: None, wrong_once: None, .. } if size == data.len() as u64)
+        );
+        assert!(destination.read(&key).unwrap() == data);
+        assert_eq!(source.reads(), 0, "it was read whole");
+    }
+}
+
+#[test]
+fn a_large_block_is_copied_whole_where_one_of_the_stores_does_it_no_other_way() {
+    let (key, data) = large();
+    let (given, taken) = (in_pieces(&key, &data), memory("destination"));
+    let only_whole = Faulty::new(memory("destination"));
+    assert!(matches!(copy(&given, &only_whole, key, None), CopyOutcome::Copied { wrong_once: None, .. }));
+    assert!(only_whole.inner.read(&key).unwrap() == data && given.reads() == 1);
+    let outcome = copy(&Faulty::new(given.inner), &taken, key, Some(data.len() as u64));
+    assert!(matches!(outcome, CopyOutcome::Copied { wrong_once: None, .. }), "{outcome:?}");
+    assert!(taken.read(&key).unwrap() == data);
+}
+
+#[test]
+fn a_large_block_with_a_wrong_id_is_settled_by_reading_it_whole_twice() {
+    let (key, data) = large();
+    let (bad, size) = (flipped(&data), Some(data.len() as u64));
+    let (source, destination) = (in_pieces(&key, &bad), memory("destination"));
+    let outcome = copy(&source, &destination, key, size);
+    assert!(matches!(outcome, CopyOutcome::Copied { damage: Some(Damage::WrongId { .. }), .. }), "{outcome:?}");
+    assert!(destination.read(&key).unwrap() == bad && source.reads() == 2);
+    // The right bytes that are there stay.
+    destination.write(&key, data.clone()).unwrap();
+    assert!(matches!(copy(&source, &destination, key, size), CopyOutcome::KeptAtDestination(_)));
+    assert!(destination.read(&key).unwrap() == data);
+}
+
+#[test]
+fn a_large_block_that_was_wrong_in_pieces_and_right_as_a_whole_is_copied_and_told() {
+    let (key, data) = large();
+    let source = Pieced { whole: data.clone(), pieces: flipped(&data), location: memory("source") };
+    let destination = memory("destination");
+    match copy(&source, &destination, key, Some(data.len() as u64)) {
+        CopyOutcome::Copied { damage: None, wrong_once: Some(told), .. } => {
+            assert!(told.contains("has the id"), "{told}")
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(destination.read(&key).unwrap() == data);
+}
+
+#[test]
+fn a_large_block_of_which_a_piece_cannot_be_had_fails_with_what_the_source_said_and_nothing_is_written() {
+    let (key, data) = large();
+    for kind in [ErrorKind::Unreadable, ErrorKind::Gone, ErrorKind::Interrupted] {
+        let (source, destination) = (in_pieces(&key, &data).fail_nth(Action::Read, 5, kind), memory("destination"));
+        match copy(&source, &destination, key, Some(data.len() as u64)) {
+            CopyOutcome::Failed(error) => assert_eq!((error.kind(), error.action()), (kind, "read")),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(destination.read(&key).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    let full = Faulty::new(memory("destination")).in_pieces().fail_always(Action::Write, ErrorKind::NoSpace);
+    match copy(&in_pieces(&key, &data), &full, key, None) {
+        CopyOutcome::Failed(error) => assert_eq!((error.kind(), error.action()), (ErrorKind::NoSpace, "write")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_large_block_that_is_gone_has_vanished_also_in_the_middle() {
+    let (key, data) = large();
+    let empty = Faulty::new(memory("source")).in_pieces();
+    assert!(matches!(copy(&empty, &memory("destination"), key, Some(9 << 20)), CopyOutcome::Vanished));
+    let source = in_pieces(&key, &data)
+        .fail_calls(Action::Read, 3, u64::MAX, ErrorKind::NotFound)
+        .vanishing_after_the_listing(key);
+    assert!(matches!(copy(&source, &memory("destination"), key, None), CopyOutcome::Vanished));
+}
+
+/// A store whose pieces are of other bytes than the whole.
+#[derive(Debug)]
+struct Pieced {
+    whole: Bytes,
+    pieces: Bytes,
+    location: MemoryStore,
+}
+
+impl ReadStore for Pieced {
+    fn location(&self) -> &Location {
+        self.location.location()
+    }
+
+    fn list(&self, part: &Part) -> Result<Page, StoreError> {
+        self.location.list(part)
+    }
+
+    fn read(&self, _: &ObjectKey) -> Result<Bytes, StoreError> {
+        Ok(self.whole.clone())
+    }
+
+    fn read_piece(&self, _: &ObjectKey, at: u64, _: Reading) -> Result<Option<Piece>, StoreError> {
+        let at = usize::try_from(at).unwrap();
+        let data = self.pieces.slice(at..self.pieces.len().min(at + PIECE_MAX));
+        Ok(Some(Piece { data, size: self.pieces.len() as u64 }))
+    }
+
+    fn size(&self, _: &ObjectKey) -> Result<u64, StoreError> {
+        Ok(self.whole.len() as u64)
+    }
 }
