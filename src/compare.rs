@@ -220,7 +220,7 @@ impl Look<'_> {
         Ok(Some(Seen { size: to.size_form().of(data.len() as u64), content: Some(Content { damage, digest }) }))
     }
 
-    /// How many bytes a large block has that is good; `None` where it is to be read whole.
+    /// The size of a large block that is good, in the form of its store's sizes; `None` where it is to be read whole.
     fn good_in_pieces(
         &self,
         store: &dyn ReadStore,
@@ -232,7 +232,7 @@ impl Look<'_> {
             return Ok(None);
         }
         let _share = self.examiner.budget.acquire(IN_PIECES);
-        Ok(asked(reader.good_in_pieces(&self.object.key, listed), whose)?.map(|read| read.size))
+        Ok(asked(reader.good_in_pieces(&self.object.key, listed), whose)?.map(|read| store.size_form().of(read.size)))
     }
 
     /// The result for an object that the destination does not hold.
@@ -362,8 +362,8 @@ impl Look<'_> {
 
     fn read_source(&mut self, size: Option<u64>) -> Result<Source, Comparison> {
         let Examiner { kind, from, budget, .. } = *self.examiner;
-        if let Some(size) = self.good_in_pieces(from, self.object.from, SOURCE)? {
-            return Ok(Source::Good { size, digest: self.object.key.id });
+        if self.good_in_pieces(from, self.object.from, SOURCE)?.is_some() {
+            return Ok(Source::Good { digest: self.object.key.id });
         }
         let _share = budget.acquire(size.unwrap_or(UNKNOWN));
         let reader = CheckedReader { kind, store: from };

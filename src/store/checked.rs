@@ -139,7 +139,9 @@ impl CheckedReader<'_> {
         }
         match pieces::digest(self.store, key, Reading::Usual) {
             Ok(Some(read)) => {
-                let is_good = read.size > 0 && read.id == key.id && listed.is_none_or(|listed| listed == read.size);
+                let is_good = read.size > 0
+                    && read.id == key.id
+                    && listed.is_none_or(|listed| listed == self.store.size_form().of(read.size));
                 Ok(is_good.then_some(read))
             }
             Ok(None) => Ok(None),

@@ -132,7 +132,7 @@ impl<'a> Pieces<'a> {
     pub fn begin(&mut self) -> Result<u64, Broken> {
         (self.at, self.hash, self.fault) = (0, BlockHash::default(), None);
         let Piece { data, size } = self.read()?;
-        let is_listed = self.listed.is_none_or(|listed| listed == size);
+        let is_listed = self.listed.is_none_or(|listed| listed == self.source.size_form().of(size));
         if !is_listed || data.is_empty() || size > BLOCK_MAX {
             return self.broken(Fault::Doubt(None));
         }
@@ -144,7 +144,7 @@ impl<'a> Pieces<'a> {
     ///
     /// # Errors
     /// When it is not to be had.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+    pub fn next_piece(&mut self) -> Result<Option<Bytes>, Broken> {
         if self.at == self.size {
             return Ok(None);
         }
@@ -222,7 +222,7 @@ pub trait Fetched {
     ///
     /// # Errors
     /// When they are not to be had: the request is broken off.
-    fn next(&mut self) -> Result<Option<Bytes>, Broken>;
+    fn next_piece(&mut self) -> Result<Option<Bytes>, Broken>;
 }
 
 /// What the bytes of a block are, which are not kept.

@@ -163,8 +163,8 @@ impl Fetched for Summed<'_, '_> {
         self.pieces.begin()
     }
 
-    fn next(&mut self) -> Result<Option<Bytes>, Broken> {
-        let piece = self.pieces.next()?;
+    fn next_piece(&mut self) -> Result<Option<Bytes>, Broken> {
+        let piece = self.pieces.next_piece()?;
         if self.is_wanted {
             self.md5.update(piece.as_deref().unwrap_or_default());
         }

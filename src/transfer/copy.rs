@@ -122,7 +122,7 @@ impl Copier<'_> {
         let mut pieces = Pieces::new(self.source, &object.key, object.size);
         match self.destination.write_pieces(&object.key, &mut pieces)? {
             Pieced::Written => {
-                let (size, read) = (pieces.size(), pieces.spent());
+                let (size, read) = (self.destination.size_form().of(pieces.size()), pieces.spent());
                 let spent = Timing { read, write: began.elapsed().saturating_sub(read) };
                 Ok(InPieces::Done(CopyOutcome::Copied { size, damage: None, wrong_once: None, spent }))
             }

@@ -59,7 +59,7 @@ pub(crate) fn a_block_goes_and_comes_in_pieces(harness: &Harness) {
         }
         assert!(store.read(&key).unwrap() == data, "{length} bytes came back changed");
         for reading in [Reading::Usual, Reading::Anew] {
-            let Some(read) = digest(&*store, &key, reading).unwrap() else {
+            let Some(read) = digest(store, &key, reading).unwrap() else {
                 not_applicable("it gives objects only whole");
                 continue;
             };

@@ -98,7 +98,7 @@ impl WriteStore for MemoryStore {
             return Ok(Pieced::Broken);
         }
         loop {
-            match pieces.next() {
+            match pieces.next_piece() {
                 Ok(Some(piece)) => data.extend_from_slice(&piece),
                 Ok(None) => break,
                 Err(Broken) => return Ok(Pieced::Broken),

@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::conf::OptionNames;
 use crate::conf::backend::{Location, SwiftConf};
 use crate::object::ObjectKey;
-use crate::store::http::pieces::{Parts, piece_of};
+use crate::store::http::pieces::{Given, Parts, given, is_beyond};
 use crate::store::http::{HttpClient, HttpError, HttpOptions, Request, Response, at_most};
 use crate::store::listing::Answer;
 use crate::store::witness::foreign::{no_listing, own};
@@ -157,14 +157,16 @@ impl SwiftStore {
             if reading == Reading::Anew { get.past_caches() } else { get }
         };
         let get = || {
-            let response = self.on_object("read", key, &Method::GET, fill).map_err(|error| (error, None))?;
-            if !response.status.is_success() {
-                return Err((self.refused(&response, "read", key), Some(response.status.as_u16())));
+            let response = self.on_object("read", key, &Method::GET, fill)?;
+            match response.status {
+                status if is_beyond(Some(status.as_u16())) => Ok(Given::Beyond),
+                status if status.is_success() => {
+                    given(response, at).map_err(|error| error.into_store("read", key.to_string()))
+                }
+                _ => Err(self.refused(&response, "read", key)),
             }
-            piece_of(response, at).map_err(|error| (error.into_store("read", key.to_string()), None))
         };
-        let piece = self.parts.piece(get, |(error, status)| (error.kind(), *status));
-        piece.map_err(|(error, _)| error)
+        self.parts.piece(get, StoreError::kind)
     }
 
     /// A call on the container; `query` begins with its question mark, if there is one, and is that of a listing.

@@ -69,7 +69,7 @@ impl HttpClient {
                 Poll::Pending => Poll::Pending,
             }));
             let Some(answer) = answer else {
-                match held.aside(|| body.next()) {
+                match held.aside(|| body.next_piece()) {
                     Ok(Some(piece)) => feed.lock().give(piece),
                     // Dropping what was begun closes its connection.
                     Ok(None) | Err(Broken) => return Ok(Ok(Outcome::Broken)),
@@ -98,6 +98,17 @@ impl Request {
     }
 }
 
+/// What a server gave that was asked for a part of an object.
+#[derive(Debug)]
+pub(in crate::store) enum Given {
+    /// The part.
+    Piece(Piece),
+    /// Nothing, because the object ends before it.
+    Beyond,
+    /// The whole object, as from a server that heeds no ranges.
+    Whole,
+}
+
 /// Whether a server gives parts of objects, as far as it has shown.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Parts {
@@ -105,44 +116,46 @@ pub(in crate::store) struct Parts {
 }
 
 impl Parts {
-    /// What `get` gives, unless the server showed that it sends objects only whole. `None` for one that does so, and for a part
-    /// that the object does not have.
+    /// The piece that `get` gives, unless the server showed that it sends objects only whole. `None` for one that does so, and
+    /// for a part that the object does not have.
     ///
     /// # Errors
     /// Those of `get`.
     pub(in crate::store) fn piece<E>(
         &self,
-        get: impl FnOnce() -> Result<Option<Piece>, E>,
-        kind_and_status: impl Fn(&E) -> (ErrorKind, Option<u16>),
+        get: impl FnOnce() -> Result<Given, E>,
+        kind: impl Fn(&E) -> ErrorKind,
     ) -> Result<Option<Piece>, E> {
         if self.are_refused.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let piece = get();
-        let (is_whole, is_beyond) = match &piece {
-            Ok(piece) => (piece.is_none(), false),
-            Err(error) => {
-                let (kind, status) = kind_and_status(error);
-                // The whole of a large object is more than was to come.
-                (kind == ErrorKind::TooLarge, status == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16()))
-            }
-        };
-        if is_whole {
-            self.are_refused.store(true, Ordering::Relaxed);
+        match get() {
+            Ok(Given::Piece(piece)) => return Ok(Some(piece)),
+            Ok(Given::Beyond) => return Ok(None),
+            Ok(Given::Whole) => {}
+            // The whole of a large object is more than was to come.
+            Err(error) if kind(&error) == ErrorKind::TooLarge => {}
+            Err(error) => return Err(error),
         }
-        if is_whole || is_beyond { Ok(None) } else { piece }
+        self.are_refused.store(true, Ordering::Relaxed);
+        Ok(None)
     }
 }
 
-/// The piece from `at` on that an answer with the status of a success gives; `None` for a server that gives objects only whole.
+/// Whether a server says by this status that the object ends before the part that was asked for.
+pub(in crate::store) fn is_beyond(status: Option<u16>) -> bool {
+    status == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16())
+}
+
+/// What an answer with the status of a success gives that was asked for the bytes from `at` on.
 ///
 /// # Errors
-/// When the answer contradicts itself.
-pub(in crate::store) fn piece_of(answer: Response, at: u64) -> Result<Option<Piece>, HttpError> {
+/// When the answer contradicts itself, or is not the server's.
+pub(in crate::store) fn given(answer: Response, at: u64) -> Result<Given, HttpError> {
     if answer.status != StatusCode::PARTIAL_CONTENT {
         // A page in place of the answer says nothing of what the server can do.
         let page = answer.success(false).not_the_object();
-        return page.map_or(Ok(None), |why| Err(HttpError::new(ErrorKind::ForeignAnswer, why)));
+        return page.map_or(Ok(Given::Whole), |why| Err(HttpError::new(ErrorKind::ForeignAnswer, why)));
     }
     let wrong =
         |told: &str| HttpError::new(ErrorKind::ForeignAnswer, format!("HTTP 206 {told}, asked from byte {at} on"));
@@ -154,7 +167,7 @@ pub(in crate::store) fn piece_of(answer: Response, at: u64) -> Result<Option<Pie
         let told = format!("with {} bytes and a Content-Range of {first}-{last} of {size}", data.len());
         return Err(wrong(&told));
     }
-    Ok(Some(Piece { data, size }))
+    Ok(Given::Piece(Piece { data, size }))
 }
 
 /// First byte, last byte and size of the whole, from `Content-Range: bytes 0-9/100` (RFC 9110, 14.4).

@@ -18,7 +18,10 @@ use crate::content::{self, IdCheck};
 use crate::object::{KeyRange, LibraryId, ObjectId, ObjectKey};
 use crate::store::control::is_control;
 use crate::store::exclusion::Exclusion;
-use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, WriteStore};
+use crate::store::{
+    ErrorKind, Listed, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, SizeForm, StoreError,
+    WriteStore,
+};
 
 /// How many objects are read to see whether the key is right.
 const TRIED: usize = 16;
@@ -206,6 +209,11 @@ impl<S: ReadStore> ReadStore for Crypt<S> {
         Ok(Some(self.plain(key, data)?).filter(|data| data.len() as u64 <= most))
     }
 
+    /// Whole: a piece cannot be decrypted but with the one before it.
+    fn read_piece(&self, _: &ObjectKey, _: u64, _: Reading) -> Result<Option<Piece>, StoreError> {
+        Ok(None)
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.inner.size(key)
     }
@@ -224,6 +232,11 @@ impl<S: WriteStore> WriteStore for Crypt<S> {
     fn write(&self, key: &ObjectKey, data: Bytes) -> Result<(), StoreError> {
         let data = if is_control(key) { data } else { self.cipher.encrypt(&data) };
         self.inner.write(key, data)
+    }
+
+    /// Whole, as it is read.
+    fn write_pieces(&self, _: &ObjectKey, _: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        Ok(Pieced::NotOffered)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

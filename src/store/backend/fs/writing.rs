@@ -37,7 +37,7 @@ impl FsStore {
         }
         let is_written = self.put(key, |file| {
             loop {
-                match pieces.next() {
+                match pieces.next_piece() {
                     Ok(Some(piece)) => file.write_all(&piece)?,
                     Ok(None) => return Ok(true),
                     Err(Broken) => return Ok(false),

@@ -10,7 +10,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use super::{OssStore, has_other_etag};
 use crate::object::ObjectKey;
 use crate::store::http::Request;
-use crate::store::http::pieces::{Outcome, piece_of};
+use crate::store::http::pieces::{Given, Outcome, given, is_beyond};
 use crate::store::witness::foreign::own;
 use crate::store::witness::{Etag, Sent, Summed, read_back, settle};
 use crate::store::{Piece, Pieced, Pieces, Reading, StoreError};
@@ -27,15 +27,14 @@ impl OssStore {
         };
         let name = key.to_string();
         let get = || {
-            let sent = self.send("read", &name, Method::GET, &name, None, fill);
-            let response = sent.map_err(|error| (error, None))?;
-            if !response.status.is_success() {
-                return Err((self.refused(&response, "read", key), Some(response.status.as_u16())));
+            let response = self.send("read", &name, Method::GET, &name, None, fill)?;
+            match response.status {
+                status if is_beyond(Some(status.as_u16())) => Ok(Given::Beyond),
+                status if status.is_success() => given(response, at).map_err(|error| error.into_store("read", &*name)),
+                _ => Err(self.refused(&response, "read", key)),
             }
-            piece_of(response, at).map_err(|error| (error.into_store("read", &*name), None))
         };
-        let piece = self.parts.piece(get, |(error, status)| (error.kind(), *status));
-        piece.map_err(|(error, _)| error)
+        self.parts.piece(get, StoreError::kind)
     }
 
     pub(super) fn write_in_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {

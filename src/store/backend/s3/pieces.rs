@@ -19,7 +19,7 @@ use super::payload::Payload;
 use crate::conf::S3Signature;
 use crate::object::ObjectKey;
 use crate::store::http::Request;
-use crate::store::http::pieces::{Outcome, piece_of};
+use crate::store::http::pieces::{Given, Outcome, given, is_beyond};
 use crate::store::witness::{Etag, Md5Sum, Sent, Summed, read_back, settle};
 use crate::store::{Piece, Pieced, Pieces, Reading, StoreError};
 
@@ -42,11 +42,12 @@ impl S3Store {
             let get = get.piece_from(at);
             if reading == Reading::Anew { get.past_caches() } else { get }
         };
-        let get = || {
-            let answer = self.send(Method::GET, Some(key), "", fill)?;
-            piece_of(answer, at).map_err(|error| Failure::unanswered(&error, &self.asked))
+        let get = || match self.send(Method::GET, Some(key), "", fill) {
+            Ok(answer) => given(answer, at).map_err(|error| Failure::unanswered(&error, &self.asked)),
+            Err(failure) if is_beyond(failure.status) => Ok(Given::Beyond),
+            Err(failure) => Err(failure),
         };
-        let piece = self.parts.piece(get, |failure| (failure.kind, failure.status));
+        let piece = self.parts.piece(get, |failure| failure.kind);
         piece.map_err(|failure| Self::object_error("read", key, failure))
     }
 
