@@ -11,7 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use crate::commands::check::settings::CheckFlags;
 use crate::commands::clean::settings::CleanFlags;
 use crate::commands::common::flags::StoreFlags;
-use crate::commands::common::settings::REMOTE_LISTERS;
+use crate::commands::common::settings::{REMOTE_LISTERS, SettingsError};
 use crate::commands::fsck::settings::FsckFlags;
 use crate::commands::plan::settings::PlanFlags;
 use crate::commands::remove::settings::RemoveFlags;
@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             console.problem(format_args!("seaf-migrate: {error:#}"));
-            ExitCode::from(2)
+            ExitCode::from(error.downcast_ref::<SettingsError>().map_or(2, SettingsError::exit_code))
         }
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! All errors of a configuration are found here and reported together, before any store is
 //! opened. `find` reads the files of a side, `ini` and `dotenv` split them into options, `options`
-//! parses the value of an option, `load`, `read` and `database` make typed settings of the options, and `conflict` compares
+//! parses the value of an option, `load`, `read`, `classes` and `database` make typed settings of the options, and `conflict` compares
 //! the stores of the two sides.
 
 mod aliases;
 pub mod backend;
+mod classes;
 mod conflict;
 mod crypt;
 mod database;
@@ -34,6 +35,7 @@ pub use backend::{
     Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Role,
     S3Signature, StoreConf, SwiftAuth, SwiftConf,
 };
+pub use classes::{ClassConf, ClassesConf, Placement};
 pub use crypt::CryptConf;
 pub use database::{DatabaseConf, MysqlConf, MysqlServer, MysqlTls, TlsMode};
 pub use environment::Environment;

@@ -6,6 +6,7 @@
 use crate::conf::DatabaseConf;
 
 mod address;
+pub mod classes;
 pub mod heads;
 mod mysql;
 mod password;

@@ -19,9 +19,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::object::PerKind;
 use crate::store::control::{self, Lasting};
-use crate::store::{Exclusion, StoreError, WriteStore, at_once};
+use crate::store::{Exclusion, StoreError, WriteStore, each_at_once};
 use crate::sys::process::ProcessId;
 use crate::sys::shutdown::Shutdown;
 
@@ -154,12 +153,12 @@ pub enum Beat {
 /// The right to write to a destination, once it is confirmed.
 #[derive(Debug)]
 pub struct Lease {
-    stores: PerKind<Arc<dyn WriteStore>>,
+    stores: Vec<Arc<dyn WriteStore>>,
     note: Note,
     /// When it may be confirmed.
     settled: Instant,
     /// The kernel's locks, kept as long as the lease.
-    _exclusions: PerKind<Exclusion>,
+    _exclusions: Vec<Exclusion>,
 }
 
 /// When the lease of another process is taken over.
@@ -172,31 +171,31 @@ pub enum TakeOver {
 }
 
 impl Lease {
-    /// Claims the lease on all three stores. Nothing but control objects may be written before [`Lease::confirm`].
+    /// Claims the lease on all of the stores. Nothing but control objects may be written before [`Lease::confirm`].
     ///
     /// # Errors
     /// When another process holds it, or a store does not answer.
     pub fn claim(
-        stores: &PerKind<Arc<dyn WriteStore>>,
+        stores: &[Arc<dyn WriteStore>],
         take_over: TakeOver,
         times: Times,
         shutdown: &Shutdown,
     ) -> Result<Self, LeaseError> {
-        // One kind after the other, so that of two processes one gets the first kind, and the other one none.
-        let exclusions = PerKind::try_from_fn(|kind| exclude(&*stores[kind]))?;
-        let require_free = |kind, store: &Arc<dyn WriteStore>| {
-            Request { store: &**store, exclusion: &exclusions[kind], take_over, times, shutdown }.require_free()
-        };
-        at_once(stores, require_free)?;
+        // One store after the other, so that of two processes one gets the first store, and the other one none.
+        let exclusions = stores.iter().map(|store| exclude(&**store)).collect::<Result<Vec<_>, _>>()?;
+        let requests: Vec<(&Arc<dyn WriteStore>, &Exclusion)> = stores.iter().zip(&exclusions).collect();
+        each_at_once(&requests, |(store, exclusion)| {
+            Request { store: &***store, exclusion, take_over, times, shutdown }.require_free()
+        })?;
         let token = format!("{:032x}", fastrand::u128(..));
         let note = Note { holder: ProcessId::own(), token, beat: 0, renewed: Timestamp::now(), released: false };
         let began = Instant::now();
-        at_once(stores, |_, store| control::write(&**store, &control::LEASE, &note, Lasting::Passing))?;
-        let is_excluded = exclusions.values().all(|exclusion| matches!(exclusion, Exclusion::Acquired(_)));
+        each_at_once(stores, |store| control::write(&**store, &control::LEASE, &note, Lasting::Passing))?;
+        let is_excluded = exclusions.iter().all(|exclusion| matches!(exclusion, Exclusion::Acquired(_)));
         // Longer than the writing took, so that another process that found the lease free and wrote in that time is
         // detected. A slower process takes the lease, which is detected at the next beat.
         let settle = if is_excluded { Duration::ZERO } else { times.settle.max(2 * began.elapsed()) };
-        Ok(Self { stores: stores.clone(), note, settled: Instant::now() + settle, _exclusions: exclusions })
+        Ok(Self { stores: stores.to_vec(), note, settled: Instant::now() + settle, _exclusions: exclusions })
     }
 
     /// Waits until no other process can have claimed it unseen, and sees that it is held. To be called before anything
@@ -224,7 +223,7 @@ impl Lease {
             self.note.beat += 1;
             self.note.renewed = Timestamp::now();
             let note = &self.note;
-            at_once(&self.stores, |_, store| control::write(&**store, &control::LEASE, note, Lasting::Passing))?;
+            each_at_once(&self.stores, |store| control::write(&**store, &control::LEASE, note, Lasting::Passing))?;
         }
         Ok(found)
     }
@@ -234,12 +233,12 @@ impl Lease {
     /// # Errors
     /// When a store does not answer.
     pub fn look(&self) -> Result<Beat, StoreError> {
-        let notes = at_once(&self.stores, |_, store| control::read::<Note>(&**store, &control::LEASE))?;
-        for (kind, note) in notes {
+        let notes = each_at_once(&self.stores, |store| control::read::<Note>(&**store, &control::LEASE))?;
+        for (store, note) in self.stores.iter().zip(notes) {
             if note.as_ref().is_none_or(|note| note.token != self.note.token) {
                 let holder =
                     note.map_or_else(|| "nobody (the lease was removed)".to_owned(), |note| note.holder.to_string());
-                return Ok(Beat::Lost { holder, place: self.stores[kind].location().to_string() });
+                return Ok(Beat::Lost { holder, place: store.location().to_string() });
             }
         }
         Ok(Beat::Kept)
@@ -251,7 +250,7 @@ impl Lease {
     /// When a store cannot be written; the next run then finds out whether this process has ended.
     pub fn release(&self) -> Result<(), StoreError> {
         let note = Note { released: true, renewed: Timestamp::now(), ..self.note.clone() };
-        at_once(&self.stores, |_, store| {
+        each_at_once(&self.stores, |store| {
             let held: Option<Note> = control::read(&**store, &control::LEASE)?;
             match held {
                 Some(held) if held.token == note.token => {

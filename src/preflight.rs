@@ -27,7 +27,7 @@ pub mod same;
 pub use same::{Depth, SamePlace};
 
 use look::Look;
-use same::Sources;
+use same::{Source, Sources};
 
 /// The object that is written at the destination and removed again. Its name is always the same, so that one that a kill
 /// left behind is replaced and removed by the next check.
@@ -80,6 +80,8 @@ pub enum Probe {
 pub struct StoreProbe {
     /// Which kind of object it holds.
     pub kind: ObjectKind,
+    /// The storage class of which it is, or all that share it; `None` where there are no classes.
+    pub class: Option<Arc<str>>,
     /// Whose it is.
     pub side: Side,
     /// Backend and place.
@@ -115,7 +117,7 @@ impl StoreProbe {
 /// What became of all stores.
 #[derive(Debug)]
 pub struct PreflightReport {
-    /// A row a store: each kind, and of each the old side first.
+    /// A row a store, that of each storage class by itself: those of the old side first, kind after kind.
     pub rows: Vec<StoreProbe>,
     /// What works now and will be regretted, a line each.
     pub warnings: Vec<String>,
@@ -141,32 +143,34 @@ impl PreflightReport {
 /// shows it is the same store under another name, whatever the configurations say.
 pub fn check(from: &SideConf, to: &SideConf, options: &OpenOptions, depth: Depth) -> PreflightReport {
     let passing = passing_folders(to);
-    let sources = Sources::default();
+    // Those of each storage class by themselves, so that each is seen to answer and to be another one.
+    let (from_stores, to_stores) = (leaves(from), leaves(to));
+    let sources = Sources::of(&from_stores);
     let mut same = same::shared_folders(from, to, depth);
     // Every source before any destination, because a destination waits for the sources.
-    let sides = [Role::Source, Role::Destination];
-    let stores: Vec<_> = sides.into_iter().flat_map(|side| ObjectKind::ALL.map(|kind| (side, kind))).collect();
+    let stores: Vec<_> = (from_stores.iter().enumerate().map(|(at, conf)| (Role::Source, at, conf)))
+        .chain(to_stores.iter().enumerate().map(|(at, conf)| (Role::Destination, at, conf)))
+        .collect();
     let seats = Seats::new(stores.len() - 1);
-    let probed: Vec<(StoreProbe, Vec<ObjectKind>)> = tasks::map(&seats, &stores, |(side, kind)| match side {
-        Role::Source => {
-            let conf = from.store(*kind);
-            (source_row(conf, &brief(options, conf), &sources), Vec::new())
-        }
-        Role::Destination => {
-            let conf = to.store(*kind);
-            destination_row(conf, &brief(options, conf), &sources)
-        }
+    let probed: Vec<(StoreProbe, Vec<usize>)> = tasks::map(&seats, &stores, |(side, at, conf)| match side {
+        Role::Source => (source_row(conf, &brief(options, conf), &sources[*at]), Vec::new()),
+        Role::Destination => destination_row(conf, &brief(options, conf), &sources),
     });
     // Only now, because the kinds share the outer folder; one that holds something is not removed.
     passing.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
-    for (row, kinds) in &probed {
-        same.extend(kinds.iter().map(|kind| SamePlace {
+    for (row, shown_by) in &probed {
+        same.extend(shown_by.iter().map(|at| SamePlace {
             destination: format!("{} store {}", row.kind, row.location),
-            source: format!("{kind} store {}", from.store(*kind).location()),
+            source: format!("{} store {}", from_stores[*at].kind, from_stores[*at].location()),
         }));
     }
     let rows: Vec<StoreProbe> = probed.into_iter().map(|(row, _)| row).collect();
     PreflightReport { warnings: warnings(to, &rows), rows, same }
+}
+
+/// The stores of a side, those of its classes each by itself, kind after kind.
+fn leaves(side: &SideConf) -> Vec<StoreConf> {
+    side.stores.values().flat_map(StoreConf::leaves).collect()
 }
 
 /// What works now and may be regretted. What is so of the stores of several kinds is said once.
@@ -197,7 +201,7 @@ fn wait(timeout: Duration, longest: Duration) -> Duration {
 /// The folders that are there for the probe alone, outer ones before inner ones.
 fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
     let mut passing = Vec::new();
-    for conf in to.stores.values().filter(|conf| !conf.stays) {
+    for conf in leaves(to).iter().filter(|conf| !conf.stays) {
         let BackendConf::Fs(folder) = &conf.backend else { continue };
         let [storage, root, library, shard] = FsStore::folders_of(folder, conf.kind, &PROBE);
         passing.extend([storage, root].into_iter().filter(|folder| fs::symlink_metadata(folder).is_err()));
@@ -208,7 +212,7 @@ fn passing_folders(to: &SideConf) -> Vec<PathBuf> {
     passing
 }
 
-fn source_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> StoreProbe {
+fn source_row(conf: &StoreConf, options: &OpenOptions, source: &Source) -> StoreProbe {
     let opened = open_source(conf, options);
     let store = opened.as_ref().ok().cloned();
     let probes = match opened {
@@ -220,12 +224,12 @@ fn source_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> Sto
     };
     // Set whatever came of it, because the destinations wait for it; and only now, so that one that does not work is told
     // in its own row and not once more in that of each destination.
-    sources[conf.kind].get_or_init(|| store.filter(|_| probes.are_good()));
+    source.get_or_init(|| store.filter(|_| probes.are_good()));
     probes.row(conf, Side::From, None)
 }
 
-/// The row of a store of the destination, and the kinds whose stores in the source are the same one.
-fn destination_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> (StoreProbe, Vec<ObjectKind>) {
+/// The row of a store of the destination, and the positions of the stores of the source that are the same one.
+fn destination_row(conf: &StoreConf, options: &OpenOptions, sources: &Sources) -> (StoreProbe, Vec<usize>) {
     if conf.stays {
         // The source's own row says all that there is to say.
         return (Probes::of(Probe::Untried, Probe::Untried, Probe::Untried).row(conf, Side::To, None), Vec::new());
@@ -290,8 +294,21 @@ impl Probes {
             Probe::Bad(error) => Probe::Bad(error.of_store(&name)),
             probe => probe,
         });
-        let (kind, location) = (conf.kind, conf.location());
-        StoreProbe { kind, side, location, reachable, list, read, write, durability, ignored, damaged, undeletable }
+        let (kind, class, location) = (conf.kind, conf.class.clone(), conf.location());
+        StoreProbe {
+            kind,
+            class,
+            side,
+            location,
+            reachable,
+            list,
+            read,
+            write,
+            durability,
+            ignored,
+            damaged,
+            undeletable,
+        }
     }
 }
 
@@ -311,8 +328,8 @@ fn with_list(listed: Result<(), StoreError>, write: impl FnOnce() -> Probe) -> P
 /// What writing the probe object showed.
 #[derive(Default)]
 struct Probed {
-    /// The kinds whose stores in the source show it.
-    same: Vec<ObjectKind>,
+    /// The positions of the stores of the source that show it.
+    same: Vec<usize>,
     /// Why it is still there.
     undeletable: Option<String>,
 }

@@ -37,7 +37,7 @@ mod sizes;
 mod within;
 mod witness;
 
-pub use at_once::at_once;
+pub use at_once::{at_once, each_at_once};
 pub use error::{ErrorKind, StoreError, StoreName, found};
 pub use exclusion::{Exclusion, KernelLock};
 pub use ignored::{Ignored, IgnoredNames, NameSort};

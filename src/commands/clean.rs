@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::commands::common::failure::Failure;
 use crate::commands::common::{lease, sides};
-use crate::object::{KeyRange, ObjectKey, ObjectKind, PerKind};
+use crate::conf::StoreConf;
+use crate::object::{KeyRange, ObjectKey};
 use crate::report::{Console, Outcome};
 use crate::store::open::{Store, open_destination_to_check};
 use crate::store::{StoreError, control, found};
@@ -42,12 +43,13 @@ pub fn run(settings: &CleanSettings, console: &Console, shutdown: &Shutdown) -> 
 fn clean(settings: &CleanSettings, console: &Console, shutdown: &Shutdown) -> Result<u64, Failure> {
     let _locks = sides::lock(&settings.side)?;
     let options = settings.store.open_options(console, shutdown);
-    let stores = PerKind::try_from_fn(|kind| open_destination_to_check(settings.side.store(kind), &options))?;
+    let leaves = settings.side.stores.values().flat_map(StoreConf::leaves);
+    let stores = leaves.map(|leaf| open_destination_to_check(&leaf, &options)).collect::<Result<Vec<_>, _>>()?;
     let count = count(&stores)?;
     if !settings.yes || count == 0 {
         return Ok(count);
     }
-    let own = lease::control_stores(&settings.side, &settings.store)?;
+    let own = lease::leased_stores(&settings.side, &settings.store)?;
     let lease = lease::claim(&own, &settings.lease, None, shutdown)?;
     lease::confirm(&lease, shutdown)?;
     lease::release(lease, console);
@@ -56,9 +58,9 @@ fn clean(settings: &CleanSettings, console: &Console, shutdown: &Shutdown) -> Re
 }
 
 /// How many of this program's own objects there are.
-fn count(stores: &PerKind<Arc<dyn Store>>) -> Result<u64, StoreError> {
+fn count(stores: &[Arc<dyn Store>]) -> Result<u64, StoreError> {
     let mut count = 0;
-    for store in stores.values() {
+    for store in stores {
         for key in &OWN {
             count += u64::from(found(store.size(key))?.is_some());
         }
@@ -66,9 +68,8 @@ fn count(stores: &PerKind<Arc<dyn Store>>) -> Result<u64, StoreError> {
     Ok(count)
 }
 
-fn remove(stores: &PerKind<Arc<dyn Store>>) -> Result<(), StoreError> {
-    for kind in ObjectKind::ALL {
-        let store = &stores[kind];
+fn remove(stores: &[Arc<dyn Store>]) -> Result<(), StoreError> {
+    for store in stores {
         OWN.iter().try_for_each(|key| store.remove(key))?;
         store.remove_empty_folders(&KeyRange::library(control::LIBRARY))?;
     }

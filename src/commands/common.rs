@@ -16,6 +16,7 @@ pub mod named_libraries;
 pub mod nworker;
 pub mod other_layout;
 pub mod patience;
+pub mod placing;
 pub mod report_file;
 pub mod run_note;
 pub mod selecting;

@@ -111,7 +111,7 @@ impl Planning<'_> {
     fn count_kinds(&self, counters: &Counters) -> Result<(), Failure> {
         let from = &self.settings.pair.from;
         let wanted = &self.settings.wanted;
-        let selection = wanted.resolve(wanted.tables(from.database.as_ref())?.as_ref())?;
+        let selection = wanted.resolve(wanted.tables(self.settings.database.as_ref())?.as_ref())?;
         let sources = PerKind::try_from_fn(|kind| open_source(from.store(kind), &self.options))?;
         let stores: Vec<&dyn ReadStore> = sources.values().map(|store| &**store).collect();
         named_libraries::require_in_stores(&selection.only(), &stores, "no store of the source")?;

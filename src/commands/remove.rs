@@ -139,7 +139,8 @@ impl Remover<'_> {
         )?;
         self.require_kinds_and_libraries(&sides)?;
         let stores = lease::control_stores(&settings.to, &settings.store)?;
-        let lease = lease::claim(&stores, &settings.lease, None, self.failures.shutdown())?;
+        let leased = lease::leased_stores(&settings.to, &settings.store)?;
+        let lease = lease::claim(&leased, &settings.lease, None, self.failures.shutdown())?;
         let removed = lease::confirm(&lease, self.failures.shutdown()).and_then(|()| {
             // Again, because a run on another machine may have come and gone before the lease was held.
             let now = incarnations::of_moving(&settings.to, generation::incarnations(&stores)?);

@@ -63,6 +63,7 @@ const fn names_of(backend: Backend) -> Names {
             ("endpoint = HOST:PORT", &["port"]),
             ("region", &["aws_region", "region_name", "location"]),
         ],
+        Backend::Classes => &[],
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use super::classes::ClassesConf;
 use super::option_names::OptionNames;
 use super::role::Role;
 use super::{CryptConf, Secret, host};
@@ -22,10 +24,12 @@ pub enum Backend {
     Swift,
     /// Alibaba Cloud OSS.
     Oss,
+    /// Several of the others, one for each storage class. No section of seafile.conf names it.
+    Classes,
 }
 
 impl Backend {
-    /// Every backend, in the order of the documentation.
+    /// Every backend that a seafile.conf can name, in the order of the documentation.
     pub const ALL: [Self; 5] = [Self::Fs, Self::S3, Self::Ceph, Self::Swift, Self::Oss];
 
     /// The name as in `name = …` of seafile.conf.
@@ -36,6 +40,7 @@ impl Backend {
             Self::Ceph => "ceph",
             Self::Swift => "swift",
             Self::Oss => "oss",
+            Self::Classes => "classes",
         }
     }
 }
@@ -74,6 +79,8 @@ pub struct StoreConf {
     pub is_of_variables: bool,
     /// The key with which its objects are encrypted; `None` for plain ones.
     pub crypt: Option<CryptConf>,
+    /// The storage class of which it is the store, or all that share it; `None` where there are no classes.
+    pub class: Option<Arc<str>>,
 }
 
 /// The settings of a store's backend.
@@ -89,6 +96,8 @@ pub enum BackendConf {
     Swift(SwiftConf),
     /// A bucket of OSS.
     Oss(OssConf),
+    /// The stores of storage classes.
+    Classes(ClassesConf),
 }
 
 /// A folder that holds `storage/<kind>`.
@@ -238,12 +247,15 @@ pub struct OssConf {
 impl StoreConf {
     /// A store that takes part in a migration.
     pub const fn new(kind: ObjectKind, backend: BackendConf) -> Self {
-        Self { kind, backend, stays: false, side: None, is_of_variables: false, crypt: None }
+        Self { kind, backend, stays: false, side: None, is_of_variables: false, crypt: None, class: None }
     }
 
-    /// What messages call the store: its side, where there are two, and its kind, such as `old blocks`.
+    /// What messages call the store: its side, where there are two, its kind and its class, such as `old blocks` or
+    /// `blocks of class cold`.
     pub fn title(&self) -> String {
-        self.side.map_or_else(|| self.kind.to_string(), |side| format!("{side} {}", self.kind))
+        let side = self.side.map_or_else(String::new, |side| format!("{side} "));
+        let class = self.class.as_ref().map_or_else(String::new, |class| format!(" of class {class}"));
+        format!("{side}{}{class}", self.kind)
     }
 
     /// What the user calls the options of the store.
@@ -252,26 +264,40 @@ impl StoreConf {
             BackendConf::S3(_) if self.is_of_variables => OptionNames::S3Variables(self.kind),
             BackendConf::Swift(_) => OptionNames::Swift,
             BackendConf::Oss(_) => OptionNames::Oss,
-            BackendConf::S3(_) | BackendConf::Fs(_) | BackendConf::Ceph(_) => OptionNames::S3,
+            BackendConf::S3(_) | BackendConf::Fs(_) | BackendConf::Ceph(_) | BackendConf::Classes(_) => OptionNames::S3,
         }
     }
 
     /// The location of this store. Two configurations have equal locations when, judged by their names, they reach the
     /// same objects. It holds no secret, and neither disk nor network is accessed.
     pub fn location(&self) -> Location {
-        let (backend, place) = match &self.backend {
-            BackendConf::Fs(fs) => (Backend::Fs, format!("{}/storage/{}", fs.dir.display(), self.kind)),
-            BackendConf::S3(s3) => {
+        let (backend, place) = self.backend.place(self.kind);
+        Location { backend, kind: self.kind, place }
+    }
+}
+
+impl BackendConf {
+    /// Backend and place of the store of a kind.
+    fn place(&self, kind: ObjectKind) -> (Backend, String) {
+        match self {
+            Self::Fs(fs) => (Backend::Fs, format!("{}/storage/{kind}", fs.dir.display())),
+            Self::S3(s3) => {
                 let namespace = host::bucket_namespace(&s3.endpoint_host(), s3.https);
                 (Backend::S3, format!("{namespace}/{}", s3.bucket))
             }
-            BackendConf::Ceph(ceph) => (Backend::Ceph, format!("{}/{}", ceph.config_file.display(), ceph.pool)),
-            BackendConf::Swift(swift) => (Backend::Swift, swift.place()),
-            BackendConf::Oss(oss) => {
+            Self::Ceph(ceph) => (Backend::Ceph, format!("{}/{}", ceph.config_file.display(), ceph.pool)),
+            Self::Swift(swift) => (Backend::Swift, swift.place()),
+            Self::Oss(oss) => {
                 (Backend::Oss, format!("{}/{}", host::bucket_namespace(&oss.endpoint, oss.https), oss.bucket))
             }
-        };
-        Location { backend, kind: self.kind, place }
+            Self::Classes(classes) => {
+                let of_class = |class: &Self| {
+                    let (backend, place) = class.place(kind);
+                    format!("{backend}:{place}")
+                };
+                (Backend::Classes, classes.place(of_class))
+            }
+        }
     }
 }
 
@@ -310,7 +336,7 @@ pub struct Location {
     pub backend: Backend,
     /// The kind of object.
     pub kind: ObjectKind,
-    /// The folder; endpoint and bucket; ceph.conf and pool; or login host, account and container.
+    /// The folder; endpoint and bucket; ceph.conf and pool; login host, account and container; or those of each class.
     pub place: String,
 }
 

@@ -1,4 +1,4 @@
-//! Finds stores that must be separate and are the same: of the two sides, and of the kinds of one side.
+//! Finds stores that must be separate and are the same: of the two sides, and of the kinds and classes of one side.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,6 @@ use super::finding::{ConfError, Findings};
 use super::path;
 use super::side::{DescribedBy, ReadSide, Role, section_of};
 use super::variables::STORAGE_TYPE;
-use crate::object::ObjectKind;
 
 /// The relation of two stores.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,8 +20,9 @@ enum Relation {
 
 /// Adds an error for every store of the new side that is the same as, contains, or is inside a store of the old side.
 pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings) {
-    for to in new.conf.stores.values().filter(|store| !store.stays) {
-        for from in old.conf.stores.values() {
+    let old_stores = leaves(old);
+    for to in leaves(new).iter().filter(|store| !store.stays) {
+        for from in &old_stores {
             let (kind, place) = (from.kind, from.location());
             let problem = match relation(from, to) {
                 Relation::Apart => continue,
@@ -38,7 +38,7 @@ pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings
                 true => "a place of its own; --kind names the kinds that move, and leaves the others where they are",
                 false => "a place of its own",
             };
-            findings.error(finding(new, to.kind, problem).allowed(allowed));
+            findings.error(finding(new, to, problem).allowed(allowed));
         }
     }
 }
@@ -46,10 +46,11 @@ pub(crate) fn check_pair(old: &ReadSide, new: &ReadSide, findings: &mut Findings
 /// Adds an error, or a warning for a source, for kinds of one side that share a bucket, container or pool, because the
 /// names of objects do not contain the kind.
 pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) {
-    let stores = &side.conf.stores;
+    let mut stores = leaves(side);
     // What stays is compared with what moves as a part of the old side.
-    for second in stores.values().filter(|second| !second.stays) {
-        let mut before = stores.values().take_while(|first| first.kind != second.kind).filter(|first| !first.stays);
+    stores.retain(|store| !store.stays);
+    for second in &stores {
+        let mut before = stores.iter().take_while(|first| first.kind != second.kind);
         let Some(first) = before.find(|first| same_container(first, second)) else {
             continue;
         };
@@ -57,19 +58,53 @@ pub(crate) fn check_kinds(side: &ReadSide, role: Role, findings: &mut Findings) 
         match role {
             Role::Destination => {
                 let problem = format!("{problem}, where ids of two kinds would mix");
-                findings
-                    .error(finding(side, second.kind, problem).allowed("a bucket, container or pool for each kind"));
+                findings.error(finding(side, second, problem).allowed("a bucket, container or pool for each kind"));
             }
             Role::Source => {
                 let problem = format!("{problem}; every object there counts for both kinds");
-                findings.warn(&finding(side, second.kind, problem));
+                findings.warn(&finding(side, second, problem));
             }
         }
     }
 }
 
-fn finding(side: &ReadSide, kind: ObjectKind, problem: String) -> ConfError {
+/// Adds an error for two classes whose stores of a kind are one that is described in two ways, or one inside the other. A
+/// store that two classes describe in the same way is one store of both.
+pub(crate) fn check_classes(side: &ReadSide, findings: &mut Findings) {
+    for store in side.conf.stores.values() {
+        let classes = store.leaves();
+        for (at, second) in classes.iter().enumerate() {
+            let related = classes[..at].iter().map(|first| (first, relation(first, second)));
+            let Some((first, relation)) = related.into_iter().find(|(_, relation)| *relation != Relation::Apart) else {
+                continue;
+            };
+            let name = first.class.as_deref().unwrap_or_default();
+            let (problem, allowed) = match relation {
+                Relation::Nested => (
+                    format!("one is inside the other: this folder and that of class {name} ({})", first.location()),
+                    "a place of its own",
+                ),
+                _ => (
+                    format!("is the store of class {name} ({}), described in another way", first.location()),
+                    "a place of its own, or the same options as there",
+                ),
+            };
+            findings.error(finding(side, second, problem).allowed(allowed));
+        }
+    }
+}
+
+/// Every store of a side, those of its classes each by itself.
+fn leaves(side: &ReadSide) -> Vec<StoreConf> {
+    side.conf.stores.values().flat_map(StoreConf::leaves).collect()
+}
+
+fn finding(side: &ReadSide, store: &StoreConf, problem: String) -> ConfError {
+    let kind = store.kind;
     let error = ConfError::new(&side.places[kind], problem);
+    if let Some(class) = &store.class {
+        return error.section(format!("class {class}, {kind}"));
+    }
     match side.conf.described_by {
         DescribedBy::Conf => error.section(section_of(kind)),
         DescribedBy::Variables { .. } => error.option(STORAGE_TYPE),

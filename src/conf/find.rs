@@ -50,7 +50,7 @@ pub(crate) fn find_files(
         return None;
     }
     // Both are read before returning, so that two unreadable files make two errors.
-    let [conf, dotenv] = [conf, dotenv].map(|path| path.map(|path| read_text(&path, findings)));
+    let [conf, dotenv] = [conf, dotenv].map(|path| path.map(|path| read_text(&path, "seafile.conf", findings)));
     if matches!(conf, Some(None)) || matches!(dotenv, Some(None)) {
         return None;
     }
@@ -59,7 +59,7 @@ pub(crate) fn find_files(
     let conf = match (conf, &volume) {
         (None, Some(volume)) => {
             let inside = Some(volume.join("seafile/conf/seafile.conf")).filter(|path| path.exists());
-            match inside.map(|path| read_text(&path, findings)) {
+            match inside.map(|path| read_text(&path, "seafile.conf", findings)) {
                 Some(text) => Some(text?),
                 None => None,
             }
@@ -72,7 +72,7 @@ pub(crate) fn find_files(
         let of_volume = volume.map(|volume| volume.join("seafile/seafile-data"));
         named.or(of_volume).or_else(|| data_dir_beside(&folder))
     });
-    Some(SideText { path: path.clone(), conf, dotenv, data_dir })
+    Some(SideText { path: path.clone(), conf, dotenv, classes: None, data_dir })
 }
 
 /// The folder with the files of a side: the one that the user names, or the one in it where Seafile puts them.
@@ -117,14 +117,15 @@ pub(crate) fn volume_data(dir: &Path) -> Option<PathBuf> {
     (inner.is_dir() && !dir.join("storage").exists()).then_some(inner)
 }
 
-fn read_text(path: &Path, findings: &mut Findings) -> Option<TextFile> {
+/// The text of a file, whose kind messages call `what`; `None` after an error.
+pub(crate) fn read_text(path: &Path, what: &str, findings: &mut Findings) -> Option<TextFile> {
     // A seafile.conf has a few hundred lines. The limit keeps a file that was named by mistake from filling the memory.
     const MOST: u64 = 1 << 20;
     let name = path.display().to_string();
     let mut bytes = Vec::new();
     let problem = match File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes)) {
         Ok(_) if bytes.len() as u64 <= MOST => return Some(TextFile { name, bytes }),
-        Ok(_) => "is larger than 1 MiB, which no seafile.conf is".to_owned(),
+        Ok(_) => format!("is larger than 1 MiB, which no {what} is"),
         Err(error) => format!("cannot be read: {error}"),
     };
     findings.error(ConfError::new(&Place::file(&name), problem).allowed("a text file that this user may read"));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::aliases::misspelt_variables;
 use super::backend::{Backend, BackendConf, StoreConf};
+use super::classes;
 use super::database::{self, DatabaseText};
 use super::dotenv::{self, Variables};
 use super::find::{find_files, names_volume};
@@ -160,6 +161,7 @@ fn build(
         places: placed.map(|(_, place)| place),
     };
     conflict::check_kinds(&side, role, findings);
+    conflict::check_classes(&side, findings);
     Some(side)
 }
 
@@ -204,11 +206,7 @@ fn read_stores(
             of_variables(store, place, context, findings)
         }),
         "s3" => s3_of_variables(variables, &storage_type.place, context, findings),
-        "multiple" => {
-            let error = ConfError::new(&storage_type.place, CLASSES).option(STORAGE_TYPE);
-            findings.error(error.allowed("disk, s3, or empty"));
-            PlacedStores::default()
-        }
+        "multiple" => stores_of_classes(text, parsed, &storage_type.place, context, findings),
         _ if storage_type.refused => PlacedStores::default(),
         other => {
             let error = ConfError::new(&storage_type.place, format!("{other:?} is not a type of storage"));
@@ -254,8 +252,6 @@ fn of_variables(
     }
 }
 
-const CLASSES: &str = "storage classes are not handled by this command yet";
-
 fn stores_of_conf(text: &SideText, parsed: &Parsed, context: &Context<'_>, findings: &mut Findings) -> PlacedStores {
     let sections = &parsed.sections;
     let Some(conf) = &text.conf else {
@@ -267,9 +263,9 @@ fn stores_of_conf(text: &SideText, parsed: &Parsed, context: &Context<'_>, findi
     };
     let file = Place::file(&conf.name);
     let mut storage = Options::of_section("storage", sections.get("storage"), &file, findings);
-    if storage.boolean("enable_storage_classes", false) {
-        storage.error("enable_storage_classes", CLASSES, "false");
-        return PlacedStores::default();
+    if storage.boolean(ENABLED, false) {
+        let stores = classes::file::read(&mut storage, &conf.name, text.classes.as_ref(), context);
+        return of_classes(stores, context, findings);
     }
     let names_any = ObjectKind::ALL.iter().any(|kind| sections.contains_key(section_of(*kind)));
     PerKind::from_fn(|kind| {
@@ -290,6 +286,44 @@ fn stores_of_conf(text: &SideText, parsed: &Parsed, context: &Context<'_>, findi
         let mut options = Options::of_section(name, sections.get(name), &file, findings);
         let backend = read::read_section(&mut options, context)?;
         Some((StoreConf::new(kind, backend), options.place().clone()))
+    })
+}
+
+/// The option that says whether there are storage classes.
+const ENABLED: &str = "enable_storage_classes";
+
+/// The stores of storage classes that a variable at `place` says there are: its seafile.conf names the file.
+fn stores_of_classes(
+    text: &SideText,
+    parsed: &Parsed,
+    place: &Place,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) -> PlacedStores {
+    let Some(conf) = &text.conf else {
+        let problem = "is multiple, which are the storage classes of a seafile.conf, and there is none";
+        let error = ConfError::new(place, problem).option(STORAGE_TYPE);
+        findings.error(error.allowed("a seafile.conf in the same folder, with storage_classes_file in [storage]"));
+        return PlacedStores::default();
+    };
+    let file = Place::file(&conf.name);
+    let mut storage = Options::of_section("storage", parsed.sections.get("storage"), &file, findings);
+    if storage.has(ENABLED) && !storage.boolean(ENABLED, false) {
+        storage.error(ENABLED, format!("is false, and {STORAGE_TYPE} is multiple"), "true");
+        return PlacedStores::default();
+    }
+    let stores = classes::file::read(&mut storage, &conf.name, text.classes.as_ref(), context);
+    of_classes(stores, context, findings)
+}
+
+/// The stores of classes, or of the kinds that stay those where they stay.
+fn of_classes(stores: PlacedStores, context: &Context<'_>, findings: &mut Findings) -> PlacedStores {
+    let mut stores = stores;
+    PerKind::from_fn(|kind| {
+        let named = stores[kind].take();
+        let Some(staying) = context.staying.filter(|staying| staying.is_asked(kind)) else { return named };
+        let (named, place) = named?;
+        staying.of_conf(kind, Some(&named), &place, findings)
     })
 }
 

@@ -14,8 +14,10 @@ const BOOLEANS: &str = "true, false, yes, no, on, off, 1, 0";
 
 /// Parses options and adds errors for invalid ones.
 pub(crate) struct Options<'a> {
-    section: Option<&'static str>,
+    section: Option<String>,
     place: Place,
+    /// Whether the section is one of an INI file, where quotes and what follows a `#` belong to a value.
+    is_ini: bool,
     values: BTreeMap<String, Value>,
     /// Option to environment variable, for messages; empty for options that all stand in a section.
     names: Vec<(&'static str, &'static str)>,
@@ -24,15 +26,10 @@ pub(crate) struct Options<'a> {
 
 impl<'a> Options<'a> {
     /// The options of a section; when it is `None`, of an empty section of the file at `place`.
-    pub(crate) fn of_section(
-        name: &'static str,
-        section: Option<&Section>,
-        place: &Place,
-        findings: &'a mut Findings,
-    ) -> Self {
+    pub(crate) fn of_section(name: &str, section: Option<&Section>, place: &Place, findings: &'a mut Findings) -> Self {
         let values = section.map(|section| section.options.clone()).unwrap_or_default();
         let place = section.map_or(place, |section| &section.place).clone();
-        Self { section: Some(name), place, values, names: Vec::new(), findings }
+        Self { section: Some(name.to_owned()), place, is_ini: true, values, names: Vec::new(), findings }
     }
 
     /// The options for which environment variables stand; `place` is the place of the variable that selects them.
@@ -44,7 +41,18 @@ impl<'a> Options<'a> {
     ) -> Self {
         let value = |(option, name): &(&str, &str)| Some(((*option).to_owned(), variables.get(*name)?.clone()));
         let values = names.iter().filter_map(value).collect();
-        Self { section: None, place: place.clone(), values, names, findings }
+        Self { section: None, place: place.clone(), is_ini: false, values, names, findings }
+    }
+
+    /// The options of an object in a JSON file, which names the backend `backend` where a section has `name`; `section` is
+    /// what messages call the object.
+    pub(crate) fn of_json(
+        section: String,
+        place: Place,
+        values: BTreeMap<String, Value>,
+        findings: &'a mut Findings,
+    ) -> Self {
+        Self { section: Some(section), place, is_ini: false, values, names: Vec::new(), findings }
     }
 
     /// The same options, some of which variables override, each on its own.
@@ -64,12 +72,20 @@ impl<'a> Options<'a> {
 
     /// The name that the user knows `option` by: the variable's, or the option's own.
     pub(crate) fn shown<'b>(&self, option: &'b str) -> &'b str {
+        if option == "name" && self.is_json() {
+            return "backend";
+        }
         self.names.iter().find(|(name, _)| *name == option).map_or(option, |(_, variable)| variable)
     }
 
     /// The section in which `option` stands or would stand; `None` when a variable gives it.
-    fn section_of(&self, option: &str) -> Option<&'static str> {
-        self.section.filter(|_| self.names.iter().all(|(name, _)| *name != option))
+    fn section_of(&self, option: &str) -> Option<&str> {
+        self.section.as_deref().filter(|_| self.names.iter().all(|(name, _)| *name != option))
+    }
+
+    /// Whether the options are those of an object in a JSON file.
+    fn is_json(&self) -> bool {
+        self.section.is_some() && !self.is_ini
     }
 
     fn finding(&self, option: &str, problem: impl Into<String>) -> ConfError {
@@ -139,7 +155,7 @@ impl<'a> Options<'a> {
         if is_quoted(&text) {
             self.warn(option, "stands in quotes; they are part of the value");
         }
-        let is_in_section = self.section_of(option).is_some();
+        let is_in_section = self.is_ini && self.section_of(option).is_some();
         if is_in_section && (text.contains(" #") || text.contains(" ;")) {
             self.warn(
                 option,

@@ -67,6 +67,7 @@ pub(crate) const fn options_of(backend: Backend) -> &'static [&'static str] {
         Backend::Oss => {
             &["name", "key_id", "key", "bucket", "endpoint", "region", "use_https", "signature_version", "ca_file"]
         }
+        Backend::Classes => &[],
     }
 }
 
@@ -85,6 +86,7 @@ pub(crate) fn read_section(options: &mut Options<'_>, context: &Context<'_>) -> 
         Backend::Ceph => read_ceph(options, context).map(BackendConf::Ceph),
         Backend::Swift => read_swift(options, context).map(BackendConf::Swift),
         Backend::Oss => read_oss(options, context).map(BackendConf::Oss),
+        Backend::Classes => None,
     }
 }
 

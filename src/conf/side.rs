@@ -45,6 +45,8 @@ pub struct SideText {
     pub conf: Option<TextFile>,
     /// The `.env` file beside it.
     pub dotenv: Option<TextFile>,
+    /// The file of storage classes that seafile.conf names; `None` reads it from the disk, where that is accessed.
+    pub classes: Option<TextFile>,
     /// The seafile-data folder, where it is known.
     pub data_dir: Option<PathBuf>,
 }

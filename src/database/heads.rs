@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::classes::LibraryClasses;
 use super::{DatabaseError, Tables};
 use crate::conf::DatabaseConf;
 use crate::database;
@@ -23,6 +24,8 @@ pub struct Roots {
     pub libraries: Vec<LibraryRoots>,
     /// The libraries in `GarbageRepos`.
     pub garbage: BTreeSet<LibraryId>,
+    /// Which storage class each library is in.
+    pub classes: LibraryClasses,
     /// A description, fit to be shown, of each row without a valid library or commit id or with a number that is none.
     pub ignored: Vec<String>,
     /// Whether the heads were inferred from the commits, because there is no database. Such heads include unfinished
@@ -106,8 +109,9 @@ impl Roots {
         reader.history()?;
         reader.virtual_libraries()?;
         let garbage = reader.garbage()?;
+        let classes = reader.classes()?;
         let libraries = reader.libraries.into_values().collect();
-        Ok(Self { libraries, garbage, ignored: reader.ignored, guessed: false })
+        Ok(Self { libraries, garbage, classes, ignored: reader.ignored, guessed: false })
     }
 }
 
@@ -205,6 +209,26 @@ impl Reader<'_> {
     fn garbage(&mut self) -> Result<BTreeSet<LibraryId>, DatabaseError> {
         let rows = self.optional("GarbageRepos", ["repo_id"])?;
         Ok(rows.iter().filter_map(|[library]| self.library_of("GarbageRepos", library.as_ref())).collect())
+    }
+
+    /// The storage classes of all libraries, also of those that are about to be deleted: their objects are there still.
+    fn classes(&mut self) -> Result<LibraryClasses, DatabaseError> {
+        let mut rows = Vec::new();
+        for [library, class] in &self.optional("RepoStorageId", ["repo_id", "storage_id"])? {
+            let Some(library) = self.library_of("RepoStorageId", library.as_ref()) else { continue };
+            match class.as_deref().map(str::trim).filter(|class| !class.is_empty()) {
+                Some(class) => rows.push((library, class.to_owned())),
+                None => self.ignore("RepoStorageId", class.as_deref(), "the id of a storage class"),
+            }
+        }
+        if rows.is_empty() {
+            return Ok(LibraryClasses::default());
+        }
+        // Only a server with classes is asked for these once more.
+        let origins = self.optional("VirtualRepo", ["repo_id", "origin_repo"])?.into_iter();
+        let parse = |cell: Option<String>| LibraryId::parse(cell.unwrap_or_default().trim_end().as_bytes());
+        let origins = origins.filter_map(|[library, origin]| Some((parse(library)?, parse(origin)?)));
+        Ok(LibraryClasses::new(rows, origins))
     }
 
     /// Calls `set` for each library that has a value in the column of an optional table; its error says what the value

@@ -13,7 +13,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::{Beat, Lease, LeaseError, LeaseLoss, TakeOver, Times};
 use crate::flow::Hold;
-use crate::object::PerKind;
 use crate::store::layer::retry::Teller;
 use crate::store::{ErrorKind, StoreError, WriteStore};
 use crate::sys::shutdown::{Shutdown, ShutdownReason};
@@ -53,13 +52,13 @@ struct Shared {
 }
 
 impl LeaseKeeper {
-    /// Claims the lease on all three stores and renews it from now on. When it is lost, `shutdown` is requested; with
+    /// Claims the lease on all of the stores and renews it from now on. When it is lost, `shutdown` is requested; with
     /// `outage`, not before the patience with a destination that does not answer is over.
     ///
     /// # Errors
     /// As [`Lease::claim`], and when no thread can be started.
     pub fn claim(
-        stores: &PerKind<Arc<dyn WriteStore>>,
+        stores: &[Arc<dyn WriteStore>],
         take_over: TakeOver,
         times: Times,
         outage: Option<Outage>,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::conf::backend::Location;
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, ObjectKind};
 use crate::store::backend::memory::MemoryStore;
 use crate::store::{Page, Part, ReadStore};
 
@@ -17,15 +17,15 @@ const TIMES: Times = Times {
     settle: Duration::from_millis(20),
 };
 
-fn stores() -> PerKind<Arc<dyn WriteStore>> {
-    PerKind::from_fn(|kind| Arc::new(MemoryStore::new(kind, "leased")) as Arc<dyn WriteStore>)
+fn stores() -> Vec<Arc<dyn WriteStore>> {
+    ObjectKind::ALL.map(|kind| Arc::new(MemoryStore::new(kind, "leased")) as Arc<dyn WriteStore>).into()
 }
 
-fn acquire(stores: &PerKind<Arc<dyn WriteStore>>, take_over: TakeOver) -> Result<Lease, LeaseError> {
+fn acquire(stores: &[Arc<dyn WriteStore>], take_over: TakeOver) -> Result<Lease, LeaseError> {
     acquire_in(stores, take_over, TIMES)
 }
 
-fn acquire_in(stores: &PerKind<Arc<dyn WriteStore>>, take_over: TakeOver, times: Times) -> Result<Lease, LeaseError> {
+fn acquire_in(stores: &[Arc<dyn WriteStore>], take_over: TakeOver, times: Times) -> Result<Lease, LeaseError> {
     let lease = Lease::claim(stores, take_over, times, &Shutdown::new())?;
     lease.confirm(&Shutdown::new()).map(|()| lease)
 }
@@ -40,8 +40,8 @@ fn an_hour_ago() -> Timestamp {
     Timestamp::now() - jiff::SignedDuration::from_hours(1)
 }
 
-fn put(stores: &PerKind<Arc<dyn WriteStore>>, note: &Note) {
-    stores.values().for_each(|store| control::write(&**store, &control::LEASE, note, Lasting::Passing).unwrap());
+fn put(stores: &[Arc<dyn WriteStore>], note: &Note) {
+    stores.iter().for_each(|store| control::write(&**store, &control::LEASE, note, Lasting::Passing).unwrap());
 }
 
 #[test]
@@ -127,7 +127,7 @@ impl WriteStore for Renewed {
 #[test]
 fn a_holder_whose_clock_is_wrong_and_who_lives_is_respected() {
     let renewed = |kind| Arc::new(Renewed(MemoryStore::new(kind, "renewed"), AtomicU64::new(0)));
-    let stores = PerKind::from_fn(|kind| renewed(kind) as Arc<dyn WriteStore>);
+    let stores = ObjectKind::ALL.map(|kind| renewed(kind) as Arc<dyn WriteStore>);
     assert!(matches!(acquire(&stores, TakeOver::WhenAbandoned), Err(LeaseError::Held { .. })));
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::conf::{BackendConf, SideConf};
 use crate::object::{LibraryId, ObjectKind};
-use crate::preflight::PROBE;
+use crate::preflight::{PROBE, leaves};
 use crate::store::backend::fs::FsStore;
 use crate::store::control;
 
@@ -49,13 +49,13 @@ impl fmt::Display for ForeignOwner {
 /// libraries. Root needs no rights, so a server that runs as root has no such folder.
 pub fn of_results(from: &SideConf, to: &SideConf, changed: &BTreeSet<LibraryId>) -> Vec<ForeignOwner> {
     let mut found: Vec<ForeignOwner> = Vec::new();
-    for (kind, conf) in to.stores.iter().filter(|(_, conf)| !conf.stays) {
+    for conf in leaves(to).iter().filter(|conf| !conf.stays) {
         let BackendConf::Fs(folder) = &conf.backend else { continue };
-        let [storage, root, ..] = FsStore::folders_of(folder, kind, &PROBE);
+        let [storage, root, ..] = FsStore::folders_of(folder, conf.kind, &PROBE);
         if found.iter().any(|found| found.path.starts_with(&storage)) {
             continue;
         }
-        let owners = [source_folder(from, kind), Some(folder.dir.clone())].into_iter().flatten();
+        let owners = [source_folder(from, conf.kind), Some(folder.dir.clone())].into_iter().flatten();
         let owners = owners.filter_map(|path| fs::metadata(path).ok()).filter(|owner| owner.uid() != 0);
         let Some((expected, (path, foreign))) =
             owners.into_iter().find_map(|owner| Some((owner.clone(), first_foreign(&root, owner.uid(), changed)?)))
@@ -79,11 +79,13 @@ fn shell_word(path: &Path) -> String {
     if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// The folder of a kind at the old side, where that is on a filesystem.
+/// The folder of a kind at the old side, where that is on a filesystem; the first one that a storage class has.
 fn source_folder(from: &SideConf, kind: ObjectKind) -> Option<PathBuf> {
-    let BackendConf::Fs(folder) = &from.store(kind).backend else { return None };
-    let [_, root, ..] = FsStore::folders_of(folder, kind, &PROBE);
-    Some(root)
+    from.store(kind).leaves().iter().find_map(|leaf| {
+        let BackendConf::Fs(folder) = &leaf.backend else { return None };
+        let [_, root, ..] = FsStore::folders_of(folder, kind, &PROBE);
+        Some(root)
+    })
 }
 
 /// The first of some files and folders at and below `root` that does not belong to the user `expected`.
@@ -118,7 +120,7 @@ fn some_of(folder: &Path, most: usize) -> Vec<PathBuf> {
 pub(super) fn warnings(to: &SideConf) -> Vec<String> {
     let me = rustix::process::geteuid().as_raw();
     let mut found = Vec::new();
-    for conf in to.stores.values().filter(|conf| !conf.stays) {
+    for conf in leaves(to).iter().filter(|conf| !conf.stays) {
         let BackendConf::Fs(folder) = &conf.backend else { continue };
         let [storage, root, ..] = FsStore::folders_of(folder, conf.kind, &PROBE);
         let innermost =

@@ -3,6 +3,7 @@
 //! in the source, and folders are told apart by what the kernel calls them.
 
 use std::collections::HashMap;
+use std::ops::Index;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -11,8 +12,8 @@ use std::{fmt, fs};
 use bytes::Bytes;
 
 use super::PROBE;
-use crate::conf::{BackendConf, SideConf};
-use crate::object::{ObjectKey, ObjectKind, PerKind};
+use crate::conf::{BackendConf, SideConf, StoreConf};
+use crate::object::{ObjectKey, ObjectKind};
 use crate::store::backend::fs::FsStore;
 use crate::store::{ReadStore, StoreError, found};
 
@@ -31,23 +32,45 @@ impl fmt::Display for SamePlace {
     }
 }
 
-/// The stores of the source as they are opened, each once; `None` for one that does not work.
-pub(super) type Sources = PerKind<OnceLock<Option<Arc<dyn ReadStore>>>>;
+/// A store of the source as soon as it is opened; `None` for one that does not work.
+pub(super) type Source = OnceLock<Option<Arc<dyn ReadStore>>>;
 
-/// Which stores of the source show `data` under the name `key`, which was just written at the destination.
+/// The stores of the source as they are opened, each once.
+pub(super) struct Sources(Vec<(String, Source)>);
+
+impl Sources {
+    /// Those of these configurations, none opened yet.
+    pub(super) fn of(stores: &[StoreConf]) -> Self {
+        let name = |conf: &StoreConf| match &conf.class {
+            Some(class) => format!("{} store of class {class}", conf.kind),
+            None => format!("{} store", conf.kind),
+        };
+        Self(stores.iter().map(|conf| (name(conf), Source::new())).collect())
+    }
+}
+
+impl Index<usize> for Sources {
+    type Output = Source;
+
+    fn index(&self, at: usize) -> &Source {
+        &self.0[at].1
+    }
+}
+
+/// The positions of the stores of the source that show `data` under the name `key`, which was just written at the destination.
 ///
 /// # Errors
 /// When a store of the source does not answer: whether it is the same one is not known then.
-pub(super) fn showing(sources: &Sources, key: &ObjectKey, data: &Bytes) -> Result<Vec<ObjectKind>, StoreError> {
+pub(super) fn showing(sources: &Sources, key: &ObjectKey, data: &Bytes) -> Result<Vec<usize>, StoreError> {
     let mut same = Vec::new();
-    for (kind, source) in sources.iter() {
+    for (at, (name, source)) in sources.0.iter().enumerate() {
         // One that does not work is told in its own row.
         let Some(source) = source.wait() else { continue };
         let read = found(source.read(key)).map_err(|error| {
-            error.because(format_args!("so it is not known whether the source's {kind} store is the same as this one"))
+            error.because(format_args!("so it is not known whether the source's {name} is the same as this one"))
         })?;
         if read.as_ref() == Some(data) {
-            same.push(kind);
+            same.push(at);
         }
     }
     Ok(same)
@@ -68,17 +91,24 @@ type FolderId = (u64, u64);
 /// The first folder that both sides have under two names, of each kind that is on a filesystem on both sides.
 pub fn shared_folders(from: &SideConf, to: &SideConf, depth: Depth) -> Vec<SamePlace> {
     let shared = |kind: ObjectKind| {
-        let roots = [from, to].map(|side| match &side.store(kind).backend {
-            BackendConf::Fs(conf) => {
-                let [_, root, ..] = FsStore::folders_of(conf, kind, &PROBE);
-                Some(root)
-            }
-            _ => None,
+        let roots = [from, to].map(|side| {
+            let root = |leaf: StoreConf| match &leaf.backend {
+                BackendConf::Fs(conf) => {
+                    let [_, root, ..] = FsStore::folders_of(conf, kind, &PROBE);
+                    Some(root)
+                }
+                _ => None,
+            };
+            side.store(kind).leaves().into_iter().filter_map(root).collect::<Vec<PathBuf>>()
         });
-        let [Some(source), Some(destination)] = roots else { return None };
+        let [sources, destinations] = roots;
+        if sources.is_empty() || destinations.is_empty() {
+            return None;
+        }
+        let all = |roots: &[PathBuf]| roots.iter().flat_map(|root| folders(root, depth)).collect::<Vec<_>>();
         let known: HashMap<FolderId, PathBuf> =
-            folders(&source, depth).into_iter().filter_map(|path| Some((id_of(&path)?, path))).collect();
-        folders(&destination, depth).into_iter().find_map(|path| {
+            all(&sources).into_iter().filter_map(|path| Some((id_of(&path)?, path))).collect();
+        all(&destinations).into_iter().find_map(|path| {
             let source = known.get(&id_of(&path)?)?;
             let place = |path: &Path| format!("{kind} folder {}", path.display());
             Some(SamePlace { destination: place(&path), source: place(source) })

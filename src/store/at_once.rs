@@ -17,6 +17,19 @@ where
     E: Send,
 {
     let asked: Vec<(ObjectKind, &S)> = stores.iter().collect();
-    let mut answers = tasks::map(&Seats::new(asked.len() - 1), &asked, |(kind, store)| call(*kind, store)).into_iter();
-    PerKind::try_from_fn(|_| answers.next().expect("each kind was asked"))
+    let mut answers = each_at_once(&asked, |(kind, store)| call(*kind, store))?.into_iter();
+    Ok(PerKind::from_fn(|_| answers.next().expect("each kind was asked")))
+}
+
+/// Calls `call` for every one of several stores at the same time, and returns when all have answered.
+///
+/// # Errors
+/// The first error in the order of the stores.
+pub fn each_at_once<S, T, E>(stores: &[S], call: impl Fn(&S) -> Result<T, E> + Sync) -> Result<Vec<T>, E>
+where
+    S: Sync,
+    T: Send,
+    E: Send,
+{
+    tasks::map(&Seats::new(stores.len().saturating_sub(1)), stores, call).into_iter().collect()
 }

@@ -16,12 +16,19 @@ pub enum Exclusion {
 /// A lock that the kernel holds for this process.
 #[derive(Debug)]
 pub struct KernelLock {
-    _descriptor: OwnedFd,
+    _descriptors: Vec<OwnedFd>,
 }
 
 impl KernelLock {
     /// The lock of which this descriptor is the only holder.
-    pub const fn held_by(descriptor: OwnedFd) -> Self {
-        Self { _descriptor: descriptor }
+    pub fn held_by(descriptor: OwnedFd) -> Self {
+        Self { _descriptors: vec![descriptor] }
+    }
+
+    /// This lock and another one, which end together.
+    #[must_use]
+    pub fn and(mut self, other: Option<Self>) -> Self {
+        self._descriptors.extend(other.into_iter().flat_map(|other| other._descriptors));
+        self
     }
 }

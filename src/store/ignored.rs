@@ -20,6 +20,8 @@ pub enum NameSort {
     Temporary,
     /// That of an object in the layout of another backend.
     OtherLayout,
+    /// That of an object whose library is in another storage class than the store that holds it.
+    OtherClass,
     /// Nothing that is known here.
     Other,
 }
@@ -40,6 +42,8 @@ pub struct Ignored {
     pub temporary: IgnoredNames,
     /// Objects in the layout of another backend, which nobody finds where they are.
     pub other_layout: IgnoredNames,
+    /// Objects whose libraries are in other storage classes than the stores that hold them: no server looks for them there.
+    pub other_class: IgnoredNames,
     /// All others.
     pub other: IgnoredNames,
 }
@@ -47,7 +51,7 @@ pub struct Ignored {
 impl Ignored {
     /// How many names there are.
     pub const fn total(&self) -> u64 {
-        self.temporary.count + self.other_layout.count + self.other.count
+        self.temporary.count + self.other_layout.count + self.other_class.count + self.other.count
     }
 
     /// Counts a name.
@@ -61,9 +65,10 @@ impl Ignored {
 
     /// Adds what another listing, or another page of this one, met.
     pub fn merge(&mut self, other: Self) {
-        let Self { temporary, other_layout, other } = other;
+        let Self { temporary, other_layout, other_class, other } = other;
         self.temporary.merge(temporary);
         self.other_layout.merge(other_layout);
+        self.other_class.merge(other_class);
         self.other.merge(other);
     }
 
@@ -71,6 +76,7 @@ impl Ignored {
         match sort {
             NameSort::Temporary => &mut self.temporary,
             NameSort::OtherLayout => &mut self.other_layout,
+            NameSort::OtherClass => &mut self.other_class,
             NameSort::Other => &mut self.other,
         }
     }

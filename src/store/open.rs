@@ -22,6 +22,8 @@ use crate::conf::{BackendConf, StoreConf};
 use crate::flow::Hold;
 use crate::sys::shutdown::Shutdown;
 
+mod classes;
+
 /// How to talk to stores, whatever their backend.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
@@ -133,7 +135,7 @@ impl Ways {
             BackendConf::S3(s3) => base_url(s3),
             BackendConf::Swift(swift) => SwiftStore::url(swift),
             BackendConf::Oss(oss) => OssStore::url(oss),
-            BackendConf::Fs(_) | BackendConf::Ceph(_) => return,
+            BackendConf::Fs(_) | BackendConf::Ceph(_) | BackendConf::Classes(_) => return,
         };
         let Ok(url) = url.parse::<http::Uri>() else { return };
         let Some(proxy) = self.proxies.of(&url) else { return };
@@ -156,6 +158,7 @@ pub fn open_source(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Re
             let store: Arc<dyn ReadStore> = Arc::new(Named::open(conf, open)?);
             Ok(decrypted(conf, &store)?.map_or(store, |plain| Arc::new(plain)))
         }
+        BackendConf::Classes(of) => Ok(classes::open(conf, of, |leaf| open_source(leaf, options))?),
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
 }
@@ -183,6 +186,10 @@ pub fn open_destination_to_read(
     if conf.stays {
         return open_destination_as_it_is(conf, options).map(Some);
     }
+    if let Some(of) = conf.classes() {
+        let open = |leaf: &StoreConf| open_destination_to_read(leaf, options);
+        return Ok(classes::open_if_there(conf, of, open, |absent| Arc::new(absent))?.map(|store| store as _));
+    }
     match (open_destination_as_it_is(conf, options), &conf.backend) {
         (Err(error), BackendConf::Fs(fs)) if error.kind() == ErrorKind::ContainerMissing && fs.dir.is_dir() => Ok(None),
         (opened, _) => opened.map(Some),
@@ -204,6 +211,7 @@ pub fn open_destination_as_it_is(conf: &StoreConf, options: &OpenOptions) -> Res
                 Arc::new(Named::open(conf, || open().map(|store| options.reading(conf, store)))?);
             Ok(decrypted(conf, &store)?.map_or(store, |plain| Arc::new(plain)))
         }
+        BackendConf::Classes(of) => Ok(classes::open(conf, of, |leaf| open_destination_as_it_is(leaf, options))?),
         _ => open_writable(conf, options).map(|store| store as Arc<dyn ReadStore>),
     }
 }
@@ -234,6 +242,7 @@ pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<
             let store: Arc<dyn RemoveStore> = Arc::new(Named::open(conf, open)?);
             Ok(decrypted(conf, &store)?.map_or(store, |plain| Arc::new(plain)))
         }
+        BackendConf::Classes(of) => Ok(classes::open(conf, of, |leaf| open_source_to_remove(leaf, options))?),
         _ => open_writable(conf, options).map(|store| store as Arc<dyn RemoveStore>),
     }
 }
@@ -243,10 +252,15 @@ pub fn open_source_to_remove(conf: &StoreConf, options: &OpenOptions) -> Result<
 /// # Errors
 /// As [`open_source`].
 pub fn open_quarantine(conf: &StoreConf) -> Result<Option<Arc<dyn RemoveStore>>, StoreError> {
-    let BackendConf::Fs(fs) = &conf.backend else { return Ok(None) };
     if conf.stays {
         return Ok(None);
     }
+    if let Some(of) = conf.classes() {
+        return Ok(
+            classes::open_if_there(conf, of, open_quarantine, |absent| Arc::new(absent))?.map(|store| store as _)
+        );
+    }
+    let BackendConf::Fs(fs) = &conf.backend else { return Ok(None) };
     let quarantine = || FsStore::quarantine(fs, conf.kind, conf.location());
     let Some(store) = Named::open_if_there(conf, quarantine)? else { return Ok(None) };
     Ok(Some(match &conf.crypt {
@@ -270,6 +284,7 @@ fn open_writable(conf: &StoreConf, options: &OpenOptions) -> Result<Arc<dyn Stor
         BackendConf::Swift(swift) => options.retrying_named(conf, || SwiftStore::open(swift, location, http))?,
         BackendConf::Ceph(ceph) => options.retrying_named(conf, || CephStore::open(ceph, location, &options.ceph()))?,
         BackendConf::Oss(oss) => options.retrying_named(conf, || OssStore::open(oss, location, http))?,
+        BackendConf::Classes(of) => return Ok(classes::open(conf, of, |leaf| open_writable(leaf, options))?),
     };
     Ok(decrypted(conf, &store)?.map_or(store, |plain| Arc::new(plain)))
 }

@@ -1,6 +1,7 @@
 //! Reading a configuration: the settings, and all mistakes in one go.
 
 mod backends;
+mod classes;
 mod crypt;
 mod database;
 mod environment;

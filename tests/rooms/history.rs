@@ -253,7 +253,7 @@ fn a_folder_that_cannot_be_made_is_told_before_anything_else_happens() {
 
 fn side(conf: &str, path: &str) -> SideConf {
     let conf = TextFile { name: path.into(), bytes: conf.into() };
-    let text = SideText { path: path.into(), conf: Some(conf), dotenv: None, data_dir: Some("/data".into()) };
+    let text = SideText { path: path.into(), conf: Some(conf), data_dir: Some("/data".into()), ..SideText::default() };
     parse_side(&text, Role::Source, &Environment::default()).unwrap()
 }
 

@@ -58,6 +58,7 @@ impl Place {
                 ObjectKind::ALL.iter().for_each(|kind| server.create_bucket(&format!("seaf-{kind}")));
                 Self::Oss(server)
             }
+            Backend::Classes => unreachable!("a place is one of each kind"),
         })
     }
 

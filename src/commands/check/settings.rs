@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::commands::common::flags::{DatabaseLoginFlags, PairFlags, StoreFlags};
+use crate::commands::common::placing::{ClassSource, place_pair};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, resolve_database, resolve_store, resolve_with_sides, warn_of_guess,
 };
@@ -50,8 +51,10 @@ pub struct CheckSettings {
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &CheckFlags, env: &Environment) -> Result<CheckSettings, SettingsError> {
     resolve_with_sides(&flags.pair, env, |from, to| {
-        warn_of_guess(flags.db.as_deref(), from);
+        let guessed = warn_of_guess(flags.db.as_deref(), from);
         let database = resolve_database(flags.db.as_deref(), &flags.login, from, env)?;
+        let source = ClassSource { database: database.as_ref(), guessed: guessed.as_deref() };
+        place_pair(from, to, &flags.pair.classes.map, source)?;
         let (is_database_named, store) = (flags.db.is_some(), resolve_store(&flags.store, env)?);
         Ok(CheckSettings { from: from.clone(), to: to.clone(), database, is_database_named, store })
     })

@@ -55,10 +55,11 @@ fn row(store: &StoreProbe) -> Vec<Cell> {
         Probe::Untried => Cell::of("-"),
         Probe::Bad(error) => Cell::Mark { good: false, word: error.kind().as_str().to_owned() },
     };
-    let StoreProbe { kind, side, location, .. } = store;
+    let StoreProbe { kind, side, location, class, .. } = store;
+    let place = class.as_ref().map_or_else(|| location.to_string(), |class| format!("class {class}: {location}"));
     let tried = [&store.reachable, &store.list, &store.read, &store.write].map(probe);
     // The place last, because it may be long: a terminal that breaks the line breaks nothing else.
-    [Cell::of(kind), Cell::of(side.as_str())].into_iter().chain(tried).chain([Cell::of(location)]).collect()
+    [Cell::of(kind), Cell::of(side.as_str())].into_iter().chain(tried).chain([Cell::of(place)]).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::commands::common::failure::Failure;
 use crate::commands::common::other_layout;
 use crate::commands::common::settings::PairSettings;
 use crate::commands::common::sides::Sides;
+use crate::conf::StoreConf;
 use crate::conf::backend::Location;
 use crate::history::Incarnation;
 use crate::index::from_listing::Listing;
@@ -328,7 +329,7 @@ pub fn for_plan(
 ) -> Result<DestinationIndex, Failure> {
     let location = settings.to.store(kind).location();
     if let Some(prefix) = settings.list.prefix.as_ref().filter(|_| !settings.list.relist)
-        && is_used(kind, destination, prefix, &location, console)?
+        && is_used(settings.to.store(kind), destination, prefix, console)?
         && let Some(set) = index::open_read_only(&ListPaths::new(prefix, kind, None), &location)?
     {
         return Ok(DestinationIndex { set, journal: None, listed_now: false, lock: None, _temporary: None });
@@ -350,14 +351,13 @@ pub fn for_plan(
 
 /// Whether the list file may be used, by the state that the destination shows; says so when it may not be.
 fn is_used(
-    kind: ObjectKind,
+    store: &StoreConf,
     destination: Option<&dyn ReadStore>,
     prefix: &Path,
-    location: &Location,
     console: &Console,
 ) -> Result<bool, Failure> {
     let shown = destination.map_or(Ok(None), Incarnation::read)?;
-    let why_not = list_state::why_not_used(prefix, kind, location, shown.as_ref())?;
+    let why_not = list_state::why_not_used(prefix, store, shown.as_ref())?;
     if let Some(why) = &why_not {
         console.warning(format_args!("{why}; the destination is listed for this plan"));
     }

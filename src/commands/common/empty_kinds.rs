@@ -162,5 +162,6 @@ const fn question_of(backend: Backend) -> &'static str {
         Backend::S3 | Backend::Oss => "is the bucket the right one? Mend that, and try again",
         Backend::Swift => "is the container the right one? Mend that, and try again",
         Backend::Ceph => "is the pool the right one? Mend that, and try again",
+        Backend::Classes => "are the stores of the classes the right ones? Mend that, and try again",
     }
 }

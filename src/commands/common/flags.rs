@@ -7,6 +7,7 @@ use clap::{Args, ValueHint};
 
 use crate::commands::common::nworker::Nworker;
 use crate::commands::common::patience::Patience;
+use crate::commands::common::placing::ClassRename;
 use crate::commands::common::size::ByteSize;
 use crate::object::ObjectKind;
 
@@ -29,6 +30,19 @@ pub struct PairFlags {
     /// [default: every kind that the new side names]
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub kind: Vec<ObjectKind>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub classes: ClassFlags,
+}
+
+/// Storage classes of the new side that have other names than in the database.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ClassFlags {
+    /// Put the libraries that the database has in storage class OLD into the class NEW of the new side; may be repeated
+    /// [default: the class of the same id]
+    #[arg(long, value_name = "OLD=NEW")]
+    pub map: Vec<ClassRename>,
 }
 
 /// How much memory to use.

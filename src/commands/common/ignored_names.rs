@@ -6,10 +6,11 @@ use crate::store::Ignored;
 /// A sentence about the names that a listing of `side` met: how many of each sort, and up to three of them. `side` is as in
 /// "the source".
 pub fn left_alone(side: &str, ignored: &Ignored) -> String {
-    let Ignored { temporary, other_layout, other } = ignored;
+    let Ignored { temporary, other_layout, other_class, other } = ignored;
     let sorts = [
         (temporary, "of unfinished files"),
         (other_layout, "in another backend's layout"),
+        (other_class, "of objects in another storage class than the database has their library in"),
         (other, "of something else"),
     ];
     let sorts = sorts.into_iter().filter(|(names, _)| names.count > 0);

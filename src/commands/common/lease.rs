@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::commands::common::failure::Failure;
 use crate::commands::common::flags::LeaseFlags;
 use crate::commands::common::settings::{SettingsError, StoreSettings};
-use crate::conf::{Backend, Environment, SideConf};
+use crate::conf::{Backend, Environment, SideConf, StoreConf};
 use crate::lease::{LeaseError, LeaseKeeper, LeaseLoss, Outage, TakeOver, Times};
-use crate::object::{ObjectKind, PerKind};
+use crate::object::PerKind;
 use crate::report::Console;
 use crate::store::layer::retry::RetryPolicy;
 use crate::store::open::{OpenOptions, open_destination};
@@ -51,17 +51,31 @@ pub fn resolve_lease(flags: &LeaseFlags, env: &Environment) -> Result<LeaseSetti
 /// # Errors
 /// When one of them cannot be opened.
 pub fn control_stores(to: &SideConf, settings: &StoreSettings) -> Result<PerKind<Arc<dyn WriteStore>>, StoreError> {
-    let retry = RetryPolicy { patience: PATIENCE, ..settings.retry };
-    let options =
-        OpenOptions::new(1, settings.timeout.min(PATIENCE), retry, &Shutdown::new()).through(settings.proxies.clone());
+    let options = control_options(settings);
     PerKind::try_from_fn(|kind| open_destination(to.store(kind), &options))
+}
+
+/// Opens the destination's stores for the lease, which is held on that of each storage class by itself: another process
+/// may have one of them as a destination without classes.
+///
+/// # Errors
+/// As [`control_stores`].
+pub fn leased_stores(to: &SideConf, settings: &StoreSettings) -> Result<Vec<Arc<dyn WriteStore>>, StoreError> {
+    let options = control_options(settings);
+    let leaves = to.stores.values().flat_map(StoreConf::leaves);
+    leaves.map(|leaf| open_destination(&leaf, &options)).collect()
+}
+
+fn control_options(settings: &StoreSettings) -> OpenOptions {
+    let retry = RetryPolicy { patience: PATIENCE, ..settings.retry };
+    OpenOptions::new(1, settings.timeout.min(PATIENCE), retry, &Shutdown::new()).through(settings.proxies.clone())
 }
 
 /// What is done while the lease on `to` cannot be renewed, for writes through stores of `options`; `None` where a kind
 /// that moves is in a folder, whose writes cannot be held back. To a kind that stays nothing is written.
 pub fn outage(to: &SideConf, options: &OpenOptions) -> Option<Outage> {
-    let is_written_to_folder = |kind: &ObjectKind| to.moves(*kind) && to.store(*kind).location().backend == Backend::Fs;
-    let holds = !ObjectKind::ALL.iter().any(is_written_to_folder);
+    let is_written_to_folder = |store: StoreConf| !store.stays && store.location().backend == Backend::Fs;
+    let holds = !to.stores.values().flat_map(StoreConf::leaves).any(is_written_to_folder);
     let OpenOptions { hold, retry, tell, .. } = options;
     holds.then(|| Outage { hold: hold.clone(), patience: retry.patience, tell: tell.clone() })
 }
@@ -72,7 +86,7 @@ pub fn outage(to: &SideConf, options: &OpenOptions) -> Option<Outage> {
 /// # Errors
 /// [`Failure::Locked`] when another process holds it; else why a store failed.
 pub fn claim(
-    stores: &PerKind<Arc<dyn WriteStore>>,
+    stores: &[Arc<dyn WriteStore>],
     settings: &LeaseSettings,
     outage: Option<Outage>,
     shutdown: &Shutdown,

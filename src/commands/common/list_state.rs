@@ -1,7 +1,8 @@
 //! Which state of the destination the list files are of.
 //!
 //! Beside the list files `PATH.<kind>` stands `PATH.state`, which names the incarnation of each of the destination's
-//! stores under which list, unfinished list, journal and noted heads are valid. They are used only while the store shows
+//! stores under which list, unfinished list, journal and noted heads are valid, and where its libraries were among the
+//! storage classes. They are used only while the store shows
 //! that incarnation. Before a new one is written to the store, the file says which one it will be: a kill between the two
 //! costs no listing, because either of them is good then.
 
@@ -12,8 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::heads_cache;
 use crate::commands::common::failure::Failure;
-use crate::conf::SideConf;
-use crate::conf::backend::Location;
+use crate::conf::{SideConf, StoreConf};
 use crate::history::{Incarnation, Incarnations};
 use crate::index::{self, ListLock, ListPaths, Origin};
 use crate::object::{ObjectKind, PerKind};
@@ -30,6 +30,9 @@ struct Valid {
     current: Incarnation,
     /// The one that is being written, if any.
     next: Option<Incarnation>,
+    /// Where the libraries were among the storage classes; empty where there are none.
+    #[serde(default)]
+    placement: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,6 +59,8 @@ enum Doubt {
     OtherStore,
     /// The store has another generation.
     OtherGeneration,
+    /// Libraries are in other storage classes.
+    OtherClasses,
 }
 
 impl Doubt {
@@ -69,6 +74,7 @@ impl Doubt {
             Self::OtherGeneration => "the destination is in another state since: another run wrote to it, a \
                                       verification found something wrong, or an older state was restored"
                 .to_owned(),
+            Self::OtherClasses => "libraries are in other storage classes than when it was listed".to_owned(),
         }
     }
 }
@@ -94,7 +100,11 @@ impl ListState {
     ) -> Result<(), Failure> {
         let recorded = self.read().ok();
         let valid = |kind| match to.moves(kind) {
-            true => Some(Valid { current: current[kind].clone(), next: next.map(|next| next[kind].clone()) }),
+            true => Some(Valid {
+                current: current[kind].clone(),
+                next: next.map(|next| next[kind].clone()),
+                placement: to.store(kind).placement_digest(),
+            }),
             false => recorded.as_ref().and_then(|recorded| recorded.stores[kind].clone()),
         };
         let document = Document { version: VERSION, stores: PerKind::from_fn(valid) };
@@ -102,8 +112,9 @@ impl ListState {
             .map_err(|error| Failure::local(&format!("write {}", self.path.display()), &error))
     }
 
-    /// Why the list of `kind` must not be used for a store that shows `shown`; `None` when it may be.
-    fn doubt(&self, kind: ObjectKind, shown: Option<&Incarnation>) -> Option<Doubt> {
+    /// Why the list of the store must not be used while it shows `shown`; `None` when it may be.
+    fn doubt(&self, store: &StoreConf, shown: Option<&Incarnation>) -> Option<Doubt> {
+        let kind = store.kind;
         let valid = match self.read().map(|document| document.stores[kind].clone()) {
             Ok(Some(valid)) => valid,
             Ok(None) => return Some(Doubt::NoState(format!("{} does not say it of [{kind}]", self.path.display()))),
@@ -112,7 +123,7 @@ impl ListState {
         let Some(shown) = shown else { return Some(Doubt::NoIdentity) };
         let mut known = [Some(&valid.current), valid.next.as_ref()].into_iter().flatten();
         if known.any(|known| known == shown) {
-            return None;
+            return (valid.placement != store.placement_digest()).then_some(Doubt::OtherClasses);
         }
         Some(if valid.current.is_same_store(shown) { Doubt::OtherGeneration } else { Doubt::OtherStore })
     }
@@ -159,7 +170,7 @@ pub fn forget_lists_of_other_states(
     let state = ListState::beside(prefix);
     let mut forgotten: Vec<(Doubt, Vec<ObjectKind>)> = Vec::new();
     for (kind, shown) in shown.iter().filter(|(kind, _)| to.moves(*kind)) {
-        let Some(doubt) = state.doubt(kind, shown.as_ref()) else { continue };
+        let Some(doubt) = state.doubt(to.store(kind), shown.as_ref()) else { continue };
         // What is remembered of heads rests on the lists of all kinds.
         forget_heads(prefix)?;
         let paths = ListPaths::new(prefix, kind, None);
@@ -178,17 +189,16 @@ pub fn forget_lists_of_other_states(
     Ok(())
 }
 
-/// Why the list of `kind` is not to be used for a store that shows `shown`, in words; `None` when it may be.
-pub fn why_not_used(
-    prefix: &Path,
-    kind: ObjectKind,
-    location: &Location,
-    shown: Option<&Incarnation>,
-) -> Result<Option<String>, Failure> {
-    if index::origin(&ListPaths::new(prefix, kind, None), location)? != Origin::Listing {
+/// Why the list of a store is not to be used while it shows `shown`, in words; `None` when it may be.
+///
+/// # Errors
+/// When the list is of another destination, or cannot be read.
+pub fn why_not_used(prefix: &Path, store: &StoreConf, shown: Option<&Incarnation>) -> Result<Option<String>, Failure> {
+    let kind = store.kind;
+    if index::origin(&ListPaths::new(prefix, kind, None), &store.location())? != Origin::Listing {
         return Ok(None);
     }
-    Ok(ListState::beside(prefix).doubt(kind, shown).map(|doubt| not_used(&[kind], &doubt)))
+    Ok(ListState::beside(prefix).doubt(store, shown).map(|doubt| not_used(&[kind], &doubt)))
 }
 
 /// Forgets which heads were found whole.

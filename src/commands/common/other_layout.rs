@@ -30,7 +30,7 @@ pub fn explain(side: &str, location: &Location, ignored: &Ignored) -> Option<Str
     let names = &ignored.other_layout;
     let (what, whose) = match location.backend {
         Backend::Fs => ("files", "a bucket"),
-        Backend::S3 | Backend::Ceph | Backend::Swift | Backend::Oss => ("names", "a folder store"),
+        Backend::S3 | Backend::Ceph | Backend::Swift | Backend::Oss | Backend::Classes => ("names", "a folder store"),
     };
     (names.count > 0).then(|| {
         format!(

@@ -10,7 +10,7 @@ use crate::commands::common::flags::{DatabaseLoginFlags, ListFlags, MemoryFlags,
 use crate::conf::{
     Backend, ConfErrors, DatabaseConf, Environment, Role, SideConf, SideSource, StoreConf, load_pair_of, load_side,
 };
-use crate::database;
+use crate::database::{self, DatabaseError};
 use crate::flow::pool::Workers;
 use crate::object::LibraryId;
 use crate::report::Console;
@@ -37,6 +37,9 @@ pub enum SettingsError {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// The server's database, which says which library is in which storage class, does not answer.
+    #[error("{0}. It says which library is in which storage class, so nothing was done")]
+    Database(#[from] DatabaseError),
     /// The same, and what is to be known of the configurations, which were read before.
     #[error("{error}\n{}", warnings.iter().map(|warning| format!("warning: {warning}")).collect::<Vec<_>>().join("\n"))]
     Told {
@@ -96,6 +99,15 @@ impl SettingsError {
         Self::Option { option, what: what.into() }
     }
 
+    /// The process's exit code: 3 for a database that does not answer, 2 for all others.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Conf(_) | Self::Option { .. } => 2,
+            Self::Database(_) => 3,
+            Self::Told { error, .. } => error.exit_code(),
+        }
+    }
+
     /// The same error, and the warnings of sides that were read by then.
     #[must_use]
     pub(crate) fn telling(self, sides: &[&SideConf]) -> Self {
@@ -120,9 +132,10 @@ impl StoreSettings {
 
     /// How many listings to run at once in a store.
     pub fn listers_for(&self, conf: &StoreConf) -> usize {
-        let wanted = self.listers.unwrap_or_else(|| match conf.location().backend {
-            Backend::Fs => std::thread::available_parallelism().map_or(2, usize::from),
-            _ => REMOTE_LISTERS,
+        let is_folder = |leaf: &StoreConf| leaf.location().backend == Backend::Fs;
+        let wanted = self.listers.unwrap_or_else(|| match conf.leaves().iter().all(is_folder) {
+            true => std::thread::available_parallelism().map_or(2, usize::from),
+            false => REMOTE_LISTERS,
         });
         wanted.min(self.most_listers)
     }
@@ -190,10 +203,10 @@ pub(crate) fn resolve_pair(
 pub(crate) fn resolve_with_sides<T>(
     pair: &PairFlags,
     env: &Environment,
-    options: impl FnOnce(&mut SideConf, &SideConf) -> Result<T, SettingsError>,
+    options: impl FnOnce(&mut SideConf, &mut SideConf) -> Result<T, SettingsError>,
 ) -> Result<T, SettingsError> {
-    let (mut from, to) = load_sides(pair, env)?;
-    options(&mut from, &to).map_err(|error| error.telling(&[&from, &to]))
+    let (mut from, mut to) = load_sides(pair, env)?;
+    options(&mut from, &mut to).map_err(|error| error.telling(&[&from, &to]))
 }
 
 /// As [`resolve_with_sides`], for a command with one side.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::commands::common::encryption::on_the_way;
 use crate::commands::common::failure::Failure;
-use crate::conf::SideConf;
+use crate::conf::{SideConf, StoreConf};
 use crate::object::PerKind;
 use crate::report::Console;
 use crate::store::open::{OpenOptions, open_destination, open_source};
@@ -53,6 +53,7 @@ pub fn lock(side: &SideConf) -> Result<Vec<DestinationLock>, Failure> {
         .stores
         .values()
         .filter(|store| !store.stays)
+        .flat_map(StoreConf::leaves)
         .map(|store| DestinationLock::take(&store.location().to_string()));
     locks.collect::<Result<_, _>>().map_err(|error| match error {
         LockError::Held { .. } => Failure::Locked(error.to_string()),

@@ -36,7 +36,7 @@ impl WritingRight {
         shutdown: &Shutdown,
     ) -> Result<Self, Failure> {
         let stores = lease::control_stores(to, store)?;
-        let lease = lease::claim(&stores, settings, lease::outage(to, options), shutdown)?;
+        let lease = lease::claim(&lease::leased_stores(to, store)?, settings, lease::outage(to, options), shutdown)?;
         match Generation::read(&stores, to, prefix, console) {
             Ok(generation) => Ok(Self { lease, generation, is_writing: false }),
             Err(failure) => {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{DatabaseLoginFlags, MemoryFlags, StoreFlags};
+use crate::commands::common::placing::{ClassSource, place_side};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, require_folder_of, require_two_files, resolve_database, resolve_memory,
-    resolve_store, resolve_with_side, warn_of_guess,
+    SettingsError, StoreSettings, guessed_database, require_folder_of, require_two_files, resolve_database,
+    resolve_memory, resolve_store, resolve_with_side, warn_of_guess,
 };
 use crate::conf::{DatabaseConf, Environment, Role, SideConf, SideSource};
 use crate::object::LibraryId;
@@ -105,11 +106,13 @@ fn resolve_options(flags: &FsckFlags, env: &Environment, side: &mut SideConf) ->
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
+    let guessed = guessed_database(flags.db.as_deref(), side);
+    let database = resolve_database(flags.db.as_deref(), &flags.login, side, env)?;
+    place_side(side, ClassSource { database: database.as_ref(), guessed: guessed.as_deref() })?;
     if flags.no_check_heads {
         side.database = None;
     }
     let database_is_guessed = warn_of_guess(flags.db.as_deref(), side).is_some();
-    let database = resolve_database(flags.db.as_deref(), &flags.login, side, env)?;
     Ok(FsckSettings {
         database_is_guessed,
         database: database.filter(|_| !flags.no_check_heads),

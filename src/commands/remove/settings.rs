@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
+use crate::commands::common::placing::{ClassSource, place_pair};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, guessed_database, in_order, require_folder_of, resolve_database, resolve_store,
     resolve_with_sides, temporary_folder,
@@ -142,8 +143,8 @@ pub struct RemoveSettings {
 impl RemoveSettings {
     /// Whether anything that is removed goes to a quarantine: an object of a folder, in the first stage.
     pub fn quarantines(&self) -> bool {
-        let is_folder = |store: &StoreConf| matches!(store.backend, BackendConf::Fs(_)) && !store.stays;
-        self.stage == Stage::Remove && self.from.stores.values().any(is_folder)
+        let is_folder = |store: StoreConf| matches!(store.backend, BackendConf::Fs(_)) && !store.stays;
+        self.stage == Stage::Remove && self.from.stores.values().flat_map(StoreConf::leaves).any(is_folder)
     }
 }
 
@@ -159,7 +160,7 @@ fn resolve_options(
     flags: &RemoveFlags,
     env: &Environment,
     from: &mut SideConf,
-    to: &SideConf,
+    to: &mut SideConf,
 ) -> Result<RemoveSettings, SettingsError> {
     require_folder_of("--journal", flags.journal.as_deref())?;
     require_folder_of("--report", flags.report.as_deref())?;
@@ -171,11 +172,13 @@ fn resolve_options(
         return Err(SettingsError::option("--report", what));
     }
     let named = flags.db.as_deref();
-    let is_guessed = guessed_database(named, from).is_some();
+    let guessed = guessed_database(named, from);
     let database = resolve_database(named, &flags.login, from, env)?;
+    let source = ClassSource { database: database.as_ref(), guessed: guessed.as_deref() };
+    place_pair(from, to, &flags.pair.classes.map, source)?;
     Ok(RemoveSettings {
         // The heads of a leftover rest for ever, whatever the server does: it is no witness.
-        database: database.filter(|_| !is_guessed),
+        database: database.filter(|_| guessed.is_none()),
         from: from.clone(),
         to: to.clone(),
         store: resolve_store(&flags.store, env)?,

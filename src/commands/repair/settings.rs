@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
-use crate::commands::common::flags::{LeaseFlags, MemoryFlags, PairFlags, StoreFlags};
+use crate::commands::common::flags::{ClassFlags, DatabaseLoginFlags, LeaseFlags, MemoryFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
+use crate::commands::common::placing::{ClassSource, place_pair};
 use crate::commands::common::settings::{
-    SettingsError, StoreSettings, load_sides, require_folder_of, resolve_memory, resolve_store, temporary_folder,
+    SettingsError, StoreSettings, guessed_database, load_sides, require_folder_of, resolve_database, resolve_memory,
+    resolve_store, temporary_folder,
 };
 use crate::conf::{Environment, SideConf};
 use crate::history::StateDir;
@@ -38,6 +40,20 @@ pub struct RepairFlags {
     /// the others where the first --from has them; may be repeated [default: every kind that the new side names]
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub kind: Vec<ObjectKind>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub classes: ClassFlags,
+
+    /// The old server's database, which says which library is in which storage class; asked only where a side has storage
+    /// classes: an SQLite file, or mysql://user@host:port/name [default: what
+    /// the conf of the first --from says]
+    #[arg(long, value_name = "DATABASE")]
+    pub db: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flattened group carries its own")]
+    pub login: DatabaseLoginFlags,
 
     /// Say what would be repaired, and write nothing
     #[arg(long)]
@@ -103,10 +119,18 @@ pub struct RepairSettings {
 /// # Errors
 /// All that is wrong with the configuration at once, or an option that cannot be as it is.
 pub fn resolve(flags: &RepairFlags, env: &Environment) -> Result<RepairSettings, SettingsError> {
-    let (mut sources, mut destination) = (Vec::new(), None);
+    let (mut sources, mut destination, mut database) = (Vec::new(), None, None);
     for from in &flags.from {
-        let (data_dir, kind) = (flags.data_dir.clone(), flags.kind.clone());
-        let (from, to) = load_sides(&PairFlags { from: from.clone(), to: flags.to.clone(), data_dir, kind }, env)?;
+        let (data_dir, kind, classes) = (flags.data_dir.clone(), flags.kind.clone(), flags.classes.clone());
+        let pair = PairFlags { from: from.clone(), to: flags.to.clone(), data_dir, kind, classes };
+        let (mut from, mut to) = load_sides(&pair, env)?;
+        if database.is_none() {
+            let guessed = guessed_database(flags.db.as_deref(), &from);
+            database = Some((resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?, guessed));
+        }
+        let (conf, guessed) =
+            database.as_ref().map_or((None, None), |(conf, guessed)| (conf.as_ref(), guessed.as_deref()));
+        place_pair(&mut from, &mut to, &flags.classes.map, ClassSource { database: conf, guessed })?;
         sources.push(from);
         // What stays is where the first one has it; the others are only read.
         destination.get_or_insert(to);

@@ -8,10 +8,11 @@ use clap::{Args, ValueHint};
 use crate::commands::common::encryption::require_consent;
 use crate::commands::common::flags::{DatabaseLoginFlags, LeaseFlags, ListFlags, MemoryFlags, PairFlags, StoreFlags};
 use crate::commands::common::lease::{LeaseSettings, resolve_lease};
+use crate::commands::common::placing::{ClassSource, Placed, place_pair};
 use crate::commands::common::selecting::{SelectFlags, Wanted};
 use crate::commands::common::settings::{
-    PairSettings, SettingsError, require_folder_of, require_two_files, resolve_database, resolve_memory, resolve_pair,
-    resolve_with_sides, warn_of_guess,
+    PairSettings, SettingsError, guessed_database, require_folder_of, require_two_files, resolve_database,
+    resolve_memory, resolve_pair, resolve_with_sides, warn_of_guess,
 };
 use crate::commands::run::accepted;
 use crate::commands::run::switching::how_to_switch;
@@ -154,12 +155,15 @@ pub struct HeadsSettings {
     pub guessed: Option<PathBuf>,
     /// The libraries whose damage in the source the user accepts.
     pub accepted: BTreeSet<LibraryId>,
+    /// What the database said of storage classes.
+    pub placed: Placed,
 }
 
 impl RunSettings {
     /// How to switch the server when that is safe.
     pub(super) fn how_to_switch(&self) -> String {
-        how_to_switch(&self.plan.from, &self.plan.to, self.heads.guessed.as_deref())
+        let renames = &self.heads.placed.renames;
+        how_to_switch(&self.plan.from, &self.plan.to, self.heads.guessed.as_deref(), renames)
     }
 }
 
@@ -175,13 +179,16 @@ fn resolve_options(
     flags: &RunFlags,
     env: &Environment,
     from: &mut SideConf,
-    to: &SideConf,
+    to: &mut SideConf,
 ) -> Result<RunSettings, SettingsError> {
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
     require_two_files(flags.report.as_deref(), flags.html.as_deref())?;
     require_consent(flags.decrypt, from, to)?;
-    let heads = resolve_heads(&flags.heads, from, env)?;
+    let guessed = guessed_database(flags.heads.db.as_deref(), from);
+    let mut heads = resolve_heads(&flags.heads, from, env)?;
+    let source = ClassSource { database: heads.database.as_ref(), guessed: guessed.as_deref() };
+    heads.placed = place_pair(from, to, &flags.pair.classes.map, source)?;
     Ok(RunSettings {
         heads,
         plan: resolve_pair(from, to, &flags.store, &flags.list, env)?,
@@ -212,5 +219,5 @@ fn resolve_heads(flags: &HeadsFlags, from: &mut SideConf, env: &Environment) -> 
     }
     let accepted = accepted::resolve(&flags.accept_damage, from)?;
     let guessed = if when == WhenHeads::Never { None } else { warn_of_guess(flags.db.as_deref(), from) };
-    Ok(HeadsSettings { when, database, guessed, accepted })
+    Ok(HeadsSettings { when, database, guessed, accepted, placed: Placed::default() })
 }

@@ -41,6 +41,9 @@ pub(super) struct Checkpoint {
     pub(super) began: Timestamp,
     /// The incarnations of the destination's stores when it began; `None` when they could not be read.
     pub(super) destination: Option<Incarnations>,
+    /// Where the libraries of each side were among the storage classes; empty texts where there are none.
+    #[serde(default)]
+    pub(super) placements: [PerKind<String>; 2],
     /// Which objects a share takes.
     pub(super) seed: u64,
     /// How many kinds are done, in the order of [`ObjectKind::ALL`].
@@ -65,6 +68,7 @@ impl Checkpoint {
             scope,
             began: Timestamp::now(),
             destination: None,
+            placements: Default::default(),
             seed: fastrand::u64(..),
             done: 0,
             after: None,

@@ -6,11 +6,12 @@ use super::state::VerifyState;
 use crate::commands::common::failure::Failure;
 use crate::commands::verify::not_kept;
 use crate::commands::verify::settings::VerifySettings;
+use crate::conf::SideConf;
 use crate::history::Incarnations;
 use crate::index::from_listing::Listing;
 use crate::index::{self, Index, ListError, ListLock, ListPaths, Opened};
 use crate::metrics::Counter;
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, PerKind};
 use crate::report::Console;
 use crate::store::Listed;
 use crate::store::open::{OpenOptions, open_destination_to_read};
@@ -48,6 +49,7 @@ impl Resume<'_> {
             }
         }
         state.kept.destination = self.incarnations.cloned();
+        state.kept.placements = self.placements();
         state.save().map_err(|error| not_kept(&error))?;
         Ok(state)
     }
@@ -58,6 +60,9 @@ impl Resume<'_> {
             let why = "the destination is in another state than when it began: a run wrote to it, or it was emptied, made \
                        anew or restored from a backup";
             return Ok(Some(why.to_owned()));
+        }
+        if state.kept.placements != self.placements() {
+            return Ok(Some("libraries are in other storage classes than when it began".to_owned()));
         }
         let is_fresh = state.kept.is_fresh();
         for kind in ObjectKind::ALL {
@@ -74,6 +79,12 @@ impl Resume<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Where the libraries of each side are among the storage classes.
+    fn placements(&self) -> [PerKind<String>; 2] {
+        let of = |side: &SideConf| PerKind::from_fn(|kind| side.store(kind).placement_digest());
+        [of(&self.settings.from), of(&self.settings.to)]
     }
 
     /// The first object that the destination does not list as it did; `None` when it lists the same.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::commands::common::flags::{DatabaseLoginFlags, MemoryFlags, PairFlags, StoreFlags, percent};
+use crate::commands::common::placing::{ClassSource, place_pair};
 use crate::commands::common::settings::{
     SettingsError, StoreSettings, in_order, require_folder_of, require_two_files, resolve_database, resolve_memory,
     resolve_store, resolve_with_sides, temporary_folder, warn_of_guess,
@@ -127,7 +128,7 @@ fn resolve_options(
     flags: &VerifyFlags,
     env: &Environment,
     from: &mut SideConf,
-    to: &SideConf,
+    to: &mut SideConf,
 ) -> Result<VerifySettings, SettingsError> {
     require_folder_of("--report", flags.report.as_deref())?;
     require_folder_of("--html", flags.html.as_deref())?;
@@ -139,8 +140,10 @@ fn resolve_options(
         return Err(SettingsError::option("--bandwidth", "must be more than 0; leave it out for no limit"));
     }
     let temp_dir = temporary_folder(flags.temp_dir.as_deref())?;
-    warn_of_guess(flags.db.as_deref(), from);
+    let guessed = warn_of_guess(flags.db.as_deref(), from);
     let database = resolve_database(flags.db.as_deref(), &flags.login, from, env)?;
+    let source = ClassSource { database: database.as_ref(), guessed: guessed.as_deref() };
+    place_pair(from, to, &flags.pair.classes.map, source)?;
     Ok(VerifySettings {
         database: database.filter(|_| !flags.no_check_heads),
         database_is_named: flags.db.is_some(),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::Note;
 use super::*;
 use crate::conf::backend::Location;
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, ObjectKind};
 use crate::store::backend::memory::MemoryStore;
 use crate::store::control::{self, Lasting};
 use crate::store::{Page, Part, ReadStore};
@@ -64,9 +64,12 @@ impl WriteStore for Leaving {
     }
 }
 
-fn stores() -> (PerKind<Arc<Leaving>>, PerKind<Arc<dyn WriteStore>>) {
-    let own = PerKind::from_fn(|kind| Arc::new(Leaving(MemoryStore::new(kind, "kept"), AtomicBool::new(false))));
-    let stores = own.clone().map(|store| store as Arc<dyn WriteStore>);
+fn stores() -> (Vec<Arc<Leaving>>, Vec<Arc<dyn WriteStore>>) {
+    let own: Vec<_> = ObjectKind::ALL
+        .into_iter()
+        .map(|kind| Arc::new(Leaving(MemoryStore::new(kind, "kept"), AtomicBool::new(false))))
+        .collect();
+    let stores = own.iter().map(|store| Arc::clone(store) as Arc<dyn WriteStore>).collect();
     (own, stores)
 }
 
@@ -76,8 +79,7 @@ fn it_is_renewed_until_it_is_released() {
     let shutdown = Shutdown::new();
     let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, None, &shutdown).unwrap();
     let beat = || -> u64 {
-        let note: serde_json::Value =
-            control::read(&**stores.values().next().unwrap(), &control::LEASE).unwrap().unwrap();
+        let note: serde_json::Value = control::read(&**stores.first().unwrap(), &control::LEASE).unwrap().unwrap();
         note["beat"].as_u64().unwrap()
     };
     while beat() < 3 {
@@ -108,7 +110,7 @@ fn the_pass_is_told_to_end_when_the_destination_does_not_answer_for_long() {
     let (own, stores) = stores();
     let shutdown = Shutdown::new();
     let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, None, &shutdown).unwrap();
-    own.values().next().unwrap().1.store(true, Ordering::SeqCst);
+    own.first().unwrap().1.store(true, Ordering::SeqCst);
     assert!(!shutdown.sleep(LONG));
     let Some(LeaseLoss::NotRenewed { cause, .. }) = keeper.loss() else { panic!("{:?}", keeper.loss()) };
     assert!(cause.contains("it went away"), "{cause}");
@@ -124,7 +126,7 @@ fn writes_are_held_back_while_the_destination_is_away_and_go_on_when_it_is_back(
     let (own, stores) = stores();
     let (shutdown, outage) = (Shutdown::new(), outage(LONG));
     let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, Some(outage.clone()), &shutdown).unwrap();
-    let leaving = &own.values().next().unwrap().1;
+    let leaving = &own.first().unwrap().1;
     leaving.store(true, Ordering::SeqCst);
     while !outage.hold.is_set() {
         std::thread::yield_now();
@@ -143,12 +145,12 @@ fn writes_stay_held_back_when_another_process_took_over_meanwhile() {
     let (own, stores) = stores();
     let (shutdown, outage) = (Shutdown::new(), outage(LONG));
     let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, Some(outage.clone()), &shutdown).unwrap();
-    let leaving = &own.values().next().unwrap().1;
+    let leaving = &own.first().unwrap().1;
     leaving.store(true, Ordering::SeqCst);
     while !outage.hold.is_set() {
         std::thread::yield_now();
     }
-    for store in own.values() {
+    for store in &own {
         let note = Note {
             holder: ProcessId::own(),
             token: "another's".to_owned(),
@@ -169,7 +171,7 @@ fn the_pass_is_told_to_end_when_patience_with_the_destination_is_over() {
     let (own, stores) = stores();
     let (shutdown, outage) = (Shutdown::new(), outage(Duration::from_millis(50)));
     let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, Some(outage.clone()), &shutdown).unwrap();
-    own.values().next().unwrap().1.store(true, Ordering::SeqCst);
+    own.first().unwrap().1.store(true, Ordering::SeqCst);
     assert!(!shutdown.sleep(LONG));
     assert!(matches!(keeper.loss(), Some(LeaseLoss::NotRenewed { .. })) && outage.hold.is_set());
 }
@@ -179,7 +181,7 @@ fn a_lease_that_cannot_be_understood_ends_the_pass() {
     let (_, stores) = stores();
     let shutdown = Shutdown::new();
     let keeper = LeaseKeeper::claim(&stores, TakeOver::WhenAbandoned, TIMES, None, &shutdown).unwrap();
-    for store in stores.values() {
+    for store in &stores {
         control::write(&**store, &control::LEASE, &"no lease", Lasting::Passing).unwrap();
     }
     // What cannot be understood is no lease, and nobody knows whose it is: the run ends when the time is over.

@@ -22,7 +22,7 @@ fn advice(old: (&str, &str), new: &str, guessed: Option<&Path>) -> String {
     };
     let (old, new) = (side("old", old.0, old.1), side("new", "seafile.conf", new));
     let (from, to): (SideConf, SideConf) = load_pair_of(&old, &new, &[], &Environment::default()).unwrap();
-    how_to_switch(&from, &to, guessed)
+    how_to_switch(&from, &to, guessed, &[])
 }
 
 #[track_caller]

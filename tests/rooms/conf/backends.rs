@@ -114,19 +114,6 @@ fn unknown_names_are_told_with_what_they_may_have_meant() {
 }
 
 #[test]
-fn what_is_not_handled_yet_is_refused() {
-    let classes = "[storage]\nenable_storage_classes = True\nstorage_classes_file = /c.json\n";
-    assert_says(
-        &only_line(parse(classes)),
-        &["seafile.conf:2: [storage] enable_storage_classes: storage classes are not"],
-    );
-    assert_says(
-        &only_line(parse_env("SEAF_SERVER_STORAGE_TYPE=multiple\n")),
-        &[".env:1: SEAF_SERVER_STORAGE_TYPE: storage"],
-    );
-}
-
-#[test]
 fn all_errors_come_at_once_and_no_secret_is_in_them() {
     let conf = "[commit_object_backend]\nname = s3\nkey_id = id\nkey = hunter2\nhost = https://id:hunter2@h/x\n\
                 [fs_object_backend]\nname = nfs\n[block_backend]\nname = swift\npassword = hunter2\nhunter2\n\

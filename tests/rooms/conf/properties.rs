@@ -108,7 +108,7 @@ proptest! {
 fn never_panics(bytes: &[u8]) {
     let file = Some(TextFile { name: "f".into(), bytes: bytes.to_vec() });
     for (conf, dotenv) in [(file.clone(), None), (None, file)] {
-        let text = SideText { path: "f".into(), conf, dotenv, data_dir: None };
+        let text = SideText { path: "f".into(), conf, dotenv, ..SideText::default() };
         if let Err(errors) = parse_side(&text, Role::Destination, &Environment::default()) {
             assert!(!errors.errors.is_empty());
         }

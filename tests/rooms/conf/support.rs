@@ -11,7 +11,7 @@ pub const S3_ENV: &str = "SEAF_SERVER_STORAGE_TYPE=s3\nS3_COMMIT_BUCKET=c\nS3_FS
 
 pub fn side_text(conf: &str) -> SideText {
     let file = TextFile { name: "seafile.conf".into(), bytes: conf.into() };
-    SideText { path: "seafile.conf".into(), conf: Some(file), dotenv: None, data_dir: Some("/data".into()) }
+    SideText { path: "seafile.conf".into(), conf: Some(file), data_dir: Some("/data".into()), ..SideText::default() }
 }
 
 pub fn parse(conf: &str) -> Result<SideConf, ConfErrors> {
@@ -20,7 +20,8 @@ pub fn parse(conf: &str) -> Result<SideConf, ConfErrors> {
 
 pub fn parse_env(dotenv: &str) -> Result<SideConf, ConfErrors> {
     let file = TextFile { name: ".env".into(), bytes: dotenv.into() };
-    let text = SideText { path: ".env".into(), conf: None, dotenv: Some(file), data_dir: Some("/data".into()) };
+    let text =
+        SideText { path: ".env".into(), dotenv: Some(file), data_dir: Some("/data".into()), ..SideText::default() };
     parse_side(&text, Role::Destination, &Environment::default())
 }
 

@@ -13,7 +13,7 @@ pub fn run(bytes: &[u8]) {
 
 /// The places that the files name, or the errors in them.
 fn read(conf: Option<TextFile>, dotenv: Option<TextFile>) -> Result<Vec<String>, String> {
-    let text = SideText { path: "fuzz".into(), conf, dotenv, data_dir: None };
+    let text = SideText { path: "fuzz".into(), conf, dotenv, ..SideText::default() };
     match parse_side(&text, Role::Destination, &Environment::default()) {
         Ok(side) => {
             let locations = side.stores.values().map(|store| store.location());
