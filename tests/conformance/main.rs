@@ -87,6 +87,7 @@ mod refusals;
 mod samples;
 
 mod ceph;
+mod classes;
 mod crypt;
 mod fs;
 mod memory;

@@ -2,6 +2,7 @@
 //! backend must do is in `tests/conformance/`.
 
 mod addresses;
+mod classes;
 mod crypt;
 mod endless;
 mod foreign_answers;

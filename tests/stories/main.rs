@@ -8,6 +8,7 @@ mod absent;
 mod archives;
 mod backends;
 mod check;
+mod classes;
 mod clean;
 mod cli;
 mod damage;

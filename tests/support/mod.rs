@@ -29,4 +29,5 @@ pub mod sim_clock;
 pub mod skip;
 pub mod stub_conf;
 pub mod tree;
+pub mod unordered;
 pub mod watched;

@@ -32,8 +32,9 @@ fn problems(stores: &[StoreProbe]) -> Vec<String> {
             continue;
         }
         let others = all[at + 1..].iter().filter(|later| alike(later, problem)).map(|(store, _)| {
-            let StoreProbe { side, kind, location, .. } = store;
-            format!("{} {kind} in {location}", side.as_str())
+            let StoreProbe { side, kind, class, location, .. } = store;
+            let class = class.as_ref().map_or_else(String::new, |class| format!(" of class {class}"));
+            format!("{} {kind}{class} in {location}", side.as_str())
         });
         let others: Vec<String> = others.collect();
         let same = if others.is_empty() { String::new() } else { format!("; the same of {}", others.join(" and ")) };
@@ -73,8 +74,21 @@ mod tests {
     fn probe(kind: ObjectKind, side: Side, reachable: Probe, list: Probe) -> StoreProbe {
         let location = Location { backend: Backend::S3, kind, place: format!("host/{kind}") };
         let (read, write, ignored) = (Probe::Untried, Probe::Untried, Ignored::default());
-        let (durability, damaged, undeletable) = (None, None, None);
-        StoreProbe { kind, side, location, reachable, list, read, write, durability, ignored, damaged, undeletable }
+        let (class, durability, damaged, undeletable) = (None, None, None, None);
+        StoreProbe {
+            kind,
+            class,
+            side,
+            location,
+            reachable,
+            list,
+            read,
+            write,
+            durability,
+            ignored,
+            damaged,
+            undeletable,
+        }
     }
 
     fn error(kind: ObjectKind, cause: &str) -> StoreError {
