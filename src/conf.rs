@@ -22,6 +22,7 @@ mod load;
 mod option_names;
 mod options;
 mod path;
+mod placement;
 mod read;
 mod role;
 pub mod secret;
@@ -32,16 +33,16 @@ mod staying;
 mod variables;
 
 pub use backend::{
-    Backend, BackendConf, CephConf, FsConf, Location, OssConf, OssSignature, S3Conf, S3Credentials, S3Role,
-    S3Signature, StoreConf, SwiftAuth, SwiftConf,
+    Backend, BackendConf, CephConf, ClassConf, ClassesConf, FsConf, Location, OssConf, OssSignature, S3Conf,
+    S3Credentials, S3Role, S3Signature, StoreConf, SwiftAuth, SwiftConf,
 };
-pub use classes::{ClassConf, ClassesConf, Placement};
 pub use crypt::CryptConf;
 pub use database::{DatabaseConf, MysqlConf, MysqlServer, MysqlTls, TlsMode};
 pub use environment::Environment;
 pub use finding::{ConfError, ConfErrors};
 pub use load::{load_pair, load_pair_of, load_side, parse_side};
 pub use option_names::OptionNames;
+pub use placement::Placement;
 pub use secret::Secret;
 pub use side::{DescribedBy, Role, SideConf, SideSource, SideText, TextFile, section_of};
 pub use side_id::SideId;

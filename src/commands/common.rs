@@ -1,5 +1,6 @@
 //! What several commands share: their options, both sides opened, what the destination is known to hold.
 
+pub mod class_rename;
 pub mod destination;
 pub mod empty_kinds;
 pub(crate) mod encryption;

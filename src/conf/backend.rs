@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::classes::ClassesConf;
 use super::option_names::OptionNames;
+use super::placement::Placement;
 use super::role::Role;
 use super::{CryptConf, Secret, host};
 use crate::object::ObjectKind;
@@ -242,6 +242,26 @@ pub struct OssConf {
     pub https: bool,
     /// `ca_file`: a PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// The stores that one kind has in storage classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassesConf {
+    /// The classes, in the order of the file; exactly one is the default.
+    pub classes: Vec<ClassConf>,
+    /// Where the libraries are; `None` until the database was asked.
+    pub placement: Option<Arc<Placement>>,
+}
+
+/// The store that one kind has in one storage class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassConf {
+    /// Its `storage_id`, by which the database names it.
+    pub id: String,
+    /// Whether it has the libraries of which the database says nothing.
+    pub is_default: bool,
+    /// The settings of its backend; never those of classes.
+    pub backend: BackendConf,
 }
 
 impl StoreConf {

@@ -1,76 +1,16 @@
 //! Storage classes: several stores of each kind, one of which holds the objects of each library.
 //!
 //! `[storage]` of seafile.conf names a JSON file with the classes ([`file`]). Which class a library is in, the server's
-//! database says and no conf; [`Placement`] is what it said. A store of classes cannot be opened before its libraries
+//! database says and no conf; [`Placement`](super::Placement) is what it said. A store of classes cannot be opened before its libraries
 //! are placed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use sha1::{Digest, Sha1};
-
-use super::backend::{BackendConf, StoreConf};
-use crate::object::LibraryId;
+use super::backend::{BackendConf, ClassConf, ClassesConf, StoreConf};
+use super::placement::Placement;
 
 pub(crate) mod file;
 mod json;
-
-/// The stores that one kind has in storage classes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClassesConf {
-    /// The classes, in the order of the file; exactly one is the default.
-    pub classes: Vec<ClassConf>,
-    /// Where the libraries are; `None` until the database was asked.
-    pub placement: Option<Arc<Placement>>,
-}
-
-/// The store that one kind has in one storage class.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClassConf {
-    /// Its `storage_id`, by which the database names it.
-    pub id: String,
-    /// Whether it has the libraries of which the database says nothing.
-    pub is_default: bool,
-    /// The settings of its backend; never those of classes.
-    pub backend: BackendConf,
-}
-
-/// Which storage class of one side each library is in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Placement {
-    /// The class of each library that is not in the default class.
-    of: BTreeMap<LibraryId, Arc<str>>,
-}
-
-impl Placement {
-    /// The placement in which each library of `of` is in that class, and all others are in the class `default`.
-    pub fn new(of: impl IntoIterator<Item = (LibraryId, Arc<str>)>, default: &str) -> Self {
-        // A library that a row puts into the default class is where it would be without the row.
-        Self { of: of.into_iter().filter(|(_, class)| **class != *default).collect() }
-    }
-
-    /// The class of a library; `None` for the default class.
-    pub fn class_of(&self, library: LibraryId) -> Option<&str> {
-        self.of.get(&library).map(|class| &**class)
-    }
-
-    /// The libraries that are not in the default class, each with its class, in the order of their ids.
-    pub fn elsewhere(&self) -> impl Iterator<Item = (LibraryId, &str)> {
-        self.of.iter().map(|(library, class)| (*library, &**class))
-    }
-
-    /// A text that two placements have in common only when they are the same: 20 hexadecimal digits.
-    pub fn digest(&self) -> String {
-        let mut digest = Sha1::new();
-        for (library, class) in self.elsewhere() {
-            digest.update(library.to_string().as_bytes());
-            digest.update([0]);
-            digest.update(class.as_bytes());
-            digest.update([0]);
-        }
-        digest.finalize().iter().take(10).map(|byte| format!("{byte:02x}")).collect()
-    }
-}
 
 impl ClassesConf {
     /// The id of the default class.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
+use crate::commands::common::class_rename::ClassRename;
 use crate::commands::common::nworker::Nworker;
 use crate::commands::common::patience::Patience;
-use crate::commands::common::placing::ClassRename;
 use crate::commands::common::size::ByteSize;
 use crate::object::ObjectKind;
 

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::commands::common::class_rename::ClassRename;
 use crate::commands::common::settings::SettingsError;
 use crate::conf::{BackendConf, ClassesConf, DatabaseConf, Placement, SideConf, StoreConf};
 use crate::database::classes::LibraryClasses;
@@ -16,28 +16,6 @@ use crate::object::LibraryId;
 
 /// How many libraries an error names.
 const NAMED: usize = 3;
-
-/// A class of the old side and the class of the new side that stands for it, written `OLD=NEW`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClassRename {
-    /// The `storage_id` that the database has.
-    pub old: String,
-    /// The `storage_id` in the new configuration.
-    pub new: String,
-}
-
-impl FromStr for ClassRename {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('=').map(|(old, new)| (old.trim(), new.trim())) {
-            Some((old, new)) if !old.is_empty() && !new.is_empty() => {
-                Ok(Self { old: old.to_owned(), new: new.to_owned() })
-            }
-            _ => Err("not OLD=NEW, the ids of a storage class of the old side and of one of the new side"),
-        }
-    }
-}
 
 /// What the database said about storage classes when a command began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -126,11 +126,13 @@ pub fn resolve(flags: &RepairFlags, env: &Environment) -> Result<RepairSettings,
         let (mut from, mut to) = load_sides(&pair, env)?;
         if database.is_none() {
             let guessed = guessed_database(flags.db.as_deref(), &from);
-            database = Some((resolve_database(flags.db.as_deref(), &flags.login, &mut from, env)?, guessed));
+            let resolved = resolve_database(flags.db.as_deref(), &flags.login, &mut from, env);
+            database = Some((resolved.map_err(|error| error.telling(&[&from, &to]))?, guessed));
         }
         let (conf, guessed) =
             database.as_ref().map_or((None, None), |(conf, guessed)| (conf.as_ref(), guessed.as_deref()));
-        place_pair(&mut from, &mut to, &flags.classes.map, ClassSource { database: conf, guessed })?;
+        place_pair(&mut from, &mut to, &flags.classes.map, ClassSource { database: conf, guessed })
+            .map_err(|error| error.telling(&[&from, &to]))?;
         sources.push(from);
         // What stays is where the first one has it; the others are only read.
         destination.get_or_insert(to);

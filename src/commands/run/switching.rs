@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::commands::common::placing::ClassRename;
+use crate::commands::common::class_rename::ClassRename;
 use crate::conf::{DescribedBy, SideConf, StoreConf, section_of};
 use crate::object::ObjectKind;
 

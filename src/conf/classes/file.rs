@@ -8,8 +8,7 @@ use strsim::levenshtein;
 use zeroize::Zeroizing;
 
 use super::json::{self, Json, Object};
-use super::{ClassConf, ClassesConf};
-use crate::conf::backend::{Backend, BackendConf, StoreConf};
+use crate::conf::backend::{Backend, BackendConf, ClassConf, ClassesConf, StoreConf};
 use crate::conf::find::read_text;
 use crate::conf::finding::{ConfError, Findings, Place};
 use crate::conf::ini::{self, Value};
