@@ -1,6 +1,6 @@
 //! Reads the JSON file of the storage classes, whose options are those of the sections of seafile.conf.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +20,9 @@ use crate::object::{ObjectKind, PerKind};
 /// What an entry may hold beside its stores. The server alone uses the two after the default: which class new libraries get,
 /// and whether it is one for libraries that are put away.
 const OF_ENTRY: [&str; 5] = ["storage_id", "name", "is_default", "for_new_library", "is_archive"];
+
+/// What an object calls the backend of a store.
+const BACKEND: &str = "backend";
 
 const ENTRY: &str =
     "{\"storage_id\": …, \"name\": …, \"is_default\": …, \"commits\": {…}, \"fs\": {…}, \"blocks\": {…}}";
@@ -143,7 +146,7 @@ impl Reader<'_> {
         let place = Place::line(&self.file, line);
         let title = |id: Option<&str>| id.map_or(format!("class {number}"), |id| format!("class {id}"));
         let known = object.members.iter().find_map(|(name, value)| match value {
-            Json::Text(text) if name == "storage_id" && !text.is_empty() => Some(text.to_string()),
+            Json::Text(text) if name == "storage_id" && !text.trim().is_empty() => Some(text.trim().to_owned()),
             _ => None,
         });
         let section = title(known.as_deref());
@@ -190,8 +193,11 @@ impl Reader<'_> {
         let (place, section) = (Place::line(&self.file, object.line), format!("{class}, {kind}"));
         let mut values = BTreeMap::new();
         for (name, value) in object.members {
-            // The sections of seafile.conf call it so.
-            let name = if name == "backend" { "name".to_owned() } else { name };
+            if name == "name" {
+                let problem = "is not known, did you mean backend? It is not used";
+                self.findings.warn(&ConfError::new(&place, problem).section(&section).option(name));
+                continue;
+            }
             self.take(&mut values, &section, &place, name, value);
         }
         let mut options = Options::of_json(section, place, values, self.findings);
@@ -201,31 +207,33 @@ impl Reader<'_> {
 
     /// Takes an option; what is no text, number or boolean is an error.
     fn take(&mut self, values: &mut BTreeMap<String, Value>, section: &str, place: &Place, name: String, value: Json) {
-        let shown = if name == "name" && section.contains(", ") { "backend" } else { &name };
-        let error = |problem: &str| ConfError::new(place, problem).section(section).option(shown);
+        // The sections of seafile.conf have it as `name`.
+        let option = if name == BACKEND { "name" } else { &name };
+        let error = |problem: &str| ConfError::new(place, problem).section(section).option(&name);
         let text = match value {
             Json::Null => return,
             Json::Bool(value) => Zeroizing::new(value.to_string()),
             Json::Number(_) if name == "storage_id" => {
                 self.findings.error(error("is a number").allowed("a text in quotes"));
-                values.insert(name, Value::refused(place.clone()));
+                values.insert(option.to_owned(), Value::refused(place.clone()));
                 return;
             }
             Json::Number(value) => Zeroizing::new(value),
             Json::Text(value) => value,
             Json::List(_) | Json::Object(_) => {
                 self.findings.error(error("is neither a text, a number nor a boolean").allowed("one value"));
-                values.insert(name, Value::refused(place.clone()));
+                values.insert(option.to_owned(), Value::refused(place.clone()));
                 return;
             }
         };
-        if values.contains_key(&name) {
-            self.findings.error(error("is given twice").allowed("each option once"));
-        } else if text.contains(|c: char| c.is_control() && c != '\t') {
-            self.findings.error(error("holds a control character").allowed("text on one line"));
-            values.insert(name, Value::refused(place.clone()));
-        } else {
-            values.insert(name, Value::new(text.trim().to_owned(), place.clone()));
+        let is_control = text.contains(|c: char| c.is_control() && c != '\t');
+        match values.entry(option.to_owned()) {
+            btree_map::Entry::Occupied(_) => self.findings.error(error("is given twice").allowed("each option once")),
+            btree_map::Entry::Vacant(vacant) if is_control => {
+                self.findings.error(error("holds a control character").allowed("text on one line"));
+                vacant.insert(Value::refused(place.clone()));
+            }
+            btree_map::Entry::Vacant(vacant) => drop(vacant.insert(Value::new(text.trim().to_owned(), place.clone()))),
         }
     }
 
