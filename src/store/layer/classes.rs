@@ -18,7 +18,8 @@ use crate::object::{KeyRange, ObjectKey};
 use crate::store::control::is_control;
 use crate::store::exclusion::Exclusion;
 use crate::store::{
-    ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError, WriteStore, each_at_once, found,
+    ErrorKind, Listed, Page, Part, Piece, Pieced, Pieces, ReadStore, Reading, RemoveStore, SizeForm, StoreError,
+    WriteStore, each_at_once, found,
 };
 
 mod absent;
@@ -124,6 +125,11 @@ impl<S: ReadStore + ?Sized> ReadStore for Classes<S> {
         self.ask("read", key, |store| store.read_at_most(key, most))
     }
 
+    /// This program's own objects come whole.
+    fn read_piece(&self, key: &ObjectKey, at: u64, reading: Reading) -> Result<Option<Piece>, StoreError> {
+        if is_control(key) { Ok(None) } else { self.store_of(key).read_piece(key, at, reading) }
+    }
+
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.ask("size", key, |store| store.size(key))
     }
@@ -150,6 +156,10 @@ impl<S: WriteStore + ?Sized> WriteStore for Classes<S> {
             true => each_at_once(&self.leaves, |leaf| leaf.store.write(key, data.clone())).map(drop),
             false => self.store_of(key).write(key, data),
         }
+    }
+
+    fn write_pieces(&self, key: &ObjectKey, pieces: &mut Pieces<'_>) -> Result<Pieced, StoreError> {
+        if is_control(key) { Ok(Pieced::NotOffered) } else { self.store_of(key).write_pieces(key, pieces) }
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::conf::backend::Location;
 use crate::object::{KeyRange, ObjectKey};
-use crate::store::{ErrorKind, Listed, Page, Part, ReadStore, RemoveStore, SizeForm, StoreError};
+use crate::store::{ErrorKind, Listed, Page, Part, Piece, ReadStore, Reading, RemoveStore, SizeForm, StoreError};
 
 /// A store that holds nothing.
 #[derive(Debug)]
@@ -52,6 +52,10 @@ impl ReadStore for Absent {
     }
 
     fn read_at_most(&self, key: &ObjectKey, _most: u64) -> Result<Option<Bytes>, StoreError> {
+        self.nothing("read", key)
+    }
+
+    fn read_piece(&self, key: &ObjectKey, _at: u64, _reading: Reading) -> Result<Option<Piece>, StoreError> {
         self.nothing("read", key)
     }
 
