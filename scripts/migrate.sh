@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 #
 # Moves the objects of a Seafile server to the storage that DIR/seafile.conf describes. Under the
-# name remove-objs.sh it removes those that are there from the old storage.
+# name remove-objs.sh it removes those that are there from the old storage, under the name
+# migrate-repo.sh it moves libraries between the storage classes of the server.
 # It finds the server's own configuration and hands everything to seaf-migrate.
 
 set -euo pipefail
 
-# One file under two names, so that each can be copied beside the server alone and both look for
+# One file under three names, so that each can be copied beside the server alone and all look for
 # configurations in the same places.
 name=$(basename -- "$0")
 case $name in
     remove-objs*) command=remove ;;
+    migrate-repo*) command=repo ;;
     *) command=run ;;
 esac
 
 usage() {
-    if [[ $command == run ]]; then usage_of_run; else usage_of_remove; fi
+    "usage_of_$command"
     cat <<'EOF'
 
 The OLD configuration is ../conf/seafile.conf beside the folder of this script, its data in
@@ -25,7 +27,7 @@ The OLD configuration is ../conf/seafile.conf beside the folder of this script, 
   SEAF_MIGRATE_BIN                     the seaf-migrate program; otherwise it is looked for
                                        beside this script and in PATH
 EOF
-    if [[ $command == run ]]; then exit_codes_of_run; else exit_codes_of_remove; fi
+    "exit_codes_of_$command"
 }
 
 usage_of_run() {
@@ -72,6 +74,28 @@ exit_codes_of_remove() {
 Exit code: 0 everything was deleted (or would be), 1 some objects were kept, 2 wrong usage, or the
 conditions for deleting are not met, 3 a storage cannot be reached, 4 a migration is under way,
 130 or 143 interrupted.
+EOF
+}
+
+usage_of_repo() {
+    cat <<'EOF'
+Usage: ./migrate-repo.sh [REPO_ID...] ORIGIN_STORAGE_ID DEST_STORAGE_ID [OPTIONS]
+
+Moves libraries of this Seafile server from one storage class to another, the server at work: all
+libraries of the class when none is named. Each is read-only for its last, short pass, and is in
+its new class once everything was read back there.
+
+  OPTIONS     whatever "seaf-migrate repo --help" lists, such as --dry-run or --db DATABASE;
+              ./migrate-repo.sh --status says which libraries are on their way
+EOF
+}
+
+exit_codes_of_repo() {
+    cat <<'EOF'
+
+Exit code: 0 every library has arrived, 1 one is not whole in its new class and stays in its old
+one, 2 wrong usage, configuration or database, 3 a storage or the database cannot be reached,
+4 another process moves it, 130 or 143 interrupted. Run the same command again to go on.
 EOF
 }
 
@@ -130,25 +154,38 @@ case ${1:-} in
         usage
         exit 0
         ;;
+    --status)
+        if [[ $command == repo ]]; then exec "$(find_binary)" repo "$@"; fi
+        usage >&2
+        fail "the first argument must be DIR, the folder of the new seafile.conf"
+        ;;
     '' | -*)
         usage >&2
         printf '\n' >&2
+        [[ $command != repo ]] || fail "two storage classes must be named: the one to leave and the one to go to"
         fail "the first argument must be DIR, the folder of the new seafile.conf"
         ;;
 esac
 
-new=$1
-shift
+new=
+if [[ $command != repo ]]; then
+    new=$1
+    shift
+fi
 if [[ $command == remove && $new =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]]; then
     fail "storage classes are not supported; for one library: $name DIR --library $new"
 fi
-[[ -e $new ]] || fail "$new is not there; DIR must be the folder of the new seafile.conf"
+[[ $command == repo || -e $new ]] || fail "$new is not there; DIR must be the folder of the new seafile.conf"
 
 binary=$(find_binary)
 top=$(find_top)
 arguments=("$command")
 
-if ! has_option --from "$@"; then
+# What names the server: the old side of a migration, and the only one of a move between its classes.
+side=--from
+[[ $command != repo ]] || side=--conf
+
+if ! has_option "$side" "$@"; then
     if [[ -n ${SEAFILE_CENTRAL_CONF_DIR:-} ]]; then
         old=$SEAFILE_CENTRAL_CONF_DIR
     elif [[ -n $top ]]; then
@@ -156,9 +193,9 @@ if ! has_option --from "$@"; then
     else
         fail "no ../conf/seafile.conf beside $called_dir; run this from seafile-server-latest, or set SEAFILE_CENTRAL_CONF_DIR"
     fi
-    arguments+=(--from "$old")
+    arguments+=("$side" "$old")
 fi
-arguments+=(--to "$new")
+[[ $command == repo ]] || arguments+=(--to "$new")
 
 if ! has_option --data-dir "$@"; then
     data=${SEAFILE_DATA_DIR:-${SEAFILE_CONF_DIR:-}}

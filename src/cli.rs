@@ -16,9 +16,10 @@ use crate::commands::fsck::settings::FsckFlags;
 use crate::commands::plan::settings::PlanFlags;
 use crate::commands::remove::settings::RemoveFlags;
 use crate::commands::repair::settings::RepairFlags;
+use crate::commands::repo::settings::RepoFlags;
 use crate::commands::run::settings::RunFlags;
 use crate::commands::verify::settings::VerifyFlags;
-use crate::commands::{check, clean, demo, fsck, list, plan, remove, repair, run, verify};
+use crate::commands::{check, clean, demo, fsck, list, plan, remove, repair, repo, run, verify};
 use crate::conf::Environment;
 use crate::report::header::PROGRAM;
 use crate::report::{Console, Outcome};
@@ -29,7 +30,7 @@ use crate::sys::shutdown::Shutdown;
 mod examples;
 pub mod signals;
 
-use examples::{EXAMPLES, REMOVE_EXAMPLES, REPAIR_EXAMPLES};
+use examples::{EXAMPLES, REMOVE_EXAMPLES, REPAIR_EXAMPLES, REPO_EXAMPLES};
 
 /// Moves the object store of a Seafile server from any storage backend to any other.
 #[derive(Debug, Parser)]
@@ -58,6 +59,9 @@ enum Command {
     /// Write again on the new side what reports name and an old side has right
     #[command(after_help = REPAIR_EXAMPLES)]
     Repair(Box<RepairFlags>),
+    /// Move libraries from one storage class of a server to another, the server at work
+    #[command(after_help = REPO_EXAMPLES)]
+    Repo(Box<RepoFlags>),
     /// Delete from the old side what the new side holds; only after a verification, and a dry run without --yes
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove(Box<RemoveFlags>),
@@ -156,6 +160,10 @@ fn dispatch(command: Command, console: &Console) -> anyhow::Result<u8> {
         Command::Remove(mut flags) => {
             fit(&mut flags.store, console)?;
             work(remove::settings::resolve(&flags, &environment)?, console, remove::run)
+        }
+        Command::Repo(mut flags) => {
+            fit(&mut flags.store, console)?;
+            work(repo::settings::resolve(&flags, &environment)?, console, repo::run)
         }
         Command::Clean(mut flags) => {
             fit(&mut flags.store, console)?;

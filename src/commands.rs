@@ -10,5 +10,6 @@ pub mod list;
 pub mod plan;
 pub mod remove;
 pub mod repair;
+pub mod repo;
 pub mod run;
 pub mod verify;

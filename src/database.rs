@@ -1,4 +1,4 @@
-//! The server's tables, read-only: SQLite, MySQL and MariaDB behind one small trait.
+//! The server's tables: SQLite, MySQL and MariaDB behind one small trait, read-only but for [`writing`].
 //!
 //! What is read is one moment of the database: a copy of an SQLite file that was proved to be one, or one snapshot of a
 //! MySQL server. A database of which no such moment can be had is an error. The server at work is never made to wait.
@@ -11,12 +11,14 @@ pub mod heads;
 mod mysql;
 mod password;
 mod sqlite;
+mod statement;
+pub mod writing;
 
 pub use address::parse;
 pub use password::{Choice, PASSWORD_IN_URL, PASSWORD_VARIABLE, choose, password};
 
 use mysql::Mysql;
-use sqlite::Sqlite;
+use sqlite::{Sqlite, sqlite_error as sqlite_failed};
 
 /// Why the database could not be read: which one, and what is wrong. No password is in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -149,6 +149,11 @@ impl StateDir {
         Self::new(named(STATE_DIR).unwrap_or_else(usual))
     }
 
+    /// A folder of this name beside the history files.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// The history file of `pair`.
     pub fn path(&self, pair: &Pair) -> PathBuf {
         self.dir.join(pair.file_name())

@@ -107,13 +107,39 @@ Exit codes:
   4  a run is under way
   130, 143  interrupted; the journal names what was removed";
 
+/// What `repo --help` ends with.
+pub(super) const REPO_EXAMPLES: &str = "\
+Examples:
+  Every library of class hot, and first what that would be:
+    seaf-migrate repo hot cold --conf /opt/seafile/conf --dry-run
+    seaf-migrate repo hot cold --conf /opt/seafile/conf
+
+  One library:
+    seaf-migrate repo 3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b hot cold \\
+        --conf /opt/seafile/conf
+
+  What is on its way, and how far each library is:
+    seaf-migrate repo --status
+
+Each library is copied and read back while it is in use, is read-only for a
+short last pass, and changes its class in one transaction that gives it its
+status back. What a kill leaves, the same command goes on with.
+
+Exit codes:
+  0  every library has arrived
+  1  a library is not whole in its new class, and stays in its old one
+  2  the command line, the configuration or the database does not allow it
+  3  a store or the database cannot be reached
+  4  another process moves that library, or writes to that class
+  130, 143  interrupted; the library is in its old class, with its status";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn no_example_is_wider_than_a_terminal_of_80_columns() {
-        for text in [EXAMPLES, REPAIR_EXAMPLES, REMOVE_EXAMPLES] {
+        for text in [EXAMPLES, REPAIR_EXAMPLES, REMOVE_EXAMPLES, REPO_EXAMPLES] {
             let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
             assert!(wide.is_empty(), "a command would break: {wide:#?}");
         }

@@ -51,6 +51,12 @@ pub fn run(settings: &RunSettings, console: &Console, shutdown: &Shutdown) -> Ru
     RunResult { settings, pass, verdict, started, took, retries, retried, owners }.tell(console)
 }
 
+/// Runs one pass of another command's, which tells itself what it came to.
+pub(crate) fn pass(settings: &RunSettings, console: &Console, shutdown: &Shutdown) -> PassResult {
+    let options = settings.plan.store.open_options(console, shutdown);
+    Pass { settings, options: &options, failed: None, console, shutdown }.run()
+}
+
 /// Whose the results are, looked up rather than guessed: what a pass wrote before may have been mended since.
 fn owners(settings: &RunSettings, pass: &PassResult) -> Vec<ForeignOwner> {
     let rows = pass.counters.library_rows().into_iter();

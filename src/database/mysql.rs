@@ -7,6 +7,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::statement::{Change, require_rows};
 use super::{DatabaseError, Row, Tables};
 use crate::conf::{MysqlConf, MysqlServer};
 
@@ -40,6 +41,33 @@ pub(super) struct Mysql {
 impl Mysql {
     /// Connects, logs in, and begins the transaction whose one snapshot everything is read from.
     pub(super) fn open(conf: &MysqlConf) -> Result<Self, DatabaseError> {
+        // At any other level the server takes no snapshot, and each table would be read at a moment of its own.
+        let begin = [
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+        ];
+        Self::open_with(conf, &begin)
+    }
+
+    /// Connects, logs in, and begins a transaction that changes rows.
+    pub(super) fn open_to_write(conf: &MysqlConf) -> Result<Self, DatabaseError> {
+        Self::open_with(conf, &["START TRANSACTION"])
+    }
+
+    /// Makes all changes, and ends the transaction.
+    ///
+    /// # Errors
+    /// As `writing::change`.
+    pub(super) fn change(mut self, changes: &[Change]) -> Result<(), DatabaseError> {
+        for Change { sql, rows } in changes {
+            let changed = self.execute(sql).map_err(|fault| self.error(&fault))?;
+            // The connection ends without a COMMIT, which undoes what came before.
+            require_rows(*rows, changed).map_err(|problem| DatabaseError { database: self.name.clone(), problem })?;
+        }
+        self.execute("COMMIT").map(drop).map_err(|fault| self.error(&fault))
+    }
+
+    fn open_with(conf: &MysqlConf, begin: &[&str]) -> Result<Self, DatabaseError> {
         let user = if conf.user.is_empty() { system_user() } else { conf.user.clone() };
         let name = match &conf.server {
             MysqlServer::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
@@ -51,21 +79,18 @@ impl Mysql {
             let packets = login::login(packets, conf, &user, privacy)?;
             packets.set_patience(ANSWER)?;
             let mut opened = Self { name: name.clone(), packets };
-            // At any other level the server takes no snapshot, and each table would be read at a moment of its own.
-            opened.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
-            opened.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
+            begin.iter().try_for_each(|statement| opened.execute(statement).map(drop))?;
             Ok(opened)
         });
         opened.map_err(|fault| DatabaseError { database: name, problem: fault.to_string() })
     }
 
-    /// Runs a statement that has no rows.
-    fn execute(&mut self, sql: &str) -> Result<(), Fault> {
+    /// Runs a statement that has no rows. Returns how many it changed.
+    fn execute(&mut self, sql: &str) -> Result<u64, Fault> {
         self.packets.command(COM_QUERY, sql)?;
-        match self.packets.read()?[0] {
-            0 => Ok(()),
-            _ => Err(Fault::Protocol("its answer to a statement is none")),
-        }
+        let answer = self.packets.read()?;
+        let changed = answer.strip_prefix(&[0]).and_then(|rest| Fields(rest).counted_number());
+        changed.ok_or(Fault::Protocol("its answer to a statement is none"))
     }
 
     /// The rows of a `SELECT`.

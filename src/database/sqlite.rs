@@ -63,7 +63,7 @@ fn sqlite_text(value: ValueRef<'_>) -> Option<String> {
     }
 }
 
-fn sqlite_error(path: &Path, error: &rusqlite::Error) -> DatabaseError {
+pub(super) fn sqlite_error(path: &Path, error: &rusqlite::Error) -> DatabaseError {
     let advice = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => "; give the server's seafile.db",
         Some(ErrorCode::DatabaseCorrupt) => "; the file is damaged: see what `PRAGMA integrity_check` of sqlite3 says",

@@ -12,3 +12,4 @@ mod foreign_clients;
 mod oss_sdk;
 mod pair_faults;
 mod pairs;
+mod repo;

@@ -46,6 +46,7 @@ mod proxies;
 mod refusals;
 mod remove;
 mod repair;
+mod repo;
 mod reports;
 mod retry;
 mod s3_environment;

@@ -1,5 +1,6 @@
 //! The call that Seafile admins know, `migrate.sh DIR`, with a program in place of seaf-migrate that tells how it was called.
 
+mod moves;
 mod removal;
 mod signals;
 

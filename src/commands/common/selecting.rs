@@ -52,6 +52,11 @@ impl Wanted {
         }
     }
 
+    /// These libraries alone.
+    pub fn libraries(libraries: &[LibraryId]) -> Self {
+        Self { only: libraries.iter().copied().map(Named::Id).collect(), without: Vec::new() }
+    }
+
     /// Whether nothing is asked for, so that every library is meant.
     pub const fn is_all(&self) -> bool {
         self.only.is_empty() && self.without.is_empty()
