@@ -70,9 +70,10 @@ impl S3Store {
         let request = self.signed(Method::PUT, Some(key), "", Payload::Fetched, |put| {
             // The second version is of servers that are older than the header.
             match self.asked.signature {
-                S3Signature::V4 => {
-                    put.header(CHECKSUM, HeaderValue::from_str(&checksum).expect("base64 makes a header"))
-                }
+                S3Signature::V4 => put
+                    .header(CHECKSUM, HeaderValue::from_str(&checksum).expect("base64 makes a header"))
+                    // By this Object Lock knows that there is one.
+                    .header("x-amz-sdk-checksum-algorithm", HeaderValue::from_static("SHA1")),
                 S3Signature::V2 => put,
             }
         })?;
