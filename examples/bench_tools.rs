@@ -3,7 +3,7 @@
 //! `bench_tools generate DIR N [MIN MAX]` makes a Seafile store of N objects of MIN to MAX bytes (0.2-4 KB; fs objects and
 //! commits of no more than 4,000) in DIR;
 //! `bench_tools blocks DIR N MIN MAX` makes one of N blocks of MIN to MAX bytes, `bench_tools mixed DIR N` one with sizes as in a
-//! real store;
+//! real store; another SEED in the environment than 1 makes other objects;
 //! `bench_tools serve DIR` serves the folders in DIR as S3 buckets, prints host:port, and runs until killed;
 //! `bench_tools sink [MILLISECONDS]` does so from memory, checks nothing and costs nearly nothing; each answer takes so long.
 //! `bench_tools forget` is a sink that keeps of each object its length and its name alone.
@@ -57,7 +57,8 @@ fn bytes(text: &str) -> anyhow::Result<usize> {
 
 fn generate(dir: &str, count: &str, sizes: Sizes) -> anyhow::Result<()> {
     let count = count.parse().context("N is a number of objects")?;
-    let bytes = library::bulk::bulk_to_dir(Path::new(dir), 1, count, sizes);
+    let seed = std::env::var("SEED").map_or(Ok(1), |seed| seed.parse()).context("SEED is a number")?;
+    let bytes = library::bulk::bulk_to_dir(Path::new(dir), seed, count, sizes);
     println!("{count} objects, {bytes} bytes");
     Ok(())
 }

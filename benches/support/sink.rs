@@ -25,9 +25,12 @@ use md5::{Digest, Md5};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeps {
     Everything,
-    /// Names and lengths: for more bytes than there is memory. What is read of such an object are zeros.
+    /// Of objects above [`SMALL`] names and lengths: for more bytes than there is memory. What is read of those are zeros.
     Names,
 }
+
+/// Up to this many bytes an object is kept by every sink, as the probe of a check must be.
+const SMALL: usize = 64 << 10;
 
 /// How many bytes are read at once of a body that is not kept.
 const READ: usize = 256 << 10;
@@ -125,7 +128,7 @@ fn read_request(reader: &mut impl BufRead, stream: &mut TcpStream, keeps: Keeps)
     let is_chunked = asked.header("content-encoding") == Some("aws-chunked");
     let decoded = asked.header("x-amz-decoded-content-length").and_then(|length| length.parse().ok());
     asked.length = decoded.unwrap_or(length as u64);
-    if keeps == Keeps::Names && asked.method == "PUT" {
+    if keeps == Keeps::Names && asked.method == "PUT" && length > SMALL {
         let mut piece = vec![0; READ.min(length)];
         let mut left = length;
         while left > 0 {

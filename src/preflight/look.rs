@@ -1,10 +1,11 @@
 //! One object of each kind of the source, read as the user who runs: a store that lists and refuses reading is not ready.
 
 use super::Probe;
-use crate::content::{self, IdCheck};
-use crate::object::{KeyRange, ObjectKey, ObjectKind};
+use crate::content::{self, Damage, IdCheck};
+use crate::object::{KeyRange, ObjectKind};
+use crate::store::checked::CheckedReader;
 use crate::store::control::is_control;
-use crate::store::{ErrorKind, Ignored, Part, ReadStore, StoreError};
+use crate::store::{ErrorKind, Ignored, Listed, Part, ReadStore, StoreError};
 
 /// How many pages are looked at for an object: a page of a folder may hold only empty libraries.
 const PAGES: usize = 50;
@@ -37,16 +38,15 @@ pub(super) fn at_first_object(store: &dyn ReadStore, kind: ObjectKind) -> Look {
 }
 
 /// Some of the first objects that the store lists, from all over the page that has any.
-fn listed(store: &dyn ReadStore, ignored: &mut Ignored) -> Result<Vec<ObjectKey>, StoreError> {
+fn listed(store: &dyn ReadStore, ignored: &mut Ignored) -> Result<Vec<Listed>, StoreError> {
     let mut next = Some(Part::new(KeyRange::ALL));
     for _ in 0..PAGES {
         let Some(part) = next else { break };
         let page = store.list(&part)?;
         ignored.merge(page.ignored);
-        let keys: Vec<ObjectKey> =
-            page.objects.iter().map(|object| object.key).filter(|key| !is_control(key)).collect();
-        if !keys.is_empty() {
-            return Ok(keys.iter().step_by(keys.len().div_ceil(TRIED)).copied().collect());
+        let objects: Vec<Listed> = page.objects.into_iter().filter(|object| !is_control(&object.key)).collect();
+        if !objects.is_empty() {
+            return Ok(objects.iter().step_by(objects.len().div_ceil(TRIED)).copied().collect());
         }
         next = page.rest;
     }
@@ -54,18 +54,14 @@ fn listed(store: &dyn ReadStore, ignored: &mut Ignored) -> Result<Vec<ObjectKey>
 }
 
 /// Reads the first of the objects that can be read.
-fn read_one(store: &dyn ReadStore, kind: ObjectKind, keys: &[ObjectKey]) -> (Probe, Option<String>) {
+fn read_one(store: &dyn ReadStore, kind: ObjectKind, objects: &[Listed]) -> (Probe, Option<String>) {
     let mut probe = Probe::Untried;
-    for key in keys {
-        match store.read(key) {
-            Ok(data) => {
-                let damaged = match content::check(kind, &key.id, &data) {
-                    IdCheck::Good => None,
-                    IdCheck::Damaged(damage) => {
-                        Some(format!("the {kind} object {key} of the source is damaged: {damage}"))
-                    }
-                };
-                return (Probe::Good, damaged);
+    for object in objects {
+        let key = &object.key;
+        match damage(store, kind, object) {
+            Ok(damage) => {
+                let told = |damage| format!("the {kind} object {key} of the source is damaged: {damage}");
+                return (Probe::Good, damage.map(told));
             }
             // It may have gone meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -79,4 +75,16 @@ fn read_one(store: &dyn ReadStore, kind: ObjectKind, keys: &[ObjectKey]) -> (Pro
         }
     }
     (probe, None)
+}
+
+/// What is wrong with an object that can be read.
+fn damage(store: &dyn ReadStore, kind: ObjectKind, object: &Listed) -> Result<Option<Damage>, StoreError> {
+    let key = &object.key;
+    if (CheckedReader { kind, store }).good_in_pieces(key, object.size)?.is_some() {
+        return Ok(None);
+    }
+    Ok(match content::check(kind, &key.id, &store.read(key)?) {
+        IdCheck::Good => None,
+        IdCheck::Damaged(damage) => Some(damage),
+    })
 }

@@ -19,6 +19,10 @@ use super::failure::Failure;
 use super::host_header;
 use super::way::Reached;
 
+/// How many bytes wait in a connection to be sent or to be taken, at most: with hundreds of connections that is what memory goes
+/// into.
+const BUFFER: usize = 256 << 10;
+
 type Stream = MaybeHttpsStream<Reached>;
 
 /// A connection to a host, idle or at work.
@@ -35,7 +39,11 @@ impl Wire {
     pub(super) async fn open(connector: &Connector, url: &Uri) -> Result<Self, Failure> {
         let stream = connector.clone().call(url.clone()).await.map_err(|error| Failure::of_connecting(&*error))?;
         let forwards = stream.connected().is_proxied();
-        let (sender, connection) = http1::handshake(stream).await.map_err(|error| Failure::of_exchange(&error))?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(BUFFER)
+            .handshake(stream)
+            .await
+            .map_err(|error| Failure::of_exchange(&error))?;
         Ok(Self { sender, connection: Some(Box::pin(connection)), forwards })
     }
 

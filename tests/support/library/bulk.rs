@@ -24,7 +24,7 @@ pub enum Sizes {
     /// So many stored bytes each; fs objects and commits come near it, and have no more than 4,000: six in ten are blocks, three
     /// fs objects, one a commit.
     Each(RangeInclusive<usize>),
-    /// Blocks alone, of so many bytes each.
+    /// Blocks of so many bytes each, but for one commit and one fs object, without which a store is none.
     Blocks(RangeInclusive<usize>),
     /// As in a real store: kinds as in `Each`, commits and fs objects small, half of the blocks of 2 KB and less, one block in a
     /// hundred of 1 to 8 MB.
@@ -62,7 +62,7 @@ impl From<RangeInclusive<usize>> for Sizes {
 impl Sizes {
     fn kind(&self, number: usize) -> ObjectKind {
         match (self, number % 10) {
-            (Self::Blocks(_), _) => ObjectKind::Blocks,
+            (Self::Blocks(_), _) if number > 1 => ObjectKind::Blocks,
             (_, 0) => ObjectKind::Commits,
             (_, 1..4) => ObjectKind::Fs,
             _ => ObjectKind::Blocks,

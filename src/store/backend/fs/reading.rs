@@ -18,7 +18,7 @@ use crate::store::{ErrorKind, Piece, Reading, StoreError};
 
 /// How many bytes of a file are read at once where it is read in pieces: they fit into a processor's cache until they are
 /// hashed and sent.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 128 << 10;
 
 impl FsStore {
     pub(super) fn read_file(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
