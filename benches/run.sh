@@ -91,9 +91,9 @@ measure() {
   local name=$1
   shift
   /usr/bin/time -o "$D/time" -f '%U %S %e %M' "$@" >"$D/out" 2>&1 || { cat "$D/out"; exit 1; }
-  awk -v name="$name" -v n="$N" -v bytes="$BYTES" '{ printf \
+  awk -v name="$name" -v n="$N" -v bytes="$BYTES" '{ s = $3 > 0 ? $3 : 0.01; printf \
     "%-34s %9.1f us CPU/object %7.2f s CPU %9.0f objects/s %8.1f MB/s %8.2f s %8.1f MB peak RSS\n",
-    name, ($1 + $2) * 1e6 / n, $1 + $2, n / $3, bytes / $3 / 1e6, $3, $4 / 1024 }' "$D/time"
+    name, ($1 + $2) * 1e6 / n, $1 + $2, n / s, bytes / s / 1e6, s, $4 / 1024 }' "$D/time"
 }
 
 # peer PROGRAM NAME COMMAND...: the same of another program, where it is there.
