@@ -27,6 +27,8 @@ fi
 RESULTS=()
 FAILED=0
 STARTING=
+# Many tests wait for a server, a kill or a clock that they set: more of them than processors keep these busy meanwhile.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((3 * $(nproc)))}
 # libtest shows nothing that a passing test prints, so the tests write here what they skip.
 export SEAF_TEST_SKIPPED=$STATE/skipped-tests
 

@@ -142,13 +142,13 @@ macro_rules! counters {
     (
         $engine:literal:
         $(#[$about:meta])*
-        pub struct $counters:ident {
+        $visible:vis struct $counters:ident {
             $($(#[doc = $help:literal])+ pub $field:ident: $number:ty,)+
         }
     ) => {
         $(#[$about])*
         #[derive(Debug, Default)]
-        pub struct $counters {
+        $visible struct $counters {
             $($(#[doc = $help])+ pub $field: $number,)+
         }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 /// The files that show a text in quotes by `{:?}`, and how often; and those whose values have a `Debug` of their own. A value that is
 /// no text gets a `Display` instead of a line here.
 const QUOTED_TEXTS: &[(&str, usize)] = &[
+    ("commands/common/selecting.rs", 3),
     ("conf/database.rs", 2),
     ("conf/load.rs", 3),
     ("conf/options.rs", 4),

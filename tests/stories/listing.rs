@@ -24,8 +24,8 @@ fn a_source_that_says_once_too_early_that_it_was_all_is_copied_whole() {
     let world = World::new();
     bulk_to_dir(&world.at("old/seafile-data"), 3, 4_000, 200..=300);
     let server = world.s3_server();
+    world.fill_buckets();
     world.new_side_is_s3(&server);
-    world.run(&[]).assert_code(0);
     std::fs::rename(world.at("new"), world.at("old-s3")).unwrap();
     world.new_side_is_a_folder("target");
     let own = lists_of_check(&world, &server, "old-s3");
@@ -93,8 +93,8 @@ fn a_source_that_lists_half_and_then_errors_is_not_taken_for_a_small_one() {
     let world = World::new();
     bulk_to_dir(&world.at("old/seafile-data"), 2, 4_000, 200..=300);
     let server = world.s3_server();
+    world.fill_buckets();
     world.new_side_is_s3(&server);
-    world.run(&[]).assert_code(0);
 
     // Now the server is the old side.
     std::fs::rename(world.at("new"), world.at("old-s3")).unwrap();

@@ -126,6 +126,18 @@ impl World {
         self.write_conf("new", |kind| s3_section(server, &bucket_of(kind), SECRET));
     }
 
+    /// Puts the old side's objects into the buckets of [`World::s3_server`], as if they had always been there.
+    pub fn fill_buckets(&self) {
+        for (path, data) in objects_below(&self.source()) {
+            let text = path.to_str().unwrap();
+            let (rest, id) = text.rsplit_once('/').unwrap();
+            let (library, start) = rest.rsplit_once('/').unwrap();
+            let place = self.at("buckets").join(format!("seafile-{library}/{start}{id}"));
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, data).unwrap();
+        }
+    }
+
     /// Writes `<side>/seafile.conf` with a section for each kind.
     pub fn write_conf(&self, side: &str, section: impl Fn(ObjectKind) -> String) {
         let names = ["commit_object_backend", "fs_object_backend", "block_backend"];

@@ -67,7 +67,7 @@ pub fn leased_stores(to: &SideConf, settings: &StoreSettings) -> Result<Vec<Arc<
 }
 
 fn control_options(settings: &StoreSettings) -> OpenOptions {
-    let retry = RetryPolicy { patience: PATIENCE, ..settings.retry };
+    let retry = RetryPolicy { patience: settings.retry.patience.min(PATIENCE), ..settings.retry };
     OpenOptions::new(1, settings.timeout.min(PATIENCE), retry, &Shutdown::new()).through(settings.proxies.clone())
 }
 

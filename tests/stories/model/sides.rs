@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rusqlite::{Connection, params};
@@ -18,14 +19,39 @@ use crate::support::library::{Library, Params, Store};
 mod claims;
 mod commands;
 
+/// A store, and the server's database of it.
+type Made = (Arc<Store>, Arc<[u8]>);
 type Name = (ObjectKind, ObjectKey);
 type Objects = BTreeMap<Name, Bytes>;
 
 const QUARANTINE: &str = "removed-by-seaf-migrate";
 
+/// The store of a seed. Made once, because that takes as long as some of the steps.
+fn made(seed: u8) -> Made {
+    static MADE: Mutex<BTreeMap<u8, Made>> = Mutex::new(BTreeMap::new());
+    let mut all = MADE.lock().unwrap();
+    let make = || {
+        let store = Store::generate(&Params {
+            seed: seed.into(),
+            libraries: 2,
+            commits: 3,
+            files: 2,
+            file_size: 1..=40,
+            block_size: 20,
+            large_dir: 0,
+            special: false,
+            ..Params::default()
+        });
+        let dir = tempfile::tempdir().unwrap();
+        store.write_db(&dir.path().join("seafile.db"));
+        (Arc::new(store), fs::read(dir.path().join("seafile.db")).unwrap().into())
+    };
+    all.entry(seed).or_insert_with(make).clone()
+}
+
 pub struct Sides {
     dir: TempDir,
-    store: Store,
+    store: Arc<Store>,
     /// How many commits of each library the server has written, one at least.
     written: Vec<usize>,
     /// Every object as the server wrote it.
@@ -41,20 +67,10 @@ pub struct Sides {
 }
 
 impl Sides {
-    pub fn new(seed: u64, keeps_lists: bool) -> Self {
+    pub fn new(seed: u8, keeps_lists: bool) -> Self {
         let dir = tempfile::Builder::new().prefix("model-").tempdir().unwrap();
-        let params = Params {
-            seed,
-            libraries: 2,
-            commits: 3,
-            files: 2,
-            file_size: 1..=40,
-            block_size: 20,
-            large_dir: 0,
-            special: false,
-            ..Params::default()
-        };
-        let store = Store::generate(&params);
+        let (store, db) = made(seed);
+        fs::write(dir.path().join("seafile.db"), db).unwrap();
         let state = dir.path().join("state").display().to_string();
         let mut sides = Self {
             written: vec![0; store.libraries.len()],
@@ -84,7 +100,6 @@ impl Sides {
         };
         fs::write(self.at("old/seafile.conf"), conf(&self.at("data"))).unwrap();
         fs::write(self.at("new/seafile.conf"), conf(&self.at("target"))).unwrap();
-        self.store.write_db(&self.at("seafile.db"));
         (0..self.store.libraries.len()).for_each(|library| self.commit(library));
     }
 
@@ -137,6 +152,9 @@ impl Sides {
     }
 
     pub fn take(&mut self, step: &Step) {
+        if !step.is_of_the_program() {
+            return self.suffer(step);
+        }
         let (there, here, quarantine) = (self.objects("target"), self.objects("data"), self.quarantine());
         match step {
             Step::Run { relist } => {
@@ -153,7 +171,7 @@ impl Sides {
             Step::Purge(depth) => self.remove(&["--yes", "--purge"], *depth),
             Step::Restore => self.remove(&["--yes", "--restore"], Depth::Sizes),
             Step::Repair => self.repair(),
-            _ => return self.suffer(step),
+            _ => unreachable!("{step:?} is not the program's"),
         }
         self.assert_nothing_right_became_wrong(&there);
         let depth = match step {

@@ -50,6 +50,25 @@ pub enum Step {
     Commit(usize),
 }
 
+impl Step {
+    /// Whether the program does it, and not the world around it.
+    pub const fn is_of_the_program(&self) -> bool {
+        matches!(
+            self,
+            Self::Run { .. }
+                | Self::KilledRun(_)
+                | Self::TwoRuns
+                | Self::Verify(_)
+                | Self::KilledVerify(_)
+                | Self::Remove(_)
+                | Self::KilledRemove(_)
+                | Self::Purge(_)
+                | Self::Restore
+                | Self::Repair
+        )
+    }
+}
+
 fn kind() -> impl Strategy<Value = ObjectKind> {
     prop::sample::select(&ObjectKind::ALL[..])
 }

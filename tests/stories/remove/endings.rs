@@ -6,8 +6,7 @@ use super::*;
 /// and verified.
 fn from_s3(world: World) -> (World, S3Server) {
     let server = world.s3_server();
-    world.new_side_is_s3(&server);
-    world.run(&[]).assert_code(0);
+    world.fill_buckets();
     world.write_conf("old", |kind| s3_section(&server, &format!("seafile-{kind}"), crate::world::SECRET));
     world.new_side_is_a_folder("target");
     world.run(&[]).assert_code(0);
