@@ -189,7 +189,7 @@ fn warnings(to: &SideConf, rows: &[StoreProbe]) -> Vec<String> {
 /// The same options with less patience.
 fn brief(options: &OpenOptions, conf: &StoreConf) -> OpenOptions {
     let longest = if matches!(conf.backend, BackendConf::Ceph(_)) { CEPH_TIMEOUT } else { TIMEOUT };
-    let retry = RetryPolicy { patience: PATIENCE, ..options.retry };
+    let retry = RetryPolicy { patience: options.retry.patience.min(PATIENCE), ..options.retry };
     OpenOptions::new(options.connections, wait(options.timeout, longest), retry, &options.stop).going_as(options)
 }
 

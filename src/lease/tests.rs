@@ -33,7 +33,13 @@ fn acquire_in(stores: &[Arc<dyn WriteStore>], take_over: TakeOver, times: Times)
 /// The note of a process of another machine.
 fn foreign(renewed: Timestamp) -> Note {
     let holder = serde_json::json!({"host": "other", "boot": "b", "namespace": "n", "process": 7, "began": 1});
-    Note { holder: serde_json::from_value(holder).unwrap(), token: "t".to_owned(), beat: 3, renewed, released: false }
+    Note {
+        holder: serde_json::from_value(holder).expect("a holder"),
+        token: "t".to_owned(),
+        beat: 3,
+        renewed,
+        released: false,
+    }
 }
 
 fn an_hour_ago() -> Timestamp {
@@ -41,7 +47,7 @@ fn an_hour_ago() -> Timestamp {
 }
 
 fn put(stores: &[Arc<dyn WriteStore>], note: &Note) {
-    stores.iter().for_each(|store| control::write(&**store, &control::LEASE, note, Lasting::Passing).unwrap());
+    stores.iter().for_each(|store| control::write(&**store, &control::LEASE, note, Lasting::Passing).expect("memory takes it"));
 }
 
 #[test]
@@ -106,7 +112,7 @@ impl ReadStore for Renewed {
 
     fn read(&self, _key: &ObjectKey) -> Result<Bytes, StoreError> {
         let beat = self.1.fetch_add(1, Ordering::Relaxed);
-        Ok(serde_json::to_vec(&Note { beat, ..foreign(an_hour_ago()) }).unwrap().into())
+        Ok(serde_json::to_vec(&Note { beat, ..foreign(an_hour_ago()) }).expect("a note is JSON").into())
     }
 
     fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {

@@ -324,14 +324,14 @@ fn kills_at_random_instants_count_nothing_twice_and_forget_nothing() {
 
 #[test]
 fn an_interruption_while_listing_is_gone_on_with() {
-    let (world, server) = slow_copy(0);
-    // The server answers nothing more during this test.
-    server.faults().delay(600_000);
+    // Slow enough that a listing is under way when the server is told to answer nothing more.
+    let (world, server) = slow_copy(100);
     let dir = world.at("checkpoint");
     let checkpoint = dir.display().to_string();
     let mut child =
         world.verifying(&["--checkpoint", &checkpoint, "--attempts", "1", "--timeout", "1"]).spawn().unwrap();
     wait_for_line(&mut child, "Start to list [commits]");
+    server.faults().delay(600_000);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let stopped = world.finish(child);
     assert!(matches!(stopped.code, Some(143)), "{:?} {}", stopped.code, stopped.stderr);

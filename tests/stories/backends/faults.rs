@@ -27,8 +27,8 @@ struct Fault {
 fn store() -> Store {
     let params = crate::support::library::Params {
         file_size: 1500..=3000,
-        files: 6,
-        large_dir: 5,
+        files: 4,
+        large_dir: 3,
         commits: 3,
         libraries: 2,
         ..Default::default()
