@@ -19,6 +19,7 @@ mod index;
 mod listing;
 mod metrics;
 mod object;
+mod preflight;
 mod reach;
 mod report;
 mod shown_texts;

@@ -48,10 +48,11 @@ impl WrongGet {
     /// Whether it is the answer to this request.
     fn is_of(self, method: &str, path: &str) -> bool {
         let is_archived = || path.ends_with(|last: char| last.is_ascii_digit()) && !path.contains(CONTROL);
+        let is_one_of_five = || path.bytes().map(u64::from).sum::<u64>() % 5 == 0;
         match self {
-            Self::NotFound => method == "GET" || method == "HEAD",
+            Self::NotFound => (method == "GET" || method == "HEAD") && is_one_of_five(),
             Self::Archived => method == "GET" && is_archived(),
-            _ => method == "GET",
+            _ => method == "GET" && is_one_of_five(),
         }
     }
 }
@@ -216,7 +217,7 @@ impl Faults {
         let mut plan = self.plan();
         let (wrong, times) = plan.wrong_gets?;
         let is_asked = wrong.is_of(method, path);
-        if !is_asked || path.bytes().map(u64::from).sum::<u64>() % 5 != 0 {
+        if !is_asked {
             return None;
         }
         let given = plan.wrong_gets_given.entry(path.to_owned()).or_default();
