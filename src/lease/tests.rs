@@ -47,7 +47,9 @@ fn an_hour_ago() -> Timestamp {
 }
 
 fn put(stores: &[Arc<dyn WriteStore>], note: &Note) {
-    stores.iter().for_each(|store| control::write(&**store, &control::LEASE, note, Lasting::Passing).expect("memory takes it"));
+    stores
+        .iter()
+        .for_each(|store| control::write(&**store, &control::LEASE, note, Lasting::Passing).expect("memory takes it"));
 }
 
 #[test]

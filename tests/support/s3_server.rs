@@ -28,6 +28,7 @@ mod tls;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
@@ -132,7 +133,8 @@ impl S3Server {
 impl Drop for S3Server {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // Its threads are waited for, because glibc may crash a process that lets go of a thread which is just ending.
+            runtime.shutdown_timeout(Duration::from_secs(60));
         }
     }
 }
