@@ -56,6 +56,7 @@ EOF
 usage_of_remove() {
     cat <<'EOF'
 Usage: ./remove-objs.sh DIR [--yes] [--library REPO_ID] [OPTIONS]
+       ./remove-objs.sh REPO_ID STORAGE_ID [--yes] [OPTIONS]
 
 Deletes from the old storage of this Seafile server the objects that the storage described by
 DIR/seafile.conf holds. It only says what it would delete unless --yes is given, and does nothing
@@ -63,6 +64,9 @@ unless "seaf-migrate verify" found nothing wrong since the last migration.
 
   DIR         the folder that holds the NEW seafile.conf
   OPTIONS     whatever "seaf-migrate remove --help" lists, such as --content or --rate 200
+
+With a library and a storage class it deletes what migrate-repo.sh left of that library there, once
+each object was read in the library's own class ("seaf-migrate repo --remove").
 
 Where the new configuration is in place already, name the folder that keeps the old one: --from OLD
 EOF
@@ -167,19 +171,24 @@ case ${1:-} in
         ;;
 esac
 
+# The old script's call, with a library and a storage class: what is left of the library there.
+remains=()
+if [[ $command == remove && $1 =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]]; then
+    [[ $# -ge 2 && $2 != -* ]] || fail "a library is named, and no storage class: $name REPO_ID STORAGE_ID"
+    command=repo
+    remains=(--remove)
+fi
+
 new=
 if [[ $command != repo ]]; then
     new=$1
     shift
 fi
-if [[ $command == remove && $new =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]]; then
-    fail "storage classes are not supported; for one library: $name DIR --library $new"
-fi
 [[ $command == repo || -e $new ]] || fail "$new is not there; DIR must be the folder of the new seafile.conf"
 
 binary=$(find_binary)
 top=$(find_top)
-arguments=("$command")
+arguments=("$command" ${remains[@]+"${remains[@]}"})
 
 # What names the server: the old side of a migration, and the only one of a move between its classes.
 side=--from

@@ -121,6 +121,10 @@ Examples:
   What is on its way, and how far each library is:
     seaf-migrate repo --status
 
+  What is left of a library in the class that it left:
+    seaf-migrate repo 3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b hot --remove \\
+        --conf /opt/seafile/conf --yes
+
 Each library is copied and read back while it is in use, is read-only for a
 short last pass, and changes its class in one transaction that gives it its
 status back. What a kill leaves, the same command goes on with.

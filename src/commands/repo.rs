@@ -14,6 +14,7 @@ use crate::sys::shutdown::Shutdown;
 mod library;
 pub mod outcome;
 mod prove;
+mod remains;
 pub mod settings;
 pub mod state;
 pub mod tables;
@@ -28,9 +29,12 @@ use tables::ClassTables;
 pub fn run(settings: &RepoSettings, console: &Console, shutdown: &Shutdown) -> RepoOutcome {
     let outcome = match settings {
         RepoSettings::Move(settings) => move_all(settings, console, shutdown),
+        RepoSettings::Remove(settings) => remains::remove(settings, console, shutdown),
         RepoSettings::Status(state) => status(&MoveStates::of(state), console),
     };
-    outcome.print_result(console);
+    if !matches!(outcome, RepoOutcome::Removal(_)) {
+        outcome.print_result(console);
+    }
     outcome
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 /// no text gets a `Display` instead of a line here.
 const QUOTED_TEXTS: &[(&str, usize)] = &[
     ("commands/common/selecting.rs", 3),
-    ("commands/repo/settings.rs", 1),
+    ("commands/repo/settings.rs", 2),
     ("commands/repo/tables.rs", 1),
     ("conf/database.rs", 2),
     ("conf/load.rs", 3),

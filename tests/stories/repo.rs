@@ -2,6 +2,7 @@
 
 mod killed;
 mod refusals;
+mod remains;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::commands::common::failure::Failure;
-use crate::commands::remove::settings::RemoveSettings;
+use crate::commands::remove::settings::{Proof, RemoveSettings};
 use crate::conf::DatabaseConf;
-use crate::database::heads::Roots;
+use crate::database::heads::{LibraryRoots, Roots};
 use crate::history::{Incarnations, Pair, PairHistory, VerifyNote};
 use crate::object::{LibraryId, ObjectId, ObjectKey};
 use crate::report::Console;
@@ -27,7 +27,10 @@ pub struct Commits<'a> {
 /// # Errors
 /// Why nothing may be removed.
 pub fn verification(settings: &RemoveSettings, now: &Incarnations, console: &Console) -> Result<VerifyNote, Failure> {
-    let verified = note(settings, now).map_err(Failure::Refused)?;
+    let verified = match &settings.proof {
+        Proof::Noted => note(settings, now).map_err(Failure::Refused)?,
+        Proof::JustVerified(verified) => (**verified).clone(),
+    };
     if !settings.content && !verified.is_of_all_contents() {
         let what = format!("the verification of {} compared ids and sizes, not all contents", verified.ended);
         let next = "Add --content, which reads each object at the destination before the source's is removed, or verify \
@@ -81,7 +84,7 @@ pub fn no_live_server(
     console: &Console,
 ) -> Result<(), Failure> {
     let unknown = match (&settings.database, &verified.heads) {
-        (Some(database), Some(noted)) => return no_head_moved(database, noted, commits, console),
+        (Some(database), Some(noted)) => return no_head_moved(settings, database, noted, commits, console),
         (None, _) => {
             "no database of the server is configured; name it with --db, or in [database] of the old seafile.conf"
         }
@@ -101,6 +104,7 @@ pub fn no_live_server(
 }
 
 fn no_head_moved(
+    settings: &RemoveSettings,
     database: &DatabaseConf,
     noted: &BTreeMap<LibraryId, ObjectId>,
     commits: Commits<'_>,
@@ -110,7 +114,12 @@ fn no_head_moved(
         Failure::Database(format!("whether a server still works on the old stores cannot be told: {error}"))
     })?;
     let (mut moved, mut is_known) = (0, false);
-    for library in &roots.libraries {
+    // The other libraries of a server with storage classes may be anywhere, and say nothing of these two.
+    let is_meant = |library: &&LibraryRoots| match settings.proof {
+        Proof::Noted => true,
+        Proof::JustVerified(_) => settings.libraries.contains(&library.id),
+    };
+    for library in roots.libraries.iter().filter(is_meant) {
         let Some(head) = library.heads.first() else { continue };
         let key = ObjectKey::new(library.id, *head);
         if noted.get(&library.id) == Some(head) {

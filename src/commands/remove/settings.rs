@@ -13,7 +13,7 @@ use crate::commands::common::settings::{
     resolve_with_sides, temporary_folder,
 };
 use crate::conf::{BackendConf, DatabaseConf, Environment, SideConf, StoreConf};
-use crate::history::{Pair, StateDir};
+use crate::history::{Pair, StateDir, VerifyNote};
 use crate::object::LibraryId;
 use crate::sys::private_file::parent_of;
 
@@ -138,6 +138,17 @@ pub struct RemoveSettings {
     pub lease: LeaseSettings,
     /// Where the verification of these two sides is noted.
     pub state_dir: StateDir,
+    /// What vouches for the destination.
+    pub proof: Proof,
+}
+
+/// What vouches for the destination before anything is removed.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// The newest verification of all libraries, as it is noted.
+    Noted,
+    /// A verification of the libraries of this removal alone, that ended just now and read every object.
+    JustVerified(Box<VerifyNote>),
 }
 
 impl RemoveSettings {
@@ -193,6 +204,7 @@ fn resolve_options(
         temp_dir,
         lease: resolve_lease(&flags.lease, env)?,
         state_dir,
+        proof: Proof::Noted,
     })
 }
 

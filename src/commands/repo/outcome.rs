@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::commands::common::failure::Failure;
+use crate::commands::remove::outcome::RemoveOutcome;
 use crate::report::{Outcome, format};
 
 /// How it ended.
@@ -23,6 +24,8 @@ pub enum RepoOutcome {
         /// How many libraries.
         libraries: u64,
     },
+    /// What is left of a library was removed, or would be; or why not. The removal has told it.
+    Removal(Box<RemoveOutcome>),
     /// A library could not be moved; those before it have arrived.
     Stopped {
         /// How many have arrived.
@@ -43,6 +46,7 @@ impl Outcome for RepoOutcome {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Moved { .. } | Self::DryRun { .. } | Self::Status { .. } => 0,
+            Self::Removal(outcome) => outcome.exit_code(),
             Self::NotWhole { .. } => 1,
             Self::Stopped { failure, .. } => failure.exit_code(),
         }
@@ -51,6 +55,7 @@ impl Outcome for RepoOutcome {
     fn name(&self) -> &'static str {
         match self {
             Self::Moved { .. } | Self::DryRun { .. } | Self::Status { .. } => "complete",
+            Self::Removal(outcome) => outcome.name(),
             Self::NotWhole { .. } => "failures",
             Self::Stopped { failure, .. } => failure.name(),
         }
@@ -73,6 +78,7 @@ impl fmt::Display for RepoOutcome {
                 write!(f, "{} would be moved; nothing was done", format::libraries(*libraries))
             }
             Self::Status { libraries } => write!(f, "{} on the way", format::libraries(*libraries)),
+            Self::Removal(outcome) => outcome.fmt(f),
             Self::NotWhole { moved, what } => write!(f, "{what}. It stays in its class.{}", arrived(moved)),
             Self::Stopped { moved, failure } => {
                 write!(f, "{failure}.{} Run again: it goes on from here", arrived(moved))

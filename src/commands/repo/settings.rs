@@ -38,6 +38,15 @@ pub struct RepoFlags {
     #[arg(long, conflicts_with_all = ["words", "dry_run"])]
     pub status: bool,
 
+    /// Remove from a class what is left of a library that moved away from it: LIBRARY CLASS. Every object is read at the library's own
+    /// class first; without --yes nothing is removed
+    #[arg(long, conflicts_with_all = ["dry_run", "status", "settle"])]
+    pub remove: bool,
+
+    /// With --remove: remove, and not only say what would be removed
+    #[arg(long, requires = "remove")]
+    pub yes: bool,
+
     /// How many seconds to wait after a library became read-only, so that what is being written to it ends
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub settle: u64,
@@ -72,8 +81,35 @@ pub struct RepoFlags {
 pub enum RepoSettings {
     /// Move libraries.
     Move(Box<MoveSettings>),
+    /// Remove what is left of a library in a class that it left.
+    Remove(Box<RemainsSettings>),
     /// Say which are on their way.
     Status(StateDir),
+}
+
+/// Everything that removing the remains of a library needs.
+#[derive(Clone, Debug)]
+pub struct RemainsSettings {
+    /// The library.
+    pub library: LibraryId,
+    /// The class that it left.
+    pub class: String,
+    /// The server.
+    pub side: SideConf,
+    /// The server's tables.
+    pub database: DatabaseConf,
+    /// Whether to remove, and not only to say what would be removed.
+    pub yes: bool,
+    /// How the lease is acquired.
+    pub lease: LeaseSettings,
+    /// How to talk to the stores.
+    pub store: StoreSettings,
+    /// How many bytes the objects in flight may take.
+    pub memory: u64,
+    /// Where temporary files go.
+    pub temp_dir: PathBuf,
+    /// Where removals are noted.
+    pub state: StateDir,
 }
 
 /// Everything that moving libraries needs.
@@ -116,7 +152,6 @@ pub struct MoveSettings {
 pub fn resolve(flags: &RepoFlags, env: &Environment) -> Result<RepoSettings, SettingsError> {
     let state = StateDir::from_environment(env);
     let (false, Some(conf)) = (flags.status, &flags.conf) else { return Ok(RepoSettings::Status(state)) };
-    let (libraries, origin, destination) = words(&flags.words)?;
     let source = SideSource { path: conf.clone(), data_dir: flags.data_dir.clone() };
     resolve_with_side(&source, Role::Destination, env, |side| {
         let guessed = guessed_database(flags.db.as_deref(), side);
@@ -125,6 +160,10 @@ pub fn resolve(flags: &RepoFlags, env: &Environment) -> Result<RepoSettings, Set
             let what = "the class of a library is changed in the server's database, and nothing names it; name it here, or in [database] of the conf";
             return Err(SettingsError::option("--db", what));
         };
+        if flags.remove {
+            return Ok(RepoSettings::Remove(Box::new(remains(flags, env, side, database)?)));
+        }
+        let (libraries, origin, destination) = words(&flags.words)?;
         let (from, to) = (of_class(side, &origin, Role::Source)?, of_class(side, &destination, Role::Destination)?);
         if from.stores.iter().any(|(kind, store)| store.backend == to.store(kind).backend) {
             let what = format!("{origin} and {destination} share a store, so that there is nothing to move");
@@ -151,6 +190,33 @@ pub fn resolve(flags: &RepoFlags, env: &Environment) -> Result<RepoSettings, Set
     })
 }
 
+fn remains(
+    flags: &RepoFlags,
+    env: &Environment,
+    side: &SideConf,
+    database: DatabaseConf,
+) -> Result<RemainsSettings, SettingsError> {
+    let refused = |what: String| SettingsError::option("LIBRARY CLASS --remove", what);
+    let [library, class] = &flags.words[..] else {
+        return Err(refused("a library and the storage class that it left must be named".to_owned()));
+    };
+    let id = LibraryId::parse(library.as_bytes()).ok_or_else(|| refused(format!("{library:?} is no library id")))?;
+    // That there is such a class, before anybody is asked.
+    of_class(side, class, Role::Source)?;
+    Ok(RemainsSettings {
+        library: id,
+        class: class.clone(),
+        side: side.clone(),
+        database,
+        yes: flags.yes,
+        lease: resolve_lease(&flags.lease, env)?,
+        store: resolve_store(&flags.store, env)?,
+        memory: resolve_memory(&flags.memory)?,
+        temp_dir: temporary_folder(flags.temp_dir.as_deref())?,
+        state: StateDir::from_environment(env),
+    })
+}
+
 /// The libraries, and the two classes that are named last.
 fn words(words: &[String]) -> Result<(Vec<LibraryId>, String, String), SettingsError> {
     let refused = |what: String| SettingsError::option("[LIBRARY...] ORIGIN DESTINATION", what);
@@ -170,7 +236,7 @@ fn words(words: &[String]) -> Result<(Vec<LibraryId>, String, String), SettingsE
 }
 
 /// The side that has the stores of one class alone.
-fn of_class(side: &SideConf, class: &str, role: Role) -> Result<SideConf, SettingsError> {
+pub(super) fn of_class(side: &SideConf, class: &str, role: Role) -> Result<SideConf, SettingsError> {
     let store = |kind| {
         let store = side.store(kind);
         let Some(classes) = store.classes() else {

@@ -32,12 +32,17 @@ fn under_its_other_name_it_removes_and_finds_everything_in_the_same_places() {
 }
 
 #[test]
-fn the_old_removal_by_library_and_storage_class_is_told_the_new_call() {
+fn the_old_removal_by_library_and_storage_class_removes_what_a_move_left() {
     let server = server_with_remove(FAKE);
-    let output = run_remove(&server, &["3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b", "cold"]);
+    let library = "3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b";
+    let output = run_remove(&server, &[library, "cold", "--yes"]);
+    let (conf, data) = (server.path("conf/seafile.conf"), server.path("seafile-data"));
+    let (conf, data) = (conf.to_str().unwrap(), data.to_str().unwrap());
+    assert_eq!(lines(&output), ["repo", "--remove", "--conf", conf, "--data-dir", data, library, "cold", "--yes"]);
+    assert_eq!(output.status.code(), Some(0));
+    let output = run_remove(&server, &[library]);
     assert_eq!((output.status.code(), lines(&output).len()), (Some(2), 0));
-    let says = "remove-objs.sh DIR --library 3f8a9c1e-7b42-4d0e-9a55-0c1d2e3f4a5b";
-    assert!(stderr(&output).contains(says), "{}", stderr(&output));
+    assert!(stderr(&output).contains("remove-objs.sh REPO_ID STORAGE_ID"), "{}", stderr(&output));
 }
 
 #[test]
