@@ -275,9 +275,9 @@ pub trait RemoveStore: ReadStore {
         Ok(None)
     }
 
-    /// The folder where removed objects are until they are deleted for good; `None` where they are deleted at once.
-    fn quarantine(&self) -> Option<PathBuf> {
-        None
+    /// The folders where removed objects are until they are deleted for good; none where they are deleted at once.
+    fn quarantine(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// Moves an object of a quarantine back to where it was removed from; `false` when one is there already, or there is

@@ -208,7 +208,7 @@ impl Remover<'_> {
         let what = if settings.yes { "remove" } else { "compare" };
         console.log(format_args!("Start to {what} [{kind}] object"));
         let is_real = journal.is_some();
-        self.quarantine.extend(asker.source.quarantine().map(|folder| folder.display().to_string()));
+        self.quarantine.extend(asker.source.quarantine().iter().map(|folder| folder.display().to_string()));
         let (done, listed) = (&done[kind], counters.kind(kind));
         let removal = Removal { settings, asker, limit, counters, kept, done, failures };
         let progress = RemovalProgress { kind, listed, removal: done, is_dry_run: !is_real };

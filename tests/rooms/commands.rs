@@ -6,6 +6,7 @@ mod heads_check;
 mod heads_check_random;
 mod lease;
 mod pages;
+mod placing;
 mod remove;
 mod repair;
 mod run_outcome;

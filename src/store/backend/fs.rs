@@ -243,8 +243,8 @@ impl RemoveStore for FsStore {
         self.remove_folders(within)
     }
 
-    fn quarantine(&self) -> Option<PathBuf> {
-        self.quarantine_folder()
+    fn quarantine(&self) -> Vec<PathBuf> {
+        self.quarantine_folder().into_iter().collect()
     }
 
     fn put_back(&self, key: &ObjectKey) -> Result<bool, StoreError> {

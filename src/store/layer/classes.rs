@@ -198,9 +198,8 @@ impl<S: RemoveStore + ?Sized> RemoveStore for Classes<S> {
         self.ask("size", key, |store| store.written_at(key))
     }
 
-    /// The first one, where several of the stores have one.
-    fn quarantine(&self) -> Option<PathBuf> {
-        self.stores().find_map(RemoveStore::quarantine)
+    fn quarantine(&self) -> Vec<PathBuf> {
+        self.stores().flat_map(RemoveStore::quarantine).collect()
     }
 
     fn put_back(&self, key: &ObjectKey) -> Result<bool, StoreError> {

@@ -266,7 +266,7 @@ impl<S: RemoveStore> RemoveStore for Crypt<S> {
         self.inner.remove_empty_folders(within)
     }
 
-    fn quarantine(&self) -> Option<PathBuf> {
+    fn quarantine(&self) -> Vec<PathBuf> {
         self.inner.quarantine()
     }
 

@@ -141,7 +141,7 @@ impl<S: RemoveStore> RemoveStore for Named<S> {
         self.told(self.inner.remove_empty_folders(within))
     }
 
-    fn quarantine(&self) -> Option<PathBuf> {
+    fn quarantine(&self) -> Vec<PathBuf> {
         self.inner.quarantine()
     }
 

@@ -348,7 +348,7 @@ impl<S: RemoveStore> RemoveStore for Retry<S> {
         self.repeat_unproven(|store| store.remove_empty_folders(within))
     }
 
-    fn quarantine(&self) -> Option<PathBuf> {
+    fn quarantine(&self) -> Vec<PathBuf> {
         self.inner.quarantine()
     }
 

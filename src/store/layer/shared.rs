@@ -102,7 +102,7 @@ impl<S: RemoveStore + ?Sized> RemoveStore for Arc<S> {
         (**self).remove_empty_folders(within)
     }
 
-    fn quarantine(&self) -> Option<PathBuf> {
+    fn quarantine(&self) -> Vec<PathBuf> {
         (**self).quarantine()
     }
 

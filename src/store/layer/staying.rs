@@ -155,8 +155,8 @@ impl RemoveStore for Staying {
         Err(self.refused("remove", key))
     }
 
-    fn quarantine(&self) -> Option<std::path::PathBuf> {
-        None
+    fn quarantine(&self) -> Vec<std::path::PathBuf> {
+        Vec::new()
     }
 
     fn put_back(&self, key: &ObjectKey) -> Result<bool, StoreError> {

@@ -8,7 +8,7 @@ use seaf_migrate::object::ObjectKind;
 use super::support::*;
 
 /// The options of each block of the example, which has them all.
-const OPTIONS: [(&str, &[&str]); 7] = [
+const OPTIONS: [(&str, &[&str]); 8] = [
     ("fs", &["name", "dir"]),
     (
         "s3",
@@ -44,6 +44,7 @@ const OPTIONS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("oss", &["name", "key_id", "key", "bucket", "endpoint", "region", "use_https", "signature_version", "ca_file"]),
+    ("classes", &["enable_storage_classes", "storage_classes_file"]),
     ("encrypted", &["key_path"]),
     (
         "database",
@@ -72,6 +73,14 @@ fn uncomment(block: &str) -> String {
     block.lines().map(bare).collect()
 }
 
+/// The file of storage classes in the document about them.
+fn documented_classes() -> String {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/classes.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let indented = document.lines().skip_while(|line| *line != "    [").take_while(|line| line.starts_with("    "));
+    indented.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn every_block_of_the_example_is_a_valid_configuration_with_every_option() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -82,7 +91,9 @@ fn every_block_of_the_example_is_a_valid_configuration_with_every_option() {
     for (block, (name, options)) in blocks.into_iter().zip(OPTIONS) {
         assert!(block.starts_with(&format!("{name}: ")), "{block}");
         let text = uncomment(&format!("#### {block}"));
-        let side = parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+        let classes = Some(TextFile { name: "classes.json".into(), bytes: documented_classes().into() });
+        let parsed = parse_side(&SideText { classes, ..side_text(&text) }, Role::Source, &Environment::default());
+        let side = parsed.unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         assert!(side.warnings.is_empty(), "{:?}", side.warnings);
         match name {
             "database" => assert!(matches!(side.database, Some(DatabaseConf::Mysql(_)))),

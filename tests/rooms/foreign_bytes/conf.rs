@@ -1,7 +1,7 @@
-//! Any bytes as a seafile.conf and as a `.env` file give settings or errors, never a panic; blank lines at the end change
-//! nothing.
+//! Any bytes as a seafile.conf, as a `.env` file and as a file of storage classes give settings or errors, never a panic;
+//! blank lines at the end change nothing.
 
-use seaf_migrate::conf::{Environment, Role, SideText, TextFile, parse_side};
+use seaf_migrate::conf::{Environment, Role, SideText, StoreConf, TextFile, parse_side};
 
 /// One run with the bytes of a fuzzer, or of a test.
 pub fn run(bytes: &[u8]) {
@@ -9,6 +9,8 @@ pub fn run(bytes: &[u8]) {
     let file = |bytes: &[u8]| Some(TextFile { name: "fuzz".into(), bytes: bytes.to_vec() });
     assert_eq!(read(file(bytes), None), read(file(&longer), None));
     assert_eq!(read(None, file(bytes)), read(None, file(&longer)));
+    // An error at the end of the file is told with its line, which blank lines move.
+    assert_eq!(classes(bytes).ok(), classes(&longer).ok());
 }
 
 /// The places that the files name, or the errors in them.
@@ -24,4 +26,20 @@ fn read(conf: Option<TextFile>, dotenv: Option<TextFile>) -> Result<Vec<String>,
             Err(errors.to_string())
         }
     }
+}
+
+/// The places of the storage classes of a file, or the errors in it.
+fn classes(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let conf = b"[storage]\nenable_storage_classes = true\nstorage_classes_file = /classes.json\n";
+    let file = |bytes: &[u8]| Some(TextFile { name: "fuzz".into(), bytes: bytes.to_vec() });
+    let text = SideText { path: "fuzz".into(), conf: file(conf), classes: file(bytes), ..SideText::default() };
+    let side = parse_side(&text, Role::Destination, &Environment::default()).map_err(|errors| errors.to_string())?;
+    let of_store = |store: &StoreConf| {
+        let classes = store.classes().expect("every kind has the classes");
+        assert_eq!(classes.classes.iter().filter(|class| class.is_default).count(), 1);
+        assert_eq!(classes.ids().len(), classes.classes.len(), "each id is of one class");
+        assert!(!classes.ids().contains("") && (1..=classes.classes.len()).contains(&store.leaves().len()));
+        store.location().to_string()
+    };
+    Ok(side.stores.values().map(of_store).collect())
 }

@@ -35,7 +35,7 @@ pub fn legacy_objects() -> Vec<Vec<u8>> {
     vec![file, dir]
 }
 
-/// Every example of a seafile.conf, and a `.env` file.
+/// Every example of a seafile.conf, a `.env` file, and a file of storage classes.
 pub fn configurations() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
     let entries = std::fs::read_dir(root.join("examples")).unwrap().map(|entry| entry.unwrap().path());
@@ -49,7 +49,20 @@ pub fn configurations() -> Vec<Vec<u8>> {
         b"SEAF_SERVER_STORAGE_TYPE=s3\nexport S3_KEY_ID='id' # x\nS3_SECRET_KEY=\"a\\\"b\"\nS3_HOST=[::1]:9000\n"
             .to_vec(),
     );
-    assert!(seeds.len() >= 8);
+    let store =
+        "{\"backend\": \"s3\", \"bucket\": \"b-KIND\", \"key_id\": \"i\", \"key\": \"k\\n\", \"use_https\": true}";
+    let kinds = ["commits", "fs", "blocks"].map(|kind| format!("\"{kind}\":\n{}", store.replace("KIND", kind)));
+    let folders =
+        ["commits", "fs", "blocks"].map(|kind| format!("\"{kind}\": {{\"backend\": \"fs\", \"dir\": \"/d\"}}"));
+    seeds.push(
+        format!(
+            "[{{\"storage_id\": \"hot\", \"is_default\": true, {}}},\n {{\"storage_id\": \"cold\", {}}}]",
+            folders.join(", "),
+            kinds.join(", ").replace("\\n", "")
+        )
+        .into_bytes(),
+    );
+    assert!(seeds.len() >= 9);
     seeds
 }
 

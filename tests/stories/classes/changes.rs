@@ -76,6 +76,48 @@ fn what_stands_in_another_class_is_told_and_not_copied() {
 }
 
 #[test]
+fn the_key_of_an_encrypted_side_is_that_of_all_of_its_classes() {
+    let world = World::with_whole_sample();
+    let all = objects_below(&world.source());
+    set_rows(&world, &ROWS);
+    classes_in_folders(&world, "new", "new-", &["hot", "cold", "ice"]);
+    let key = world.at("key.conf");
+    fs::write(&key, format!("[store_crypt]\nenc_key = {}\nenc_iv = {}\n", "01".repeat(32), "23".repeat(16))).unwrap();
+    let conf = fs::read_to_string(world.at("new/seafile.conf")).unwrap();
+    let crypt = format!("[store_crypt]\nkey_path = {}\n", key.display());
+    fs::write(world.at("new/seafile.conf"), format!("{conf}{crypt}")).unwrap();
+    world.run(&[]).assert_code(0);
+    for class in ["hot", "cold", "ice"] {
+        let kept = super::objects_in(&world.at(&format!("new-{class}/storage")));
+        assert!(kept.iter().all(|(path, data)| all[path] != *data && data.len() % 16 == 0), "{class}");
+    }
+    command(&world, "verify", &["--content"]).assert_code(0);
+    fsck(&world, "new", &[]).assert_code(0);
+    // And back into one plain store.
+    fs::rename(world.at("new/classes.json"), world.at("old/classes.json")).unwrap();
+    let old = format!("{conf}{crypt}[database]\ntype = sqlite\n");
+    fs::write(world.at("old/seafile.conf"), old).unwrap();
+    world.new_side_is_a_folder("back");
+    let refused = world.run(&[]).assert_code(2);
+    assert!(refused.stderr.contains("--decrypt: is missing"), "{}", refused.stderr);
+    world.run(&["--decrypt"]).assert_code(0);
+    crate::world::assert_same_objects(&all, &super::objects_in(&world.at("back/storage")));
+}
+
+#[test]
+fn the_room_that_a_plan_counts_is_that_of_each_class() {
+    let world = World::with_whole_sample();
+    set_rows(&world, &ROWS);
+    classes_in_folders(&world, "new", "new-", &["hot", "cold", "ice"]);
+    let planned = command(&world, "plan", &[]).assert_code(0);
+    let report = planned.report.unwrap();
+    let space = report["space"].as_array().unwrap();
+    let bytes: u64 = objects_below(&world.source()).values().map(|data| data.len() as u64).sum();
+    // All are on one file system here, so that they are one row, whose need is that of all classes together.
+    assert_eq!((space.len(), space[0]["needed"].as_u64().unwrap()), (1, bytes));
+}
+
+#[test]
 fn a_library_whose_row_is_wrong_is_no_reason_to_say_yes() {
     let (world, _) = many();
     set_rows(&world, &[(ORIGIN, "cold"), (LONE, "hot"), (super::TRASHED, "cold")]);
