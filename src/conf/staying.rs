@@ -36,6 +36,18 @@ impl Staying<'_> {
         findings: &mut Findings,
     ) -> Option<(StoreConf, Place)> {
         let store = self.store(kind)?;
+        let has_classes = [Some(&store), named].into_iter().flatten().any(|store| store.classes().is_some());
+        if has_classes && named.is_none_or(|named| named.location() != store.location()) {
+            let elsewhere = named.map_or_else(|| "nothing".to_owned(), |named| named.location().to_string());
+            let problem = format!(
+                "with storage classes a server has all kinds in them, so that {kind} cannot stay in {} while the new side names \
+                 {elsewhere} for them",
+                store.location()
+            );
+            let allowed = "all kinds (no --kind), or classes with the same ids and the same stores for what stays";
+            findings.error(ConfError::new(place, problem).allowed(allowed));
+            return Some((store, place.clone()));
+        }
         if let Some(named) = named.filter(|named| named.location() != store.location()) {
             let problem = format!(
                 "names {}, which is not used now, because --kind leaves {kind} in {}",

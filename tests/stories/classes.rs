@@ -206,6 +206,30 @@ fn classes_become_other_classes_by_map_and_the_rows_are_to_be_changed_before_the
 }
 
 #[test]
+fn the_variable_multiple_says_on_either_side_that_there_are_classes() {
+    let (world, all) = many();
+    classes_in_folders(&world, "new", "new-", &["hot", "cold", "ice"]);
+    for side in ["old", "new"] {
+        let conf = world.at(side).join("seafile.conf");
+        let text = fs::read_to_string(&conf).unwrap().replace("enable_storage_classes = true\n", "");
+        fs::write(conf, text).unwrap();
+    }
+    // Without the variable they are folders beside the database, of which there are none.
+    let refused = world.run(&[]).assert_code(2);
+    assert!(refused.stderr.contains("storage: No such file"), "{}", refused.stderr);
+    fs::write(world.at("new/.env"), "SEAF_SERVER_STORAGE_TYPE=multiple\n").unwrap();
+    let mut command = world.command(&[]);
+    command.env("SEAF_SERVER_STORAGE_TYPE", "multiple");
+    let outcome = world.finish(command.spawn().unwrap()).assert_code(0);
+    let next = assert_safe(&outcome, true);
+    assert!(
+        next.contains("SEAF_SERVER_STORAGE_TYPE = multiple among them, the new seafile.conf and the storage"),
+        "{next}"
+    );
+    assert_spread(&world, &all, "new-", str::to_owned);
+}
+
+#[test]
 fn what_a_class_lacks_is_found_by_fsck_and_verify_and_brought_by_the_next_run() {
     let world = World::with_whole_sample();
     set_rows(&world, &ROWS);

@@ -68,7 +68,7 @@ pub(crate) fn place_pair(
     let classes = ask(source)?;
     require_used(map, from, &classes)?;
     let renamed: BTreeMap<&str, &str> = map.iter().map(|rename| (&*rename.old, &*rename.new)).collect();
-    place(from, &classes, &BTreeMap::new(), "the old side", |store| !store.stays)?;
+    place(from, &classes, &BTreeMap::new(), "the old side", |_| true)?;
     place(to, &classes, &BTreeMap::new(), "the old side", |store| store.stays)?;
     place(to, &classes, &renamed, "the new side", |store| !store.stays)?;
     warn_of_default(map, from, to);
@@ -191,6 +191,11 @@ fn require_sensible(map: &[ClassRename], to: &SideConf) -> Result<(), SettingsEr
         return Ok(());
     }
     let Some(conf) = classes_of(to) else { return refuse("the new side has no storage classes".to_owned()) };
+    if !to.staying().is_empty() {
+        let what =
+            "puts libraries into other classes with all of their kinds, so that no kind can stay where it is (--kind)";
+        return refuse(what.to_owned());
+    }
     let mut seen = BTreeSet::new();
     for ClassRename { old, new } in map {
         if !conf.ids().contains(new.as_str()) {

@@ -12,19 +12,17 @@ use crate::object::ObjectKind;
 /// The rows of the database that name storage classes by other ids than the new side are to be changed by `renames`.
 pub fn how_to_switch(from: &SideConf, to: &SideConf, guessed: Option<&Path>, renames: &[ClassRename]) -> String {
     const VARIABLE: &str = "SEAF_SERVER_STORAGE_TYPE";
+    // What stays in storage classes is named by the new files, too, as the same.
+    let is_whole = to.staying().is_empty() || !classes_file(to).is_empty();
     let what = match (&from.described_by, &to.described_by) {
-        (DescribedBy::Conf, DescribedBy::Conf) if to.staying().is_empty() => {
+        (DescribedBy::Conf, DescribedBy::Conf) if is_whole => {
             format!("Put the new seafile.conf{} in place and start the server with it.", classes_file(to))
         }
         (DescribedBy::Conf, DescribedBy::Conf) => format!("{} Start the server with that.", sections(to)),
         (DescribedBy::Variables { place, storage_type }, DescribedBy::Conf) => format!(
             "Set {VARIABLE} to nothing, which is {storage_type} in {place}: as long as it has a value, the server does not \
              look into seafile.conf for its stores. {} Start the server with both.",
-            if to.staying().is_empty() {
-                format!("Put the new seafile.conf{} in place.", classes_file(to))
-            } else {
-                all_sections(to)
-            }
+            if is_whole { format!("Put the new seafile.conf{} in place.", classes_file(to)) } else { all_sections(to) }
         ),
         (_, DescribedBy::Variables { storage_type, .. }) => format!(
             "Give the server the variables of {}, {VARIABLE} = {storage_type} among them{}, and start it with them.",

@@ -320,3 +320,45 @@ fn a_placement_is_told_from_others_by_who_is_where_and_not_by_rows_that_change_n
         assert_ne!(one.digest(), placed(other).digest(), "{other:?}");
     }
 }
+
+#[test]
+fn a_kind_stays_only_in_classes_that_the_new_side_has_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for dir in ["old", "new", "hot/storage", "cold/storage", "hot2", "one"] {
+        std::fs::create_dir_all(at(dir)).unwrap();
+    }
+    let paths = |json: String| {
+        json.replace("\"/hot", &format!("\"{}", at("hot").display()))
+            .replace("\"/cold", &format!("\"{}", at("cold").display()))
+    };
+    std::fs::write(at("old/classes.json"), paths(two())).unwrap();
+    std::fs::write(at("old/seafile.conf"), CONF.replace("/c/", "")).unwrap();
+    let load = || {
+        let side = |name: &str| SideSource { path: at(name), data_dir: None };
+        load_pair_of(&side("old"), &side("new"), &[ObjectKind::Blocks], &Environment::default())
+    };
+    // The same classes, of which the blocks of one are elsewhere: blocks move, and the others are where both sides say.
+    let blocks = |from: &str, to: &str| {
+        let (head, tail) =
+            two().rsplit_once("\"blocks\"").map(|(head, tail)| (head.to_owned(), tail.to_owned())).unwrap();
+        let (first, second) = head.split_once("\"blocks\"").unwrap();
+        format!("{first}\"blocks\"{}\"blocks\"{}", second.replacen(from, to, 1), tail.replacen("/cold", "/hot2c", 1))
+    };
+    std::fs::create_dir_all(at("hot2c")).unwrap();
+    std::fs::write(at("new/classes.json"), paths(blocks("/hot", "/hot2"))).unwrap();
+    std::fs::write(at("new/seafile.conf"), CONF.replace("/c/", "")).unwrap();
+    let (old, new) = load().unwrap();
+    assert_eq!(new.staying(), [ObjectKind::Commits, ObjectKind::Fs]);
+    assert_eq!(new.store(ObjectKind::Fs).location(), old.store(ObjectKind::Fs).location());
+    // One store for all classes, and a conf that names blocks alone.
+    let all = all_kinds(&format!("dir = {}", at("one").display()));
+    for conf in [all, format!("[block_backend]\ndir = {}\n", at("one").display())] {
+        std::fs::write(at("new/seafile.conf"), conf).unwrap();
+        let errors = load().unwrap_err().to_string();
+        assert_says(
+            &errors,
+            &["with storage classes a server has all kinds in them, so that commits cannot stay in classes:"],
+        );
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use seaf_migrate::object::ObjectKind;
+
 use super::{
     LONE, ORIGIN, ROWS, VIRTUAL, assert_safe, assert_spread, classes_in_folders, command, fsck, many, set_rows,
 };
@@ -150,4 +152,36 @@ fn the_store_of_a_class_that_another_run_wrote_to_is_another_state_of_the_whole(
     classes_in_folders(&world, "new", "new-", &["hot", "cold", "ice"]);
     world.run(&["--object-list", &list]).assert_code(0);
     assert_spread(&world, &all, "new-", own);
+}
+
+#[test]
+fn blocks_alone_move_to_other_stores_of_the_same_classes() {
+    let (world, all) = many();
+    let class = |id: &str| {
+        let [old, new] = ["old", "new"].map(|side| world.at(&format!("{side}-{id}")));
+        fs::create_dir_all(new.join("storage")).unwrap();
+        super::entry(id, id == "hot", |kind| {
+            let dir = if kind == ObjectKind::Blocks { &new } else { &old };
+            format!("\"backend\": \"fs\", \"dir\": \"{}\"", dir.display())
+        })
+    };
+    super::write_classes(&world, "new", &["hot", "cold", "ice"].map(class));
+    let outcome = world.run(&["--kind", "blocks"]).assert_code(0);
+    let blocks = all.keys().filter(|path| path.starts_with("blocks")).count() as u64;
+    assert_eq!(outcome.total("copied"), blocks);
+    let next = assert_safe(&outcome, true);
+    assert!(next.starts_with("Put the new seafile.conf and the storage classes file that it names in place"), "{next}");
+    fsck(&world, "new", &[]).assert_code(0);
+    command(&world, "verify", &["--content", "--kind", "blocks"]).assert_code(0);
+    for class in ["hot", "cold", "ice"] {
+        let there = super::objects_in(&world.at(&format!("new-{class}/storage")));
+        assert!(there.keys().all(|path| path.starts_with("blocks")), "{class}");
+    }
+    assert_spread(&world, &all, "old-", str::to_owned);
+    let refused = world.run(&["--kind", "blocks", "--map", "cold=ice"]).assert_code(2);
+    assert!(
+        refused.stderr.contains("--map: puts libraries into other classes with all of their kinds"),
+        "{}",
+        refused.stderr
+    );
 }
