@@ -15,6 +15,8 @@ pub struct LibraryClasses {
     rows: BTreeMap<LibraryId, Arc<str>>,
     /// The origin of each virtual library.
     origins: BTreeMap<LibraryId, LibraryId>,
+    /// The first library whose rows name two classes.
+    contradicted: Option<LibraryId>,
 }
 
 impl LibraryClasses {
@@ -33,8 +35,19 @@ impl LibraryClasses {
                 name
             })
         };
-        let rows = rows.into_iter().map(|(library, name)| (library, shared(name))).collect();
-        Self { rows, origins: origins.into_iter().collect() }
+        let (mut known, mut contradicted) = (BTreeMap::new(), None);
+        for (library, name) in rows {
+            let name = shared(name);
+            if known.insert(library, Arc::clone(&name)).is_some_and(|earlier| earlier != name) {
+                contradicted.get_or_insert(library);
+            }
+        }
+        Self { rows: known, origins: origins.into_iter().collect(), contradicted }
+    }
+
+    /// A library whose rows name two classes, so that it is not known where it is; `None` when there is none.
+    pub const fn contradicted(&self) -> Option<LibraryId> {
+        self.contradicted
     }
 
     /// The class of a library; `None` where no row says it.
@@ -68,6 +81,16 @@ mod tests {
         assert_eq!([origin, branch, other, lone].map(of), [Some("cold"), Some("cold"), Some("hot"), None]);
         let placed: Vec<_> = classes.placed().map(|(library, class)| (library, &**class)).collect();
         assert_eq!(placed, [(origin, "cold"), (other, "hot"), (branch, "cold")]);
-        assert_eq!(classes.rows().count(), 3);
+        assert_eq!((classes.rows().count(), classes.contradicted()), (3, None));
+    }
+
+    #[test]
+    fn a_library_in_two_classes_is_named_and_one_with_the_same_row_twice_is_not() {
+        let [one, other] = [1, 2].map(|n| LibraryId::from_bytes([n; 16]));
+        let of = |rows: &[(LibraryId, &str)]| {
+            LibraryClasses::new(rows.iter().map(|(id, class)| (*id, (*class).to_owned())), []).contradicted()
+        };
+        assert_eq!(of(&[(one, "hot"), (other, "cold"), (one, "hot")]), None);
+        assert_eq!(of(&[(one, "hot"), (other, "cold"), (other, "hot")]), Some(other));
     }
 }

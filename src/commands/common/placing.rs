@@ -112,7 +112,14 @@ fn ask(source: ClassSource<'_>) -> Result<LibraryClasses, SettingsError> {
         let what = format!("{WHY}, and none is configured; name it here, or in [database] of the conf");
         return Err(SettingsError::option("--db", what));
     };
-    Ok(Roots::from_conf(database)?.classes)
+    let classes = Roots::from_conf(database)?.classes;
+    match classes.contradicted() {
+        Some(library) => {
+            let what = format!("the database (RepoStorageId) has library {library} in two classes; set its rows right");
+            Err(SettingsError::option("storage classes", what))
+        }
+        None => Ok(classes),
+    }
 }
 
 /// Places the libraries in those stores of a side that `is_meant` picks. `whose` is as in "the old side".

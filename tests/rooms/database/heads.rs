@@ -135,3 +135,34 @@ fn a_database_is_named_by_a_url_or_a_path() {
         assert!(!error.contains("sesame"), "{error}");
     }
 }
+
+#[test]
+fn the_storage_classes_of_libraries_are_read_where_there_is_a_table_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("seafile.db");
+    let store = Store::generate(&Params::default());
+    store.write_db(&db);
+    let connection = rusqlite::Connection::open(&db).unwrap();
+    connection.execute_batch("DROP TABLE IF EXISTS RepoStorageId").unwrap();
+    let without = roots_of(&db).unwrap();
+    assert_eq!(without.classes.placed().count(), 0);
+    connection.execute_batch("CREATE TABLE RepoStorageId (repo_id CHAR(40), storage_id VARCHAR(255))").unwrap();
+    let virtual_one = without.libraries.iter().find(|library| library.origin.is_some()).unwrap();
+    let (origin, garbage) = (virtual_one.store_id(), *without.garbage.first().unwrap());
+    let add = |library: &str, class: Option<&str>| {
+        connection.execute("INSERT INTO RepoStorageId VALUES (?, ?)", (library, class)).unwrap();
+    };
+    add(&origin.to_string(), Some(" cold "));
+    add(&garbage.to_string(), Some("ice"));
+    add("no id", Some("cold"));
+    let other = without.libraries.iter().find(|library| library.store_id() != origin).unwrap();
+    add(&other.id.to_string(), None);
+    let roots = roots_of(&db).unwrap();
+    let class = |library| roots.classes.of(library).map(|class| class.to_string());
+    assert_eq!(class(origin).as_deref(), Some("cold"));
+    assert_eq!(class(virtual_one.id).as_deref(), Some("cold"), "a virtual library is stored with its origin");
+    assert_eq!(class(garbage).as_deref(), Some("ice"), "the objects of a deleted library are there still");
+    assert_eq!(class(other.id), None);
+    assert_eq!(roots.ignored.len(), without.ignored.len() + 2, "{:?}", roots.ignored);
+    assert_eq!((roots.libraries, roots.garbage), (without.libraries, without.garbage));
+}

@@ -34,6 +34,18 @@ fn a_row_with_a_class_that_the_conf_lacks_names_library_and_class() {
 }
 
 #[test]
+fn a_library_in_two_classes_is_in_none() {
+    let (world, _) = many();
+    let connection = rusqlite::Connection::open(db(&world)).unwrap();
+    connection.execute_batch("DROP TABLE RepoStorageId").unwrap();
+    connection.execute_batch("CREATE TABLE RepoStorageId (repo_id CHAR(40), storage_id VARCHAR(255))").unwrap();
+    set_rows(&world, &[(ORIGIN, "cold"), (LONE, "ice"), (LONE, "hot")]);
+    all_refuse(&world, &[], 2, &[&format!("has library {LONE} in two classes")]);
+    set_rows(&world, &[(ORIGIN, "cold"), (LONE, "ice"), (LONE, "ice"), (super::TRASHED, "cold")]);
+    world.run(&[]).assert_code(0);
+}
+
+#[test]
 fn without_a_database_nothing_is_guessed() {
     let (world, _) = many();
     let conf = fs::read_to_string(world.at("old/seafile.conf")).unwrap();
