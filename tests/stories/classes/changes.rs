@@ -185,3 +185,26 @@ fn blocks_alone_move_to_other_stores_of_the_same_classes() {
         refused.stderr
     );
 }
+
+#[test]
+fn what_is_damaged_in_a_class_is_repaired_in_that_class() {
+    let (world, all) = many();
+    classes_in_folders(&world, "new", "new-", &["hot", "cold", "ice"]);
+    world.run(&[]).assert_code(0);
+    let path = all.keys().find(|path| path.starts_with(format!("blocks/{LONE}"))).unwrap();
+    let damaged = world.at("new-ice/storage").join(path);
+    let data = vec![b'x'; all[path].len()];
+    fs::write(&damaged, &data).unwrap();
+    let verified = command(&world, "verify", &["--content"]).assert_code(1);
+    fs::write(world.at("found.json"), serde_json::to_vec(&verified.report.unwrap()).unwrap()).unwrap();
+    let repair = |options: &[&str]| {
+        let mut command = world.program();
+        command.arg("repair").arg(world.at("found.json")).arg("--from").arg(world.at("old"));
+        command.arg("--to").arg(world.at("new")).arg("--data-dir").arg(world.at("old/seafile-data")).args(options);
+        world.finish(command.spawn().unwrap())
+    };
+    repair(&["--dry-run"]).assert_code(0);
+    assert_eq!(fs::read(&damaged).unwrap(), data, "a dry run writes nothing");
+    repair(&[]).assert_code(0);
+    assert_spread(&world, &all, "new-", str::to_owned);
+}
