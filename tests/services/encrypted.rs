@@ -55,13 +55,7 @@ fn there_and_back(backend: Backend, source: &Path, expected: &Objects) -> Result
 #[test]
 fn encrypted_stores_arrive_byte_for_byte_on_every_backend() {
     let expected = pass::small_sample();
-    let folder = tempfile::tempdir().unwrap();
-    for ((kind, key), data) in &expected {
-        let id = key.id.to_string();
-        let shard = folder.path().join(format!("storage/{kind}/{}/{}", key.library, &id[..2]));
-        fs::create_dir_all(&shard).unwrap();
-        fs::write(shard.join(&id[2..]), data).unwrap();
-    }
+    let folder = pass::folder_of(&expected);
     std::thread::scope(|scope| {
         for backend in Backend::ALL {
             let (expected, source) = (&expected, folder.path());

@@ -13,3 +13,4 @@ mod oss_sdk;
 mod pair_faults;
 mod pairs;
 mod repo;
+mod sse_c;

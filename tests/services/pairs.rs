@@ -55,14 +55,7 @@ fn all<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
 }
 
 fn folder_of(objects: &Objects) -> Place {
-    let dir = tempfile::tempdir().unwrap();
-    for ((kind, key), data) in objects {
-        let id = key.id.to_string();
-        let shard = dir.path().join(format!("storage/{kind}/{}/{}", key.library, &id[..2]));
-        std::fs::create_dir_all(&shard).unwrap();
-        std::fs::write(shard.join(&id[2..]), data).unwrap();
-    }
-    Place::Fs(dir)
+    Place::Fs(pass::folder_of(objects))
 }
 
 #[test]

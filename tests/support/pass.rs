@@ -89,6 +89,18 @@ pub fn reported(to: &TempDir, name: &str) -> u64 {
     report[name].as_u64().unwrap()
 }
 
+/// A folder that holds these objects as a server has them.
+pub fn folder_of(objects: &Objects) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for ((kind, key), data) in objects {
+        let id = key.id.to_string();
+        let shard = folder.path().join(format!("storage/{kind}/{}/{}", key.library, &id[..2]));
+        fs::create_dir_all(&shard).unwrap();
+        fs::write(shard.join(&id[2..]), data).unwrap();
+    }
+    folder
+}
+
 /// Every object in the stores of this configuration but those of the program.
 pub fn objects_of(conf: &TempDir) -> Objects {
     let (side, options) = (side(conf.path()), options());
