@@ -37,7 +37,8 @@ pub(super) fn host_of(base: &str, names: OptionNames) -> Result<HeaderValue, Str
 /// How requests for the bucket of `conf` are sent.
 pub(super) fn asked(conf: &S3Conf, names: OptionNames) -> Asked {
     let virtual_host = is_virtual_host(conf).then(|| format!("{}.{}", conf.bucket, conf.endpoint_host()));
-    Asked { signature: conf.signature, over_tls: conf.https, virtual_host, names }
+    let with_key = conf.sse_c_key.is_some();
+    Asked { signature: conf.signature, over_tls: conf.https, with_key, virtual_host, names }
 }
 
 /// Whether the bucket goes into the host name: when asked for, and possible. An address has no

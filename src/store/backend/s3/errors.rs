@@ -20,6 +20,8 @@ use crate::store::witness::foreign::first_words;
 pub(super) struct Asked {
     pub(super) signature: S3Signature,
     pub(super) over_tls: bool,
+    /// Whether a key of the user's own goes along, with which the server encrypts.
+    pub(super) with_key: bool,
     /// The host, where the bucket is in front of it.
     pub(super) virtual_host: Option<String>,
     /// What the user calls the options.
@@ -244,6 +246,10 @@ fn advice(kind: ErrorKind, status: u16, code: Option<&str>, region: Option<&str>
             Some(format!("check {key}, and that {v4} and {path_style} are as the server wants them"))
         }
         (ErrorKind::BadCredentials, "InvalidAccessKeyId") => Some(format!("check {}", name("key_id"))),
+        (_, "InvalidArgument" | "InvalidRequest") if asked.with_key => Some(format!(
+            "check {}: what is there may have been written with another key, or with none",
+            name("sse_c_key")
+        )),
         (_, "InvalidRequest") if asked.signature == S3Signature::V2 => {
             Some(format!("the server may not take V2 signatures: try {} = true", name("use_v4_signature")))
         }
