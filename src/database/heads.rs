@@ -26,6 +26,8 @@ pub struct Roots {
     pub garbage: BTreeSet<LibraryId>,
     /// Which storage class each library is in.
     pub classes: LibraryClasses,
+    /// Why the classes could not be read, as when the account may not: of concern to a server with storage classes alone.
+    pub classes_unread: Option<DatabaseError>,
     /// A description, fit to be shown, of each row without a valid library or commit id or with a number that is none.
     pub ignored: Vec<String>,
     /// Whether the heads were inferred from the commits, because there is no database. Such heads include unfinished
@@ -97,6 +99,15 @@ impl Roots {
         Self::from_database(&mut *database::open(conf)?)
     }
 
+    /// As [`Self::from_conf`], of a server with storage classes: those must be readable, too.
+    ///
+    /// # Errors
+    /// As [`Self::from_conf`].
+    pub fn with_classes(conf: &DatabaseConf) -> Result<Self, DatabaseError> {
+        let roots = Self::from_conf(conf)?;
+        roots.classes_unread.clone().map_or(Ok(roots), Err)
+    }
+
     /// Reads the heads from the server's tables.
     ///
     /// # Errors
@@ -109,9 +120,12 @@ impl Roots {
         reader.history()?;
         reader.virtual_libraries()?;
         let garbage = reader.garbage()?;
-        let classes = reader.classes()?;
+        let (classes, classes_unread) = match reader.classes() {
+            Ok(classes) => (classes, None),
+            Err(error) => (LibraryClasses::default(), Some(error)),
+        };
         let libraries = reader.libraries.into_values().collect();
-        Ok(Self { libraries, garbage, classes, ignored: reader.ignored, guessed: false })
+        Ok(Self { libraries, garbage, classes, classes_unread, ignored: reader.ignored, guessed: false })
     }
 }
 

@@ -112,7 +112,7 @@ fn ask(source: ClassSource<'_>) -> Result<LibraryClasses, SettingsError> {
         let what = format!("{WHY}, and none is configured; name it here, or in [database] of the conf");
         return Err(SettingsError::option("--db", what));
     };
-    let classes = Roots::from_conf(database)?.classes;
+    let classes = Roots::with_classes(database)?.classes;
     match classes.contradicted() {
         Some(library) => {
             let what = format!("the database (RepoStorageId) has library {library} in two classes; set its rows right");

@@ -29,7 +29,7 @@ fn stopped(failure: Failure) -> RepoOutcome {
 /// What is to be removed, once all of it was read at its new place.
 fn verified(settings: &RemainsSettings, console: &Console, shutdown: &Shutdown) -> Result<RemoveSettings, RepoOutcome> {
     let began = Timestamp::now();
-    let roots = Roots::from_conf(&settings.database).map_err(|error| stopped(error.into()))?;
+    let roots = Roots::with_classes(&settings.database).map_err(|error| stopped(error.into()))?;
     let (from, to, family) = sides(settings, &roots)?;
     let heads = roots.libraries.iter().filter(|library| family.contains(&library.id));
     let heads = heads.filter_map(|library| Some((library.id, *library.heads.first()?))).collect();

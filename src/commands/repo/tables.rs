@@ -52,7 +52,7 @@ impl ClassTables<'_> {
     /// # Errors
     /// When the database does not answer.
     pub fn roots(&self) -> Result<Roots, DatabaseError> {
-        Roots::from_conf(self.database)
+        Roots::with_classes(self.database)
     }
 
     /// The statuses of some libraries; 0 for one that has none.
