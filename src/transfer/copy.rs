@@ -13,7 +13,7 @@ use crate::metrics::slowest::Timing;
 use crate::object::{ObjectKey, ObjectKind};
 use crate::store::checked::{CheckedRead, CheckedReader, FirstRead};
 use crate::store::pieces::{Fault, IN_PIECES, WHOLE_UP_TO};
-use crate::store::{Listed, Pieced, Pieces, ReadStore, StoreError, WriteStore};
+use crate::store::{Listed, Pieced, Pieces, ReadStore, SizeForm, StoreError, WriteStore};
 
 /// What an object of unknown size may take of the budget while it is read, in bytes: the largest
 /// block that Seafile's chunking makes, and far more than most trees and commits need.
@@ -93,10 +93,11 @@ impl Copier<'_> {
             InPieces::Done(outcome) => return Ok(outcome),
             InPieces::Whole(doubt) => doubt,
         };
-        let mut share = self.budget.acquire(object.size.unwrap_or(match self.kind {
+        let told = object.size.unwrap_or(match self.kind {
             ObjectKind::Blocks => UNKNOWN_BLOCK,
             ObjectKind::Commits | ObjectKind::Fs => UNKNOWN_OTHER,
-        }));
+        });
+        let mut share = self.budget.acquire(self.in_memory(told));
         let began = Instant::now();
         let (data, damage, wrong_once) = match self.read(object)? {
             Read::Write { data, damage, wrong_once } => (data, damage, wrong_once),
@@ -104,11 +105,19 @@ impl Copier<'_> {
         };
         let wrong_once = wrong_once.or_else(|| doubt.filter(|_| damage.is_none()));
         let (size, read) = (data.len() as u64, began.elapsed());
-        share.shrink(size);
+        share.shrink(self.in_memory(size));
         let began = Instant::now();
         self.destination.write(&object.key, data)?;
         let size = self.destination.size_form().of(size);
         Ok(CopyOutcome::Copied { size, damage, wrong_once, spent: Timing { read, write: began.elapsed() } })
+    }
+
+    /// How many bytes of memory an object of `size` bytes takes on its way: an encrypted store makes bytes of its own of those that it is given.
+    fn in_memory(&self, size: u64) -> u64 {
+        match self.destination.size_form() {
+            SizeForm::Exact => size,
+            SizeForm::Padded => size.saturating_mul(2),
+        }
     }
 
     /// Copies a large block in pieces, unless one of the stores does not do it, or something about the object is in doubt.
